@@ -1,0 +1,58 @@
+/**
+ * The contract of every engine. An engine compiles a graph with one activation into a program; a program is one child
+ * on one device: it trains, evaluates, reads and writes its tensors, and is disposed.
+ *
+ * Ordering: calls on one program run in the order they were made, and each returned promise settles after the work.
+ * Ownership: arrays passed in are read before the promise settles and belong to the caller again after; arrays returned
+ * belong to the caller. A program must be disposed; an engine must be closed after its programs.
+ */
+import type { Batch } from "../../datasets/dataset.ts";
+import type { Activation } from "../activation/expression.ts";
+import type { Graph } from "../network/graph.ts";
+import type { Optimizer } from "../optimizer.ts";
+
+/** Tensors by name, in the order of the graph; flat, row-major (HWIO kernels). */
+export type Tensors = Map<string, Float32Array | Float64Array>;
+
+/**
+ * What can be read and written: the parameters, the gradients of the last training step (read only, without weight
+ * decay), the running statistics (`<name>.mean`, `<name>.variance`), and the optimiser's slots
+ * (`<parameter>.<slot>`; and `step`, one value, where the optimiser counts steps).
+ */
+export type TensorGroup = "parameters" | "gradients" | "statistics" | "slots";
+
+export interface CompileOptions {
+  /** Images in every training step; evaluation takes at most as many. */
+  readonly batch: number;
+  readonly optimizer: Optimizer;
+  /** CPU threads for one program; engines on other devices ignore it. Default 1. Results do not depend on it. */
+  readonly threads?: number;
+}
+
+/** One training step: forward, backward, update. */
+export interface TrainingStep {
+  readonly batch: Batch;
+  readonly learningRate: number;
+}
+
+export interface Program {
+  /** Mean loss of each step before its update. A loss that is not finite is returned, not thrown. */
+  train(steps: readonly TrainingStep[]): Promise<Float64Array>;
+  /** Logits [images, classes] with the running statistics. Takes 1 to `CompileOptions.batch` images. */
+  evaluate(batch: Batch): Promise<Float32Array | Float64Array>;
+  read(group: TensorGroup): Promise<Tensors>;
+  /** Throws a RangeError that names the tensor where a name or length does not fit. Missing names keep their values. */
+  write(group: Exclude<TensorGroup, "gradients">, tensors: Tensors): Promise<void>;
+  dispose(): void;
+}
+
+export interface Engine {
+  /** As on the command line: "wasm", "reference", … */
+  readonly name: string;
+  /** The device and how it computes, for people: "WebAssembly SIMD, 2 threads, 256-bit". */
+  readonly device: string;
+  /** What the self-check at opening found worth saying (a fallback, a slower path); shown to the user and stored. */
+  readonly notices: readonly string[];
+  compile(graph: Graph, activation: Activation, options: CompileOptions): Promise<Program>;
+  close(): void;
+}
