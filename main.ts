@@ -1,0 +1,126 @@
+/**
+ * The command line: flags -> a command; a failure -> one line on stderr and an exit code (0 done, 1 failed, 2 bad usage,
+ * 130 interrupted with the state saved). ACTSEARCH_DEBUG=1 prints the whole stack instead.
+ *
+ * Each command is imported only when it is called, so that none waits for the packages of another.
+ */
+import { type Command, EXIT, type Io, UsageError } from "./commands/command.ts";
+import { helpPage, overviewPage } from "./commands/help.ts";
+import { nearest } from "./commands/nearest.ts";
+import { parseCommandLine } from "./commands/parse.ts";
+import { terminalIo } from "./commands/terminal.ts";
+
+interface Entry {
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+/** Every command, in the order of the overview. */
+const COMMANDS: Readonly<Record<string, Entry>> = {
+  search: {
+    summary: "search for activation functions",
+    load: async () => (await import("./commands/search.ts")).search,
+  },
+  cifar10: {
+    summary: "train one network with one activation function on CIFAR-10",
+    load: async () => (await import("./commands/cifar.ts")).cifar10,
+  },
+  cifar100: {
+    summary: "the same on CIFAR-100",
+    load: async () => (await import("./commands/cifar.ts")).cifar100,
+  },
+  runs: {
+    summary: "list the runs in runs/",
+    load: async () => (await import("./commands/runs.ts")).runs,
+  },
+  show: {
+    summary: "show a run's settings and best functions",
+    load: async () => (await import("./commands/show.ts")).show,
+  },
+  export: {
+    summary: "write a run's trials as CSV or JSON",
+    load: async () => (await import("./commands/export.ts")).exportRun,
+  },
+  serve: {
+    summary: "open the dashboard on finished runs",
+    load: async () => (await import("./commands/serve.ts")).serve,
+  },
+  download: {
+    summary: "fetch and check a data set",
+    load: async () => (await import("./commands/download.ts")).download,
+  },
+  golden: {
+    summary: "compare an engine with traces of another framework",
+    load: async () => (await import("./commands/golden.ts")).golden,
+  },
+  bench: {
+    summary: "measure an engine",
+    load: async () => (await import("./commands/bench.ts")).bench,
+  },
+};
+
+/** Runs a command line and resolves to its exit code. Nothing is thrown. */
+export async function main(args: readonly string[], io: Io): Promise<number> {
+  try {
+    return await start(args, io);
+  } catch (error) {
+    return report(error, args[0], io);
+  }
+}
+
+async function start([name, ...rest]: readonly string[], io: Io): Promise<number> {
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    io.out(overviewPage(Object.entries(COMMANDS).map(([name, { summary }]) => [name, summary])));
+    return name === undefined ? EXIT.usage : EXIT.done;
+  }
+  if (!Object.hasOwn(COMMANDS, name)) throw unknownCommand(name);
+  const command = await COMMANDS[name].load();
+  const values = parseCommandLine(command, rest);
+  if (values === "help") {
+    io.out(helpPage(command));
+    return EXIT.done;
+  }
+  return await command.run(values, io);
+}
+
+function unknownCommand(name: string): UsageError {
+  const suggestion = nearest(name, Object.keys(COMMANDS));
+  const hint = suggestion ? `did you mean ${suggestion}?` : `the commands are ${Object.keys(COMMANDS).join(", ")}`;
+  return new UsageError(`there is no command "${name}": ${hint}`);
+}
+
+/** Says what went wrong on one line and gives the exit code for it. */
+function report(error: unknown, name: string | undefined, io: Io): number {
+  if (io.signal.aborted) {
+    io.err("interrupted");
+    return EXIT.interrupted;
+  }
+  if (debugging() && error instanceof Error) io.err(error.stack ?? error.message);
+  const usage = error instanceof UsageError;
+  const hint = usage && name !== undefined && Object.hasOwn(COMMANDS, name) ? ` (deno task ${name} --help)` : "";
+  io.err(`error: ${oneLine(error)}${hint}`);
+  return usage ? EXIT.usage : EXIT.failed;
+}
+
+/** The message and those of its causes, without line breaks. */
+function oneLine(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const message = (error.message || error.name).replaceAll(/\s*\n\s*/g, " ");
+  const cause = error.cause instanceof Error ? oneLine(error.cause) : "";
+  return cause && !message.includes(cause) ? `${message} (${cause})` : message;
+}
+
+function debugging(): boolean {
+  return Deno.permissions.querySync({ name: "env", variable: "ACTSEARCH_DEBUG" }).state === "granted" &&
+    Boolean(Deno.env.get("ACTSEARCH_DEBUG"));
+}
+
+if (import.meta.main) {
+  const io = terminalIo();
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    Deno.exit(report(event.reason, Deno.args[0], io));
+  });
+  // Exits even where a worker or a socket is still open: a command that returned has saved what it had to.
+  Deno.exit(await main(Deno.args, io));
+}
