@@ -1,0 +1,94 @@
+/** Scales map values to pixels; ticks are the round values an axis names. Pure arithmetic, after Heckbert's "nice numbers". */
+
+export interface Scale {
+  readonly kind: "linear" | "log";
+  readonly domain: readonly [number, number];
+  readonly range: readonly [number, number];
+  /** Pixel of a value; NaN for a value the scale cannot show (a log scale of 0 or less). */
+  at(value: number): number;
+  /** Value at a pixel. */
+  invert(pixel: number): number;
+}
+
+export function linearScale(domain: readonly [number, number], range: readonly [number, number]): Scale {
+  const slope = (range[1] - range[0]) / (domain[1] - domain[0] || 1);
+  return {
+    kind: "linear",
+    domain,
+    range,
+    at: (value) => range[0] + (value - domain[0]) * slope,
+    invert: (pixel) => domain[0] + (pixel - range[0]) / (slope || 1),
+  };
+}
+
+/** Base 10. Both ends of the domain must be over 0. */
+export function logScale(domain: readonly [number, number], range: readonly [number, number]): Scale {
+  if (!(domain[0] > 0 && domain[1] > 0)) {
+    throw new RangeError(
+      `Cannot make a log scale as its domain must be over 0: current value is [${domain.join(", ")}]`,
+    );
+  }
+  const inner = linearScale([Math.log10(domain[0]), Math.log10(domain[1])], range);
+  return {
+    kind: "log",
+    domain,
+    range,
+    at: (value) => value > 0 ? inner.at(Math.log10(value)) : NaN,
+    invert: (pixel) => 10 ** inner.invert(pixel),
+  };
+}
+
+/** 1, 2 or 5 times a power of ten, near `span / count`. */
+export function tickStep(span: number, count: number): number {
+  const rough = span / Math.max(1, count);
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const share = rough / power;
+  return power * (share < 1.5 ? 1 : share < 3 ? 2 : share < 7 ? 5 : 10);
+}
+
+/** About `count` round values inside the scale's domain. */
+export function ticks(scale: Scale, count: number): number[] {
+  const [low, high] = scale.domain;
+  if (!(high > low)) return [low];
+  if (scale.kind === "log") {
+    const decades: number[] = [];
+    const every = Math.max(1, Math.round(Math.log10(high / low) / count));
+    for (let power = Math.ceil(Math.log10(low) - 1e-9); 10 ** power <= high * 1.0000001; power += every) {
+      decades.push(10 ** power);
+    }
+    if (decades.length >= 2) return decades;
+  }
+  const step = tickStep(high - low, count);
+  const first = Math.ceil(low / step - 1e-9);
+  const last = Math.floor(high / step + 1e-9);
+  return Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step || 0);
+}
+
+/** Least and greatest finite value; null where there is none. */
+export function extent(values: Iterable<number>): [number, number] | null {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const value of values) {
+    if (!Number.isFinite(value)) continue;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return low <= high ? [low, high] : null;
+}
+
+/** A domain with room at both ends, never of zero length. */
+export function padded([low, high]: readonly [number, number], share = 0.05): [number, number] {
+  const room = high > low ? (high - low) * share : Math.abs(low) * 0.1 || 1;
+  return [low - room, high + room];
+}
+
+/** As short as tells ticks `step` apart from one another: 0.05, 1.2k, 3e-7. */
+export function formatTick(value: number, step: number): string {
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (size < 1e-4 || size >= 1e7) return value.toExponential(0).replace("e+", "e").replaceAll("-", "\u2212");
+  const thousands = size >= 1e4 && Math.abs(step) >= 100;
+  const shown = thousands ? value / 1000 : value;
+  const decimals = Math.max(0, Math.min(6, -Math.floor(Math.log10(thousands ? step / 1000 : step) + 1e-9)));
+  return shown.toFixed(decimals).replace("-", "\u2212") + (thousands ? "k" : "");
+}

@@ -1,0 +1,47 @@
+/**
+ * A picture as data: SVG elements as plain objects. `toText` writes them out for a file, and the dashboard turns the
+ * same objects into its own elements, so that a plot looks alike on disk and on screen.
+ *
+ * `plot/` imports nothing of the project and, like `std/`, may be used from every folder: child-level commands draw
+ * their curves with it and the dashboard's client is built from it. It is not part of the pipeline from data sets to
+ * dashboard, so it has no place in that order.
+ */
+
+export interface SvgElement {
+  readonly tag: string;
+  readonly attributes: Readonly<Record<string, string | number>>;
+  readonly children: readonly (SvgElement | string)[];
+}
+
+export function element(
+  tag: string,
+  attributes: Readonly<Record<string, string | number>> = {},
+  children: readonly (SvgElement | string)[] = [],
+): SvgElement {
+  return { tag, attributes, children };
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+/** Makes text safe inside an element or a quoted attribute of HTML, SVG or MathML. */
+export function escapeText(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => ESCAPES[character]);
+}
+
+export function toText(node: SvgElement): string {
+  const attributes = Object.entries(node.attributes)
+    .map(([name, value]) => ` ${name}="${escapeText(String(value))}"`).join("");
+  const children = node.children.map((child) => typeof child === "string" ? escapeText(child) : toText(child)).join("");
+  return children === "" ? `<${node.tag}${attributes}/>` : `<${node.tag}${attributes}>${children}</${node.tag}>`;
+}
+
+/** Half pixels are as fine as a screen shows; short numbers keep files small. */
+export function pixel(value: number): number {
+  return Math.round(value * 10) / 10;
+}
