@@ -3,6 +3,7 @@
  * printed by `print.ts`; `functions.ts` says what each named function computes.
  *
  * `x` is the preactivation and `b` is beta, a trainable parameter with one value a channel at each place it is used.
+ * Trees are immutable and may share subtrees, so walk large ones (derivatives) with a memo, not a node at a time.
  */
 
 /** Functions of one argument. Those after `relu` arise only as derivatives and cannot be written by a user. */
@@ -26,21 +27,32 @@ export type UnaryName =
   | "erf"
   | "relu"
   | "sign" // derivative of abs: -1, 0 or 1
-  | "step" // derivative of relu: 1 where x > 0, else 0
-  | "dsqrt" // derivative of sqrt: 0.5 / sqrt(x) where x > 0, else 0
   | "dsinc"; // derivative of sinc: (cos(x) - sinc(x)) / x, 0 at 0
 
-/** Functions of two arguments. `greater` arises only as a derivative: 1 where left > right, else 0. */
-export type BinaryName = "add" | "sub" | "mul" | "div" | "max" | "min" | "greater";
+/** Functions of two arguments. max and min of a NaN are NaN. */
+export type BinaryName = "add" | "sub" | "mul" | "div" | "max" | "min";
 
 export type Expression =
   | { readonly kind: "x" }
   | { readonly kind: "b" }
+  /** `value` is finite. */
   | { readonly kind: "number"; readonly value: number }
   | { readonly kind: "unary"; readonly name: UnaryName; readonly argument: Expression }
   | { readonly kind: "binary"; readonly name: BinaryName; readonly left: Expression; readonly right: Expression }
   /** `exponent` is an integer, possibly negative. */
-  | { readonly kind: "power"; readonly base: Expression; readonly exponent: number };
+  | { readonly kind: "power"; readonly base: Expression; readonly exponent: number }
+  /**
+   * `then` where left > right, else `otherwise`; arises only in derivatives of relu, sqrt, max and min. A choice, not a
+   * product with a mask: what is not chosen may be infinite or NaN (exp(x^3) overflows at x = 4.5 in float32, and
+   * min(exp(x^3), 1) has the derivative 0 there).
+   */
+  | {
+    readonly kind: "select";
+    readonly left: Expression;
+    readonly right: Expression;
+    readonly then: Expression;
+    readonly otherwise: Expression;
+  };
 
 /** What a child is trained with: an expression, what the user called it, and where its beta starts. */
 export interface Activation {
@@ -49,4 +61,60 @@ export interface Activation {
   readonly expression: Expression;
   /** Initial value of every beta; 1 unless the catalogue says otherwise (PReLU starts at 0.25). */
   readonly betaStart: number;
+}
+
+/** The preactivation. */
+export const X: Expression = { kind: "x" };
+/** Beta. */
+export const B: Expression = { kind: "b" };
+
+/** Throws a RangeError where the value is not finite, as no text form could say it. */
+export function number(value: number): Expression {
+  if (!Number.isFinite(value)) {
+    throw new RangeError(`Cannot make a number of an expression as it must be finite: current value is ${value}`);
+  }
+  return { kind: "number", value };
+}
+
+export function unary(name: UnaryName, argument: Expression): Expression {
+  return { kind: "unary", name, argument };
+}
+
+export function binary(name: BinaryName, left: Expression, right: Expression): Expression {
+  return { kind: "binary", name, left, right };
+}
+
+/** Throws a RangeError where the exponent is not an integer. */
+export function power(base: Expression, exponent: number): Expression {
+  if (!Number.isSafeInteger(exponent)) {
+    throw new RangeError(`Cannot raise to a power as the exponent must be an integer: current value is ${exponent}`);
+  }
+  return { kind: "power", base, exponent };
+}
+
+export function select(left: Expression, right: Expression, then: Expression, otherwise: Expression): Expression {
+  return { kind: "select", left, right, then, otherwise };
+}
+
+/** The direct subexpressions, in the order they are printed. */
+export function children(expression: Expression): readonly Expression[] {
+  switch (expression.kind) {
+    case "x":
+    case "b":
+    case "number":
+      return [];
+    case "unary":
+      return [expression.argument];
+    case "binary":
+      return [expression.left, expression.right];
+    case "power":
+      return [expression.base];
+    case "select":
+      return [expression.left, expression.right, expression.then, expression.otherwise];
+  }
+}
+
+/** Whether the function has a beta to train. Simplify first: `0 * b` counts as one. */
+export function usesBeta(expression: Expression): boolean {
+  return expression.kind === "b" || children(expression).some(usesBeta);
 }
