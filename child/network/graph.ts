@@ -59,6 +59,9 @@ export type Node =
     | { readonly kind: "softmax_cross_entropy"; readonly input: NodeId }
   );
 
+export type NodeKind = Node["kind"];
+export type NodeOf<Kind extends NodeKind> = Extract<Node, { kind: Kind }>;
+
 export interface Graph {
   readonly name: string;
   readonly classes: number;
@@ -70,3 +73,13 @@ export interface Graph {
 export const BATCH_NORM_EPSILON = 1e-5;
 /** Share of the old running statistics kept at each training step. */
 export const BATCH_NORM_MOMENTUM = 0.9;
+
+/** Values in a tensor of this shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+/** Trainable values of a graph. */
+export function parameterCount(graph: Graph): number {
+  return graph.parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+}

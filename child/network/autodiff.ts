@@ -1,0 +1,165 @@
+/**
+ * Reverse-mode differentiation of a graph, as data. `backwardGraph` walks the nodes from the loss to the input and
+ * applies one rule a node kind; what comes out is a second list of nodes, in the order to compute them, that engines
+ * compile beside the forward ones. A gradient is d loss / d (output of a forward node), with that node's shape.
+ *
+ * Nothing is computed that only the input images would receive.
+ */
+import type { Graph, Node, NodeId, NodeKind, NodeOf, Shape } from "./graph.ts";
+
+/** Index of a node in `BackwardGraph.nodes`. */
+export type GradientId = number;
+
+/**
+ * `of` is the forward node that is differentiated (its fields say the rest: input, stride, parameters), `gradient` the
+ * gradient of its output, and `shape` that of the gradient produced, which is the gradient of its input.
+ */
+export type BackwardNode =
+  /** (softmax(logits) - onehot(label)) / images. The seed: the loss itself has gradient 1. */
+  | { readonly kind: "softmax_cross_entropy_gradient"; readonly of: NodeId; readonly shape: Shape }
+  | WithGradient<"dense_input_gradient">
+  /** Gradients of the kernel and of the bias; no gradient of values. */
+  | ParametersOnly<"dense_parameter_gradient">
+  | WithGradient<"global_average_pool_gradient">
+  | WithGradient<"shortcut_gradient">
+  /** Gradient of the input, through the batch's mean and variance, and of scale and shift, in one node. */
+  | WithGradient<"batch_norm_gradient">
+  /** Gradient of the input and, where the node has one, of beta, in one node. */
+  | WithGradient<"activation_gradient">
+  | WithGradient<"conv_input_gradient">
+  | ParametersOnly<"conv_kernel_gradient">
+  /** Gradient of a node with several consumers: the sum of what each sends back, in this order. */
+  | { readonly kind: "sum"; readonly gradients: readonly GradientId[]; readonly of: NodeId; readonly shape: Shape };
+
+interface WithGradient<Kind extends string> {
+  readonly kind: Kind;
+  readonly of: NodeId;
+  readonly gradient: GradientId;
+  readonly shape: Shape;
+}
+
+interface ParametersOnly<Kind extends string> {
+  readonly kind: Kind;
+  readonly of: NodeId;
+  readonly gradient: GradientId;
+  readonly shape: null;
+}
+
+export type BackwardKind = BackwardNode["kind"];
+export type BackwardOf<Kind extends BackwardKind> = Extract<BackwardNode, { kind: Kind }>;
+
+export interface BackwardGraph {
+  /** In the order to compute them. */
+  readonly nodes: readonly BackwardNode[];
+  /** For each forward node, the backward node that holds the gradient of its output; null where nobody needs it. */
+  readonly gradients: readonly (GradientId | null)[];
+}
+
+/** What a rule sends back: this gradient, to this forward node. */
+interface Contribution {
+  readonly to: NodeId;
+  readonly gradient: GradientId;
+}
+
+interface RuleContext {
+  readonly id: NodeId;
+  /** Gradient of the node's output. */
+  readonly gradient: GradientId;
+  /** Output shape of a forward node. */
+  shape(node: NodeId): Shape;
+  /** True where a parameter lies at or before the node, so that its gradient is of use. */
+  trainable(node: NodeId): boolean;
+  emit(node: BackwardNode): GradientId;
+}
+
+type Rule<Kind extends NodeKind> = (node: NodeOf<Kind>, context: RuleContext) => readonly Contribution[];
+
+const RULES: { readonly [Kind in NodeKind]: Rule<Kind> } = {
+  input: () => [],
+  conv: (node, context) => {
+    parametersOnly("conv_kernel_gradient", context);
+    return toInput("conv_input_gradient", node.input, context);
+  },
+  batch_norm: (node, context) => withGradient("batch_norm_gradient", node.input, context),
+  activation: (node, context) => withGradient("activation_gradient", node.input, context),
+  add: (node, { gradient }) => [{ to: node.left, gradient }, { to: node.right, gradient }],
+  shortcut: (node, context) => toInput("shortcut_gradient", node.input, context),
+  global_average_pool: (node, context) => toInput("global_average_pool_gradient", node.input, context),
+  dense: (node, context) => {
+    parametersOnly("dense_parameter_gradient", context);
+    return toInput("dense_input_gradient", node.input, context);
+  },
+  softmax_cross_entropy: () => [], // seeds the walk, see backwardGraph
+};
+
+/**
+ * The backward graph of a graph whose last node is its loss.
+ * Throws a RangeError where it is not.
+ */
+export function backwardGraph(graph: Graph): BackwardGraph {
+  const trainable = trainableNodes(graph);
+  const nodes: BackwardNode[] = [];
+  const emit = (node: BackwardNode) => nodes.push(node) - 1;
+  const contributions: GradientId[][] = graph.nodes.map(() => []);
+  const gradients: (GradientId | null)[] = graph.nodes.map(() => null);
+
+  const lossId = graph.nodes.length - 1;
+  const loss = graph.nodes[lossId];
+  if (loss?.kind !== "softmax_cross_entropy") {
+    throw new RangeError(`Cannot differentiate ${graph.name} as its last node must be the loss: it is ${loss?.kind}`);
+  }
+  const shape = (node: NodeId) => graph.nodes[node].shape;
+  contributions[loss.input].push(
+    emit({ kind: "softmax_cross_entropy_gradient", of: lossId, shape: shape(loss.input) }),
+  );
+
+  for (let id = lossId - 1; id >= 0; id--) {
+    if (contributions[id].length === 0 || !trainable[id]) continue;
+    const gradient = contributions[id].length === 1
+      ? contributions[id][0]
+      : emit({ kind: "sum", gradients: contributions[id], of: id, shape: shape(id) });
+    gradients[id] = gradient;
+    const context = { id, gradient, shape, trainable: (node: NodeId) => trainable[node], emit };
+    for (const { to, gradient } of applyRule(graph.nodes[id], context)) contributions[to].push(gradient);
+  }
+  return { nodes, gradients };
+}
+
+/** TypeScript cannot see that a node and the rule of its kind belong together; the table's type says that they do. */
+function applyRule<Kind extends NodeKind>(node: NodeOf<Kind>, context: RuleContext): readonly Contribution[] {
+  return (RULES[node.kind] as unknown as Rule<Kind>)(node, context);
+}
+
+type WithGradientKind = Extract<BackwardNode, WithGradient<string>>["kind"];
+type ParametersOnlyKind = Extract<BackwardNode, ParametersOnly<string>>["kind"];
+
+/** A node that computes only the gradient of the input: left out where that is of no use. */
+function toInput(kind: WithGradientKind, input: NodeId, context: RuleContext): readonly Contribution[] {
+  return context.trainable(input) ? withGradient(kind, input, context) : [];
+}
+
+function withGradient(kind: WithGradientKind, input: NodeId, context: RuleContext): readonly Contribution[] {
+  const { id, gradient, shape, emit } = context;
+  return [{ to: input, gradient: emit({ kind, of: id, gradient, shape: shape(input) }) }];
+}
+
+function parametersOnly(kind: ParametersOnlyKind, { id, gradient, emit }: RuleContext): void {
+  emit({ kind, of: id, gradient, shape: null });
+}
+
+/** For each node, whether it or a node before it has a parameter. */
+function trainableNodes(graph: Graph): boolean[] {
+  const result: boolean[] = [];
+  for (const node of graph.nodes) result.push(hasParameter(node) || inputsOf(node).some((input) => result[input]));
+  return result;
+}
+
+function hasParameter(node: Node): boolean {
+  return "kernel" in node || "scale" in node || ("beta" in node && node.beta !== undefined);
+}
+
+/** The nodes whose outputs a node reads. */
+export function inputsOf(node: Node): readonly NodeId[] {
+  if (node.kind === "input") return [];
+  return node.kind === "add" ? [node.left, node.right] : [node.input];
+}

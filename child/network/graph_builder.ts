@@ -1,0 +1,152 @@
+/**
+ * Builds a graph node by node and keeps its books: shapes follow from the inputs, and parameters are named after the
+ * layer they belong to (`conv("stage1.block1.conv1", …)` makes `stage1.block1.conv1.kernel`). An architecture is a
+ * short file of calls on it.
+ */
+import { type Graph, type Node, type NodeId, type Parameter, type ParameterRole, type Shape, sizeOf } from "./graph.ts";
+
+export interface GraphOptions {
+  /** Number of logits. */
+  readonly classes: number;
+  /** True where the expression has b: every activation site then has a beta of one value a channel. */
+  readonly usesBeta: boolean;
+  /** Shape of one image; 32x32 colour by default, as every dataset here has. */
+  readonly image?: Shape;
+}
+
+/** The parameter names that each kind of layer appends to its own name. */
+const SUFFIX: Readonly<Record<ParameterRole, string>> = {
+  conv_kernel: "kernel",
+  dense_kernel: "kernel",
+  dense_bias: "bias",
+  batch_norm_scale: "scale",
+  batch_norm_shift: "shift",
+  activation_beta: "beta",
+};
+
+export class GraphBuilder {
+  readonly #name: string;
+  readonly #options: GraphOptions;
+  readonly #nodes: Node[] = [];
+  readonly #parameters: Parameter[] = [];
+
+  constructor(name: string, options: GraphOptions) {
+    if (!Number.isInteger(options.classes) || options.classes < 1) {
+      throw new RangeError(
+        `Cannot build ${name} as it needs a whole number of classes: current value is ${options.classes}`,
+      );
+    }
+    this.#name = name;
+    this.#options = options;
+  }
+
+  /** Output shape of a node that was already added. */
+  shape(node: NodeId): Shape {
+    const found = this.#nodes[node];
+    if (found === undefined) {
+      throw new RangeError(`Cannot use node ${node} of ${this.#name} as it has ${this.#nodes.length} nodes so far`);
+    }
+    return found.shape;
+  }
+
+  /** The images. */
+  input(): NodeId {
+    return this.#add({ kind: "input", shape: this.#options.image ?? [32, 32, 3] });
+  }
+
+  /** Convolution without bias, zero padding `(size - 1) / 2`: [h, w, c] -> [ceil(h / stride), ceil(w / stride), channels]. */
+  conv(
+    name: string,
+    input: NodeId,
+    { channels, size, stride = 1 }: { channels: number; size: number; stride?: number },
+  ): NodeId {
+    if (size % 2 !== 1) {
+      throw new RangeError(`Cannot add convolution ${name} as its kernel size must be odd: current value is ${size}`);
+    }
+    const [height, width, inputs] = this.shape(input);
+    const kernel = this.#parameter(name, "conv_kernel", [size, size, inputs, channels]);
+    const shape = [Math.ceil(height / stride), Math.ceil(width / stride), channels] as const;
+    return this.#add({ kind: "conv", input, kernel, size, stride, shape });
+  }
+
+  batchNorm(name: string, input: NodeId): NodeId {
+    const shape = this.shape(input);
+    const scale = this.#parameter(name, "batch_norm_scale", [shape[2]]);
+    const shift = this.#parameter(name, "batch_norm_shift", [shape[2]]);
+    return this.#add({ kind: "batch_norm", input, scale, shift, statistics: name, shape });
+  }
+
+  /** The candidate; where it has beta, `<name>.beta`. */
+  activation(name: string, input: NodeId): NodeId {
+    const shape = this.shape(input);
+    if (!this.#options.usesBeta) return this.#add({ kind: "activation", input, shape });
+    return this.#add({
+      kind: "activation",
+      input,
+      beta: this.#parameter(name, "activation_beta", [shape[2]]),
+      shape,
+    });
+  }
+
+  add(left: NodeId, right: NodeId): NodeId {
+    const shape = this.shape(left);
+    if (this.shape(right).join() !== shape.join()) {
+      throw new RangeError(`Cannot add nodes of ${this.#name} as shapes differ: ${shape} and ${this.shape(right)}`);
+    }
+    return this.#add({ kind: "add", left, right, shape });
+  }
+
+  /** Option A of He et al. 2015, §3.3: `stride` drops pixels, the channels added are zero, half of them on each side. */
+  shortcut(input: NodeId, { channels, stride }: { channels: number; stride: number }): NodeId {
+    const [height, width, inputs] = this.shape(input);
+    if (channels < inputs || (channels - inputs) % 2 !== 0) {
+      throw new RangeError(
+        `Cannot add a shortcut to ${this.#name} as an even number of channels must be added: ${inputs} to ${channels}`,
+      );
+    }
+    const shape = [Math.ceil(height / stride), Math.ceil(width / stride), channels] as const;
+    return this.#add({ kind: "shortcut", input, stride, shape });
+  }
+
+  globalAveragePool(input: NodeId): NodeId {
+    return this.#add({ kind: "global_average_pool", input, shape: [1, 1, this.shape(input)[2]] });
+  }
+
+  /** Fully connected over all values of the input, in NHWC order, with bias. */
+  dense(name: string, input: NodeId, { outputs }: { outputs: number }): NodeId {
+    const inputs = sizeOf(this.shape(input));
+    const kernel = this.#parameter(name, "dense_kernel", [inputs, outputs]);
+    const bias = this.#parameter(name, "dense_bias", [outputs]);
+    return this.#add({ kind: "dense", input, kernel, bias, shape: [1, 1, outputs] });
+  }
+
+  /** Ends the graph with the loss of these logits. */
+  build(logits: NodeId): Graph {
+    const shape = this.shape(logits);
+    if (shape.join() !== [1, 1, this.#options.classes].join()) {
+      throw new RangeError(
+        `Cannot build ${this.#name} as ${this.#options.classes} logits are needed: shape is ${shape}`,
+      );
+    }
+    this.#add({ kind: "softmax_cross_entropy", input: logits, shape: [1, 1, 1] });
+    return {
+      name: this.#name,
+      classes: this.#options.classes,
+      nodes: [...this.#nodes],
+      parameters: [...this.#parameters],
+    };
+  }
+
+  #add(node: Node): NodeId {
+    return this.#nodes.push(node) - 1;
+  }
+
+  #parameter(layer: string, role: ParameterRole, shape: readonly number[]): string {
+    const name = `${layer}.${SUFFIX[role]}`;
+    if (this.#parameters.some((other) => other.name === name)) {
+      throw new RangeError(`Cannot add layer ${layer} to ${this.#name} as it already has a parameter ${name}`);
+    }
+    this.#parameters.push({ name, role, shape });
+    return name;
+  }
+}

@@ -1,0 +1,25 @@
+/** The architectures by the name a user types. */
+import type { Graph } from "./graph.ts";
+import type { GraphOptions } from "./graph_builder.ts";
+import { buildResNet } from "./resnet.ts";
+
+const BUILDERS: Readonly<Record<string, (options: GraphOptions) => Graph>> = {
+  resnet8: (options) => buildResNet(8, options),
+  resnet14: (options) => buildResNet(14, options),
+  resnet20: (options) => buildResNet(20, options),
+  resnet32: (options) => buildResNet(32, options),
+  resnet44: (options) => buildResNet(44, options),
+  resnet56: (options) => buildResNet(56, options),
+  resnet110: (options) => buildResNet(110, options),
+};
+
+/** Every name that `buildNetwork` knows. */
+export const NETWORK_NAMES: readonly string[] = Object.keys(BUILDERS);
+
+/** Throws a RangeError that lists the known names where there is no such network. */
+export function buildNetwork(name: string, options: GraphOptions): Graph {
+  if (!Object.hasOwn(BUILDERS, name)) {
+    throw new RangeError(`Cannot build network "${name}" as it is none of ${NETWORK_NAMES.join(", ")}`);
+  }
+  return BUILDERS[name](options);
+}
