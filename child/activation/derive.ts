@@ -1,0 +1,47 @@
+/** The symbolic derivative of an expression by x or by b: the chain rule over the rules of `functions.ts`. */
+import type { Expression } from "./expression.ts";
+import { binary, number, power } from "./expression.ts";
+import { BINARY_FUNCTIONS, UNARY_FUNCTIONS } from "./functions.ts";
+import { simplify } from "./simplify.ts";
+
+const ZERO = number(0);
+const ONE = number(1);
+
+/**
+ * The derivative, simplified; conventions at kinks are those of `functions.ts`. Subexpressions of the value stand in it
+ * as they are, so derive the simplified function where value and derivative are computed together:
+ * `value = simplify(e)`, `derive(value, "x")`.
+ */
+export function derive(expression: Expression, by: "x" | "b"): Expression {
+  const derived = new Map<Expression, Expression>();
+  const chain = (e: Expression): Expression => {
+    const known = derived.get(e);
+    if (known) return known;
+    const derivative = deriveNode(e, by, chain);
+    derived.set(e, derivative);
+    return derivative;
+  };
+  return simplify(chain(expression));
+}
+
+function deriveNode(e: Expression, by: "x" | "b", chain: (e: Expression) => Expression): Expression {
+  switch (e.kind) {
+    case "x":
+    case "b":
+      return e.kind === by ? ONE : ZERO;
+    case "number":
+      return ZERO;
+    case "unary":
+      return UNARY_FUNCTIONS[e.name].derivative(e.argument, chain(e.argument), e);
+    case "binary":
+      return BINARY_FUNCTIONS[e.name].derivative(
+        { value: e.left, derivative: chain(e.left) },
+        { value: e.right, derivative: chain(e.right) },
+        e,
+      );
+    case "power":
+      return binary("mul", binary("mul", number(e.exponent), power(e.base, e.exponent - 1)), chain(e.base));
+    case "select":
+      return { ...e, then: chain(e.then), otherwise: chain(e.otherwise) };
+  }
+}

@@ -1,0 +1,243 @@
+/**
+ * What every named function computes: its float64 value, which is the truth the engines are judged by, its derivative,
+ * and what must be known about its domain and limits.
+ *
+ * Derivative rules get the argument `u`, its derivative `du` and the value `self` = f(u), and are written with `self`
+ * and `u` where they can be, so that code which computes value and derivative together computes shared parts once.
+ * Where a function has a kink the convention is the left one: relu'(0) = sqrt'(0) = abs'(0) = 0; max(l, r)' is l' where
+ * l > r, else r'; min(l, r)' is l' where l < r, else r'.
+ */
+import { erf } from "./erf.ts";
+import type { BinaryName, Expression, UnaryName } from "./expression.ts";
+import { binary, number, power, select, unary } from "./expression.ts";
+
+interface NamedFunction {
+  /** How it is written: `name(…)`, an operator, or not by users, because it arises only in derivatives. */
+  readonly written: "call" | "operator" | "derivative";
+  /** Domain and limits worth knowing, for people. */
+  readonly domain: string;
+}
+
+export interface UnaryFunction extends NamedFunction {
+  value(u: number): number;
+  derivative(u: Expression, du: Expression, self: Expression): Expression;
+}
+
+export interface BinaryFunction extends NamedFunction {
+  value(left: number, right: number): number;
+  derivative(left: Operand, right: Operand, self: Expression): Expression;
+}
+
+/** An operand and its derivative. */
+export interface Operand {
+  readonly value: Expression;
+  readonly derivative: Expression;
+}
+
+const ZERO = number(0);
+const ONE = number(1);
+const add = (left: Expression, right: Expression) => binary("add", left, right);
+const sub = (left: Expression, right: Expression) => binary("sub", left, right);
+const mul = (left: Expression, right: Expression) => binary("mul", left, right);
+const div = (left: Expression, right: Expression) => binary("div", left, right);
+const neg = (u: Expression) => unary("neg", u);
+const square = (u: Expression) => power(u, 2);
+
+export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
+  neg: {
+    written: "operator",
+    domain: "all x",
+    value: (u) => -u,
+    derivative: (_u, du) => neg(du),
+  },
+  abs: {
+    written: "call",
+    domain: "all x; derivative 0 at 0",
+    value: Math.abs,
+    derivative: (u, du) => mul(unary("sign", u), du),
+  },
+  sqrt: {
+    written: "call",
+    domain: "sqrt(max(x, 0)): 0 with derivative 0 for x <= 0; the derivative grows without bound at 0+",
+    value: (u) => Math.sqrt(Math.max(u, 0)),
+    derivative: (u, du, self) => select(u, ZERO, div(du, mul(number(2), self)), ZERO),
+  },
+  log: {
+    written: "call",
+    domain: "x > 0; -inf at 0, NaN below; the search space writes log(abs(x) + 1e-5)",
+    value: Math.log,
+    derivative: (u, du) => div(du, u),
+  },
+  exp: {
+    written: "call",
+    domain: "overflows float32 for x > 88.7",
+    value: Math.exp,
+    derivative: (_u, du, self) => mul(self, du),
+  },
+  sin: {
+    written: "call",
+    domain: "finite x; NaN at inf",
+    value: Math.sin,
+    derivative: (u, du) => mul(unary("cos", u), du),
+  },
+  cos: {
+    written: "call",
+    domain: "finite x; NaN at inf",
+    value: Math.cos,
+    derivative: (u, du) => neg(mul(unary("sin", u), du)),
+  },
+  sinh: {
+    written: "call",
+    domain: "overflows float32 for |x| > 89.4",
+    value: Math.sinh,
+    derivative: (u, du) => mul(unary("cosh", u), du),
+  },
+  cosh: {
+    written: "call",
+    domain: "overflows float32 for |x| > 89.4",
+    value: Math.cosh,
+    derivative: (u, du) => mul(unary("sinh", u), du),
+  },
+  tanh: {
+    written: "call",
+    domain: "all x; -1 and 1 at -inf and inf",
+    value: Math.tanh,
+    derivative: (_u, du, self) => mul(sub(ONE, square(self)), du),
+  },
+  asinh: {
+    written: "call",
+    domain: "all x; log(2|x|) with the sign of x for large |x|",
+    value: Math.asinh,
+    derivative: (u, du) => div(du, unary("sqrt", add(square(u), ONE))),
+  },
+  atan: {
+    written: "call",
+    domain: "all x; -pi/2 and pi/2 at -inf and inf",
+    value: Math.atan,
+    derivative: (u, du) => div(du, add(square(u), ONE)),
+  },
+  sinc: {
+    written: "call",
+    domain: "sin(x)/x; 1 at 0, 0 at -inf and inf",
+    value: sinc,
+    derivative: (u, du) => mul(unary("dsinc", u), du),
+  },
+  sigmoid: {
+    written: "call",
+    domain: "all x; 0 and 1 at -inf and inf",
+    value: sigmoid,
+    derivative: (_u, du, self) => mul(mul(self, sub(ONE, self)), du),
+  },
+  softplus: {
+    written: "call",
+    domain: "log(1 + exp(x)) without overflow; 0 at -inf, x for large x",
+    value: (u) => Math.max(u, 0) + Math.log1p(Math.exp(-Math.abs(u))),
+    derivative: (u, du) => mul(unary("sigmoid", u), du),
+  },
+  gauss: {
+    written: "call",
+    domain: "exp(-x^2); 0 at -inf and inf",
+    value: (u) => Math.exp(-u * u),
+    derivative: (u, du, self) => mul(mul(mul(number(-2), u), self), du),
+  },
+  erf: {
+    written: "call",
+    domain: "all x; -1 and 1 at -inf and inf",
+    value: erf,
+    derivative: (u, du) => mul(mul(number(2 / Math.sqrt(Math.PI)), unary("gauss", u)), du),
+  },
+  relu: {
+    written: "call",
+    domain: "max(x, 0); derivative 0 at 0",
+    value: (u) => Math.max(u, 0),
+    derivative: (u, du) => select(u, ZERO, du, ZERO),
+  },
+  sign: {
+    written: "derivative",
+    domain: "-1, 0 or 1; taken as flat everywhere",
+    value: Math.sign,
+    derivative: () => ZERO,
+  },
+  dsinc: {
+    written: "derivative",
+    domain: "derivative of sinc; 0 at 0, -inf and inf",
+    value: dsinc,
+    // -sinc(u) - 2 dsinc(u) / u, which tends to -1/3 at 0 but there loses all digits: within 1e-9 of it below 1e-4.
+    derivative: (u, du) =>
+      mul(
+        select(
+          unary("abs", u),
+          number(1e-4),
+          sub(neg(unary("sinc", u)), div(mul(number(2), unary("dsinc", u)), u)),
+          number(-1 / 3),
+        ),
+        du,
+      ),
+  },
+};
+
+export const BINARY_FUNCTIONS: Readonly<Record<BinaryName, BinaryFunction>> = {
+  add: {
+    written: "operator",
+    domain: "all",
+    value: (left, right) => left + right,
+    derivative: (left, right) => add(left.derivative, right.derivative),
+  },
+  sub: {
+    written: "operator",
+    domain: "all",
+    value: (left, right) => left - right,
+    derivative: (left, right) => sub(left.derivative, right.derivative),
+  },
+  mul: {
+    written: "operator",
+    domain: "all",
+    value: (left, right) => left * right,
+    derivative: (left, right) => add(mul(left.derivative, right.value), mul(left.value, right.derivative)),
+  },
+  div: {
+    written: "operator",
+    domain: "right is not 0; the search space writes x1 / (x2 + 1e-5)",
+    value: (left, right) => left / right,
+    derivative: (left, right, self) =>
+      sub(div(left.derivative, right.value), div(mul(self, right.derivative), right.value)),
+  },
+  max: {
+    written: "call",
+    domain: "all; NaN where either is",
+    value: Math.max,
+    derivative: (left, right) => select(left.value, right.value, left.derivative, right.derivative),
+  },
+  min: {
+    written: "call",
+    domain: "all; NaN where either is",
+    value: Math.min,
+    derivative: (left, right) => select(right.value, left.value, left.derivative, right.derivative),
+  },
+};
+
+function sigmoid(u: number): number {
+  const small = Math.exp(-Math.abs(u)); // in (0, 1], so that nothing overflows
+  return (u < 0 ? small : 1) / (1 + small);
+}
+
+function sinc(u: number): number {
+  if (u === 0) return 1;
+  return Math.abs(u) === Infinity ? 0 : Math.sin(u) / u;
+}
+
+/**
+ * The derivative of sinc. The quotient cancels near 0 (relative error 1e-16 / u^2), so below 1 it is summed as
+ * the sum over k >= 1 of (-1)^k 2k u^(2k-1) / (2k+1)!, of which 9 terms reach 1e-17.
+ */
+function dsinc(u: number): number {
+  if (Math.abs(u) === Infinity) return 0;
+  if (Math.abs(u) >= 1) return (Math.cos(u) - Math.sin(u) / u) / u;
+  let sum = 0;
+  let term = 1; // (-1)^k u^(2k) / (2k+1)!, over u from the first step on
+  for (let k = 1; k <= 9; k++) {
+    term *= -(k === 1 ? u : u * u) / (2 * k * (2 * k + 1));
+    sum += 2 * k * term;
+  }
+  return sum;
+}

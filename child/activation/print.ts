@@ -1,0 +1,92 @@
+/**
+ * The text form of an expression, with as few parentheses as its reading needs: `parseExpression(printExpression(e))`
+ * is structurally `e` for every expression that users can write. It is also the canonical key of a tree: different
+ * trees print differently.
+ *
+ * What arises only in derivatives prints as a call (`sign(u)`, `dsinc(u)`, `select(left, right, then, otherwise)`), so
+ * that a derivative can be read, but is not parsed: users have no need of it, and a search must not propose it.
+ */
+import type { BinaryName, Expression } from "./expression.ts";
+
+/** How tightly text binds: a sum, a product, a negation, a power, and what never needs parentheses. */
+const enum Binding {
+  Sum,
+  Product,
+  Negation,
+  Power,
+  Atom,
+}
+
+interface Printed {
+  readonly text: string;
+  readonly binding: Binding;
+}
+
+const OPERATORS: Readonly<Partial<Record<BinaryName, { readonly sign: string; readonly binding: Binding }>>> = {
+  add: { sign: " + ", binding: Binding.Sum },
+  sub: { sign: " - ", binding: Binding.Sum },
+  mul: { sign: " * ", binding: Binding.Product },
+  div: { sign: " / ", binding: Binding.Product },
+};
+
+/** Trees are immutable, and those of derivatives share much: without the memo, keys of all subtrees would cost squares. */
+const memo = new WeakMap<Expression, Printed>();
+
+/** The shortest text that parses to the expression; numbers as their shortest exact decimal. */
+export function printExpression(expression: Expression): string {
+  return print(expression).text;
+}
+
+function print(e: Expression): Printed {
+  const known = memo.get(e);
+  if (known) return known;
+  const printed = printNode(e);
+  memo.set(e, printed);
+  return printed;
+}
+
+function printNode(e: Expression): Printed {
+  switch (e.kind) {
+    case "x":
+    case "b":
+      return { text: e.kind, binding: Binding.Atom };
+    case "number":
+      return printNumber(e.value);
+    case "unary":
+      return e.name === "neg" ? printNegation(e.argument) : printCall(e.name, [e.argument]);
+    case "binary":
+      return printBinary(e.name, e.left, e.right);
+    case "power":
+      return { text: `${within(e.base, Binding.Atom)}^${e.exponent}`, binding: Binding.Power };
+    case "select":
+      return printCall("select", [e.left, e.right, e.then, e.otherwise]);
+  }
+}
+
+function printNumber(value: number): Printed {
+  const negative = value < 0 || Object.is(value, -0);
+  return { text: Object.is(value, -0) ? "-0" : `${value}`, binding: negative ? Binding.Negation : Binding.Atom };
+}
+
+/** A minus before a number belongs to the number, so the negation of a number keeps its parentheses. */
+function printNegation(argument: Expression): Printed {
+  const inner = argument.kind === "number" ? `(${print(argument).text})` : within(argument, Binding.Negation);
+  return { text: `-${inner}`, binding: Binding.Negation };
+}
+
+/** Operators associate to the left: the right operand of one needs parentheses around its own level. */
+function printBinary(name: BinaryName, left: Expression, right: Expression): Printed {
+  const operator = OPERATORS[name];
+  if (!operator) return printCall(name, [left, right]);
+  const { sign, binding } = operator;
+  return { text: within(left, binding) + sign + within(right, binding + 1), binding };
+}
+
+function printCall(name: string, args: readonly Expression[]): Printed {
+  return { text: `${name}(${args.map(printExpression).join(", ")})`, binding: Binding.Atom };
+}
+
+function within(e: Expression, least: Binding): string {
+  const { text, binding } = print(e);
+  return binding < least ? `(${text})` : text;
+}
