@@ -135,7 +135,10 @@ class Parser {
     if (kind !== "number") this.expected("an integer as the exponent");
     const value = this.number();
     if (!Number.isInteger(value) || value > MAX_EXPONENT) {
-      this.fail(column, `expected an integer from -${MAX_EXPONENT} to ${MAX_EXPONENT} as the exponent, found ${text}`);
+      this.fail(
+        column,
+        `expected an integer from -${MAX_EXPONENT} to ${MAX_EXPONENT} as the exponent, found ${quote(text)}`,
+      );
     }
     if (parenthesis) this.take(")");
     return negative && value !== 0 ? -value : value;
@@ -196,7 +199,7 @@ class Parser {
     const token = this.advance();
     const value = Number(token.text);
     if (!Number.isFinite(value)) {
-      this.fail(token.column, `expected a number below 1.8e308, found ${token.text}`);
+      this.fail(token.column, `expected a number below 1.8e308, found ${quote(token.text)}`);
     }
     return value;
   }
