@@ -22,3 +22,38 @@ export type Optimizer =
     readonly epsilon: number;
     readonly weightDecay: number;
   };
+
+/** The tensors that an optimiser keeps beside each parameter, of its shape, starting at 0; in the order they are saved. */
+export const SLOTS: { readonly [Kind in Optimizer["kind"]]: readonly string[] } = {
+  sgd: ["velocity"],
+  rmsprop: ["square", "velocity"],
+  adam: ["mean", "square"],
+};
+
+/** Whether the update depends on how many there have been (Adam's bias correction); kept as the slot `step`. */
+export const COUNTS_STEPS: { readonly [Kind in Optimizer["kind"]]: boolean } = {
+  sgd: false,
+  rmsprop: false,
+  adam: true,
+};
+
+/** SGD of He et al. 2015, §4.2: momentum 0.9, weight decay 1e-4, to be used with a learning rate of 0.1. */
+export const DEFAULT_OPTIMIZER: Optimizer = { kind: "sgd", momentum: 0.9, weightDecay: 1e-4 };
+
+/**
+ * - `constant`: the base rate.
+ * - `step`: divided by 10 at 50 % and again at 75 % of the steps, as He et al. 2015, §4.2 (32k and 48k of 64k).
+ * - `cosine`: base (1 + cos(pi step / steps)) / 2, from the base to 0 (Loshchilov & Hutter 2017, without restarts).
+ */
+export type Schedule = "cosine" | "step" | "constant";
+
+const FACTORS: { readonly [Kind in Schedule]: (progress: number) => number } = {
+  constant: () => 1,
+  step: (progress) => progress < 0.5 ? 1 : progress < 0.75 ? 0.1 : 0.01,
+  cosine: (progress) => (1 + Math.cos(Math.PI * progress)) / 2,
+};
+
+/** Learning rate of step `step`, counted from 0, of `steps`. */
+export function learningRate(schedule: Schedule, base: number, step: number, steps: number): number {
+  return base * FACTORS[schedule](step / steps);
+}

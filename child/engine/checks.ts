@@ -1,0 +1,78 @@
+/**
+ * What every engine must refuse in the same words: tensors, batches and activations that do not fit the graph. The names
+ * and sizes of a program's tensors follow from its graph and optimiser, the same for every engine.
+ */
+import type { Batch } from "../../datasets/dataset.ts";
+import { type Activation, usesBeta } from "../activation/expression.ts";
+import { type Graph, sizeOf } from "../network/graph.ts";
+import { COUNTS_STEPS, type Optimizer, SLOTS } from "../optimizer.ts";
+import type { TensorGroup, Tensors } from "./engine.ts";
+
+/** Lengths of all tensors of a group by name, in the order of `Tensors`. */
+export function tensorSizes(graph: Graph, optimizer: Optimizer, group: TensorGroup): ReadonlyMap<string, number> {
+  return new Map(SIZES[group](graph, optimizer));
+}
+
+type Sizes = (graph: Graph, optimizer: Optimizer) => readonly (readonly [string, number])[];
+
+const parameterSizes: Sizes = (graph) => graph.parameters.map(({ name, shape }) => [name, sizeOf(shape)] as const);
+
+const SIZES: { readonly [Group in TensorGroup]: Sizes } = {
+  parameters: parameterSizes,
+  gradients: parameterSizes,
+  statistics: (graph) =>
+    graph.nodes.flatMap((node) =>
+      node.kind !== "batch_norm" ? [] : [
+        [`${node.statistics}.mean`, node.shape[2]] as const,
+        [`${node.statistics}.variance`, node.shape[2]] as const,
+      ]
+    ),
+  slots: (graph, { kind }) => [
+    ...graph.parameters.flatMap(({ name, shape }) =>
+      SLOTS[kind].map((slot) => [`${name}.${slot}`, sizeOf(shape)] as const)
+    ),
+    ...(COUNTS_STEPS[kind] ? [["step", 1] as const] : []),
+  ],
+};
+
+/** Throws a RangeError that names the first tensor that is not in the group or has another length. */
+export function checkTensors(group: TensorGroup, sizes: ReadonlyMap<string, number>, tensors: Tensors): void {
+  for (const [name, { length }] of tensors) {
+    const size = sizes.get(name);
+    if (size === undefined) throw new RangeError(`Cannot write ${group} as the program has none named ${name}`);
+    if (size !== length) {
+      throw new RangeError(`Cannot write ${name} as it must have ${size} values: current number is ${length}`);
+    }
+  }
+}
+
+/** Throws a RangeError where a batch has another image size, too many or too few images, or a label beyond the classes. */
+export function checkBatch(
+  graph: Graph,
+  { images, labels }: Batch,
+  { least, most }: { least: number; most: number },
+): void {
+  const count = labels.length;
+  if (count < least || count > most) {
+    const wanted = least === most ? `exactly ${most}` : `${least} to ${most}`;
+    throw new RangeError(`Cannot take a batch as it must have ${wanted} images: current number is ${count}`);
+  }
+  const size = sizeOf(graph.nodes[0].shape);
+  if (images.length !== count * size) {
+    throw new RangeError(
+      `Cannot take a batch as ${count} images of ${graph.name} have ${count * size} values: given are ${images.length}`,
+    );
+  }
+  const wrong = labels.find((label) => label < 0 || label >= graph.classes);
+  if (wrong !== undefined) {
+    throw new RangeError(`Cannot take a batch as labels must be below ${graph.classes}: one is ${wrong}`);
+  }
+}
+
+/** Throws a RangeError where the expression has b and the graph no beta for it. */
+export function checkActivation(graph: Graph, { name, expression }: Activation): void {
+  const lacksBeta = graph.nodes.some((node) => node.kind === "activation" && node.beta === undefined);
+  if (lacksBeta && usesBeta(expression)) {
+    throw new RangeError(`Cannot compile ${graph.name} with ${name} as the expression has b and the graph has no beta`);
+  }
+}
