@@ -1,0 +1,28 @@
+/** The reward of a trial: what a sampler learns from. It is a validation accuracy; the test split never comes near it. */
+import type { Trial } from "./trial.ts";
+
+/**
+ * Reward of a finished trial, in [0, 1]: the validation accuracy of its child. A trial that diverged or failed earns
+ * the accuracy of guessing, 1 / `classes`, so that a function that cannot be trained is as bad as one that learns nothing.
+ *
+ * Throws an Error where the trial is not finished, or has no validation accuracy though its state says so.
+ */
+export function rewardOf(trial: Pick<Trial, "id" | "state" | "validationAccuracy">, classes: number): number {
+  if (!Number.isInteger(classes) || classes < 1) {
+    throw new RangeError(`Cannot reward a trial as the number of classes must be a positive integer: it is ${classes}`);
+  }
+  switch (trial.state) {
+    case "complete":
+    case "pruned":
+      if (trial.validationAccuracy === null) {
+        throw new Error(`Cannot reward trial ${trial.id} as it is ${trial.state} without a validation accuracy`);
+      }
+      return trial.validationAccuracy;
+    case "diverged":
+    case "failed":
+      return 1 / classes;
+    case "queued":
+    case "running":
+      throw new Error(`Cannot reward trial ${trial.id} as it is not finished: its state is ${trial.state}`);
+  }
+}
