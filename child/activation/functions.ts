@@ -199,8 +199,7 @@ export const BINARY_FUNCTIONS: Readonly<Record<BinaryName, BinaryFunction>> = {
     written: "operator",
     domain: "right is not 0; the search space writes x1 / (x2 + 1e-5)",
     value: (left, right) => left / right,
-    derivative: (left, right, self) =>
-      sub(div(left.derivative, right.value), div(mul(self, right.derivative), right.value)),
+    derivative: (left, right, self) => div(sub(left.derivative, mul(self, right.derivative)), right.value),
   },
   max: {
     written: "call",

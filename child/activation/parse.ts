@@ -308,18 +308,19 @@ function nearNames(name: string, known: readonly string[]): string[] {
     .map(({ candidate }) => candidate);
 }
 
-/** Insertions, deletions and replacements from one word to the other (Levenshtein 1966). */
+/** Insertions, deletions, replacements and swaps of neighbours from one word to the other (Damerau 1964). */
 function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, j) => j);
+  const distance = Array.from({ length: from.length + 1 }, (_, i) => [i, ...Array<number>(to.length).fill(i)]);
+  distance[0] = Array.from({ length: to.length + 1 }, (_, j) => j);
   for (let i = 1; i <= from.length; i++) {
-    const above = row;
-    row = [i];
     for (let j = 1; j <= to.length; j++) {
-      const replaced = above[j - 1] + (from[i - 1] === to[j - 1] ? 0 : 1);
-      row.push(Math.min(replaced, above[j] + 1, row[j - 1] + 1));
+      const replaced = distance[i - 1][j - 1] + (from[i - 1] === to[j - 1] ? 0 : 1);
+      const isSwap = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1];
+      const swapped = isSwap ? distance[i - 2][j - 2] + 1 : Infinity;
+      distance[i][j] = Math.min(replaced, swapped, distance[i - 1][j] + 1, distance[i][j - 1] + 1);
     }
   }
-  return row[to.length];
+  return distance[from.length][to.length];
 }
 
 function quote(text: string): string {

@@ -51,8 +51,8 @@ const ZERO = number(0);
 const ONE = number(1);
 
 const BINARY_RULES: Readonly<Record<BinaryName, (left: Expression, right: Expression) => Expression>> = {
-  add: (left, right) => sum([...termsOf(left), ...termsOf(right)]),
-  sub: (left, right) => sum([...termsOf(left), ...termsOf(right, -1)]),
+  add: (left, right) => sum([...termsOf(left), ...termsOf(right)]) ?? binary("add", left, right),
+  sub: (left, right) => sum([...termsOf(left), ...termsOf(right, -1)]) ?? binary("sub", left, right),
   mul: product,
   div: quotient,
   max: (left, right) => larger("max", left, right),
@@ -126,7 +126,7 @@ function split(e: Expression): Term {
     const { coefficient, core } = split(e.argument);
     return { coefficient: -coefficient, core };
   }
-  if (e.kind === "binary" && e.name === "mul" && e.left.kind === "number") {
+  if (e.kind === "binary" && e.name === "mul" && e.left.kind === "number" && e.right.kind !== "number") {
     return { coefficient: e.left.value, core: e.right };
   }
   return { coefficient: 1, core: e };
@@ -134,15 +134,14 @@ function split(e: Expression): Term {
 
 function scaled(coefficient: number, core: Expression): Expression {
   if (coefficient === 0) return ZERO;
-  if (core.kind === "number") return number(coefficient * core.value);
+  if (isNumber(core, 1)) return number(coefficient);
   if (coefficient === 1) return core;
-  if (isSum(core) && coefficient === -1) return sum(termsOf(core, -1));
-  if (coefficient === -1) return negated(core);
-  return binary("mul", number(coefficient), core);
+  return coefficient === -1 ? negated(core) : binary("mul", number(coefficient), core);
 }
 
-/** -core, with -relu(-u) as min(u, 0). */
+/** -core, with the signs of a sum turned, and -relu(-u) as min(u, 0). */
 function negated(core: Expression): Expression {
+  if (isSum(core)) return sum(termsOf(core, -1)) ?? unary("neg", core);
   if (core.kind === "unary" && core.name === "relu" && split(core.argument).coefficient < 0) {
     return larger("min", negative(core.argument), ZERO);
   }
@@ -169,12 +168,15 @@ function termsOf(e: Expression, sign: 1 | -1 = 1): Term[] {
   return [{ coefficient: sign * coefficient, core }];
 }
 
-/** Collects equal cores, joins u with min(u, 0), and writes the positive terms first: cos(x) - x. */
-function sum(terms: readonly Term[]): Expression {
+/**
+ * Collects equal cores, joins u with min(u, 0), and starts with a positive term: cos(x) - x. Null where a coefficient
+ * overflows.
+ */
+function sum(terms: readonly Term[]): Expression | null {
   const collected = collect(terms);
   joinParts(collected);
-  const inOrder = [...collected.values()].filter(({ coefficient }) => coefficient !== 0)
-    .sort((a, b) => Number(isNumber(a.core, 1)) - Number(isNumber(b.core, 1)) || compare(a.core, b.core));
+  const inOrder = [...collected.values()].filter(({ coefficient }) => coefficient !== 0).sort(compareTerms);
+  if (!inOrder.every(({ coefficient }) => Number.isFinite(coefficient))) return null;
   const first = inOrder.findIndex(({ coefficient }) => coefficient > 0);
   if (first > 0) inOrder.unshift(...inOrder.splice(first, 1));
   const [head, ...tail] = inOrder;
@@ -183,6 +185,11 @@ function sum(terms: readonly Term[]): Expression {
     const size = scaled(Math.abs(coefficient), core);
     return binary(coefficient > 0 ? "add" : "sub", left, size);
   }, scaled(head.coefficient, head.core));
+}
+
+/** The canonical order of terms, the number last. */
+function compareTerms(a: Term, b: Term): number {
+  return Number(isNumber(a.core, 1)) - Number(isNumber(b.core, 1)) || compare(a.core, b.core);
 }
 
 type Collected = Map<string, Term>;
@@ -199,41 +206,46 @@ function addTerm(collected: Collected, coefficient: number, core: Expression): v
   collected.set(key, { coefficient: total, core });
 }
 
-/** relu(u) + min(u, 0) is u, so two of the three with fitting coefficients are the third. */
+/** Where core + sign * other = whole, two of the three with fitting coefficients are the third. */
 function joinParts(collected: Collected): void {
-  for (const { coefficient, core } of [...collected.values()]) {
-    const part = positivePart(core) ?? negativePart(core);
-    if (!part || coefficient === 0) continue;
-    const whole = collected.get(printExpression(part.of));
-    if (whole?.coefficient === -coefficient) {
-      addTerm(collected, coefficient, part.of);
-      addTerm(collected, -coefficient, core);
-      addTerm(collected, -coefficient, part.other);
-      continue;
-    }
-    const other = collected.get(printExpression(part.other));
-    if (other?.coefficient === coefficient) {
-      addTerm(collected, -coefficient, core);
-      addTerm(collected, -coefficient, part.other);
-      addTerm(collected, coefficient, part.of);
+  const coefficientOf = (core: Expression) => collected.get(printExpression(core))?.coefficient ?? 0;
+  for (const { core } of [...collected.values()]) {
+    for (const { whole, other, sign } of partitions(core)) {
+      const coefficient = coefficientOf(core);
+      if (coefficient === 0) continue;
+      if (coefficientOf(whole) === -coefficient) {
+        addTerm(collected, coefficient, whole);
+        addTerm(collected, -coefficient, core);
+        addTerm(collected, -coefficient * sign, other);
+      } else if (coefficientOf(other) === coefficient * sign) {
+        addTerm(collected, -coefficient, core);
+        addTerm(collected, -coefficient * sign, other);
+        addTerm(collected, coefficient, whole);
+      }
     }
   }
 }
 
-interface Part {
-  /** What it is a part of, not a sum and without a number of its own. */
-  readonly of: Expression;
+interface Partition {
+  readonly whole: Expression;
   readonly other: Expression;
+  readonly sign: 1 | -1;
 }
 
-function positivePart(e: Expression): Part | null {
-  if (e.kind !== "unary" || e.name !== "relu" || !isPlainTerm(e.argument)) return null;
-  return { of: e.argument, other: binary("min", e.argument, ZERO) };
+/** What a term makes a whole with: relu(u) + min(u, 0) = u, and cosh(u) ± sinh(u) = exp(±u), which cancels if left. */
+function partitions(e: Expression): Partition[] {
+  if (isCall(e, "relu")) return partition(e.argument, binary("min", e.argument, ZERO));
+  if (e.kind === "binary" && e.name === "min" && isNumber(e.right, 0)) return partition(e.left, unary("relu", e.left));
+  if (!isCall(e, "cosh")) return [];
+  const other = applied("sinh", e.argument);
+  return [
+    ...partition(applied("exp", e.argument), other),
+    ...partition(applied("exp", negative(e.argument)), other, -1),
+  ];
 }
 
-function negativePart(e: Expression): Part | null {
-  if (e.kind !== "binary" || e.name !== "min" || !isNumber(e.right, 0) || !isPlainTerm(e.left)) return null;
-  return { of: e.left, other: unary("relu", e.left) };
+function partition(whole: Expression, other: Expression, sign: 1 | -1 = 1): Partition[] {
+  return isPlainTerm(whole) && isPlainTerm(other) ? [{ whole, other, sign }] : [];
 }
 
 function isPlainTerm(e: Expression): boolean {
@@ -249,7 +261,7 @@ function product(left: Expression, right: Expression): Expression {
   if (!Number.isFinite(coefficient)) return binary("mul", left, right);
   if (coefficient === 0) return ZERO;
   const { coefficient: further, core } = split(coreProduct(a.core, b.core));
-  return scaled(coefficient * further, core);
+  return Number.isFinite(coefficient * further) ? scaled(coefficient * further, core) : binary("mul", left, right);
 }
 
 /** The product of two expressions without numbers of their own (except 1). */
@@ -341,7 +353,7 @@ function tameProduct(factors: readonly Factor[]): Expression {
     .reduce((left, right) => binary("mul", left, right));
 }
 
-/** u^m * u^n as u^(m + n). */
+/** u^m * u^n as u^(m + n), where that can be written. */
 function joinedPowers(left: Expression, right: Expression): Expression | null {
   const a = asFactor(left);
   const b = asFactor(right);
@@ -440,10 +452,11 @@ function raised(base: Expression, exponent: number): Expression {
   if (exponent === 1) return base;
   if (base.kind === "number") {
     const value = base.value ** exponent;
-    return Number.isFinite(value) ? number(value) : power(base, exponent);
+    return Number.isFinite(value) ? scaled(value, ONE) : power(base, exponent);
   }
+  if (exponent % 2 === 0 && isMirrored(base)) return raised(negative(base), exponent);
   const { coefficient, core } = split(base);
-  if (coefficient === -1) return scaled(exponent % 2 === 0 ? 1 : -1, raised(core, exponent));
+  if (coefficient === -1) return negative(raised(core, exponent));
   if (base.kind === "power" && Math.abs(base.exponent * exponent) <= MAX_EXPONENT) {
     return raised(base.base, base.exponent * exponent);
   }
@@ -480,6 +493,14 @@ const UNDOES: Readonly<Partial<Record<UnaryName, UnaryName>>> = {
   asinh: "sinh",
 };
 
+/** Whether -u is the canonical one of u and -u, where the sign does not matter. */
+function isMirrored(u: Expression): boolean {
+  if (!isSum(u)) return split(u).coefficient < 0;
+  if (!isSum(negative(u))) return false; // coefficients that overflow when collected
+  const [first] = termsOf(u).sort(compareTerms);
+  return first.coefficient < 0;
+}
+
 function applied(name: UnaryName, u: Expression): Expression {
   if (name === "neg") return negative(u);
   if (u.kind === "number") {
@@ -487,10 +508,8 @@ function applied(name: UnaryName, u: Expression): Expression {
     return Number.isFinite(value) ? scaled(value, ONE) : unary(name, u);
   }
   const parity = PARITY[name];
-  if (parity && split(u).coefficient < 0) {
-    const mirrored = applied(name, negative(u));
-    return parity === "even" ? mirrored : negative(mirrored);
-  }
+  if (parity === "even" && isMirrored(u)) return applied(name, negative(u));
+  if (parity === "odd" && split(u).coefficient < 0) return negative(applied(name, negative(u)));
   if (parity === "even" && isCall(u, "abs")) return applied(name, u.argument);
   if (u.kind === "unary" && UNDOES[name] === u.name) return u.argument;
   return CALL_RULES[name]?.(u) ?? unary(name, u);

@@ -1,0 +1,154 @@
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { compileToClosure } from "../../../child/activation/evaluate.ts";
+import type { Expression } from "../../../child/activation/expression.ts";
+import { fingerprint } from "../../../child/activation/fingerprint.ts";
+import { parseExpression } from "../../../child/activation/parse.ts";
+import { printExpression } from "../../../child/activation/print.ts";
+import { Random } from "../../../datasets/random.ts";
+import { oneUnitSpace, randomTwoUnits, rewritten } from "./random_expressions.ts";
+
+/** Each row is one function, by identities of analysis. */
+const EQUAL: readonly (readonly string[])[] = [
+  ["max(x, 0)", "relu(x)", "x * 1 - min(x, 0)", "(x + abs(x)) / 2", "max(relu(x), tanh(x))", "max(0, x)"],
+  ["x", "x + 0 * b", "b * x + (1 - b) * x", "max(x, min(x, 0))", "asinh(sinh(x))", "log(exp(x))"],
+  ["x * sigmoid(b * x)", "x / (1 + exp(-b * x))", "sigmoid(x * b) * x", "x - x * sigmoid(-b * x)"],
+  ["tanh(x)", "2 * sigmoid(2 * x) - 1", "sinh(x) / cosh(x)", "-tanh(-x)", "1 - 2 / (exp(2 * x) + 1)"],
+  ["softplus(x)", "log(1 + exp(x))", "x + softplus(-x)", "-log(sigmoid(-x))", "max(softplus(x), x)"],
+  ["gauss(x)", "exp(-x^2)", "exp(-x * x)", "1 / exp(x^2)", "gauss(abs(x))"],
+  ["cosh(x)", "(exp(x) + exp(-x)) / 2", "exp(x) - sinh(x)", "cosh(-x)"],
+  ["sin(x)", "x * sinc(x)", "-sin(-x)", "cos(x - 1.5707963267948966)"],
+  ["sin(x)^2", "1 - cos(x)^2", "(1 - cos(2 * x)) / 2"],
+  ["asinh(x)", "log(x + sqrt(x^2 + 1))"],
+  ["1", "sin(x)^2 + cos(x)^2", "exp(-b * abs(x - x))", "sigmoid(x) + sigmoid(-x)"],
+  ["0", "x - x", "relu(x) * relu(-x)", "sqrt(-abs(x))", "min(x^2, 0)"],
+  ["b * (x + 1)", "b * x + b", "x * b - -b"],
+  ["(x - b)^2", "x^2 - 2 * b * x + b^2", "(b - x)^2"],
+  ["x * abs(x)", "x^3 / abs(x)", "x * max(x, -x)"],
+];
+
+/** Different functions that a careless rounding, or too few points, would take for one. */
+const DISTINCT: readonly string[] = [
+  "x",
+  "b * x",
+  "b^2 * x",
+  "abs(b) * x",
+  "x + 1e-5",
+  "x / (1 + 1e-5)",
+  "x^2 / (x + 1e-5)",
+  "1.0001 * x",
+  "cos(x)",
+  "sinc(x)",
+  "max(cos(x), sinc(x))",
+  "min(cos(x), sinc(x))",
+  "relu(x)",
+  "max(x, 0.01 * x)",
+  "max(x, 0.001 * x)",
+  "softplus(x)",
+  "max(x, 0) + exp(min(x, 0)) - 1",
+  "x * sigmoid(x)",
+  "0.5 * x * (1 + erf(0.7071067811865476 * x))",
+  "x * sigmoid(1.702 * x)",
+  "tanh(x)",
+  "erf(x)",
+  "0",
+  "1e-5",
+  "b",
+];
+
+/** Other points than the fingerprint's, and further out. */
+const HELD_OUT = heldOut(new Random(15));
+
+function heldOut(random: Random): readonly (readonly [x: number, b: number])[] {
+  const signed = () => 2 * random.uniform() - 1;
+  const point = (x: number): [number, number] => [x, 2.5 * signed()];
+  return [
+    ...Array.from({ length: 200 }, () => point(5 * signed())),
+    ...Array.from({ length: 50 }, () => point(signed() * 10 ** (-5 * random.uniform()))),
+    ...Array.from({ length: 100 }, () => point(20 * signed())),
+  ];
+}
+
+function heldOutValues(e: Expression): number[] {
+  const value = compileToClosure(e);
+  return HELD_OUT.map(([x, b]) => value(x, b));
+}
+
+function agree(left: readonly number[], right: readonly number[], relative: number, absolute: number): boolean {
+  return left.every((value, i) => {
+    const size = Math.max(Math.abs(value), Math.abs(right[i]));
+    return Object.is(value, right[i]) || value === right[i] || Math.abs(value - right[i]) <= relative * size + absolute;
+  });
+}
+
+function groups(expressions: readonly Expression[]): Expression[][] {
+  return [...Map.groupBy(expressions, fingerprint).values()];
+}
+
+describe("fingerprint", () => {
+  it("is 16 hexadecimal digits, the same every time", () => {
+    assertMatch(fingerprint(parseExpression("x * sigmoid(b * x)")), /^[0-9a-f]{16}$/);
+    // Kept in run stores, so a change of this value needs a migration of them.
+    assertEquals(fingerprint(parseExpression("x * sigmoid(b * x)")), "e463cca27a1e9137");
+  });
+
+  it("is one for equal functions, however they are written", () => {
+    for (const [first, ...others] of EQUAL) {
+      for (const other of others) {
+        assertEquals(fingerprint(parseExpression(other)), fingerprint(parseExpression(first)), `${first}, ${other}`);
+      }
+    }
+  });
+
+  it("differs between different functions, also where they nearly agree", () => {
+    const all = [
+      ...EQUAL.map(([first]) => first),
+      ...DISTINCT.filter((text) => !EQUAL.some((row) => row.includes(text))),
+    ];
+    const seen = new Map<string, string>();
+    for (const text of all) {
+      const print = fingerprint(parseExpression(text));
+      assert(!seen.has(print), `${text} and ${seen.get(print)}`);
+      seen.set(print, text);
+    }
+  });
+
+  it("is the same for random rewritings of functions of two core units", () => {
+    const random = new Random(16);
+    for (let i = 0; i < 1000; i++) {
+      const e = randomTwoUnits(random);
+      const other = rewritten(random, e);
+      assertEquals(fingerprint(other), fingerprint(e), `${printExpression(e)} and ${printExpression(other)}`);
+    }
+  });
+
+  it("groups the 6,250 choices of one core unit so that a group is one function at other points", () => {
+    for (const group of groups(oneUnitSpace())) {
+      const first = heldOutValues(group[0]);
+      for (const other of group.slice(1)) {
+        // Written out, cosh(x) + sinh(x) keeps of exp(x) only what rounding to 1e-16 of cosh(20) leaves.
+        assert(
+          agree(first, heldOutValues(other), 1e-9, 1e-7),
+          `${printExpression(group[0])}, ${printExpression(other)}`,
+        );
+      }
+    }
+  });
+
+  it("groups the 6,250 choices of one core unit so that no two groups are one function at other points", () => {
+    const members = groups(oneUnitSpace()).map(([first]) => first);
+    assertEquals(members.length, 4033);
+    const values = members.map(heldOutValues);
+    for (let i = 0; i < members.length; i++) {
+      for (let j = 0; j < i; j++) {
+        if (!agree(values[i], values[j], 1e-7, 1e-12)) continue;
+        assert(false, `${printExpression(members[i])} and ${printExpression(members[j])}`);
+      }
+    }
+  });
+
+  it("treats functions that overflow alike as equal, and others not", () => {
+    assertNotEquals(fingerprint(parseExpression("exp(exp(x^3))")), fingerprint(parseExpression("exp(exp(x^3)) * 2")));
+    assertEquals(fingerprint(parseExpression("log(-1 - x^2)")), fingerprint(parseExpression("log(-2 - abs(x))")));
+  });
+});
