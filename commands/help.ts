@@ -47,7 +47,13 @@ function described(flag: Flag): string {
   const help = flag.type === "strings" ? `${flag.help} (may be repeated)` : flag.help;
   const text = withChoices(help, flag.type === "choice" ? flag.choices : undefined);
   if (flag.type === "strings" || flag.default === undefined) return text;
-  return `${text} (default ${flag.type === "duration" ? `${flag.default / 1000}s` : flag.default})`;
+  return `${text} (default ${flag.type === "duration" ? duration(flag.default) : flag.default})`;
+}
+
+/** Milliseconds as the user would write them: 5400000 is 1h30m. */
+function duration(ms: number): string {
+  const parts = [[Math.floor(ms / 3_600_000), "h"], [Math.floor(ms / 60_000) % 60, "m"], [(ms / 1000) % 60, "s"]];
+  return parts.filter(([count]) => count !== 0).flat().join("") || "0s";
 }
 
 function withChoices(help: string, choices: readonly string[] | undefined): string {

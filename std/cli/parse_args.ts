@@ -37,9 +37,10 @@ export function parseArgs(args: readonly string[], options: ParseOptions = {}): 
   for (const name of collected) result[name] = [];
   Object.assign(result, structuredClone(options.default));
 
+  const isNegation = (name: string) => name.startsWith("no-") && negatable.has(name.slice(3));
   const given = new Set<string>();
   const { tokens } = nodeParseArgs({
-    args: inlineValues(args, names, strings, booleans),
+    args: inlineValues(args, names, strings, (name) => booleans.has(name) || isNegation(name)),
     options: Object.fromEntries([...strings].filter((name) => name !== "_").map((name) => [name, { type: "string" }])),
     strict: false,
     allowPositionals: true,
@@ -50,9 +51,8 @@ export function parseArgs(args: readonly string[], options: ParseOptions = {}): 
       if (options.unknown?.(token.value) === false) continue;
       result._.push(strings.has("_") ? token.value : textOrNumber(token.value));
     } else if (token.kind === "option") {
-      const positive = token.name.startsWith("no-") ? token.name.slice(3) : "";
-      const negated = token.value === undefined && negatable.has(positive);
-      const name = negated ? positive : names.get(token.name) ?? token.name;
+      const negated = token.value === undefined && isNegation(token.name);
+      const name = negated ? token.name.slice(3) : names.get(token.name) ?? token.name;
       const value = negated ? false : flagValue(token.value, strings.has(name), booleans.has(name));
       if (!declared.has(name) && options.unknown?.(token.rawName, name, value) === false) continue;
       if (collected.has(name)) result[name] = given.has(name) ? [...result[name] as unknown[], value] : [value];
@@ -76,31 +76,28 @@ function aliasTable(alias: Readonly<Record<string, string | readonly string[]>>,
 }
 
 /**
- * The arguments with every flag's value joined by `=`, since node:util would take a following flag as a value: a text
- * flag takes the next argument unless that begins with "-", a boolean flag takes only "true" or "false".
+ * The arguments with every flag's value joined by `=`, since node:util would take a following flag as a value: a flag
+ * takes the next argument unless that begins with "-", a boolean one only where it is "true" or "false".
  */
 function inlineValues(
   args: readonly string[],
   names: ReadonlyMap<string, string>,
   strings: ReadonlySet<string>,
-  booleans: ReadonlySet<string>,
+  withoutValue: (name: string) => boolean,
 ): string[] {
   const joined: string[] = [];
   for (let i = 0; i < args.length; i++) {
-    const arg = args[i];
-    if (arg === "--") return [...joined, ...args.slice(i)];
-    const written = /^--?([^=-][^=]*)$/.exec(arg)?.[1];
+    if (args[i] === "--") return [...joined, ...args.slice(i)];
+    const written = /^(?:--|-(?=.$))([^=-][^=]*)$/.exec(args[i])?.[1];
     const name = written === undefined ? undefined : names.get(written) ?? written;
     const next = args[i + 1];
-    if (name !== undefined && strings.has(name)) {
-      const taken = next !== undefined && !next.startsWith("-");
-      joined.push(`--${name}=${taken ? next : ""}`);
-      if (taken) i++;
-    } else if (name !== undefined && booleans.has(name) && (next === "true" || next === "false")) {
+    const taken = name !== undefined && next !== undefined &&
+      (withoutValue(name) ? next === "true" || next === "false" : !next.startsWith("-"));
+    if (taken) {
       joined.push(`--${name}=${next}`);
       i++;
     } else {
-      joined.push(arg);
+      joined.push(name !== undefined && strings.has(name) ? `--${name}=` : args[i]);
     }
   }
   return joined;

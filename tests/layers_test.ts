@@ -1,0 +1,117 @@
+/** The house rules that a program can check: imports go left, no cycles, no permission wider than needed. */
+import { assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+
+/** From left to right: a folder imports only from itself and from those before it. `std` is usable by all. */
+const FOLDERS = ["std", "datasets", "child", "workers", "controller", "plot", "web", "commands", "main.ts"];
+const NOT_OURS = new Set([".git", "node_modules", "runs", "data", ".tmp"]);
+
+const files = walk(".").sort();
+const sources = files.filter((file) => /\.tsx?$/.test(file));
+const product = sources.filter((file) => !file.startsWith("tests/"));
+const text = new Map(files.map((file) => [file, Deno.readTextFileSync(file)]));
+
+describe("the source tree", () => {
+  it("has no file outside its layers", () => {
+    assertEquals(product.filter((file) => !FOLDERS.includes(layer(file))), []);
+  });
+
+  it("imports only to the left", () => {
+    const wrong = product.flatMap((file) =>
+      importsOf(file).filter((other) => FOLDERS.indexOf(layer(other)) > FOLDERS.indexOf(layer(file)))
+        .map((other) => `${file} imports ${other}`)
+    );
+    assertEquals(wrong, []);
+  });
+
+  it("imports no test from the product", () => {
+    assertEquals(product.filter((file) => importsOf(file).some((other) => layer(other) === "tests")), []);
+  });
+
+  it("imports only files that exist", () => {
+    const missing = sources.flatMap((file) =>
+      importsOf(file).filter((other) => !text.has(other)).map((other) => `${file} imports ${other}`)
+    );
+    assertEquals(missing, []);
+  });
+
+  it("has no circle of imports", () => {
+    assertEquals(product.map((file) => circleThrough(file)).filter((circle) => circle !== null), []);
+  });
+
+  it("opens every file with a comment that says what it is for", () => {
+    assertEquals(sources.filter((file) => !/^(#!.*\n)?(\/\*\* |\/\*\*\n|\/\*\* @jsx|\/\/)/.test(text.get(file)!)), []);
+  });
+
+  it("names no machine, folder or host of its makers", () => {
+    // In halves, so that this file passes its own rule.
+    const forbidden = [
+      "/wo" + "rk/",
+      "../sha" + "red",
+      ".libr" + "ary",
+      "registry.npm" + "js",
+      "jsr" + ".io",
+      "pypi" + ".org",
+    ];
+    const found = files.flatMap((file) =>
+      forbidden.filter((word) => text.get(file)!.includes(word)).map((word) => `${file}: ${word}`)
+    );
+    assertEquals(found, []);
+  });
+});
+
+describe("the tasks", () => {
+  const { tasks } = JSON.parse(text.get("deno.json")!) as { tasks: Record<string, string> };
+  const runs = Object.values(tasks).flatMap((line) => line.split(/&&|;|\|/)).map((part) => part.trim())
+    .filter((part) => part.startsWith("deno run"));
+
+  it("name the permissions they need, each with its list", () => {
+    const wide = runs.filter((line) =>
+      /\s(-A|--allow-all|--allow-(write|net|env|run|sys|ffi)(\s|$)|-[WNES](\s|$))/.test(line)
+    );
+    assertEquals(wide, []);
+  });
+
+  it("never ask", () => {
+    assertEquals(runs.filter((line) => !line.includes("--no-prompt")), []);
+  });
+});
+
+function walk(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].filter(({ name }) => !NOT_OURS.has(name)).flatMap((entry) => {
+    const path = folder === "." ? entry.name : `${folder}/${entry.name}`;
+    return entry.isDirectory ? walk(path) : /\.(tsx?|json|md|css|html|js)$|^\.ci\/|LICENSE/.test(path) ? [path] : [];
+  });
+}
+
+function layer(file: string): string {
+  return file.split("/")[0];
+}
+
+/** Paths of the project's files that a file imports: by import and export statements, import() and worker URLs. */
+function importsOf(file: string, kind: "all" | "values" = "all"): string[] {
+  const source = text.get(file)!.replaceAll(/^\s*(\/\*\*|\*|\/\/).*$/gm, "");
+  const specifiers = [
+    ...source.matchAll(/^\s*(?:import|export)\s+(type\s)?(?:[^"';]*?\sfrom\s+)?"([^"]+)"/gm),
+    ...source.matchAll(/()(?:\bimport|\bresolve|new URL)\(\s*"(\.[^"]+)"/g),
+  ].filter(([, type]) => kind === "all" || !type).map(([, , specifier]) => specifier);
+  return specifiers.filter((specifier) => specifier.startsWith(".")).map((specifier) =>
+    new URL(specifier, `file:///${file}`).pathname.slice(1)
+  );
+}
+
+/** The files of a circle of value imports that leads from a file back to itself; null without one. */
+function circleThrough(start: string): string[] | null {
+  const seen = new Set<string>();
+  const search = (file: string, path: readonly string[]): string[] | null => {
+    for (const other of text.has(file) ? importsOf(file, "values") : []) {
+      if (other === start) return [...path, other];
+      if (seen.has(other)) continue;
+      seen.add(other);
+      const circle = search(other, [...path, other]);
+      if (circle) return circle;
+    }
+    return null;
+  };
+  return search(start, [start]);
+}

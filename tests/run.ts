@@ -1,0 +1,142 @@
+/**
+ * `deno task test [PATH...]`: every test file in a process of its own, as many at once as there are cores, each counted from
+ * its JUnit report. The last line is `N passed, N failed` (and `, N skipped`), counting the tests themselves and not the
+ * groups around them. PATHs pick the files whose path contains one of them.
+ *
+ * A process a file, since a report mixes the names of files that share a process, leaves out files that do not load, and
+ * since V8 flags are a matter of the process: the suites of the wasm engine run with V8's bounds checks and without.
+ */
+
+/** Of the engine's own making, so that a wrong address is caught before it is ever run unchecked: see README, Permissions. */
+const FAST_FLAGS = "--v8-flags=--no-wasm-bounds-checks,--experimental-wasm-revectorize";
+const RUN_WITH_FAST_FLAGS_TOO = /^tests\/child\/engine\/wasm/;
+/** A file that takes longer hangs: all of them together should take under 5 minutes on 2 cores. */
+const FILE_LIMIT_MS = 240_000;
+/** What tests may touch besides reading: a folder here, this machine, and the deno that runs them. */
+const SCRATCH = ".tmp";
+
+interface Job {
+  readonly file: string;
+  readonly fast: boolean;
+}
+
+interface Count {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+interface Result extends Count {
+  readonly job: Job;
+  readonly seconds: number;
+  /** What the file printed, shown only when it failed. */
+  readonly output: string;
+}
+
+/** Tests of a JUnit report of one file; a group (a name that is the beginning of others) is not a test. */
+export function countTests(report: string): Count {
+  const cases = [...report.matchAll(/<testcase name="([^"]*)"[^>]*>([\s\S]*?)<\/testcase>/g)]
+    .map(([, name, body]) => ({ name, body }));
+  const isGroup = (name: string) => cases.some((other) => other.name.startsWith(`${name} &gt; `));
+  const tests = cases.filter(({ name }) => !isGroup(name));
+  const failed = tests.filter(({ body }) => /<(failure|error)\b/.test(body)).length;
+  const skipped = tests.filter(({ body }) => body.includes("<skipped")).length;
+  return { passed: tests.length - failed - skipped, failed, skipped };
+}
+
+/** Paths of the test files, the longest running kinds first so that no core waits for one at the end. */
+function testFiles(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].flatMap((entry) => {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory) return testFiles(path);
+    return /_test\.tsx?$/.test(entry.name) ? [path] : [];
+  }).sort();
+}
+
+function jobs(picked: readonly string[]): Job[] {
+  const files = testFiles("tests").filter((file) => picked.length === 0 || picked.some((part) => file.includes(part)));
+  return files.flatMap((file) =>
+    RUN_WITH_FAST_FLAGS_TOO.test(file) ? [{ file, fast: false }, { file, fast: true }] : [{ file, fast: false }]
+  );
+}
+
+async function run(job: Job, index: number): Promise<Result> {
+  const started = performance.now();
+  const reportPath = `${SCRATCH}/report-${index}.xml`;
+  const scratch = Deno.realPathSync(SCRATCH);
+  const child = new Deno.Command("deno", {
+    args: [
+      "test",
+      "--no-check", // `deno task ok` checks the types
+      "--no-prompt",
+      "--allow-read",
+      `--allow-write=${SCRATCH}`,
+      "--allow-net=127.0.0.1",
+      "--allow-env",
+      "--allow-sys",
+      `--allow-run=deno,${Deno.execPath()}`,
+      ...job.fast ? [FAST_FLAGS] : [],
+      `--junit-path=${reportPath}`,
+      job.file,
+    ],
+    env: { TMPDIR: scratch, TMP: scratch, TEMP: scratch, NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    signal: AbortSignal.timeout(FILE_LIMIT_MS),
+  }).spawn();
+  const { success, stdout, stderr } = await child.output();
+  const output = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  const seconds = (performance.now() - started) / 1000;
+  const count = countTests(readIfThere(reportPath));
+  // A file that does not load, hangs or crashes reports no failed test: it counts as one.
+  const failed = success ? count.failed : Math.max(1, count.failed);
+  return { job, seconds, output, ...count, failed };
+}
+
+function readIfThere(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
+}
+
+function describeResult({ job, passed, failed, skipped, seconds, output }: Result): string {
+  const flags = job.fast ? " (without bounds checks)" : "";
+  const line = `${failed > 0 ? "FAILED" : "ok"} ${job.file}${flags}: ${sentence({ passed, failed, skipped })}` +
+    ` in ${seconds.toFixed(1)} s`;
+  if (failed === 0) return line;
+  const late = seconds * 1000 >= FILE_LIMIT_MS ? `\nstopped after ${FILE_LIMIT_MS / 1000} s` : "";
+  return `${output}${late}\n${line}`;
+}
+
+function sentence({ passed, failed, skipped }: Count): string {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
+}
+
+/** Runs the picked files, prints each as it ends, and resolves to the sum. */
+async function runAll(picked: readonly string[]): Promise<Count> {
+  const queue = jobs(picked).map((job, index) => ({ job, index }));
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  const work = async () => {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const result = await run(next.job, next.index);
+      console.log(describeResult(result));
+      total.passed += result.passed;
+      total.failed += result.failed;
+      total.skipped += result.skipped;
+    }
+  };
+  await Promise.all(Array.from({ length: navigator.hardwareConcurrency }, work));
+  return total;
+}
+
+if (import.meta.main) {
+  Deno.mkdirSync(SCRATCH, { recursive: true });
+  const total = await runAll(Deno.args);
+  Deno.removeSync(SCRATCH, { recursive: true });
+  console.log(sentence(total));
+  Deno.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);
+}
