@@ -10,14 +10,14 @@
  *     atom    = number | "x" | "b" | function "(" sum { "," sum } ")" | name [ "(" sum ")" ] | "(" sum ")"
  *
  * A minus directly before a number belongs to it, unless a power follows (-2^2 is -(2^2)). A `name` is one the caller
- * gave, such as those of the catalogue: alone it means its function of x, called it means that function of its argument.
- * Text may come from anywhere, so its length, nesting and resulting size are bounded, well above what a search proposes.
+ * gave, such as those of the catalogue: alone it means its function of x, called that function of its argument. Text
+ * may come from anywhere, so its length, nesting and resulting size are bounded, well above what a search proposes.
  */
 import type { BinaryName, Expression, UnaryName } from "./expression.ts";
 import { B, binary, children, number, power, unary, X } from "./expression.ts";
 import { BINARY_FUNCTIONS, UNARY_FUNCTIONS } from "./functions.ts";
 
-/** Characters; three core units of the search space need at most about 400. */
+/** Characters; three core units of the search space need less than half. */
 export const MAX_LENGTH = 1000;
 /** Parentheses, calls and minuses within each other; keeps every later recursion far from the end of the stack. */
 export const MAX_NESTING = 64;

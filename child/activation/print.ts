@@ -29,7 +29,7 @@ const OPERATORS: Readonly<Partial<Record<BinaryName, { readonly sign: string; re
   div: { sign: " / ", binding: Binding.Product },
 };
 
-/** Trees are immutable, and those of derivatives share much: without the memo, keys of all subtrees would cost squares. */
+/** Trees are immutable and those of derivatives share much, so that printing each subtree anew would cost squares. */
 const memo = new WeakMap<Expression, Printed>();
 
 /** The shortest text that parses to the expression; numbers as their shortest exact decimal. */

@@ -8,7 +8,8 @@
  *
  * It works from the leaves up, once: every function below takes simplified operands and returns a simplified result.
  * It ends because each rule calls the others only with operands of fewer nodes in all than it was given, or with as
- * many and a lower name in the order mul, div > power > unary > number.
+ * many and a lower name in the order mul, div > power > unary > number, or with the argument of an even function
+ * turned to its canonical sign, which no rule turns back.
  */
 import type { BinaryName, Expression, UnaryName } from "./expression.ts";
 import { binary, number, power, select, unary } from "./expression.ts";
@@ -232,7 +233,7 @@ interface Partition {
   readonly sign: 1 | -1;
 }
 
-/** What a term makes a whole with: relu(u) + min(u, 0) = u, and cosh(u) ± sinh(u) = exp(±u), which cancels if left. */
+/** What makes a whole with a term: relu(u) + min(u, 0) = u; and cosh(u) ± sinh(u) = exp(±u), as a sum it cancels. */
 function partitions(e: Expression): Partition[] {
   if (isCall(e, "relu")) return partition(e.argument, binary("min", e.argument, ZERO));
   if (e.kind === "binary" && e.name === "min" && isNumber(e.right, 0)) return partition(e.left, unary("relu", e.left));
@@ -293,25 +294,7 @@ function isTame({ base, exponent }: Factor): boolean {
   return exponent > 0 && exponent <= 8 && growsSlowly(base);
 }
 
-const SLOW: ReadonlySet<UnaryName> = new Set<UnaryName>([
-  "neg",
-  "abs",
-  "sqrt",
-  "sin",
-  "cos",
-  "tanh",
-  "asinh",
-  "atan",
-  "sinc",
-  "sigmoid",
-  "softplus",
-  "gauss",
-  "erf",
-  "relu",
-  "sign",
-  "dsinc",
-]);
-/** These are bounded whatever their argument is. */
+/** Bounded whatever their argument is. */
 const BOUNDED: ReadonlySet<UnaryName> = new Set<UnaryName>([
   "sin",
   "cos",
@@ -324,6 +307,8 @@ const BOUNDED: ReadonlySet<UnaryName> = new Set<UnaryName>([
   "sign",
   "dsinc",
 ]);
+/** These grow no faster than their argument. */
+const SLOW: ReadonlySet<UnaryName> = new Set<UnaryName>(["neg", "abs", "sqrt", "asinh", "softplus", "relu"]);
 
 function growsSlowly(e: Expression): boolean {
   switch (e.kind) {

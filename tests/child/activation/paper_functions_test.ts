@@ -8,7 +8,7 @@ import { oneUnitSpace } from "./random_expressions.ts";
 const X_VALUE = -0.8;
 const B_VALUE = 0.6;
 
-/** The values at x = -0.8, b = 0.6, in the paper's order, from its formulas. erf(0.8) is from Abramowitz & Stegun 7.1. */
+/** The values at x = -0.8, b = 0.6, in the paper's order, from its formulas. erf(0.8): Abramowitz & Stegun 7.1. */
 const UNARY_VALUES: readonly number[] = [
   -0.8,
   0.8,

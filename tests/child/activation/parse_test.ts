@@ -109,7 +109,7 @@ describe("parseExpression", () => {
     }
   });
 
-  it("bounds length, nesting, exponents and the growth of names, and quotes no more than a line of hostile text", () => {
+  it("bounds length, nesting, exponents and the growth of names, and quotes little of hostile text", () => {
     const gelu = new Map([["gelu", parseExpression("0.5 * x * (1 + erf(0.7 * x))")]]);
     const hostile = [
       "(".repeat(MAX_LENGTH),

@@ -1,8 +1,9 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { Expression } from "../../../child/activation/expression.ts";
 import { binary, number, power, select, unary, X } from "../../../child/activation/expression.ts";
-import { parseExpression } from "../../../child/activation/parse.ts";
+import { PAPER_BINARY, PAPER_UNARY } from "../../../child/activation/paper_functions.ts";
+import { MAX_LENGTH, parseExpression } from "../../../child/activation/parse.ts";
 import { printExpression } from "../../../child/activation/print.ts";
 import { Random } from "../../../datasets/random.ts";
 import { oneUnitSpace, randomTree, randomTwoUnits } from "./random_expressions.ts";
@@ -34,7 +35,7 @@ describe("printExpression", () => {
     for (let i = 0; i < 3000; i++) {
       const tree = randomTree(random, 4);
       const text = printExpression(tree);
-      if (text.length <= 1000) assertEquals(parseExpression(text), tree, text);
+      if (text.length <= MAX_LENGTH) assertEquals(parseExpression(text), tree, text);
     }
   });
 
@@ -42,6 +43,13 @@ describe("printExpression", () => {
     const random = new Random(4);
     const members = [...oneUnitSpace(), ...Array.from({ length: 1000 }, () => randomTwoUnits(random))];
     for (const tree of members) assertEquals(parseExpression(printExpression(tree)), tree);
+  });
+
+  it("leaves the longest expression of three core units well within what is read", () => {
+    const log = PAPER_UNARY.find(({ name }) => name === "log(|x|+eps)")!;
+    const decay = PAPER_BINARY.find(({ name }) => name === "exp(-b*(x1-x2)^2)")!;
+    const unit = (e: Expression) => decay.build(log.build(e), log.build(e));
+    assert(printExpression(unit(unit(unit(X)))).length < MAX_LENGTH / 2);
   });
 
   it("has no pair of parentheses that could be left out, except to keep two minuses apart", () => {
