@@ -12,6 +12,7 @@
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import type { Random } from "../datasets/random.ts";
 import type { ControllerSettings } from "./config.ts";
+import { lstm, lstmStart, lstmStep } from "./lstm.ts";
 import type { Position, SearchSpace } from "./search_space.ts";
 import { tf } from "./tensorflow.ts";
 
@@ -45,15 +46,12 @@ export interface Reading {
 
 type Tokens = readonly number[];
 
-// The weights in front of those of the heads, in this order.
+// The weights in front of those of the heads, in this order. Columns are by gate: input, forget, cell, output.
 const EMBEDDING = 0; // [V, H]; row 0 is what the first step is fed
-const INPUT_KERNEL = 1; // [H, 4H]; gates in the order input, forget, cell, output
+const INPUT_KERNEL = 1; // [H, 4H]
 const STATE_KERNEL = 2; // [H, 4H]
 const GATE_BIAS = 3; // [4H]
 const FIRST_HEAD = 4;
-
-/** Added to the forget gate, so that the LSTM starts by remembering (Jozefowicz et al. 2015, and TensorFlow's default). */
-const FORGET_BIAS = 1;
 
 /**
  * Most multiply-adds between two yields to the event loop. The CPU backend does about 350 a microsecond, so that this
@@ -125,17 +123,16 @@ export class Policy {
   async #fillIn(candidates: readonly number[][], random: Random): Promise<void> {
     const count = candidates.length;
     let rows = candidates.map(() => 0);
-    let h: Float32Array = new Float32Array(count * this.#hidden), c: Float32Array = new Float32Array(h.length);
+    let state = lstmStart(count, this.#hidden);
     for (const [prediction, head] of this.#headOf.entries()) {
-      const logProbabilities = tf.tidy(() => {
+      let tokens: number[] = [];
+      tf.tidy(() => {
         const weights = this.tensors();
-        const shape: [number, number] = [count, this.#hidden];
-        const next = step(weights, project(weights, rows), tf.tensor2d(h, shape), tf.tensor2d(c, shape));
-        h = next.h.dataSync<"float32">();
-        c = next.c.dataSync<"float32">();
-        return logSoftmax(weights, head, next.h).arraySync();
+        const fed = project(weights, rows).dataSync<"float32">();
+        state = lstmStep(fed, weights[STATE_KERNEL] as tf.Tensor2D, state);
+        const logP = logSoftmax(weights, head, tf.tensor2d(state.h, [count, this.#hidden]));
+        tokens = logP.arraySync().map((row) => draw(row, random));
       });
-      const tokens = logProbabilities.map((row) => draw(row, random));
       tokens.forEach((token, at) => candidates[at][this.#positions[prediction]] = token);
       rows = tokens.map((token) => head.firstRow + token);
       await yieldToEventLoop();
@@ -149,17 +146,10 @@ export class Policy {
 
   /** Reads candidates with the given weights (those of `tensors`), differentiably; to be called inside `tf.tidy`. */
   read(weights: readonly tf.Tensor[], candidates: readonly Tokens[]): Reading {
-    const count = candidates.length;
-
     // What each step is fed is known beforehand, so that the input's share of the gates is one product: [D x B, 4H].
     const fed = this.#headOf.map((_, prediction) => candidates.map((tokens) => this.#rowFed(prediction, tokens)));
-    const projected = tf.split(project(weights, fed.flat()), this.predictions) as tf.Tensor2D[];
-
-    let h = tf.zeros([count, this.#hidden]) as tf.Tensor2D, c = h;
-    const outputs = projected.map((input) => {
-      ({ h, c } = step(weights, input, h, c));
-      return h;
-    });
+    const h = lstm(project(weights, fed.flat()), weights[STATE_KERNEL] as tf.Tensor2D, this.predictions);
+    const outputs = tf.split(h, this.predictions) as tf.Tensor2D[];
 
     const perHead = this.#heads.map((head) =>
       logSoftmax(weights, head, tf.concat(head.predictions.map((prediction) => outputs[prediction])))
@@ -213,16 +203,6 @@ function project(weights: readonly tf.Tensor[], rows: readonly number[]): tf.Ten
   const oneHot = tf.oneHot(tf.tensor1d([...rows], "int32"), weights[EMBEDDING].shape[0]);
   const embedded = tf.matMul(tf.cast(oneHot, "float32"), weights[EMBEDDING]); // [rows, H]
   return tf.add(tf.matMul(embedded, weights[INPUT_KERNEL]), weights[GATE_BIAS]);
-}
-
-/** One step of the LSTM (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000); all are [B, H]. */
-function step(weights: readonly tf.Tensor[], projected: tf.Tensor2D, h: tf.Tensor2D, c: tf.Tensor2D) {
-  const gates = tf.add(projected, tf.matMul(h, weights[STATE_KERNEL]));
-  const [input, forget, cell, output] = tf.split(gates, 4, 1) as tf.Tensor2D[];
-  const remembered = tf.mul(c, tf.sigmoid(tf.add(forget, FORGET_BIAS)));
-  const c2: tf.Tensor2D = tf.add(remembered, tf.mul(tf.sigmoid(input), tf.tanh(cell)));
-  const h2: tf.Tensor2D = tf.mul(tf.sigmoid(output), tf.tanh(c2));
-  return { h: h2, c: c2 };
 }
 
 /** [rows, H] -> log-probabilities of the head's choices, [rows, choices]. */
