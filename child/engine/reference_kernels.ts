@@ -14,6 +14,7 @@ import {
   type Shape,
   sizeOf,
 } from "../network/graph.ts";
+import { addProduct, type Matrix, matrix, transposed } from "./reference_matrix.ts";
 
 /** What the batch norm of one node normalises with: one value a channel. */
 export interface Moments {
@@ -48,15 +49,10 @@ export const FORWARD: { readonly [Kind in NodeKind]: Forward<Kind> } = {
   input() {}, // the program puts the images here
 
   conv(node, output, pass) {
-    const input = pass.values[node.input];
-    const kernel = parameter(pass, node.kernel);
-    const [inputs, outputs] = [pass.graph.nodes[node.input].shape[2], node.shape[2]];
-    forEachTap(node, pass, (from, to, tap) => {
-      for (let i = 0; i < inputs; i++) {
-        const x = input[from + i];
-        const row = tap + i * outputs;
-        for (let o = 0; o < outputs; o++) output[to + o] += x * kernel[row + o];
-      }
+    const kernel = matrix(parameter(pass, node.kernel), node.shape[2]);
+    forEachImage(node, pass, (n, patches, places) => {
+      gather(imageOf(pass.values[node.input], n, pass), places, patches.data);
+      addProduct(patches, kernel, matrix(imageOf(output, n, pass), node.shape[2]));
     });
   },
 
@@ -112,17 +108,11 @@ export const FORWARD: { readonly [Kind in NodeKind]: Forward<Kind> } = {
   },
 
   dense(node, output, pass) {
-    const input = pass.values[node.input];
-    const kernel = parameter(pass, node.kernel);
-    const bias = parameter(pass, node.bias);
-    const [inputs, outputs] = [sizeOf(pass.graph.nodes[node.input].shape), node.shape[2]];
-    for (let n = 0; n < pass.images; n++) {
-      for (let o = 0; o < outputs; o++) {
-        let sum = bias[o];
-        for (let i = 0; i < inputs; i++) sum += input[n * inputs + i] * kernel[i * outputs + o];
-        output[n * outputs + o] = sum;
-      }
-    }
+    const outputs = node.shape[2];
+    const inputs = sizeOf(pass.graph.nodes[node.input].shape);
+    for (let n = 0; n < pass.images; n++) output.set(parameter(pass, node.bias), n * outputs);
+    const kernel = matrix(parameter(pass, node.kernel), outputs);
+    addProduct(matrix(pass.values[node.input], inputs), kernel, matrix(output, outputs));
   },
 
   softmax_cross_entropy(node, output, pass) {
@@ -150,34 +140,22 @@ export const BACKWARD: { readonly [Kind in BackwardKind]: Backward<Kind> } = {
     }
   },
 
-  dense_input_gradient({ of, gradient }, output, pass) {
+  dense_input_gradient({ of, gradient, shape }, output, pass) {
     const node = forwardNode(pass, of, "dense");
-    const kernel = parameter(pass, node.kernel);
-    const incoming = pass.gradients[gradient];
-    const [inputs, outputs] = [output.length / pass.images, node.shape[2]];
-    for (let n = 0; n < pass.images; n++) {
-      for (let i = 0; i < inputs; i++) {
-        for (let o = 0; o < outputs; o++) {
-          output[n * inputs + i] += incoming[n * outputs + o] * kernel[i * outputs + o];
-        }
-      }
-    }
+    const outputs = node.shape[2];
+    const kernel = matrix(parameter(pass, node.kernel), outputs);
+    addProduct(matrix(pass.gradients[gradient], outputs), transposed(kernel), matrix(output, sizeOf(shape)));
   },
 
   dense_parameter_gradient({ of, gradient }, _output, pass) {
     const node = forwardNode(pass, of, "dense");
-    const input = pass.values[node.input];
+    const outputs = node.shape[2];
+    const inputs = sizeOf(pass.graph.nodes[node.input].shape);
     const incoming = pass.gradients[gradient];
-    const kernelGradient = parameterGradient(pass, node.kernel);
+    const kernelGradient = matrix(parameterGradient(pass, node.kernel), outputs);
+    addProduct(transposed(matrix(pass.values[node.input], inputs)), matrix(incoming, outputs), kernelGradient);
     const biasGradient = parameterGradient(pass, node.bias);
-    const [inputs, outputs] = [input.length / pass.images, node.shape[2]];
-    for (let n = 0; n < pass.images; n++) {
-      for (let o = 0; o < outputs; o++) {
-        const g = incoming[n * outputs + o];
-        biasGradient[o] += g;
-        for (let i = 0; i < inputs; i++) kernelGradient[i * outputs + o] += g * input[n * inputs + i];
-      }
-    }
+    for (let i = 0; i < incoming.length; i++) biasGradient[i % outputs] += incoming[i];
   },
 
   global_average_pool_gradient({ gradient, shape }, output, pass) {
@@ -241,33 +219,23 @@ export const BACKWARD: { readonly [Kind in BackwardKind]: Backward<Kind> } = {
     }
   },
 
-  conv_input_gradient({ of, gradient, shape }, output, pass) {
+  conv_input_gradient({ of, gradient }, output, pass) {
     const node = forwardNode(pass, of, "conv");
-    const incoming = pass.gradients[gradient];
-    const kernel = parameter(pass, node.kernel);
-    const [inputs, outputs] = [shape[2], node.shape[2]];
-    forEachTap(node, pass, (from, to, tap) => {
-      for (let i = 0; i < inputs; i++) {
-        const row = tap + i * outputs;
-        let sum = 0;
-        for (let o = 0; o < outputs; o++) sum += incoming[to + o] * kernel[row + o];
-        output[from + i] += sum;
-      }
+    const kernel = matrix(parameter(pass, node.kernel), node.shape[2]);
+    forEachImage(node, pass, (n, patches, places) => {
+      patches.data.fill(0);
+      addProduct(matrix(imageOf(pass.gradients[gradient], n, pass), node.shape[2]), transposed(kernel), patches);
+      scatter(patches.data, places, imageOf(output, n, pass));
     });
   },
 
   conv_kernel_gradient({ of, gradient }, _output, pass) {
     const node = forwardNode(pass, of, "conv");
-    const input = pass.values[node.input];
-    const incoming = pass.gradients[gradient];
-    const kernelGradient = parameterGradient(pass, node.kernel);
-    const [inputs, outputs] = [pass.graph.nodes[node.input].shape[2], node.shape[2]];
-    forEachTap(node, pass, (from, to, tap) => {
-      for (let i = 0; i < inputs; i++) {
-        const x = input[from + i];
-        const row = tap + i * outputs;
-        for (let o = 0; o < outputs; o++) kernelGradient[row + o] += x * incoming[to + o];
-      }
+    const kernelGradient = matrix(parameterGradient(pass, node.kernel), node.shape[2]);
+    forEachImage(node, pass, (n, patches, places) => {
+      gather(imageOf(pass.values[node.input], n, pass), places, patches.data);
+      const incoming = matrix(imageOf(pass.gradients[gradient], n, pass), node.shape[2]);
+      addProduct(transposed(patches), incoming, kernelGradient);
     });
   },
 
@@ -280,36 +248,54 @@ export const BACKWARD: { readonly [Kind in BackwardKind]: Backward<Kind> } = {
 };
 
 /**
- * Visits every pair of an output pixel and an input pixel under its kernel, with the offset of the first channel of
- * each and that of the kernel's [inputs, outputs] matrix there. Pixels of the zero padding are left out.
+ * A convolution of one image is a matrix product: a row for each output pixel, with the patch of input under the kernel
+ * in the order of the kernel's rows (height, width, inputs), times the kernel as [size * size * inputs, outputs].
+ * Visits every image with room for that matrix of patches, and the place of each of its elements in the image
+ * (-1: in the zero padding).
  */
-function forEachTap(
-  { input, size, stride, shape }: NodeOf<"conv">,
+function forEachImage(
+  node: NodeOf<"conv">,
   pass: Pass,
-  visit: (from: number, to: number, tap: number) => void,
+  visit: (image: number, patches: Matrix, places: Int32Array) => void,
 ): void {
-  const [inHeight, inWidth, inputs] = pass.graph.nodes[input].shape;
-  const [height, width, outputs] = shape;
+  const inputShape = pass.graph.nodes[node.input].shape;
+  const places = patchPlaces(node, inputShape);
+  const patches = matrix(new Float64Array(places.length), node.size * node.size * inputShape[2]);
+  for (let n = 0; n < pass.images; n++) visit(n, patches, places);
+}
+
+function patchPlaces({ size, stride, shape: [height, width] }: NodeOf<"conv">, inputShape: Shape): Int32Array {
+  const [inHeight, inWidth, inputs] = inputShape;
   const padding = (size - 1) / 2;
-  for (let n = 0; n < pass.images; n++) {
-    for (let y = 0; y < height; y++) {
+  const places = new Int32Array(height * width * size * size * inputs);
+  let at = 0;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
       for (let ky = 0; ky < size; ky++) {
-        const inY = y * stride + ky - padding;
-        if (inY < 0 || inY >= inHeight) continue;
-        for (let x = 0; x < width; x++) {
-          for (let kx = 0; kx < size; kx++) {
-            const inX = x * stride + kx - padding;
-            if (inX < 0 || inX >= inWidth) continue;
-            visit(
-              offset(n, inY, inX, [inHeight, inWidth, inputs]),
-              offset(n, y, x, [height, width, outputs]),
-              (ky * size + kx) * inputs * outputs,
-            );
-          }
+        for (let kx = 0; kx < size; kx++) {
+          const [inY, inX] = [y * stride + ky - padding, x * stride + kx - padding];
+          const inside = inY >= 0 && inY < inHeight && inX >= 0 && inX < inWidth;
+          for (let i = 0; i < inputs; i++) places[at++] = inside ? offset(0, inY, inX, inputShape) + i : -1;
         }
       }
     }
   }
+  return places;
+}
+
+function gather(image: Float64Array, places: Int32Array, patches: Float64Array): void {
+  for (let k = 0; k < places.length; k++) patches[k] = places[k] < 0 ? 0 : image[places[k]];
+}
+
+/** The reverse of `gather`: adds each element to where it came from. */
+function scatter(patches: Float64Array, places: Int32Array, image: Float64Array): void {
+  for (let k = 0; k < places.length; k++) if (places[k] >= 0) image[places[k]] += patches[k];
+}
+
+/** The values of image `n`. */
+function imageOf(values: Float64Array, n: number, { images }: Pass): Float64Array {
+  const size = values.length / images;
+  return values.subarray(n * size, (n + 1) * size);
 }
 
 /** Visits each pixel that an option-A shortcut keeps: its offset in the input, and where its channels go in the output. */
