@@ -16,7 +16,7 @@ interface Entry {
 }
 
 /** Every command, in the order of the overview. */
-const COMMANDS: Readonly<Record<string, Entry>> = {
+export const COMMANDS: Readonly<Record<string, Entry>> = {
   search: {
     summary: "search for activation functions",
     load: async () => (await import("./commands/search.ts")).search,

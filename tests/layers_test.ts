@@ -36,11 +36,12 @@ describe("the source tree", () => {
   });
 
   it("has no circle of imports", () => {
-    assertEquals(product.map((file) => circleThrough(file)).filter((circle) => circle !== null), []);
+    const circles = product.map((file) => circleThrough(file)).filter((circle) => circle !== null);
+    assertEquals(circles.slice(0, 1), []); // every file of a circle finds it
   });
 
   it("opens every file with a comment that says what it is for", () => {
-    assertEquals(sources.filter((file) => !/^(#!.*\n)?(\/\*\* |\/\*\*\n|\/\*\* @jsx|\/\/)/.test(text.get(file)!)), []);
+    assertEquals(product.filter((file) => !/^(#!.*\n)?(\/\*\* |\/\*\*\n|\/\*\* @jsx|\/\/)/.test(text.get(file)!)), []);
   });
 
   it("names no machine, folder or host of its makers", () => {
