@@ -1,0 +1,79 @@
+/**
+ * Writes an expression as SIMD code inside a kernel: each distinct subexpression once, so that a function, its
+ * derivative and its gradient by beta share what they have in common.
+ */
+import type { Expression } from "../../activation/expression.ts";
+import { printExpression } from "../../activation/print.ts";
+import type { FunctionBuilder, Vector } from "./function_builder.ts";
+import { UNARY } from "./math.ts";
+
+/** Writes expressions of one `x` and `b` into one function. */
+export class ExpressionWriter {
+  readonly #written = new Map<string, Vector>();
+
+  /** `b` is null where the expression has no beta. */
+  constructor(readonly f: FunctionBuilder, readonly x: Vector, readonly b: Vector | null) {}
+
+  write(e: Expression): Vector {
+    const key = printExpression(e);
+    let value = this.#written.get(key);
+    if (!value) this.#written.set(key, value = this.#make(e));
+    return value;
+  }
+
+  #make(e: Expression): Vector {
+    const { f } = this;
+    switch (e.kind) {
+      case "x":
+        return this.x;
+      case "b":
+        if (!this.b) throw new Error("Cannot compile b as this activation site has no beta");
+        return this.b;
+      case "number":
+        return f.constant(e.value, this.x.length);
+      case "unary":
+        return UNARY[e.name](f, this.write(e.argument));
+      case "binary":
+        return this.#binary(e);
+      case "power":
+        return this.#power(this.write(e.base), e.exponent);
+      case "select": {
+        const mask = f.less(this.write(e.right), this.write(e.left));
+        return f.select(mask, this.write(e.then), this.write(e.otherwise));
+      }
+    }
+  }
+
+  #binary(e: Extract<Expression, { kind: "binary" }>): Vector {
+    const { f } = this;
+    if (e.name === "add" && isProduct(e.left)) {
+      return f.madd(this.write(e.left.left), this.write(e.left.right), this.write(e.right));
+    }
+    if (e.name === "add" && isProduct(e.right)) {
+      return f.madd(this.write(e.right.left), this.write(e.right.right), this.write(e.left));
+    }
+    const left = this.write(e.left), right = this.write(e.right);
+    // relaxed_min and relaxed_max are one instruction but may drop a NaN; a NaN preactivation has already spoilt the
+    // loss through batch norm, and the other operand's NaN comes through where it is chosen.
+    if (e.name === "max") return f.pmax(left, right);
+    if (e.name === "min") return f.pmin(left, right);
+    return f.apply(`f32x4.${e.name}`, left, right);
+  }
+
+  /** base^exponent by repeated squaring. */
+  #power(base: Vector, exponent: number): Vector {
+    const { f } = this;
+    if (exponent < 0) return f.div(f.constant(1, base.length), this.#power(base, -exponent));
+    if (exponent === 0) return f.constant(1, base.length);
+    if (exponent === 1) return base;
+    return f.memo(`power${exponent}`, [base], () => {
+      const half = this.#power(base, Math.floor(exponent / 2));
+      const square = f.mul(half, half);
+      return exponent % 2 ? f.mul(square, base) : square;
+    });
+  }
+}
+
+function isProduct(e: Expression): e is Extract<Expression, { kind: "binary" }> {
+  return e.kind === "binary" && e.name === "mul";
+}

@@ -1,0 +1,240 @@
+/**
+ * Writes one WebAssembly function as text (WAT), the way its algorithm reads. Every kernel of the engine is generated
+ * with it.
+ *
+ * A `Vector` is some float32 lanes kept in one or more v128 parts that are treated alike. Two adjacent parts are what
+ * V8's revectorizer packs into one 256-bit register, so kernels work on vectors of 2 parts (8 lanes) wherever the
+ * channels allow, and every operation is written once a part.
+ */
+
+/** WAT expressions of type v128, one a part; cheap to repeat (a `local.get`). */
+export type Vector = readonly string[];
+
+/** A WAT expression of type i32. */
+export type Int = string;
+
+export const LANES = 4;
+export const FLOAT_BYTES = 4;
+
+/** Where a kernel's float constants lie in memory: a splat load is cheaper in V8 than materialising a v128.const. */
+export class ConstantTable {
+  readonly #bits = new Map<number, number>();
+
+  /** `base` is the byte address of the table, `capacity` the floats it may hold. */
+  constructor(readonly base: number, readonly capacity: number) {}
+
+  /** Byte address of a constant given as the 32 bits of a float. */
+  address(bits: number): number {
+    let index = this.#bits.get(bits);
+    if (index === undefined) {
+      index = this.#bits.size;
+      if (index === this.capacity) {
+        throw new RangeError(`Cannot hold another kernel constant: the table has ${this.capacity}`);
+      }
+      this.#bits.set(bits, index);
+    }
+    return this.base + index * FLOAT_BYTES;
+  }
+
+  /** The WAT data segment that fills the table. */
+  data(): string {
+    const bytes = new Uint8Array(Uint32Array.from(this.#bits.keys()).buffer);
+    const text = Array.from(bytes, (byte) => "\\" + byte.toString(16).padStart(2, "0")).join("");
+    return `(data (i32.const ${this.base}) "${text}")`;
+  }
+}
+
+const scratchFloat = new Float32Array(1);
+const scratchBits = new Uint32Array(scratchFloat.buffer);
+
+/** The 32 bits of the float32 nearest to `value`. */
+export function floatBits(value: number): number {
+  scratchFloat[0] = value;
+  return scratchBits[0];
+}
+
+export class FunctionBuilder {
+  readonly #lines: string[] = [];
+  readonly #locals: string[] = [];
+  readonly #memo = new Map<string, Vector>();
+  #depth = 2;
+
+  /** `parameters` are i32, reached as `$name`. */
+  constructor(readonly name: string, readonly parameters: readonly string[], readonly constants: ConstantTable) {}
+
+  /** The finished function. */
+  text(): string {
+    const parameters = this.parameters.map((name) => `(param $${name} i32)`).join(" ");
+    return [
+      `  (func $${this.name} (export "${this.name}") ${parameters}`,
+      ...this.#locals.map((local) => `    ${local}`),
+      ...this.#lines,
+      "  )",
+    ].join("\n");
+  }
+
+  line(text: string): void {
+    this.#lines.push("  ".repeat(this.#depth) + text);
+  }
+
+  comment(text: string): void {
+    this.line(`;; ${text}`);
+  }
+
+  // Integers and control flow ------------------------------------------------------------------------------------
+
+  parameter(name: string): Int {
+    return `(local.get $${name})`;
+  }
+
+  /** A fresh i32 variable set to `value`. */
+  int(hint: string, value: Int | number): Int {
+    const name = this.#fresh(hint, "i32");
+    this.line(`(local.set ${name} ${int(value)})`);
+    return `(local.get ${name})`;
+  }
+
+  set(variable: Int, value: Int | number): void {
+    this.line(`(local.set ${nameOf(variable)} ${int(value)})`);
+  }
+
+  /** variable += amount */
+  advance(variable: Int, amount: Int | number): void {
+    if (amount !== 0) this.set(variable, plus(variable, amount));
+  }
+
+  /** Runs the body `count` times, at least once. */
+  repeat(count: Int | number, body: () => void): void {
+    if (count === 1) return body();
+    const left = this.int("left", count);
+    const label = nameOf(left).replace("$", "$again_");
+    this.line(`(loop ${label}`);
+    this.#depth++;
+    body();
+    this.line(`(br_if ${label} (local.tee ${nameOf(left)} (i32.sub ${left} (i32.const 1))))`);
+    this.#depth--;
+    this.line(")");
+  }
+
+  when(condition: Int, then: () => void): void {
+    this.line(`(if ${condition} (then`);
+    this.#depth++;
+    then();
+    this.#depth--;
+    this.line("))");
+  }
+
+  call(name: string, ...args: (Int | number)[]): void {
+    this.line(`(call $${name} ${args.map(int).join(" ")})`);
+  }
+
+  // Vectors ------------------------------------------------------------------------------------------------------
+
+  /** Binds each part to a fresh local, so that it is computed once and in this order. */
+  bind(parts: readonly string[], hint = "v"): Vector {
+    return parts.map((part) => {
+      const name = this.#fresh(hint, "v128");
+      this.line(`(local.set ${name} ${part})`);
+      return `(local.get ${name})`;
+    });
+  }
+
+  /** Assigns to a vector that `bind` made. */
+  assign(target: Vector, value: Vector): void {
+    target.forEach((part, i) => this.line(`(local.set ${nameOf(part)} ${value[i]})`));
+  }
+
+  /** Consecutive floats: `parts` * 4 of them from `pointer + offset` bytes. */
+  load(pointer: Int, offset: number, parts: number): Vector {
+    return this.bind(range(parts).map((i) => `(v128.load offset=${offset + 16 * i} ${pointer})`), "load");
+  }
+
+  store(pointer: Int, offset: number, value: Vector): void {
+    value.forEach((part, i) => this.line(`(v128.store offset=${offset + 16 * i} ${pointer} ${part})`));
+  }
+
+  /** One float in every lane. */
+  broadcast(pointer: Int, offset: number, parts: number): Vector {
+    const [part] = this.bind([`(v128.load32_splat offset=${offset} ${pointer})`], "splat");
+    return range(parts).map(() => part);
+  }
+
+  constant(value: number, parts: number): Vector {
+    return this.constantBits(floatBits(value), parts);
+  }
+
+  constantBits(bits: number, parts: number): Vector {
+    return this.broadcast("(i32.const 0)", this.constants.address(bits >>> 0), parts);
+  }
+
+  zero(parts: number): Vector {
+    return this.bind(range(parts).map(() => "(v128.const i32x4 0 0 0 0)"), "zero");
+  }
+
+  /** Applies a WAT instruction to each part of the operands. */
+  apply(instruction: string, ...operands: Vector[]): Vector {
+    return this.bind(operands[0].map((_, i) => `(${instruction} ${operands.map((o) => o[i]).join(" ")})`));
+  }
+
+  /** A lane shift of every part by a constant number of bits. */
+  shift(instruction: "i32x4.shl" | "i32x4.shr_s" | "i32x4.shr_u", value: Vector, bits: number): Vector {
+    return this.bind(value.map((part) => `(${instruction} ${part} (i32.const ${bits}))`));
+  }
+
+  add = (a: Vector, b: Vector) => this.apply("f32x4.add", a, b);
+  sub = (a: Vector, b: Vector) => this.apply("f32x4.sub", a, b);
+  mul = (a: Vector, b: Vector) => this.apply("f32x4.mul", a, b);
+  div = (a: Vector, b: Vector) => this.apply("f32x4.div", a, b);
+  /** a * b + c, fused where the processor can. */
+  madd = (a: Vector, b: Vector, c: Vector) => this.apply("f32x4.relaxed_madd", a, b, c);
+  /** c - a * b, fused where the processor can. */
+  nmadd = (a: Vector, b: Vector, c: Vector) => this.apply("f32x4.relaxed_nmadd", a, b, c);
+  /** b > a ? b : a: one instruction, unlike f32x4.max; keeps a NaN that is in `a`. */
+  pmax = (a: Vector, b: Vector) => this.apply("f32x4.pmax", a, b);
+  /** b < a ? b : a; keeps a NaN that is in `a`. */
+  pmin = (a: Vector, b: Vector) => this.apply("f32x4.pmin", a, b);
+  abs = (a: Vector) => this.apply("f32x4.abs", a);
+  neg = (a: Vector) => this.apply("f32x4.neg", a);
+  sqrt = (a: Vector) => this.apply("f32x4.sqrt", a);
+  less = (a: Vector, b: Vector) => this.apply("f32x4.lt", a, b);
+  and = (a: Vector, b: Vector) => this.apply("v128.and", a, b);
+  or = (a: Vector, b: Vector) => this.apply("v128.or", a, b);
+  /** Lanes of `yes` where the mask is set, else of `no`. */
+  select = (mask: Vector, yes: Vector, no: Vector) => this.apply("v128.bitselect", yes, no, mask);
+
+  /** Remembers a value under a key, so that functions that need the same intermediate compute it once. */
+  memo(key: string, operands: readonly Vector[], make: () => Vector): Vector {
+    const full = `${key}:${operands.map((o) => o.join()).join(";")}`;
+    let value = this.#memo.get(full);
+    if (!value) this.#memo.set(full, value = make());
+    return value;
+  }
+
+  #fresh(hint: string, type: string): string {
+    const name = `$${hint}_${this.#locals.length}`;
+    this.#locals.push(`(local ${name} ${type})`);
+    return name;
+  }
+}
+
+export function range(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i);
+}
+
+/** An i32 operand: a constant, or an expression as it is. */
+export function int(value: Int | number): Int {
+  return typeof value === "number" ? `(i32.const ${value})` : value;
+}
+
+export function plus(a: Int | number, b: Int | number): Int {
+  return b === 0 ? int(a) : `(i32.add ${int(a)} ${int(b)})`;
+}
+
+export function times(a: Int | number, b: Int | number): Int {
+  return b === 1 ? int(a) : `(i32.mul ${int(a)} ${int(b)})`;
+}
+
+/** "(local.get $x)" -> "$x" */
+function nameOf(variable: string): string {
+  return variable.slice("(local.get ".length, -1);
+}

@@ -1,0 +1,176 @@
+/** The kernels of one program, each generated once under a name that says its kind and shapes. */
+import { correlation, type Correlation, directKernelGradient, kernelTranspose } from "./direct.ts";
+import type { ConstantTable } from "./function_builder.ts";
+import type { Layout } from "./layout.ts";
+import {
+  averagePool,
+  averagePoolGradient,
+  shortcut,
+  softmaxCrossEntropy,
+  sumOverImages,
+  update,
+} from "./layers.ts";
+import {
+  gatherTerms,
+  type Pointwise,
+  pointwiseBackward,
+  pointwiseForward,
+  statistics,
+  type TermLayout,
+} from "./pointwise.ts";
+import * as winograd from "./winograd.ts";
+import type { Optimizer } from "../../optimizer.ts";
+
+export class Kernels {
+  readonly #texts = new Map<string, string>();
+
+  constructor(readonly constants: ConstantTable) {}
+
+  /** All kernels, as WAT functions. */
+  texts(): string[] {
+    return [...this.#texts.values()];
+  }
+
+  winogradKernel(inputs: number, outputs: number): string {
+    return this.#named(
+      `winograd_kernel_${inputs}_${outputs}`,
+      (name) => winograd.kernelTransform(name, inputs, outputs, this.constants),
+    );
+  }
+  winogradFlippedKernel(inputs: number, outputs: number): string {
+    return this.#named(
+      `winograd_flipped_kernel_${inputs}_${outputs}`,
+      (name) => winograd.flippedKernelTransform(name, inputs, outputs, this.constants),
+    );
+  }
+  winogradInput(input: Layout, tiles: number): string {
+    return this.#named(
+      `winograd_input_${input.key}_${tiles}`,
+      (name) => winograd.inputTransform(name, input, tiles, this.constants),
+    );
+  }
+  winogradGradient(gradient: Layout, tiles: number): string {
+    return this.#named(
+      `winograd_gradient_${gradient.key}_${tiles}`,
+      (name) => winograd.gradientTransform(name, gradient, tiles, this.constants),
+    );
+  }
+  winogradOutput(output: Layout, tiles: number): string {
+    return this.#named(
+      `winograd_output_${output.key}_${tiles}`,
+      (name) => winograd.outputTransform(name, output, tiles, this.constants),
+    );
+  }
+  winogradMultiply(inputs: number, outputs: number, tiles: number): string {
+    return this.#named(
+      `winograd_multiply_${inputs}_${outputs}_${tiles}`,
+      (name) => winograd.multiply(name, inputs, outputs, tiles, this.constants),
+    );
+  }
+  winogradAccumulate(inputs: number, outputs: number, tiles: number): string {
+    return this.#named(
+      `winograd_accumulate_${inputs}_${outputs}_${tiles}`,
+      (name) => winograd.accumulate(name, inputs, outputs, tiles, this.constants),
+    );
+  }
+  winogradKernelGradient(inputs: number, outputs: number): string {
+    return this.#named(
+      `winograd_kernel_gradient_${inputs}_${outputs}`,
+      (name) => winograd.kernelGradient(name, inputs, outputs, this.constants),
+    );
+  }
+
+  correlation(c: Correlation): string {
+    const taps = c.taps.map((tap) => `${tap.row}.${tap.column}.${tap.index}`.replaceAll("-", "m")).join("_");
+    const steps = `${c.inputStep}${c.outputStep}${c.firstRow}${c.firstColumn}${c.bias ? "b" : ""}`;
+    return this.#named(
+      `correlation_${c.input.key}_${c.output.key}_${steps}_${taps}`,
+      (name) => correlation(name, c, this.constants),
+    );
+  }
+  kernelTranspose(taps: number, inputs: number, outputs: number): string {
+    return this.#named(
+      `kernel_transpose_${taps}_${inputs}_${outputs}`,
+      (name) => kernelTranspose(name, taps, inputs, outputs, this.constants),
+    );
+  }
+  directKernelGradient(input: Layout, gradient: Layout, size: number, stride: number): string {
+    return this.#named(
+      `direct_kernel_gradient_${input.key}_${gradient.key}_${size}_${stride}`,
+      (name) => directKernelGradient(name, input, gradient, size, stride, this.constants),
+    );
+  }
+
+  pointwiseForward(p: Pointwise, out: Layout): string {
+    return this.#named(
+      `pointwise_forward_${pointwiseKey(p)}_${out.key}`,
+      (name) => pointwiseForward(name, p, out, this.constants),
+    );
+  }
+  pointwiseBackward(p: Pointwise, terms: readonly TermLayout[], du: Layout): string {
+    return this.#named(
+      `pointwise_backward_${pointwiseKey(p)}_${termsKey(terms)}_${du.key}`,
+      (name) => pointwiseBackward(name, p, terms, du, this.constants),
+    );
+  }
+  gatherTerms(terms: readonly TermLayout[], out: Layout): string {
+    return this.#named(
+      `gather_${termsKey(terms)}_${out.key}`,
+      (name) => gatherTerms(name, terms, out, this.constants),
+    );
+  }
+  statistics(y: Layout): string {
+    return this.#named(`statistics_${y.key}`, (name) => statistics(name, y, this.constants));
+  }
+
+  averagePool(input: Layout, output: Layout): string {
+    return this.#named(
+      `average_pool_${input.key}_${output.key}`,
+      (name) => averagePool(name, input, output, this.constants),
+    );
+  }
+  averagePoolGradient(gradient: Layout, into: Layout): string {
+    return this.#named(
+      `average_pool_gradient_${gradient.key}_${into.key}`,
+      (name) => averagePoolGradient(name, gradient, into, this.constants),
+    );
+  }
+  shortcut(input: Layout, output: Layout, stride: number, backward: boolean): string {
+    return this.#named(
+      `shortcut_${backward ? "gradient_" : ""}${input.key}_${output.key}_${stride}`,
+      (name) => shortcut(name, input, output, stride, backward, this.constants),
+    );
+  }
+  softmaxCrossEntropy(logits: Layout, batch: number): string {
+    return this.#named(
+      `softmax_cross_entropy_${logits.key}_${batch}`,
+      (name) => softmaxCrossEntropy(name, logits, batch, this.constants),
+    );
+  }
+  sumOverImages(from: Layout): string {
+    return this.#named(`sum_over_images_${from.key}`, (name) => sumOverImages(name, from, this.constants));
+  }
+  update(optimizer: Optimizer, decayed: boolean, chunks: number, chunkBytes: number): string {
+    return this.#named(
+      `update_${decayed ? "with_decay" : "without_decay"}`,
+      (name) => update(name, optimizer, decayed, chunks, chunkBytes, this.constants),
+    );
+  }
+
+  /** Names hold only what WAT allows. */
+  #named(name: string, make: (name: string) => string): string {
+    if (!this.#texts.has(name)) this.#texts.set(name, make(name));
+    return name;
+  }
+}
+
+/** A program has one expression, so whether there is one says it all. */
+function pointwiseKey(p: Pointwise): string {
+  const parts = [p.batchNorm && "norm", p.residual && `add${p.residual.key}`, p.expression && "activate"];
+  return [p.y.key, ...parts.filter(Boolean)].join("_");
+}
+
+function termsKey(terms: readonly TermLayout[]): string {
+  return terms.map((t) => `${t.kind === "batch_norm" ? "norm" : "plain"}${t.tensor.key}${t.y ? "y" + t.y.key : ""}`)
+    .join("_");
+}

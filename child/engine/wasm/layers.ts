@@ -1,0 +1,243 @@
+/** The small layers between convolutions and loss, and the parameter update; each writes one kernel. */
+import { type ConstantTable, FLOAT_BYTES, FunctionBuilder, range, type Vector } from "./function_builder.ts";
+import { type Layout, partsOf } from "./layout.ts";
+import { UNARY } from "./math.ts";
+import type { Optimizer } from "../../optimizer.ts";
+
+/** Mean over the pixels: (images, input, output). `output` has one pixel. */
+export function averagePool(name: string, input: Layout, output: Layout, constants: ConstantTable): string {
+  const f = new FunctionBuilder(name, ["images", "input", "output"], constants);
+  const parts = partsOf(input.lanes, 2);
+  const image = f.int("image", f.parameter("input")), into = f.int("into", f.parameter("output"));
+  f.repeat(f.parameter("images"), () => {
+    const block = f.int("block", image), out = f.int("out", into);
+    f.repeat(input.lanes / (parts * 4), () => {
+      const sum = f.zero(parts);
+      const row = f.int("row", block);
+      f.repeat(input.height, () => {
+        const pixel = f.int("pixel", row);
+        f.repeat(input.width, () => {
+          f.assign(sum, f.add(sum, f.load(pixel, input.origin, parts)));
+          f.advance(pixel, input.pixelBytes);
+        });
+        f.advance(row, input.rowBytes);
+      });
+      const share = f.constant(1 / (input.height * input.width), parts);
+      f.store(out, output.origin, f.mul(sum, share));
+      f.advance(block, parts * 16);
+      f.advance(out, parts * 16);
+    });
+    f.advance(image, input.imageBytes);
+    f.advance(into, output.imageBytes);
+  });
+  return f.text();
+}
+
+/** Every pixel receives its share of the mean's gradient: (images, gradient, into). */
+export function averagePoolGradient(name: string, gradient: Layout, into: Layout, constants: ConstantTable): string {
+  const f = new FunctionBuilder(name, ["images", "gradient", "into"], constants);
+  const parts = partsOf(into.lanes, 2);
+  const from = f.int("from", f.parameter("gradient")), image = f.int("image", f.parameter("into"));
+  f.repeat(f.parameter("images"), () => {
+    const channel = f.int("channel", from), block = f.int("block", image);
+    f.repeat(into.lanes / (parts * 4), () => {
+      const share = f.constant(1 / (into.height * into.width), parts);
+      const value = f.mul(f.load(channel, gradient.origin, parts), share);
+      const row = f.int("row", block);
+      f.repeat(into.height, () => {
+        const pixel = f.int("pixel", row);
+        f.repeat(into.width, () => {
+          f.store(pixel, into.origin, value);
+          f.advance(pixel, into.pixelBytes);
+        });
+        f.advance(row, into.rowBytes);
+      });
+      f.advance(channel, parts * 16);
+      f.advance(block, parts * 16);
+    });
+    f.advance(from, gradient.imageBytes);
+    f.advance(image, into.imageBytes);
+  });
+  return f.text();
+}
+
+/** Option-A shortcut: (images, input, output), or the gradient the other way round where `backward`. */
+export function shortcut(
+  name: string,
+  input: Layout,
+  output: Layout,
+  stride: number,
+  backward: boolean,
+  constants: ConstantTable,
+): string {
+  const f = new FunctionBuilder(name, ["images", "input", "output"], constants);
+  const offset = Math.floor((output.channels - input.channels) / 2) * FLOAT_BYTES;
+  const target = backward ? input : output;
+  const small = f.int("small", f.parameter("output")), large = f.int("large", f.parameter("input"));
+  // Everything that receives nothing is zero, so clear the images first; the borders are zero already.
+  const filled = f.parameter(backward ? "input" : "output");
+  f.line(`(memory.fill ${filled} (i32.const 0) (i32.mul ${f.parameter("images")} (i32.const ${target.imageBytes})))`);
+  f.repeat(f.parameter("images"), () => {
+    const smallRow = f.int("smallRow", small), largeRow = f.int("largeRow", large);
+    f.repeat(output.height, () => {
+      const to = f.int("to", smallRow), from = f.int("from", largeRow);
+      f.repeat(output.width, () => {
+        copyChannels(f, input, output, offset, backward, from, to);
+        f.advance(to, output.pixelBytes);
+        f.advance(from, stride * input.pixelBytes);
+      });
+      f.advance(smallRow, output.rowBytes);
+      f.advance(largeRow, stride * input.rowBytes);
+    });
+    f.advance(small, output.imageBytes);
+    f.advance(large, input.imageBytes);
+  });
+  return f.text();
+}
+
+function copyChannels(
+  f: FunctionBuilder,
+  input: Layout,
+  output: Layout,
+  offset: number,
+  backward: boolean,
+  large: string,
+  small: string,
+): void {
+  const whole = input.channels % 4 === 0 && offset % 16 === 0;
+  const [load, store] = whole ? ["v128.load", "v128.store"] : ["f32.load", "f32.store"];
+  for (const i of range(whole ? input.channels / 4 : input.channels)) {
+    const at = i * (whole ? 16 : 4);
+    const inLarge = `offset=${input.origin + at} ${large}`, inSmall = `offset=${output.origin + offset + at} ${small}`;
+    f.line(backward ? `(${store} ${inLarge} (${load} ${inSmall}))` : `(${store} ${inSmall} (${load} ${inLarge}))`);
+  }
+}
+
+/**
+ * Loss of each image, and the gradient of the mean loss by the logits: (images, logits, labels, losses, gradient).
+ * `labels` are i32, `losses` f32; `batch` is what the mean is over.
+ */
+export function softmaxCrossEntropy(name: string, logits: Layout, batch: number, constants: ConstantTable): string {
+  const f = new FunctionBuilder(name, ["images", "logits", "labels", "losses", "gradient"], constants);
+  f.line("(local $largest f32) (local $sum f32)");
+  const row = f.int("row", f.parameter("logits")), into = f.int("into", f.parameter("gradient"));
+  const label = f.int("label", f.parameter("labels")), loss = f.int("loss", f.parameter("losses"));
+  const class_ = (pointer: string, i: number) => `(f32.load offset=${i * FLOAT_BYTES} ${pointer})`;
+  const splat = (text: string): Vector => f.bind([`(f32x4.splat ${text})`], "splat");
+  f.repeat(f.parameter("images"), () => {
+    f.comment("the largest logit (f32.max keeps a NaN), for exponentials that do not overflow");
+    f.line(`(local.set $largest ${class_(row, 0)})`);
+    for (let i = 1; i < logits.channels; i++) {
+      f.line(`(local.set $largest (f32.max (local.get $largest) ${class_(row, i)}))`);
+    }
+    for (let i = 0; i < logits.lanes; i += 4) {
+      const shifted = f.sub(f.load(row, i * FLOAT_BYTES, 1), splat("(local.get $largest)"));
+      f.store(into, i * FLOAT_BYTES, UNARY.exp(f, shifted));
+    }
+    f.line("(local.set $sum (f32.const 0))");
+    for (let i = 0; i < logits.channels; i++) {
+      f.line(`(local.set $sum (f32.add (local.get $sum) ${class_(into, i)}))`);
+    }
+    f.comment("loss = log(sum) + largest - logit of the label");
+    const log = UNARY.log(f, splat("(local.get $sum)"));
+    const labelOffset = `(i32.shl (i32.load ${label}) (i32.const 2))`;
+    const own = `(f32.load (i32.add ${row} ${labelOffset}))`;
+    const value = `(f32.sub (f32.add (f32x4.extract_lane 0 ${log[0]}) (local.get $largest)) ${own})`;
+    f.line(`(f32.store ${loss} ${value})`);
+    f.comment("gradient = (softmax - onehot) / batch");
+    const share = splat(`(f32.div (f32.const ${1 / batch}) (local.get $sum))`);
+    for (let i = 0; i < logits.lanes; i += 4) {
+      f.store(into, i * FLOAT_BYTES, f.mul(f.load(into, i * FLOAT_BYTES, 1), share));
+    }
+    const target = `(i32.add ${into} ${labelOffset})`;
+    f.line(`(f32.store ${target} (f32.sub (f32.load ${target}) (f32.const ${1 / batch})))`);
+    f.advance(row, logits.imageBytes);
+    f.advance(into, logits.imageBytes);
+    f.advance(label, 4);
+    f.advance(loss, FLOAT_BYTES);
+  });
+  return f.text();
+}
+
+/** gradient += sum over images: (images, from, gradient). The bias of the dense layer. */
+export function sumOverImages(name: string, from: Layout, constants: ConstantTable): string {
+  const f = new FunctionBuilder(name, ["images", "from", "gradient"], constants);
+  const row = f.int("row", f.parameter("from")), into = f.parameter("gradient");
+  f.repeat(f.parameter("images"), () => {
+    for (let i = 0; i < from.lanes; i += 4) {
+      const at = i * FLOAT_BYTES;
+      f.store(into, at, f.add(f.load(into, at, 1), f.load(row, from.origin + at, 1)));
+    }
+    f.advance(row, from.imageBytes);
+  });
+  return f.text();
+}
+
+/** Numbers the update reads, in this order, each one float in memory. */
+export const RATES = ["learningRate", "correction1", "correction2"] as const;
+
+/**
+ * Sums the chunks' gradients in their order and updates `blocks` * 8 parameters:
+ * (blocks, parameters, gradient, partial, slot0, slot1, rates). `partial` is the first chunk's gradient, the others
+ * follow `chunkBytes` apart. `decayed` adds the weight decay.
+ */
+export function update(
+  name: string,
+  optimizer: Optimizer,
+  decayed: boolean,
+  chunks: number,
+  chunkBytes: number,
+  constants: ConstantTable,
+): string {
+  const parameters = ["blocks", "parameters", "gradient", "partial", "slot0", "slot1", "rates"];
+  const f = new FunctionBuilder(name, parameters, constants);
+  const parts = 2, c = (value: number) => f.constant(value, parts);
+  const [w, gradient, partial, slot0, slot1] = parameters.slice(1, 6).map((p) => f.int(p, f.parameter(p)));
+  const rate = (name: typeof RATES[number]) =>
+    f.broadcast(f.parameter("rates"), RATES.indexOf(name) * FLOAT_BYTES, parts);
+  f.repeat(f.parameter("blocks"), () => {
+    const chunk = f.int("chunk", partial);
+    const sum = f.load(chunk, 0, parts);
+    if (chunks > 1) {
+      f.repeat(chunks - 1, () => {
+        f.advance(chunk, chunkBytes);
+        f.assign(sum, f.add(sum, f.load(chunk, 0, parts)));
+      });
+    }
+    f.store(gradient, 0, sum);
+    const weight = f.load(w, 0, parts);
+    const g = decayed ? f.madd(c(optimizer.weightDecay), weight, sum) : sum;
+    f.store(w, 0, f.nmadd(rate("learningRate"), direction(f, optimizer, g, slot0, slot1, rate, c), weight));
+    for (const pointer of [w, gradient, partial, slot0, slot1]) f.advance(pointer, parts * 16);
+  });
+  return f.text();
+}
+
+/** What is subtracted, times the learning rate, from the weight; updates the slots. Formulas: child/optimizer.ts. */
+function direction(
+  f: FunctionBuilder,
+  optimizer: Optimizer,
+  g: Vector,
+  slot0: string,
+  slot1: string,
+  rate: (name: typeof RATES[number]) => Vector,
+  c: (value: number) => Vector,
+): Vector {
+  const keep = (slot: string, value: Vector) => (f.store(slot, 0, value), value);
+  const old = (slot: string) => f.load(slot, 0, g.length);
+  const average = (slot: string, decay: number, value: Vector) =>
+    keep(slot, f.madd(c(decay), old(slot), f.mul(c(1 - decay), value)));
+  switch (optimizer.kind) {
+    case "sgd":
+      return keep(slot0, f.madd(c(optimizer.momentum), old(slot0), g));
+    case "rmsprop": {
+      const root = f.sqrt(average(slot0, optimizer.decay, f.mul(g, g)));
+      return keep(slot1, f.madd(c(optimizer.momentum), old(slot1), f.div(g, f.add(root, c(optimizer.epsilon)))));
+    }
+    case "adam": {
+      const first = f.mul(average(slot0, optimizer.beta1, g), rate("correction1"));
+      const second = f.mul(average(slot1, optimizer.beta2, f.mul(g, g)), rate("correction2"));
+      return f.div(first, f.add(f.sqrt(second), c(optimizer.epsilon)));
+    }
+  }
+}

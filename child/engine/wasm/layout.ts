@@ -1,0 +1,53 @@
+/**
+ * How one tensor of a batch lies in memory: NHWC float32, the channels rounded up to a whole SIMD vector, and a border
+ * of `pad` zero pixels around each image where a convolution reads it, so that kernels need no edge cases. The lanes
+ * beyond `channels` hold values that nobody reads.
+ */
+import type { Shape } from "../../network/graph.ts";
+import { FLOAT_BYTES, LANES } from "./function_builder.ts";
+
+export class Layout {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  /** Channels with those that fill the last vector. */
+  readonly lanes: number;
+
+  constructor(shape: Shape, readonly pad: number) {
+    [this.height, this.width, this.channels] = shape;
+    this.lanes = wholeVectors(this.channels);
+  }
+
+  get pixelBytes(): number {
+    return this.lanes * FLOAT_BYTES;
+  }
+  get rowBytes(): number {
+    return (this.width + 2 * this.pad) * this.pixelBytes;
+  }
+  get imageBytes(): number {
+    return (this.height + 2 * this.pad) * this.rowBytes;
+  }
+  /** Bytes from an image's start to its first pixel that is not border. */
+  get origin(): number {
+    return this.pad * (this.rowBytes + this.pixelBytes);
+  }
+  /** Bytes from an image's start to the pixel, which may lie in the border. */
+  at(row: number, column: number): number {
+    return this.origin + row * this.rowBytes + column * this.pixelBytes;
+  }
+  /** Part of a kernel's name. */
+  get key(): string {
+    return `${this.height}x${this.width}x${this.channels}p${this.pad}`;
+  }
+}
+
+/** Channels rounded up to whole SIMD vectors. */
+export function wholeVectors(channels: number): number {
+  return Math.ceil(channels / LANES) * LANES;
+}
+
+/** The v128 parts a kernel takes at once from `lanes` channels: as many as fit evenly, at most `most`. */
+export function partsOf(lanes: number, most: number): number {
+  for (let parts = most; parts > 1; parts /= 2) if (lanes % (parts * LANES) === 0) return parts;
+  return 1;
+}

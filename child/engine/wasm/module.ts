@@ -1,0 +1,235 @@
+/**
+ * Plan -> WebAssembly text. Every thread runs `run(mode, images, thread, threads, scratch)`: the same segments over its
+ * own chunks, with a barrier between them. Helper threads sit in `serve`, which waits for the next run.
+ */
+import type { Optimizer } from "../../optimizer.ts";
+import { finishBackward, finishForward, prepareEvaluation } from "./batch_norm.ts";
+import type { BatchNormMemory } from "./batch_norm.ts";
+import { int, plus, times } from "./function_builder.ts";
+import { type Argument, type Call, CHUNK_IMAGES, type Plan, type Segment } from "./plan.ts";
+import { blocksOf } from "./winograd.ts";
+
+/** What a run does; also the words of the control block below. */
+export const MODES = { exit: 0, train: 1, evaluate: 2 } as const;
+/** Byte addresses of the control words. */
+export const CONTROL = { arrived: 0, generation: 4, command: 8, mode: 12, images: 16 } as const;
+/** Pages (64 KiB) that the module's memory may have at most. */
+export const MAXIMUM_PAGES = 65536;
+export const PAGE_BYTES = 65536;
+
+/** Floats that the update takes at once, in bytes. */
+const UPDATE_BYTES = 32;
+
+export function moduleText(plan: Plan, optimizer: Optimizer): string {
+  const { kernels, memory, chunks } = plan;
+  const updates = [true, false].map((decayed) => kernels.update(optimizer, decayed, chunks, memory.parameterBytes));
+  const index = new Map<BatchNormMemory, number>(plan.batchNorms.map(({ memory }, i) => [memory, i]));
+  const finish = (kind: string) => (bn: BatchNormMemory) => `(call $${kind}_${index.get(bn)})`;
+  return [
+    `(module`,
+    `  (memory (import "env" "memory") ${Math.ceil(memory.total / PAGE_BYTES)} ${MAXIMUM_PAGES} shared)`,
+    ...kernels.texts(),
+    ...plan.batchNorms.flatMap(({ memory }, i) => [
+      finishForward(`finish_forward_${i}`, memory),
+      finishBackward(`finish_backward_${i}`, memory),
+      prepareEvaluation(`prepare_evaluation_${i}`, memory),
+    ]),
+    FILL_ZERO,
+    BARRIER,
+    SERVE,
+    ...plan.forward.map((segment, i) => segmentText(`forward_${i}`, segment, plan)),
+    ...plan.backward.map((segment, i) => segmentText(`backward_${i}`, segment, plan)),
+    clearText(plan),
+    prepareText(plan),
+    ...updates.map((kernel, i) => updateText(`update_range_${i}`, kernel, i === 0, plan)),
+    `  (func $train ${RUN_PARAMETERS}`,
+    `    (call $clear (local.get $thread) (local.get $threads))`,
+    `    (call $prepare (local.get $thread) (local.get $threads))`,
+    `    (call $barrier (local.get $threads))`,
+    ...plan.forward.flatMap((s, i) => segmentCall(`forward_${i}`, 1, s.finishes.map(finish("finish_forward")))),
+    ...plan.backward.flatMap((s, i) => segmentCall(`backward_${i}`, 1, s.finishes.map(finish("finish_backward")))),
+    `    (call $barrier (local.get $threads))`,
+    `    (call $update_range_0 (local.get $thread) (local.get $threads))`,
+    `    (call $update_range_1 (local.get $thread) (local.get $threads))`,
+    `    (call $barrier (local.get $threads)))`,
+    `  (func $evaluate ${RUN_PARAMETERS}`,
+    `    (call $prepare (local.get $thread) (local.get $threads))`,
+    ...onFirstThread(plan.batchNorms.map((_, i) => `(call $prepare_evaluation_${i})`)),
+    `    (call $barrier (local.get $threads))`,
+    ...plan.forward.flatMap((_, i) => segmentCall(`forward_${i}`, 0, [])),
+    `    (call $barrier (local.get $threads)))`,
+    RUN,
+    kernels.constants.data(),
+    `)`,
+  ].join("\n");
+}
+
+const RUN_PARAMETERS = "(param $images i32) (param $thread i32) (param $threads i32) (param $scratch i32)";
+const RUN_ARGUMENTS = "(local.get $images) (local.get $thread) (local.get $threads) (local.get $scratch)";
+
+const FILL_ZERO = `  (func $fill_zero (param $address i32) (param $bytes i32)
+    (memory.fill (local.get $address) (i32.const 0) (local.get $bytes)))`;
+
+/** All threads meet: the last to arrive starts the next generation; the others spin a little and then sleep. */
+const BARRIER = `  (func $barrier (param $threads i32) (local $generation i32) (local $spins i32)
+    (if (i32.eq (local.get $threads) (i32.const 1)) (then (return)))
+    (local.set $generation (i32.atomic.load offset=${CONTROL.generation} (i32.const 0)))
+    (if (i32.eq (i32.add (i32.atomic.rmw.add offset=${CONTROL.arrived} (i32.const 0) (i32.const 1)) (i32.const 1))
+                (local.get $threads))
+      (then
+        (i32.atomic.store offset=${CONTROL.arrived} (i32.const 0) (i32.const 0))
+        (i32.atomic.store offset=${CONTROL.generation} (i32.const 0) (i32.add (local.get $generation) (i32.const 1)))
+        (drop (memory.atomic.notify offset=${CONTROL.generation} (i32.const 0) (i32.const -1)))
+        (return)))
+    (loop $wait
+      (if (i32.ne (i32.atomic.load offset=${CONTROL.generation} (i32.const 0)) (local.get $generation))
+        (then (return)))
+      (local.set $spins (i32.add (local.get $spins) (i32.const 1)))
+      (if (i32.gt_u (local.get $spins) (i32.const 20000))
+        (then
+          (drop (memory.atomic.wait32 offset=${CONTROL.generation}
+            (i32.const 0) (local.get $generation) (i64.const -1)))))
+      (br $wait)))`;
+
+/** A helper thread's life: waits for the command counter to move, runs, and again until told to exit. */
+const SERVE = `  (func (export "serve") (param $thread i32) (param $threads i32) (param $scratch i32) (local $seen i32)
+    (loop $again
+      (loop $wait
+        (drop (memory.atomic.wait32 offset=${CONTROL.command} (i32.const 0) (local.get $seen) (i64.const -1)))
+        (br_if $wait (i32.eq (i32.atomic.load offset=${CONTROL.command} (i32.const 0)) (local.get $seen))))
+      (local.set $seen (i32.add (local.get $seen) (i32.const 1)))
+      (if (i32.ne (i32.load offset=${CONTROL.mode} (i32.const 0)) (i32.const ${MODES.exit}))
+        (then
+          (call $run (i32.load offset=${CONTROL.mode} (i32.const 0)) (i32.load offset=${CONTROL.images} (i32.const 0))
+            (local.get $thread) (local.get $threads) (local.get $scratch))
+          (br $again)))))`;
+
+const RUN = `  (func $run (export "run") (param $mode i32) ${RUN_PARAMETERS}
+    (if (i32.eq (local.get $mode) (i32.const ${MODES.train}))
+      (then (call $train ${RUN_ARGUMENTS}))
+      (else (call $evaluate ${RUN_ARGUMENTS}))))`;
+
+/** Runs a segment on every thread; then, where it completes batch norms, one thread finishes them. */
+function segmentCall(name: string, training: 0 | 1, finishes: string[]): string[] {
+  const run = `    (call $${name} ${RUN_ARGUMENTS} (i32.const ${training}))`;
+  if (finishes.length === 0) return [run];
+  const barrier = `    (call $barrier (local.get $threads))`;
+  return [run, barrier, ...onFirstThread(finishes), barrier];
+}
+
+function onFirstThread(lines: string[]): string[] {
+  return ["    (if (i32.eqz (local.get $thread)) (then", ...lines.map((line) => `      ${line}`), "    ))"];
+}
+
+/** $from and $to: this thread's share of `count` things. */
+function share(count: number): string[] {
+  const part = (thread: string) =>
+    `(i32.div_u (i32.mul ${thread} (i32.const ${count})) (local.get $threads))`;
+  return [
+    `    (local.set $from ${part("(local.get $thread)")})`,
+    `    (local.set $to ${part("(i32.add (local.get $thread) (i32.const 1))")})`,
+    `    (if (i32.ge_u (local.get $from) (local.get $to)) (then (return)))`,
+  ];
+}
+
+/** A segment over this thread's chunks, a group of images at a time. */
+function segmentText(name: string, segment: Segment, plan: Plan): string {
+  const calls = (when: Call["when"]) => segment.calls.filter((call) => call.when === when).map((c) => callText(c, plan));
+  return [
+    `  (func $${name} ${RUN_PARAMETERS} (param $training i32)`,
+    `    (local $from i32) (local $to i32) (local $image i32) (local $last i32) (local $group i32)`,
+    ...share(plan.chunks),
+    `    (loop $chunks`,
+    `      (local.set $image (i32.mul (local.get $from) (i32.const ${CHUNK_IMAGES})))`,
+    `      (local.set $last (i32.add (local.get $image) (i32.const ${CHUNK_IMAGES})))`,
+    `      (if (i32.gt_u (local.get $last) (local.get $images)) (then (local.set $last (local.get $images))))`,
+    `      (if (i32.ge_u (local.get $image) (local.get $last)) (then (return)))`,
+    ...calls("chunk_start"),
+    `      (loop $groups`,
+    `        (local.set $group (i32.sub (local.get $last) (local.get $image)))`,
+    `        (if (i32.gt_u (local.get $group) (i32.const ${segment.group}))`,
+    `          (then (local.set $group (i32.const ${segment.group}))))`,
+    ...calls("group"),
+    `        (local.set $image (i32.add (local.get $image) (local.get $group)))`,
+    `        (br_if $groups (i32.lt_u (local.get $image) (local.get $last))))`,
+    ...calls("chunk_end"),
+    `      (local.set $from (i32.add (local.get $from) (i32.const 1)))`,
+    `      (br_if $chunks (i32.lt_u (local.get $from) (local.get $to)))))`,
+  ].join("\n");
+}
+
+function callText(call: Call, plan: Plan): string {
+  const text = `(call $${call.kernel} ${call.arguments.map((a) => argumentText(a, plan)).join(" ")})`;
+  return call.trainingOnly ? `      (if (local.get $training) (then ${text}))` : `      ${text}`;
+}
+
+function argumentText(argument: Argument, plan: Plan): string {
+  const image = "(local.get $image)", group = "(local.get $group)", chunk = "(local.get $from)";
+  const inScratch = (offset: number) => plus("(local.get $scratch)", offset);
+  switch (argument.kind) {
+    case "images":
+      return group;
+    case "fixed":
+      return int(argument.address);
+    case "number":
+      return int(argument.value);
+    case "scratch":
+      return inScratch(argument.offset);
+    case "tensor": {
+      const { place, address, layout } = argument.tensor;
+      return place === "scratch" ? inScratch(address) : plus(times(image, layout.imageBytes), address);
+    }
+    case "per_image":
+      return plus(times(image, argument.bytes), argument.address);
+    case "chunk_gradient":
+      return plus(times(chunk, plan.memory.parameterBytes), argument.address);
+    case "chunk_sums":
+      return plus(times(chunk, plan.memory.chunkSumsBytes), argument.address);
+    case "tiles":
+      return times(group, argument.perImage);
+    case "tile_blocks":
+      return blocksOf(group, argument.perImage);
+  }
+}
+
+/** Zeroes the gradients and sums of this thread's chunks. */
+function clearText({ chunks, memory }: Plan): string {
+  const fill = (address: number, bytes: number) =>
+    `    (memory.fill ${plus(times("(local.get $from)", bytes), address)} (i32.const 0) ${
+      times("(i32.sub (local.get $to) (local.get $from))", bytes)
+    })`;
+  return [
+    `  (func $clear (param $thread i32) (param $threads i32) (local $from i32) (local $to i32)`,
+    ...share(chunks),
+    fill(memory.chunkGradients, memory.parameterBytes),
+    `${fill(memory.chunkSums, memory.chunkSumsBytes)})`,
+  ].join("\n");
+}
+
+/** The kernel transforms, dealt out to the threads in turn. */
+function prepareText(plan: Plan): string {
+  return [
+    `  (func $prepare (param $thread i32) (param $threads i32)`,
+    ...plan.prepare.map((call, i) =>
+      `    (if (i32.eq (i32.rem_u (i32.const ${i}) (local.get $threads)) (local.get $thread)) (then ${
+        callText(call, plan)
+      }))`
+    ),
+    "  )",
+  ].join("\n");
+}
+
+/** Updates this thread's share of the parameters with (or without) weight decay. */
+function updateText(name: string, kernel: string, decayed: boolean, { memory }: Plan): string {
+  const start = decayed ? 0 : memory.decayedBytes;
+  const end = decayed ? memory.decayedBytes : memory.parameterBytes;
+  const at = (address: number) => plus(times("(local.get $from)", UPDATE_BYTES), address + start);
+  const [slot0, slot1] = memory.slots;
+  return [
+    `  (func $${name} (param $thread i32) (param $threads i32) (local $from i32) (local $to i32)`,
+    ...share((end - start) / UPDATE_BYTES),
+    `    (call $${kernel} (i32.sub (local.get $to) (local.get $from))`,
+    `      ${at(memory.parameters)} ${at(memory.gradient)} ${at(memory.chunkGradients)}`,
+    `      ${at(slot0)} ${at(slot1)} (i32.const ${memory.rates})))`,
+  ].join("\n");
+}

@@ -1,0 +1,282 @@
+/**
+ * What happens to each value on its own, fused so that every tensor is touched once:
+ *
+ *     forward    out = f(scale y + shift + r, b)      batch norm, residual add, activation; each part optional
+ *     backward   du = (sum of terms) f'(u, b), with u computed again from y and r, and the sums that the gradients of
+ *                scale, shift and beta need
+ *
+ * A term is a gradient that a consumer of `out` sends back: a tensor as it is, or what batch norm makes of one,
+ * k1 du + k2 y + k3, where the three coefficients a channel come from sums over the whole batch (batch_norm.ts).
+ */
+import { derive } from "../../activation/derive.ts";
+import { type Expression, usesBeta } from "../../activation/expression.ts";
+import { ExpressionWriter } from "./expression.ts";
+import { type ConstantTable, FLOAT_BYTES, FunctionBuilder, type Int, type Vector } from "./function_builder.ts";
+import { type Layout, partsOf } from "./layout.ts";
+
+/** Order of the rows of a batch norm's coefficients, each `lanes` floats. */
+export const COEFFICIENTS = ["scale", "shift", "mean", "inverseDeviation", "k1", "k2", "k3"] as const;
+export type Coefficient = typeof COEFFICIENTS[number];
+
+export function coefficientOffset(name: Coefficient, lanes: number): number {
+  return COEFFICIENTS.indexOf(name) * lanes * FLOAT_BYTES;
+}
+
+export interface TermLayout {
+  readonly kind: "plain" | "batch_norm";
+  readonly tensor: Layout;
+  /** The batch norm's input; present for that kind. */
+  readonly y?: Layout;
+}
+
+export interface Pointwise {
+  readonly y: Layout;
+  readonly residual: Layout | null;
+  readonly batchNorm: boolean;
+  /** Null where nothing follows the addition. */
+  readonly expression: Expression | null;
+}
+
+/** Pointers that walk over several tensors of one shape, a block of channels at a time. */
+class Walk {
+  readonly #tensors: { layout: Layout; image: Int; block?: Int; row?: Int; pixel?: Int }[] = [];
+  readonly #vectors: { pointer: Int }[] = [];
+
+  constructor(readonly f: FunctionBuilder, readonly shape: Layout, readonly parts: number) {}
+
+  /** A tensor whose first image is at the parameter. Returns how to reach the current pixel. */
+  tensor(parameter: string, layout: Layout): () => Int {
+    const entry: { layout: Layout; image: Int; pixel?: Int } = {
+      layout,
+      image: this.f.int(parameter, this.f.parameter(parameter)),
+    };
+    this.#tensors.push(entry);
+    return () => entry.pixel!;
+  }
+
+  /** A vector of channels at the parameter. Returns how to reach the current block. */
+  channels(parameter: string): Int {
+    const pointer = this.f.int(parameter, this.f.parameter(parameter));
+    this.#vectors.push({ pointer });
+    return pointer;
+  }
+
+  /** Visits every block of channels of every pixel: `before` and `after` once a block of an image. */
+  run(before: () => void, pixel: () => void, after: () => void): void {
+    const { f, shape, parts } = this;
+    const blocks = shape.lanes / (parts * 4);
+    f.repeat(f.parameter("images"), () => {
+      for (const t of this.#tensors) t.block = f.int("block", t.image);
+      f.repeat(blocks, () => {
+        before();
+        for (const t of this.#tensors) t.row = f.int("row", `(i32.add ${t.block} (i32.const ${t.layout.origin}))`);
+        f.repeat(shape.height, () => {
+          for (const t of this.#tensors) t.pixel = f.int("pixel", t.row!);
+          f.repeat(shape.width, () => {
+            pixel();
+            for (const t of this.#tensors) f.advance(t.pixel!, t.layout.pixelBytes);
+          });
+          for (const t of this.#tensors) f.advance(t.row!, t.layout.rowBytes);
+        });
+        after();
+        for (const t of this.#tensors) f.advance(t.block!, parts * 16);
+        for (const v of this.#vectors) f.advance(v.pointer, parts * 16);
+      });
+      for (const t of this.#tensors) f.advance(t.image, t.layout.imageBytes);
+      for (const v of this.#vectors) f.advance(v.pointer, -shape.lanes * FLOAT_BYTES);
+    });
+  }
+}
+
+/** Channels a kernel takes at once: 8, which V8 packs into one register. */
+const MOST_PARTS = 2;
+
+/** (images, y, residual, out, coefficients, beta) */
+export function pointwiseForward(name: string, p: Pointwise, out: Layout, constants: ConstantTable): string {
+  const f = new FunctionBuilder(name, ["images", "y", "residual", "out", "coefficients", "beta"], constants);
+  const parts = partsOf(out.lanes, MOST_PARTS);
+  const walk = new Walk(f, out, parts);
+  const y = walk.tensor("y", p.y);
+  const residual = p.residual && walk.tensor("residual", p.residual);
+  const into = walk.tensor("out", out);
+  const coefficients = p.batchNorm ? walk.channels("coefficients") : null;
+  const hasBeta = p.expression !== null && usesBeta(p.expression);
+  const betas = hasBeta ? walk.channels("beta") : null;
+  let row = (_: Coefficient): Vector => [];
+  let b: Vector | null = null;
+  walk.run(
+    () => {
+      row = coefficientRows(f, coefficients, out.lanes, parts, ["scale", "shift"]);
+      b = betas === null ? null : f.load(betas, 0, parts);
+    },
+    () => {
+      const u = preactivation(f, p, f.load(y(), 0, parts), residual && f.load(residual(), 0, parts), row);
+      const value = p.expression ? new ExpressionWriter(f, u, b).write(p.expression) : u;
+      f.store(into(), 0, value);
+    },
+    () => {},
+  );
+  return f.text();
+}
+
+/**
+ * (images, y, residual, coefficients, beta, scaleGradient, shiftGradient, betaGradient, du, term0, y0, k0, term1, …)
+ * The gradients are added to.
+ */
+export function pointwiseBackward(
+  name: string,
+  p: Pointwise,
+  terms: readonly TermLayout[],
+  du: Layout,
+  constants: ConstantTable,
+): string {
+  const f = new FunctionBuilder(name, [
+    ...["images", "y", "residual", "coefficients", "beta", "scaleGradient", "shiftGradient", "betaGradient", "du"],
+    ...termParameters(terms),
+  ], constants);
+  const parts = partsOf(du.lanes, MOST_PARTS);
+  const walk = new Walk(f, du, parts);
+  const y = walk.tensor("y", p.y);
+  const residual = p.residual && walk.tensor("residual", p.residual);
+  const into = walk.tensor("du", du);
+  const sum = new TermSum(walk, terms);
+  const coefficients = p.batchNorm ? walk.channels("coefficients") : null;
+  const hasBeta = p.expression !== null && usesBeta(p.expression);
+  const betas = hasBeta ? walk.channels("beta") : null;
+  const gradientOf = {
+    scale: p.batchNorm ? walk.channels("scaleGradient") : null,
+    shift: p.batchNorm ? walk.channels("shiftGradient") : null,
+    beta: hasBeta ? walk.channels("betaGradient") : null,
+  };
+  const slope = p.expression && derive(p.expression, "x");
+  const slopeByBeta = hasBeta ? derive(p.expression!, "b") : null;
+  let row = (_: Coefficient): Vector => [];
+  let b: Vector | null = null;
+  let sums: { scale: Vector; shift: Vector; beta: Vector };
+  walk.run(
+    () => {
+      row = coefficientRows(f, coefficients, du.lanes, parts, ["scale", "shift", "mean", "inverseDeviation"]);
+      b = betas === null ? null : f.load(betas, 0, parts);
+      sum.begin();
+      sums = { scale: f.zero(parts), shift: f.zero(parts), beta: f.zero(parts) };
+    },
+    () => {
+      const input = f.load(y(), 0, parts);
+      const u = preactivation(f, p, input, residual && f.load(residual(), 0, parts), row);
+      const gradient = sum.value();
+      const writer = new ExpressionWriter(f, u, b);
+      if (slopeByBeta) f.assign(sums.beta, f.madd(gradient, writer.write(slopeByBeta), sums.beta));
+      const value = slope ? f.mul(gradient, writer.write(slope)) : gradient;
+      if (p.batchNorm) {
+        f.assign(sums.shift, f.add(sums.shift, value));
+        f.assign(sums.scale, f.madd(value, f.sub(input, row("mean")), sums.scale));
+      }
+      f.store(into(), 0, value);
+    },
+    () => {
+      const addTo = (pointer: Int | null, value: () => Vector) => {
+        if (pointer) f.store(pointer, 0, f.add(f.load(pointer, 0, parts), value()));
+      };
+      addTo(gradientOf.scale, () => f.mul(sums.scale, row("inverseDeviation")));
+      addTo(gradientOf.shift, () => sums.shift);
+      addTo(gradientOf.beta, () => sums.beta);
+    },
+  );
+  return f.text();
+}
+
+/** out = sum of terms: (images, out, term0, y0, k0, term1, …). A convolution's kernels read the result. */
+export function gatherTerms(name: string, terms: readonly TermLayout[], out: Layout, constants: ConstantTable): string {
+  const f = new FunctionBuilder(name, ["images", "out", ...termParameters(terms)], constants);
+  const parts = partsOf(out.lanes, MOST_PARTS);
+  const walk = new Walk(f, out, parts);
+  const into = walk.tensor("out", out);
+  const sum = new TermSum(walk, terms);
+  walk.run(() => sum.begin(), () => f.store(into(), 0, sum.value()), () => {});
+  return f.text();
+}
+
+function termParameters(terms: readonly TermLayout[]): string[] {
+  return terms.flatMap((_, i) => [`term${i}`, `y${i}`, `k${i}`]);
+}
+
+/** The sum of the terms at the walk's pixel. */
+class TermSum {
+  readonly #terms: { kind: TermLayout["kind"]; at: () => Int; y: (() => Int) | null; k: Int | null }[];
+  #rows: ((name: Coefficient) => Vector)[] = [];
+
+  constructor(readonly walk: Walk, terms: readonly TermLayout[]) {
+    this.#terms = terms.map((term, i) => ({
+      kind: term.kind,
+      at: walk.tensor(`term${i}`, term.tensor),
+      y: term.kind === "batch_norm" ? walk.tensor(`y${i}`, term.y!) : null,
+      k: term.kind === "batch_norm" ? walk.channels(`k${i}`) : null,
+    }));
+  }
+
+  begin(): void {
+    const { f, shape, parts } = this.walk;
+    this.#rows = this.#terms.map(({ k }) => coefficientRows(f, k, shape.lanes, parts, ["k1", "k2", "k3"]));
+  }
+
+  value(): Vector {
+    const { f, parts } = this.walk;
+    return this.#terms.map(({ at, y }, i) => {
+      const value = f.load(at(), 0, parts);
+      if (!y) return value;
+      const row = this.#rows[i];
+      return f.madd(row("k1"), value, f.madd(row("k2"), f.load(y(), 0, parts), row("k3")));
+    }).reduce((sum, value) => f.add(sum, value));
+  }
+}
+
+/** Loads rows of coefficients of the current block once, before its pixels. */
+function coefficientRows(
+  f: FunctionBuilder,
+  pointer: Int | null,
+  lanes: number,
+  parts: number,
+  names: readonly Coefficient[],
+): (name: Coefficient) => Vector {
+  if (!pointer) return () => [];
+  const rows = new Map(names.map((name) => [name, f.load(pointer, coefficientOffset(name, lanes), parts)]));
+  return (name) => rows.get(name)!;
+}
+
+function preactivation(
+  f: FunctionBuilder,
+  p: Pointwise,
+  y: Vector,
+  residual: Vector | null,
+  row: (name: Coefficient) => Vector,
+): Vector {
+  const normalised = p.batchNorm ? f.madd(y, row("scale"), row("shift")) : y;
+  return residual ? f.add(normalised, residual) : normalised;
+}
+
+/** Sums over pixels of y - pivot and of its square, added to `sums`: (images, y, pivot, sums [2][lanes]). */
+export function statistics(name: string, y: Layout, constants: ConstantTable): string {
+  const f = new FunctionBuilder(name, ["images", "y", "pivot", "sums"], constants);
+  const parts = partsOf(y.lanes, MOST_PARTS);
+  const walk = new Walk(f, y, parts);
+  const at = walk.tensor("y", y);
+  const pivots = walk.channels("pivot"), into = walk.channels("sums");
+  let pivot: Vector, sum: Vector, square: Vector;
+  walk.run(
+    () => {
+      pivot = f.load(pivots, 0, parts);
+      [sum, square] = [f.zero(parts), f.zero(parts)];
+    },
+    () => {
+      const d = f.sub(f.load(at(), 0, parts), pivot);
+      f.assign(sum, f.add(sum, d));
+      f.assign(square, f.madd(d, d, square));
+    },
+    () => {
+      const squares = y.lanes * FLOAT_BYTES;
+      f.store(into, 0, f.add(f.load(into, 0, parts), sum));
+      f.store(into, squares, f.add(f.load(into, squares, parts), square));
+    },
+  );
+  return f.text();
+}

@@ -1,0 +1,230 @@
+/** One compiled child: its memory, its threads, and the way in and out of both. */
+import type { Batch } from "../../../datasets/dataset.ts";
+import type { Graph } from "../../network/graph.ts";
+import { COUNTS_STEPS, type Optimizer, SLOTS } from "../../optimizer.ts";
+import type { Program, TensorGroup, Tensors, TrainingStep } from "../engine.ts";
+import { FLOAT_BYTES } from "./function_builder.ts";
+import { wholeVectors } from "./layout.ts";
+import { CONTROL, MODES } from "./module.ts";
+import type { Place, Plan } from "./plan.ts";
+import type { ThreadRequest } from "./thread_worker.ts";
+
+type Run = (mode: number, images: number, thread: number, threads: number, scratch: number) => void;
+
+/** A named tensor in the program's memory, its rows filled up to whole vectors. */
+interface Entry {
+  readonly name: string;
+  readonly address: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+export class WasmProgram implements Program {
+  readonly #floats: Float32Array;
+  readonly #words: Int32Array;
+  readonly #run: Run;
+  #stepsTaken = 0;
+  #disposed = false;
+
+  private constructor(
+    readonly graph: Graph,
+    readonly plan: Plan,
+    readonly optimizer: Optimizer,
+    readonly memory: WebAssembly.Memory,
+    instance: WebAssembly.Instance,
+    readonly workers: readonly Worker[],
+    readonly release: () => void,
+  ) {
+    this.#floats = new Float32Array(memory.buffer);
+    this.#words = new Int32Array(memory.buffer);
+    this.#run = instance.exports.run as Run;
+  }
+
+  /** `memory` must be zero beyond the constants; `release` is called once when the program is disposed. */
+  static async start(
+    graph: Graph,
+    plan: Plan,
+    optimizer: Optimizer,
+    module: WebAssembly.Module,
+    memory: WebAssembly.Memory,
+    threads: number,
+    release: () => void,
+  ): Promise<WasmProgram> {
+    const instance = await WebAssembly.instantiate(module, { env: { memory } });
+    const workers = await Promise.all(Array.from({ length: threads - 1 }, (_, i) => {
+      const thread = i + 1, scratch = plan.memory.scratch + thread * plan.memory.scratchBytes;
+      return startThread({ module, memory, thread, threads, scratch });
+    }));
+    const program = new WasmProgram(graph, plan, optimizer, memory, instance, workers, release);
+    program.#initialise();
+    return program;
+  }
+
+  async train(steps: readonly TrainingStep[]): Promise<Float64Array> {
+    const losses = new Float64Array(steps.length);
+    for (const [i, { batch, learningRate }] of steps.entries()) {
+      if (batch.labels.length !== this.plan.batch) {
+        throw new RangeError(
+          `Cannot train on a batch of ${batch.labels.length} images as the program was compiled for ${this.plan.batch}`,
+        );
+      }
+      this.#setRates(learningRate);
+      await this.#runOn(batch, MODES.train);
+      const first = this.plan.memory.losses / FLOAT_BYTES;
+      losses[i] = this.#floats.subarray(first, first + this.plan.batch).reduce((sum, l) => sum + l, 0) /
+        this.plan.batch;
+    }
+    return losses;
+  }
+
+  async evaluate(batch: Batch): Promise<Float32Array> {
+    const images = batch.labels.length;
+    if (images < 1 || images > this.plan.batch) {
+      throw new RangeError(`Cannot evaluate ${images} images as the program takes 1 to ${this.plan.batch}`);
+    }
+    await this.#runOn(batch, MODES.evaluate);
+    const { layout, address } = this.plan.logits;
+    return this.#unpack({ name: "logits", address, rows: images, columns: layout.channels });
+  }
+
+  read(group: TensorGroup): Promise<Tensors> {
+    const tensors: Tensors = new Map(this.#entries(group).map((entry) => [entry.name, this.#unpack(entry)]));
+    if (group === "slots" && COUNTS_STEPS[this.optimizer.kind]) tensors.set("step", Float64Array.of(this.#stepsTaken));
+    return Promise.resolve(tensors);
+  }
+
+  // deno-lint-ignore require-await -- a wrong tensor must reject, not throw
+  async write(group: Exclude<TensorGroup, "gradients">, tensors: Tensors): Promise<void> {
+    const entries = new Map(this.#entries(group).map((entry) => [entry.name, entry]));
+    const counted = group === "slots" && COUNTS_STEPS[this.optimizer.kind];
+    for (const [name, values] of tensors) {
+      const entry = entries.get(name);
+      const size = counted && name === "step" ? 1 : entry && entry.rows * entry.columns;
+      if (size === undefined) throw new RangeError(`Cannot write ${name} as the program has no such tensor in ${group}`);
+      if (values.length !== size) {
+        throw new RangeError(`Cannot write ${name} as it has ${size} values: ${values.length} were given`);
+      }
+    }
+    for (const [name, values] of tensors) {
+      const entry = entries.get(name);
+      if (entry) this.#pack(entry, values);
+      else this.#stepsTaken = values[0];
+    }
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#command(MODES.exit, 0);
+    this.release();
+  }
+
+  // Runs ----------------------------------------------------------------------------------------------------------
+
+  async #runOn(batch: Batch, mode: number): Promise<void> {
+    if (this.#disposed) throw new Error("Cannot run a program after it was disposed");
+    // The run below holds this thread, so let waiting messages (cancel, heartbeat) through first.
+    await new Promise((resolve) => setTimeout(resolve));
+    this.#setBatch(batch);
+    const { scratch } = this.plan.memory, threads = this.workers.length + 1;
+    this.#command(mode, batch.labels.length);
+    this.#run(mode, batch.labels.length, 0, threads, scratch);
+  }
+
+  /** Wakes the helper threads. */
+  #command(mode: number, images: number): void {
+    this.#words[CONTROL.mode / 4] = mode;
+    this.#words[CONTROL.images / 4] = images;
+    Atomics.add(this.#words, CONTROL.command / 4, 1);
+    Atomics.notify(this.#words, CONTROL.command / 4);
+  }
+
+  #setBatch({ images, labels }: Batch): void {
+    const { layout, address } = this.plan.input;
+    const { height, width, channels, lanes } = layout;
+    let from = 0;
+    for (let n = 0; n < labels.length; n++) {
+      for (let row = 0; row < height; row++) {
+        let to = (address + n * layout.imageBytes + layout.at(row, 0)) / FLOAT_BYTES;
+        for (let column = 0; column < width; column++, to += lanes) {
+          for (let c = 0; c < channels; c++) this.#floats[to + c] = images[from++];
+        }
+      }
+    }
+    this.#words.set(labels, this.plan.memory.labels / 4);
+  }
+
+  #setRates(learningRate: number): void {
+    const rates = [learningRate];
+    if (this.optimizer.kind === "adam") {
+      this.#stepsTaken++;
+      const { beta1, beta2 } = this.optimizer;
+      rates.push(1 / (1 - beta1 ** this.#stepsTaken), 1 / (1 - beta2 ** this.#stepsTaken));
+    }
+    this.#floats.set(rates, this.plan.memory.rates / FLOAT_BYTES);
+  }
+
+  // Tensors -------------------------------------------------------------------------------------------------------
+
+  /** Running variances start at 1; all else at 0 until it is written. */
+  #initialise(): void {
+    for (const { memory } of this.plan.batchNorms) {
+      const first = memory.runningVariance / FLOAT_BYTES;
+      this.#floats.fill(1, first, first + memory.lanes);
+    }
+  }
+
+  #entries(group: TensorGroup): Entry[] {
+    const { memory, places, batchNorms } = this.plan;
+    const inOrder = this.graph.parameters.map((p) => places.find((place) => place.parameter === p)!);
+    switch (group) {
+      case "parameters":
+        return inOrder.map((place) => entryOf(place, place.parameter.name, memory.parameters));
+      case "gradients":
+        return inOrder.map((place) => entryOf(place, place.parameter.name, memory.gradient));
+      case "slots":
+        return inOrder.flatMap((place) =>
+          SLOTS[this.optimizer.kind].map((slot, i) =>
+            entryOf(place, `${place.parameter.name}.${slot}`, memory.slots[i])
+          )
+        );
+      case "statistics":
+        return batchNorms.flatMap(({ statistics, channels, memory }) => [
+          { name: `${statistics}.mean`, address: memory.runningMean, rows: 1, columns: channels },
+          { name: `${statistics}.variance`, address: memory.runningVariance, rows: 1, columns: channels },
+        ]);
+    }
+  }
+
+  #unpack({ address, rows, columns }: Entry): Float32Array<ArrayBuffer> {
+    const values = new Float32Array(rows * columns), lanes = wholeVectors(columns), first = address / FLOAT_BYTES;
+    for (let row = 0; row < rows; row++) {
+      values.set(this.#floats.subarray(first + row * lanes, first + row * lanes + columns), row * columns);
+    }
+    return values;
+  }
+
+  #pack({ address, rows, columns }: Entry, values: ArrayLike<number>): void {
+    const lanes = wholeVectors(columns), first = address / FLOAT_BYTES;
+    for (let row = 0; row < rows; row++) {
+      for (let c = 0; c < columns; c++) this.#floats[first + row * lanes + c] = values[row * columns + c];
+    }
+  }
+}
+
+function entryOf({ offset, rows, columns }: Place, name: string, base: number): Entry {
+  return { name, address: base + offset, rows, columns };
+}
+
+
+function startThread(request: ThreadRequest): Promise<Worker> {
+  const worker = new Worker(new URL("./thread_worker.ts", import.meta.url), { type: "module" });
+  return new Promise((resolve, reject) => {
+    worker.onmessage = () => resolve(worker);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      reject(new Error(`Cannot start a thread of the wasm engine: ${event.message}`));
+    };
+    worker.postMessage(request);
+  });
+}
