@@ -37,7 +37,9 @@ class WasmEngine implements Engine {
     const pages = Math.ceil(bytes / PAGE_BYTES);
     if (pages > MAXIMUM_PAGES) {
       throw new RangeError(
-        `Cannot compile a program of ${Math.ceil(bytes / 2 ** 30)} GiB as WebAssembly addresses 4 GiB: use a smaller batch`,
+        `Cannot compile a program of ${
+          Math.ceil(bytes / 2 ** 30)
+        } GiB as WebAssembly addresses 4 GiB: use a smaller batch`,
       );
     }
     const memory = this.#free.pop();

@@ -1,15 +1,8 @@
 /** The kernels of one program, each generated once under a name that says its kind and shapes. */
-import { correlation, type Correlation, directKernelGradient, kernelTranspose } from "./direct.ts";
+import { type Correlation, correlation, directKernelGradient, kernelTranspose } from "./direct.ts";
 import type { ConstantTable } from "./function_builder.ts";
 import type { Layout } from "./layout.ts";
-import {
-  averagePool,
-  averagePoolGradient,
-  shortcut,
-  softmaxCrossEntropy,
-  sumOverImages,
-  update,
-} from "./layers.ts";
+import { averagePool, averagePoolGradient, shortcut, softmaxCrossEntropy, sumOverImages, update } from "./layers.ts";
 import {
   gatherTerms,
   type Pointwise,

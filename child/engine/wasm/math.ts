@@ -40,7 +40,14 @@ function exponential(f: Build, high: Vector, low: Vector | null = null, halvings
   const n = f.sub(shifted, magic);
   let r = f.nmadd(n, f.constant(LN2_LOW, parts), f.nmadd(n, f.constant(LN2_HIGH, parts), x));
   if (low) r = f.add(r, low);
-  const tail = polynomial(f, r, [5.0000001201e-1, 1.6666665459e-1, 4.1665795894e-2, 8.3334519073e-3, 1.3981999507e-3, 1.9875691500e-4]);
+  const tail = polynomial(f, r, [
+    5.0000001201e-1,
+    1.6666665459e-1,
+    4.1665795894e-2,
+    8.3334519073e-3,
+    1.3981999507e-3,
+    1.9875691500e-4,
+  ]);
   const p = f.add(f.madd(tail, f.mul(r, r), r), f.constant(1, parts));
   // n as an integer is shifted's bits less ROUND's; half of it and the rest become two exponents.
   const integer = f.apply("i32x4.sub", shifted, f.constantBits(0x4b400000, parts));
@@ -154,7 +161,12 @@ function tanh(f: Build, x: Vector): Vector {
       2.00018790482477e-13,
       -2.76076847742355e-16,
     ]);
-    const below = polynomial(f, z, [4.89352518554385e-03, 2.26843463243900e-03, 1.18534705686654e-04, 1.19825839466702e-06]);
+    const below = polynomial(f, z, [
+      4.89352518554385e-03,
+      2.26843463243900e-03,
+      1.18534705686654e-04,
+      1.19825839466702e-06,
+    ]);
     return f.div(f.mul(c, above), below);
   });
 }
@@ -195,7 +207,15 @@ function asinh(f: Build, x: Vector): Vector {
     const a = f.abs(x);
     const z = f.mul(x, x);
     // Taylor: sum of (-1)^k (2k)! / (4^k k!^2 (2k+1)) x^(2k+1); 8 terms leave 5e-8 at 0.5.
-    const series = polynomial(f, z, [-1 / 6, 3 / 40, -15 / 336, 105 / 3456, -945 / 42240, 10395 / 599040, -135135 / 9676800]);
+    const series = polynomial(f, z, [
+      -1 / 6,
+      3 / 40,
+      -15 / 336,
+      105 / 3456,
+      -945 / 42240,
+      10395 / 599040,
+      -135135 / 9676800,
+    ]);
     const small = f.madd(f.mul(series, z), a, a);
     const root = f.sqrt(f.add(z, f.constant(1, parts)));
     const huge = f.less(f.constant(1e9, parts), a);

@@ -123,8 +123,7 @@ function onFirstThread(lines: string[]): string[] {
 
 /** $from and $to: this thread's share of `count` things. */
 function share(count: number): string[] {
-  const part = (thread: string) =>
-    `(i32.div_u (i32.mul ${thread} (i32.const ${count})) (local.get $threads))`;
+  const part = (thread: string) => `(i32.div_u (i32.mul ${thread} (i32.const ${count})) (local.get $threads))`;
   return [
     `    (local.set $from ${part("(local.get $thread)")})`,
     `    (local.set $to ${part("(i32.add (local.get $thread) (i32.const 1))")})`,
@@ -134,7 +133,8 @@ function share(count: number): string[] {
 
 /** A segment over this thread's chunks, a group of images at a time. */
 function segmentText(name: string, segment: Segment, plan: Plan): string {
-  const calls = (when: Call["when"]) => segment.calls.filter((call) => call.when === when).map((c) => callText(c, plan));
+  const calls = (when: Call["when"]) =>
+    segment.calls.filter((call) => call.when === when).map((c) => callText(c, plan));
   return [
     `  (func $${name} ${RUN_PARAMETERS} (param $training i32)`,
     `    (local $from i32) (local $to i32) (local $image i32) (local $last i32) (local $group i32)`,

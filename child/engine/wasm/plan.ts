@@ -79,7 +79,11 @@ export interface Plan {
   readonly kernels: Kernels;
   /** Kernel transforms, run once before each pass. */
   readonly prepare: readonly Call[];
-  readonly batchNorms: readonly { readonly statistics: string; readonly channels: number; readonly memory: BatchNormMemory }[];
+  readonly batchNorms: readonly {
+    readonly statistics: string;
+    readonly channels: number;
+    readonly memory: BatchNormMemory;
+  }[];
   readonly places: readonly Place[];
   readonly memory: MemoryMap;
   readonly chunks: number;
@@ -382,10 +386,15 @@ class Planner {
       const bn = this.#batchNorms.get(consumer);
       if (!bn) continue;
       const y = this.#tensor(id);
-      this.#emit(this.#kernels.statistics(y.layout), [images, tensor(y), fixed(bn.runningMean), {
-        kind: "chunk_sums",
-        address: bn.sums,
-      }], "group", true);
+      this.#emit(
+        this.#kernels.statistics(y.layout),
+        [images, tensor(y), fixed(bn.runningMean), {
+          kind: "chunk_sums",
+          address: bn.sums,
+        }],
+        "group",
+        true,
+      );
       this.#segment(this.#forward).finishes.push(bn);
     }
   }

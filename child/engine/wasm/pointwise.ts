@@ -1,7 +1,7 @@
 /**
  * What happens to each value on its own, fused so that every tensor is touched once:
  *
- *     forward    out = f(scale y + shift + r, b)      batch norm, residual add, activation; each part optional
+ *     forward    out = f(scale (y - mean) + shift + r, b)     batch norm, residual add, activation; each part optional
  *     backward   du = (sum of terms) f'(u, b), with u computed again from y and r, and the sums that the gradients of
  *                scale, shift and beta need
  *
@@ -106,7 +106,7 @@ export function pointwiseForward(name: string, p: Pointwise, out: Layout, consta
   let b: Vector | null = null;
   walk.run(
     () => {
-      row = coefficientRows(f, coefficients, out.lanes, parts, ["scale", "shift"]);
+      row = coefficientRows(f, coefficients, out.lanes, parts, ["scale", "shift", "mean"]);
       b = betas === null ? null : f.load(betas, 0, parts);
     },
     () => {
@@ -250,7 +250,8 @@ function preactivation(
   residual: Vector | null,
   row: (name: Coefficient) => Vector,
 ): Vector {
-  const normalised = p.batchNorm ? f.madd(y, row("scale"), row("shift")) : y;
+  // y - mean first: folding the mean into the shift would cost digits where it is larger than the deviation.
+  const normalised = p.batchNorm ? f.madd(f.sub(y, row("mean")), row("scale"), row("shift")) : y;
   return residual ? f.add(normalised, residual) : normalised;
 }
 

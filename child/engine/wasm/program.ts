@@ -100,7 +100,9 @@ export class WasmProgram implements Program {
     for (const [name, values] of tensors) {
       const entry = entries.get(name);
       const size = counted && name === "step" ? 1 : entry && entry.rows * entry.columns;
-      if (size === undefined) throw new RangeError(`Cannot write ${name} as the program has no such tensor in ${group}`);
+      if (size === undefined) {
+        throw new RangeError(`Cannot write ${name} as the program has no such tensor in ${group}`);
+      }
       if (values.length !== size) {
         throw new RangeError(`Cannot write ${name} as it has ${size} values: ${values.length} were given`);
       }
@@ -215,7 +217,6 @@ export class WasmProgram implements Program {
 function entryOf({ offset, rows, columns }: Place, name: string, base: number): Entry {
   return { name, address: base + offset, rows, columns };
 }
-
 
 function startThread(request: ThreadRequest): Promise<Worker> {
   const worker = new Worker(new URL("./thread_worker.ts", import.meta.url), { type: "module" });
