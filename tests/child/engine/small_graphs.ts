@@ -23,7 +23,7 @@ const CONVOLUTIONS: readonly (readonly [number, number, number, number, number, 
   [16, 12, 16, 16, 3, 1],
   [4, 4, 64, 64, 3, 1],
   [2, 3, 7, 6, 3, 1],
-  [1, 1, 16, 16, 3, 1],
+  [1, 5, 16, 16, 3, 1],
 ];
 
 export const SMALL_GRAPHS: readonly SmallGraph[] = [
