@@ -1,0 +1,60 @@
+/** The choice of an engine by the name a user types, and nothing else. */
+import type { Engine } from "./engine.ts";
+import { openReference } from "./reference.ts";
+import { openWasm } from "./wasm/engine.ts";
+
+/** An opened engine, and for `auto` one sentence for each engine that was preferred but could not be had. */
+export interface Opened {
+  readonly engine: Engine;
+  readonly passedOver: readonly string[];
+}
+
+/** Opens the engine, or throws an error whose message is the reason it cannot be had here. */
+type Opener = () => Promise<Engine>;
+
+const NOT_BUILT = "it is not part of this version";
+
+const OPENERS: Readonly<Record<string, Opener>> = {
+  cuda: () => Promise.reject(new Error(NOT_BUILT)),
+  "tfjs-node-gpu": () => Promise.reject(new Error(NOT_BUILT)),
+  webgpu: () => Promise.reject(new Error(NOT_BUILT)),
+  wasm: openWasm,
+  "tfjs-node": () => Promise.reject(new Error(NOT_BUILT)),
+  reference: () => Promise.resolve(openReference()),
+};
+
+/** What `auto` tries, the fastest first. `reference` is for judging, not for training. */
+const PREFERENCE = ["cuda", "tfjs-node-gpu", "webgpu", "wasm", "tfjs-node"];
+
+/** Every name that `openEngine` knows. */
+export const ENGINE_NAMES: readonly string[] = ["auto", ...Object.keys(OPENERS)];
+
+/**
+ * Opens the named engine, or with `auto` the first of the preferred ones that works. Throws a RangeError where the name
+ * is unknown, and an Error that says why and what to do where the engine cannot be had.
+ */
+export async function openEngine(name: string): Promise<Opened> {
+  if (!ENGINE_NAMES.includes(name)) {
+    throw new RangeError(`Cannot open engine "${name}" as it is none of ${ENGINE_NAMES.join(", ")}`);
+  }
+  if (name === "auto") return await openFirst(PREFERENCE.map((name) => [name, OPENERS[name]]));
+  try {
+    return { engine: await OPENERS[name](), passedOver: [] };
+  } catch (cause) {
+    const reason = (cause as Error).message;
+    throw new Error(`Cannot open engine ${name}: ${reason}. Use --engine auto to take the best that works`, { cause });
+  }
+}
+
+/** The first of these engines that opens. Throws an Error with all reasons where none does. */
+export async function openFirst(openers: readonly (readonly [name: string, open: Opener])[]): Promise<Opened> {
+  const passedOver: string[] = [];
+  for (const [name, open] of openers) {
+    try {
+      return { engine: await open(), passedOver };
+    } catch (cause) {
+      passedOver.push(`${name} was passed over: ${(cause as Error).message}`);
+    }
+  }
+  throw new Error(`Cannot open an engine as none works here: ${passedOver.join("; ")}`);
+}

@@ -1,0 +1,43 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { ENGINE_NAMES, openEngine, openFirst } from "../../../child/engine/open.ts";
+import { openReference } from "../../../child/engine/reference.ts";
+
+const broken = (reason: string) => () => Promise.reject(new Error(reason));
+
+describe("opening an engine", () => {
+  it("opens the named one", async () => {
+    const { engine, passedOver } = await openEngine("reference");
+    assertEquals([engine.name, passedOver], ["reference", []]);
+  });
+
+  it("takes the first that works and says why others were passed over", async () => {
+    const { engine, passedOver } = await openFirst([
+      ["fast", broken("no device")],
+      ["middling", () => Promise.resolve(openReference())],
+      ["slow", broken("never asked")],
+    ]);
+    assertEquals(engine.name, "reference");
+    assertEquals(passedOver, ["fast was passed over: no device"]);
+  });
+
+  it("gives every reason where none works", async () => {
+    const openers = [["one", broken("no device")], ["two", broken("no driver")]] as const;
+    const error = await assertRejects(() => openFirst(openers), Error, "no device");
+    assertEquals(error.message.includes("no driver"), true);
+  });
+
+  it("finds one for auto, which is not the reference", async () => {
+    const { engine } = await openEngine("auto");
+    assertEquals(ENGINE_NAMES.includes(engine.name) && engine.name !== "reference", true);
+    engine.close();
+  });
+
+  it("refuses a name it does not know and lists those it does", async () => {
+    await assertRejects(() => openEngine("abacus"), RangeError, "wasm");
+  });
+
+  it("says why a named engine cannot be had and what to do", async () => {
+    await assertRejects(() => openEngine("webgpu"), Error, "not part of this version. Use --engine auto");
+  });
+});
