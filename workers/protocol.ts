@@ -1,0 +1,80 @@
+/**
+ * What the main thread and a child worker say to each other: two tagged unions, checked where they arrive. Besides
+ * messages there is a heartbeat: one counter a worker in shared memory, which it advances while its event loop turns.
+ */
+import type { ChildSettings, Outcome } from "../child/trainer.ts";
+import type { Dataset } from "../datasets/dataset.ts";
+
+/** What a worker needs once, before any child. */
+export interface WorkerSettings {
+  /** Without its test split. */
+  readonly dataset: Dataset;
+  /** As on the command line: "auto", "wasm", … */
+  readonly engine: string;
+  readonly child: ChildSettings;
+  /** CPU threads of each child. */
+  readonly threads: number;
+}
+
+/** One child to train. */
+export interface ChildJob {
+  /** Number of the trial. */
+  readonly trial: number;
+  /** Text form, or a name of the catalogue. */
+  readonly expression: string;
+  readonly seed: number;
+  /** Milliseconds since the epoch after which the child has timed out; null without limit. */
+  readonly deadlineMs: number | null;
+}
+
+export type ToWorker =
+  | { readonly kind: "open"; readonly settings: WorkerSettings; readonly heartbeat: Int32Array<SharedArrayBuffer> }
+  | { readonly kind: "train"; readonly job: ChildJob }
+  | { readonly kind: "cancel" };
+
+export interface OpenedEngine {
+  readonly name: string;
+  readonly device: string;
+  readonly notices: readonly string[];
+  /** Why `auto` passed over other engines. */
+  readonly passedOver: readonly string[];
+}
+
+export type FromWorker =
+  | { readonly kind: "opened"; readonly engine: OpenedEngine }
+  | {
+    readonly kind: "progress";
+    readonly trial: number;
+    readonly step: number;
+    readonly loss: number;
+    readonly imagesPerSecond: number;
+  }
+  | { readonly kind: "finished"; readonly trial: number; readonly outcome: Outcome }
+  /** The worker cannot go on: a bug, or no engine. It is replaced. */
+  | { readonly kind: "broken"; readonly message: string };
+
+const OUTCOMES: readonly Outcome["outcome"][] = ["complete", "diverged", "timed_out", "pruned", "interrupted"];
+
+/** The message, or null where it is none that a worker sends. */
+export function readFromWorker(data: unknown): FromWorker | null {
+  if (typeof data !== "object" || data === null) return null;
+  const message = data as Record<string, unknown>;
+  const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
+  switch (message.kind) {
+    case "opened":
+      return isObject(message.engine) && typeof message.engine.name === "string" ? data as FromWorker : null;
+    case "progress":
+      return [message.trial, message.step, message.loss, message.imagesPerSecond].every((n) => typeof n === "number")
+        ? data as FromWorker
+        : null;
+    case "finished":
+      return typeof message.trial === "number" && isObject(message.outcome) &&
+          (OUTCOMES as readonly unknown[]).includes(message.outcome.outcome)
+        ? data as FromWorker
+        : null;
+    case "broken":
+      return typeof message.message === "string" ? data as FromWorker : null;
+    default:
+      return null;
+  }
+}
