@@ -38,7 +38,7 @@ export class PpoSampler extends BatchSampler<Own> {
 
   constructor(space: SearchSpace, seed: number, settings: ControllerSettings) {
     super(space);
-    const random = new Random(seed);
+    const random = new Random(seed).split("controller");
     this.#settings = settings;
     this.#policy = new Policy(space, settings, random.split("weights"));
     this.#adam = new Adam(this.#policy.weights.map(({ values }) => values.length), settings.learningRate);

@@ -15,7 +15,7 @@ export class RandomSampler extends BatchSampler<Own> {
 
   constructor(space: SearchSpace, seed: number) {
     super(space);
-    this.#random = new Random(seed);
+    this.#random = new Random(seed).split("controller");
   }
 
   protected propose(count: number): Promise<readonly (readonly number[])[]> {

@@ -54,10 +54,11 @@ const GATE_BIAS = 3; // [4H]
 const FIRST_HEAD = 4;
 
 /**
- * Most multiply-adds between two yields to the event loop. The CPU backend does about 350 a microsecond, so that this
- * takes 15 ms; with the small operations around them a piece of work stayed under MEASURED here, of the 50 ms allowed.
+ * Most multiply-adds between two yields to the event loop, unless a single candidate takes more (one of three core units
+ * takes 3.2e6 with 100 hidden units). No piece of an update then took over 20 ms of a quiet core, of the 50 allowed
+ * (Zen 4 server, Deno 2.9.6, 2026-11-24), 10 of them in products at 0.3 to 0.4 multiply-adds a nanosecond.
  */
-export const MULTIPLY_ADDS_A_PIECE = 5e6;
+export const MULTIPLY_ADDS_A_PIECE = 3e6;
 
 export class Policy {
   readonly weights: readonly Weight[];
@@ -101,11 +102,14 @@ export class Policy {
     return this.#positions.length;
   }
 
-  /** The candidates cut into pieces, each of them small enough to take the gradient of before the next yield. */
+  /** Multiply-adds of the loss of a candidate and its gradient, which costs twice as much again as the loss. */
+  get multiplyAdds(): number {
+    return 3 * this.#headOf.reduce((sum, { choices }) => sum + this.#hidden * (8 * this.#hidden + choices), 0);
+  }
+
+  /** The candidates cut into pieces, each small enough to be learnt from before the next yield to the event loop. */
   pieces<T>(candidates: readonly T[]): readonly (readonly T[])[] {
-    const hidden = this.#hidden;
-    const forward = this.#headOf.reduce((sum, { choices }) => sum + hidden * (8 * hidden + choices), 0);
-    const size = Math.max(1, Math.floor(MULTIPLY_ADDS_A_PIECE / (3 * forward))); // backward costs twice as much again
+    const size = Math.max(1, Math.floor(MULTIPLY_ADDS_A_PIECE / this.multiplyAdds));
     return Array.from(
       { length: Math.ceil(candidates.length / size) },
       (_, piece) => candidates.slice(piece * size, (piece + 1) * size),
