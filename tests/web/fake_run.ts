@@ -1,0 +1,446 @@
+/**
+ * A search that trains nothing: seeded candidates of the real search space with made-up accuracies, emitting the events
+ * that a search emits. For tests of the dashboard, and to look at it: `deno run tests/web/serve_fake.ts`.
+ */
+import { activationFrom } from "../../child/activation/catalog.ts";
+import { compileToClosure } from "../../child/activation/evaluate.ts";
+import { fingerprint } from "../../child/activation/fingerprint.ts";
+import { printExpression } from "../../child/activation/print.ts";
+import { simplify } from "../../child/activation/simplify.ts";
+import type {
+  RunInfo,
+  RunSnapshot,
+  RunSource,
+  RunState,
+  SamplerUpdate,
+  SearchControl,
+  SearchEvent,
+  UnnumberedEvent,
+  WorkerStatus,
+} from "../../controller/events.ts";
+import { SearchSpace } from "../../controller/search_space.ts";
+import type { CurvePoint, Trial, TrialState } from "../../controller/trial.ts";
+
+export interface FakeOptions {
+  readonly name?: string;
+  readonly trials?: number;
+  readonly workers?: number;
+  readonly seed?: number;
+  readonly sampler?: string;
+  readonly state?: RunState;
+  /** Milliseconds since the epoch at which the run began. */
+  readonly createdAt?: number;
+  /** Distinct functions to draw candidates from: making one takes milliseconds. */
+  readonly functions?: number;
+}
+
+const STEPS = 1000;
+const BATCH = 20;
+/** What a fake child takes. */
+const TRIAL_MS = 14_000;
+
+interface Function {
+  readonly tokens: readonly number[];
+  readonly expression: string;
+  readonly simplified: string;
+  readonly fingerprint: string;
+  readonly accuracy: number;
+  readonly usesBeta: boolean;
+}
+
+/** Mulberry32: 32 bits of state, good enough to look random. */
+export function random(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export class FakeRun implements RunSource {
+  readonly #options: Required<FakeOptions>;
+  readonly #random: () => number;
+  readonly #space = new SearchSpace(2);
+  readonly #functions: Function[] = [];
+  readonly #listeners = new Set<(event: SearchEvent) => void>();
+  readonly #running = new Map<number, number>();
+  #run: RunInfo;
+  #state: RunState;
+  #seq = 0;
+  #now: number;
+  #trials: Trial[] = [];
+  #workers: WorkerStatus[] = [];
+  #updates: SamplerUpdate[] = [];
+  #notices: RunSnapshot["notices"][number][] = [];
+  #added: string[] = [];
+  readonly controls: SearchControl[] = [];
+
+  constructor(options: FakeOptions = {}) {
+    this.#options = {
+      name: "fake",
+      trials: 200,
+      workers: 2,
+      seed: 1,
+      sampler: "ppo",
+      state: "running",
+      createdAt: Date.UTC(2026, 0, 5, 9),
+      functions: 150,
+      ...options,
+    };
+    this.#random = random(this.#options.seed);
+    this.#state = this.#options.state;
+    this.#now = this.#options.createdAt;
+    this.#run = this.#makeRun();
+    this.#emit({ event: "run_started", run: this.#run });
+    this.#setWorkers(this.#options.workers);
+    this.#notice("warning", "CIFAR-10 cannot be had here: the search runs on shapes, which are drawn by the program");
+  }
+
+  snapshot(): RunSnapshot {
+    return {
+      seq: this.#seq,
+      run: this.#run,
+      state: this.#state,
+      trials: this.#trials.slice(),
+      workers: this.#workers.slice(),
+      updates: this.#updates.slice(),
+      notices: this.#notices.slice(),
+      elapsedMs: this.#now - this.#options.createdAt,
+    };
+  }
+
+  subscribe(listener: (event: SearchEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  control: RunSource["control"] = (request) => {
+    this.controls.push(request);
+    switch (request.control) {
+      case "set_workers":
+        this.#setWorkers(request.workers);
+        break;
+      case "add_candidate":
+        this.#added.push(request.expression);
+        break;
+      default:
+        this.#setState(({ pause: "paused", resume: "running", stop: "stopping" } as const)[request.control]);
+    }
+    return Promise.resolve(null);
+  };
+
+  /** Makes the run one to look at only. */
+  close(state: RunState = "finished"): void {
+    this.#setState(state);
+    this.control = null;
+  }
+
+  get now(): number {
+    return this.#now;
+  }
+
+  get isDone(): boolean {
+    return this.#trials.length >= this.#options.trials && this.#running.size === 0;
+  }
+
+  /** Moves fake time on: children make progress, end, and new ones start. Emits at least one event unless done. */
+  advance(ms: number): void {
+    this.#now += ms;
+    if (this.#state === "paused") return;
+    for (const worker of this.#workers) {
+      if (worker.state === "training") this.#train(worker, ms);
+      else if (worker.state === "idle" || worker.state === "starting" || worker.state === "restarting") {
+        this.#startNext(worker);
+      }
+    }
+    if (this.isDone && this.#state === "running") this.#setState("finished");
+  }
+
+  /** Advances until the run is done. */
+  finish(stepMs = TRIAL_MS): this {
+    while (!this.isDone) this.advance(stepMs);
+    if (this.#state === "running") this.#setState("finished");
+    return this;
+  }
+
+  #makeRun(): RunInfo {
+    const { name, trials, workers, seed, sampler, createdAt } = this.#options;
+    return {
+      name,
+      settings: {
+        sampler,
+        preset: "laptop",
+        dataset: "cifar10",
+        datasetNamed: false,
+        dataDirectory: null,
+        units: 2,
+        trials,
+        timeLimitMs: null,
+        seed,
+        batch: BATCH,
+        workers,
+        engine: "auto",
+        child: {
+          network: "resnet8",
+          steps: STEPS,
+          batch: 64,
+          learningRate: 0.1,
+          schedule: "cosine",
+          optimizer: { kind: "momentum", momentum: 0.9, weightDecay: 1e-4 },
+          augment: true,
+          validationImages: 1000,
+        },
+      } as unknown as RunInfo["settings"],
+      engine: "wasm",
+      device: "CPU, 2 threads of SIMD",
+      engineNotices: ["cuda: libcuda.so.1 was not found", "webgpu: no adapter"],
+      dataset: "shapes",
+      synthetic: true,
+      classes: 10,
+      createdAt,
+    };
+  }
+
+  #emit(event: UnnumberedEvent): void {
+    const numbered = { ...event, seq: ++this.#seq, at: this.#now } as SearchEvent;
+    for (const listener of this.#listeners) listener(numbered);
+  }
+
+  #setState(state: RunState): void {
+    this.#state = state;
+    this.#emit({ event: "state_changed", state, reason: state === "failed" ? "made to fail" : null });
+  }
+
+  #notice(level: "info" | "warning" | "error", message: string): void {
+    this.#notices.push({ event: "notice", level, message, seq: this.#seq + 1, at: this.#now });
+    this.#emit({ event: "notice", level, message });
+  }
+
+  #setWorkers(count: number): void {
+    for (let id = 0; id < Math.max(count, this.#workers.length); id++) {
+      const known = this.#workers[id];
+      if (id < count && known && known.state !== "stopped") continue;
+      if (id >= count && known.trial !== null) this.#end(known.trial, "failed", "its worker was taken away");
+      this.#putWorker({
+        id,
+        state: id < count ? "starting" : "stopped",
+        trial: null,
+        step: 0,
+        steps: STEPS,
+        imagesPerSecond: null,
+        finished: known?.finished ?? 0,
+        restarts: known?.restarts ?? 0,
+        since: this.#now,
+        lastError: known?.lastError ?? null,
+      });
+    }
+  }
+
+  #putWorker(worker: WorkerStatus): void {
+    this.#workers[worker.id] = worker;
+    this.#emit({ event: "worker_changed", worker });
+  }
+
+  #putTrial(trial: Trial): void {
+    this.#trials[trial.id] = trial;
+    this.#emit({ event: "trial_changed", trial });
+  }
+
+  #startNext(worker: WorkerStatus): void {
+    if (this.#state !== "running") return;
+    const queued = this.#trials.find(({ state, id }) => state === "queued" && !this.#running.has(id));
+    const trial = queued ?? this.#propose();
+    if (!trial) {
+      if (worker.state !== "idle") this.#putWorker({ ...worker, state: "idle", since: this.#now, trial: null });
+      return;
+    }
+    this.#running.set(trial.id, worker.id);
+    this.#putTrial({
+      ...trial,
+      state: "running",
+      worker: worker.id,
+      attempts: trial.attempts + 1,
+      startedAt: this.#now,
+    });
+    this.#putWorker({ ...worker, state: "training", trial: trial.id, step: 0, since: this.#now });
+  }
+
+  #propose(): Trial | null {
+    const added = this.#added.shift();
+    if (added === undefined && this.#trials.length >= this.#options.trials) return null;
+    const id = this.#trials.length;
+    const made = added === undefined ? this.#draw() : describe(added);
+    const trial: Trial = {
+      id,
+      batch: Math.floor(id / BATCH),
+      expression: made.expression,
+      simplified: made.simplified,
+      fingerprint: made.fingerprint,
+      tokens: made.tokens,
+      state: "queued",
+      validationAccuracy: null,
+      reward: null,
+      finalLoss: null,
+      curve: [],
+      betaMean: null,
+      steps: 0,
+      duplicateOf: null,
+      attempts: 0,
+      worker: null,
+      reason: null,
+      startedAt: null,
+      finishedAt: null,
+    };
+    this.#putTrial(trial);
+    return trial;
+  }
+
+  /** Draws better functions more often as the run goes on, as a sampler that learns does. */
+  #draw(): Function {
+    const rounds = this.#options.sampler === "random"
+      ? 1
+      : 1 + Math.floor(3 * this.#trials.length / this.#options.trials);
+    const drawn = Array.from({ length: rounds }, () => this.#drawOne());
+    return drawn.reduce((best, one) => one.accuracy > best.accuracy ? one : best);
+  }
+
+  #drawOne(): Function {
+    if (this.#functions.length < this.#options.functions) {
+      const tokens = this.#space.positions.map(({ choices }) => Math.floor(this.#random() * choices.length));
+      const made = { ...describe(printExpression(this.#space.expressionOf(tokens))), tokens };
+      this.#functions.push(made);
+      return made;
+    }
+    return this.#functions[Math.floor(this.#random() * this.#functions.length)];
+  }
+
+  #train(worker: WorkerStatus, ms: number): void {
+    const id = worker.trial!;
+    const trial = this.#trials[id];
+    const step = Math.min(STEPS, worker.step + Math.round(ms / TRIAL_MS * STEPS * (0.8 + 0.4 * this.#random())));
+    const made = describe(trial.expression);
+    const loss = 2.3 * Math.exp(-3 * made.accuracy * step / STEPS) + 0.05 * this.#random();
+    const point: CurvePoint = { step, loss };
+    this.#trials[id] = { ...trial, steps: step, curve: [...trial.curve, point] };
+    const imagesPerSecond = 320 + 40 * this.#random();
+    this.#emit({ event: "trial_progress", trial: id, point, imagesPerSecond });
+    if (this.#random() < 0.002) return this.#loseWorker(worker, id);
+    if (made.accuracy < 0.13 && step > 60) {
+      return this.#endOn(worker, id, "diverged", `the loss was NaN at step ${step}`);
+    }
+    if (made.accuracy < 0.3 && step > STEPS / 3) {
+      return this.#endOn(worker, id, "pruned", "in the worst third at step 333");
+    }
+    if (step >= STEPS) return this.#endOn(worker, id, "complete", null);
+    this.#putWorker({ ...worker, step, imagesPerSecond });
+  }
+
+  #loseWorker(worker: WorkerStatus, id: number): void {
+    const reason = "its worker did not answer for 30 s";
+    this.#running.delete(id);
+    this.#putTrial({ ...this.#trials[id], state: "queued", worker: null, curve: [], steps: 0 });
+    this.#putWorker({
+      ...worker,
+      state: "restarting",
+      trial: null,
+      restarts: worker.restarts + 1,
+      since: this.#now,
+      lastError: reason,
+    });
+    this.#notice("warning", `trial ${id} goes to a fresh worker: ${reason}`);
+  }
+
+  #endOn(worker: WorkerStatus, id: number, state: TrialState, reason: string | null): void {
+    this.#end(id, state, reason);
+    this.#putWorker({
+      ...worker,
+      state: "idle",
+      trial: null,
+      step: 0,
+      finished: worker.finished + 1,
+      since: this.#now,
+    });
+  }
+
+  #end(id: number, state: TrialState, reason: string | null): void {
+    this.#running.delete(id);
+    const trial = this.#trials[id];
+    const made = describe(trial.expression);
+    const judged = state === "complete" || state === "pruned";
+    const accuracy = judged ? Math.max(0.1, Math.min(0.99, made.accuracy + 0.02 * (this.#random() - 0.5))) : null;
+    this.#putTrial({
+      ...trial,
+      state,
+      reason,
+      validationAccuracy: accuracy,
+      reward: accuracy ?? 0.1,
+      finalLoss: state === "diverged" ? null : trial.curve.at(-1)?.loss ?? null,
+      betaMean: made.usesBeta ? 0.8 + 0.5 * this.#random() : null,
+      finishedAt: this.#now,
+    });
+    const batch = this.#trials.filter((other) => other.batch === trial.batch);
+    if (batch.length === BATCH && batch.every(({ finishedAt }) => finishedAt !== null)) this.#learn(trial.batch, batch);
+  }
+
+  #learn(batch: number, trials: readonly Trial[]): void {
+    const rewards = trials.map(({ reward }) => reward!);
+    const learns = this.#options.sampler !== "random";
+    const share = Math.min(1, batch * BATCH / this.#options.trials);
+    const update: SamplerUpdate = {
+      batch,
+      meanReward: rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length,
+      bestReward: Math.max(...rewards),
+      baseline: learns ? 0.3 + 0.2 * share : null,
+      entropy: learns ? 20.6 * (1 - 0.5 * share) : null,
+      kl: learns ? 0.01 + 0.01 * this.#random() : null,
+      loss: learns ? 0.1 * (this.#random() - 0.5) : null,
+      probabilities: learns
+        ? this.#space.positions.map(({ choices }, position) => {
+          const weights = choices.map((_, token) => Math.exp(4 * share * Math.sin(token * 2.7 + position * 1.3)));
+          const sum = weights.reduce((total, weight) => total + weight, 0);
+          return weights.map((weight) => weight / sum);
+        })
+        : null,
+    };
+    this.#updates.push(update);
+    this.#emit({ event: "sampler_updated", update });
+  }
+}
+
+const described = new Map<string, Function>();
+
+function describe(text: string): Function {
+  const known = described.get(text);
+  if (known) return known;
+  const { expression } = activationFrom(text);
+  const value = compileToClosure(expression);
+  const made = {
+    tokens: [],
+    expression: text,
+    simplified: printExpression(simplify(expression)),
+    fingerprint: fingerprint(expression),
+    accuracy: madeUpAccuracy((x) => value(x, 1)),
+    usesBeta: /\bb\b/.test(text),
+  };
+  described.set(text, made);
+  return made;
+}
+
+/** High for functions that are finite, vary, and do not grow fast: near enough to what training would say. */
+function madeUpAccuracy(value: (x: number) => number): number {
+  const ys = Array.from({ length: 41 }, (_, index) => value(-4 + index / 5));
+  if (!ys.every((y) => Number.isFinite(y) && Math.abs(y) < 1e4)) return 0.11;
+  const mean = ys.reduce((sum, y) => sum + y, 0) / ys.length;
+  const spread = Math.sqrt(ys.reduce((sum, y) => sum + (y - mean) ** 2, 0) / ys.length);
+  if (spread < 1e-3) return 0.12;
+  const left = ys.slice(0, 20).reduce((sum, y) => sum + Math.abs(y), 0) / 20;
+  const right = ys.slice(21).reduce((sum, y) => sum + Math.abs(y), 0) / 20;
+  return 0.7 * Math.exp(-((Math.log(spread / 1.2)) ** 2) / 6) - 0.08 * Math.exp(-Math.abs(left - right)) +
+    0.002 * (fold(ys) % 10);
+}
+
+function fold(ys: readonly number[]): number {
+  return Math.abs(Math.round(ys.reduce((sum, y) => sum * 1.7 + y, 0) * 10)) % 1000;
+}

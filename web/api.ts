@@ -1,0 +1,200 @@
+/**
+ * What the dashboard shows, as JSON, so that a notebook can read a running search:
+ *
+ *     GET    /api/runs                        the runs
+ *     GET    /api/runs/RUN                    one run: settings, state, counts, best, workers, notices
+ *     GET    /api/runs/RUN/trials             its trials; ?state=complete,pruned &q=TEXT &sort=accuracy &order=desc &limit= &offset=
+ *     GET    /api/runs/RUN/trials.csv         the same as CSV
+ *     GET    /api/runs/RUN/trials/ID          one trial with its training curve
+ *     GET    /api/runs/RUN/updates            what the sampler learnt; ?probabilities=N adds them to N updates evenly through time
+ *     GET    /api/runs/RUN/events             events after ?after=SEQ, at most 1,000; 410 where they are no longer kept
+ *     POST   /api/runs/RUN/control            {"control": "pause" | "resume" | "stop"}, {"control": "set_workers", "workers": 2},
+ *                                             {"control": "add_candidate", "expression": "x * tanh(x)", "seeds": 3}
+ *     PATCH  /api/runs/RUN                    {"name"?, "notes"?, "tags"?}
+ *     DELETE /api/runs/RUN                    {"confirm": "RUN"}
+ *
+ * RUN is a run's name, or `current` for the one this process searches. A failure is {"error": "a sentence"}.
+ */
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import type { RunSource, SamplerUpdate } from "../controller/events.ts";
+import { trialsCsv } from "./csv.ts";
+import type { RunFeed } from "./feed.ts";
+import { roundProbabilities, type TrialRow, trialRow } from "./protocol.ts";
+import { RateLimits } from "./rate_limit.ts";
+import { bestOf, countStates, type RunRegistry } from "./registry.ts";
+import { checkDeletion, readChange, readControl, RequestError } from "./requests.ts";
+import { readTrialQuery, selectTrials } from "./trial_query.ts";
+
+export interface ApiOptions {
+  readonly registry: RunRegistry;
+  /** The feed of a run; null where there is none of that name (null: the one searched here). */
+  readonly feed: (run: string | null) => Promise<RunFeed | null>;
+  /** Called before a run is renamed or deleted, so that nothing holds it open. */
+  readonly release: (run: string) => void;
+  readonly addressOf: (context: Context) => string;
+}
+
+const EVENTS_AN_ANSWER = 1000;
+const TRIALS_AN_ANSWER = 100_000;
+const MAX_BODY = 16 * 1024;
+
+/** Answered with this status and sentence. */
+class Refusal extends Error {
+  constructor(readonly status: 400 | 404 | 405 | 409 | 410 | 415 | 429, message: string) {
+    super(message);
+  }
+}
+
+export function apiRoutes({ registry, feed, release, addressOf }: ApiOptions): Hono {
+  const api = new Hono();
+  // Reading all trials writes megabytes and changes touch the disk: both are slower than being asked for.
+  const reads = new RateLimits(60, 10);
+  const changes = new RateLimits(20, 2);
+
+  const run = async (context: Context): Promise<RunFeed> => {
+    const name = context.req.param("run")!;
+    const found = await feed(name === "current" ? null : name);
+    if (!found) throw new Refusal(404, `no run is called ${name}`);
+    return found;
+  };
+  const read = (context: Context) => {
+    if (!reads.take(addressOf(context))) throw new Refusal(429, "too many requests: wait a second");
+  };
+  const change = async (context: Context): Promise<unknown> => {
+    if (!changes.take(addressOf(context))) throw new Refusal(429, "too many changes: wait a second");
+    if (!context.req.header("content-type")?.startsWith("application/json")) {
+      throw new Refusal(415, "the body must be application/json");
+    }
+    return await context.req.json().catch(() => {
+      throw new Refusal(400, "the body is not JSON");
+    });
+  };
+
+  api.onError((error, context) => {
+    if (error instanceof Refusal) return context.json({ error: error.message }, error.status);
+    if (error instanceof RequestError || error instanceof RangeError) {
+      return context.json({ error: error.message }, 400);
+    }
+    throw error;
+  });
+  api.use(bodyLimit({ maxSize: MAX_BODY, onError: (context) => context.json({ error: "the body is too long" }, 413) }));
+
+  api.get("/runs", async (context) => {
+    read(context);
+    return context.json({ live: registry.live, runs: await registry.list() });
+  });
+
+  api.get("/runs/:run", async (context) => {
+    const { source, seq, stream } = await run(context);
+    const { trials, updates: _, ...rest } = source.snapshot();
+    return context.json({ ...rest, seq, stream, counts: countStates(trials), best: bestOf(trials) });
+  });
+
+  api.get("/runs/:run/trials", async (context) => {
+    read(context);
+    const { source } = await run(context);
+    const parameters = new URL(context.req.url).searchParams;
+    const trials = selected(source, parameters);
+    const offset = count(parameters, "offset", 0);
+    const limit = Math.min(count(parameters, "limit", TRIALS_AN_ANSWER), TRIALS_AN_ANSWER);
+    return context.json({ total: trials.length, trials: trials.slice(offset, offset + limit) });
+  });
+
+  api.get("/runs/:run/trials.csv", async (context) => {
+    read(context);
+    const { source } = await run(context);
+    const csv = trialsCsv(selected(source, new URL(context.req.url).searchParams));
+    return context.body(csv, 200, {
+      "content-type": "text/csv; charset=utf-8",
+      "content-disposition": `attachment; filename="${source.snapshot().run.name.replaceAll(/[^\w.-]/g, "_")}.csv"`,
+    });
+  });
+
+  api.get("/runs/:run/trials/:id", async (context) => {
+    const { source } = await run(context);
+    const trial = source.snapshot().trials.find(({ id }) => String(id) === context.req.param("id"));
+    if (!trial) throw new Refusal(404, `the run has no trial ${context.req.param("id")}`);
+    return context.json(trial);
+  });
+
+  api.get("/runs/:run/updates", async (context) => {
+    read(context);
+    const { source } = await run(context);
+    const wanted = count(new URL(context.req.url).searchParams, "probabilities", 0);
+    return context.json({ updates: thinProbabilities(source.snapshot().updates, wanted) });
+  });
+
+  api.get("/runs/:run/events", async (context) => {
+    const { stream, seq, since } = await eventsOf(run, context);
+    if (since === null) throw new Refusal(410, `events after that are no longer kept: the newest is ${seq}`);
+    return context.body(`{"stream":"${stream}","seq":${seq},"events":[${since.join(",")}]}`, 200, {
+      "content-type": "application/json",
+    });
+  });
+
+  api.post("/runs/:run/control", async (context) => {
+    const body = await change(context);
+    const { source } = await run(context);
+    if (!source.control) throw new Refusal(409, "this run is not being searched by this process");
+    const refused = await source.control(readControl(body));
+    if (refused !== null) throw new Refusal(409, refused);
+    return context.json({ done: true });
+  });
+
+  api.patch("/runs/:run", async (context) => {
+    const body = await change(context);
+    const name = context.req.param("run");
+    if (!registry.change) throw new Refusal(405, "runs cannot be changed here");
+    const wanted = readChange(body);
+    if (wanted.name !== undefined) release(name);
+    const refused = await registry.change(name, wanted);
+    if (refused !== null) throw new Refusal(409, refused);
+    return context.json({ done: true });
+  });
+
+  api.delete("/runs/:run", async (context) => {
+    const body = await change(context);
+    const name = context.req.param("run");
+    if (!registry.remove) throw new Refusal(405, "runs cannot be deleted here");
+    checkDeletion(body, name);
+    release(name);
+    const refused = await registry.remove(name);
+    if (refused !== null) throw new Refusal(409, refused);
+    return context.json({ done: true });
+  });
+
+  api.all("*", (context) => context.json({ error: `there is no ${context.req.path}` }, 404));
+  return api;
+}
+
+function selected(source: RunSource, parameters: URLSearchParams): TrialRow[] {
+  return selectTrials(source.snapshot().trials.map(trialRow), readTrialQuery(parameters));
+}
+
+async function eventsOf(run: (context: Context) => Promise<RunFeed>, context: Context) {
+  const found = await run(context);
+  const after = count(new URL(context.req.url).searchParams, "after", found.seq);
+  return { stream: found.stream, seq: found.seq, since: found.since(after, EVENTS_AN_ANSWER) };
+}
+
+/** A parameter that is an integer of 0 or more. */
+function count(parameters: URLSearchParams, name: string, otherwise: number): number {
+  const text = parameters.get(name);
+  if (text === null) return otherwise;
+  if (!/^\d{1,12}$/.test(text)) {
+    throw new RangeError(`${name} must be an integer of 0 or more: it is ${text.slice(0, 40)}`);
+  }
+  return Number(text);
+}
+
+/** All updates, of which `wanted`, evenly through time and with the last, carry their probabilities. */
+export function thinProbabilities(updates: readonly SamplerUpdate[], wanted: number): SamplerUpdate[] {
+  const every = wanted === 0 ? Infinity : Math.max(1, Math.ceil(updates.length / wanted));
+  return updates.map((update, index) => ({
+    ...update,
+    probabilities: (updates.length - 1 - index) % every === 0 && wanted > 0
+      ? roundProbabilities(update.probabilities)
+      : null,
+  }));
+}

@@ -1,0 +1,156 @@
+/**
+ * The websocket side of the dashboard: sends each watcher what its run did since it last heard. One timer serves all
+ * watchers. What waits in a watcher's socket is bounded (`HIGH_WATER`): beyond that it is sent nothing until it has
+ * read, and catches up or begins again from a snapshot. What a watcher may send is bounded too.
+ */
+import type { RunFeed } from "./feed.ts";
+import { ALIVE_MS, parseWatchRequest } from "./protocol.ts";
+import { RateLimit } from "./rate_limit.ts";
+
+/** The part of a WebSocket that is needed, so that tests can be slow or hostile on purpose. */
+export interface Socket {
+  readonly bufferedAmount: number;
+  send(text: string): void;
+  close(code: number, reason: string): void;
+}
+
+export interface LiveOptions {
+  /** Milliseconds between sends: fast enough to look immediate, slow enough to gather events. */
+  readonly everyMs?: number;
+  readonly maxWatchers?: number;
+}
+
+/** Bytes waiting in a socket over which its watcher is left to catch up. */
+const HIGH_WATER = 1 << 20;
+/** Events in a message: a few hundred kilobytes, parsed by a browser within a frame or two. */
+const EVENTS_A_MESSAGE = 1000;
+/** Characters a watcher may send at once, and messages a second (with a burst of ten). */
+const MAX_REQUEST = 1024;
+const REQUESTS_A_SECOND = 2;
+/** A watcher that has read nothing of what waits for it for so long is cut off. */
+const STALLED_MS = 60_000;
+
+interface Watcher {
+  readonly socket: Socket;
+  readonly limit: RateLimit;
+  feed: RunFeed | null;
+  /** Sequence number of the last event sent; null before a snapshot. */
+  seq: number | null;
+  /** When something was last sent, and since when its socket is too full. */
+  sentAt: number;
+  fullSince: number | null;
+}
+
+export class Live {
+  readonly #open: (run: string | null) => Promise<RunFeed | null>;
+  readonly #everyMs: number;
+  readonly #maxWatchers: number;
+  readonly #watchers = new Map<Socket, Watcher>();
+  #timer: ReturnType<typeof setInterval> | null = null;
+
+  /** `open` finds the feed of a run by name (null for the run of this process). */
+  constructor(open: (run: string | null) => Promise<RunFeed | null>, options: LiveOptions = {}) {
+    this.#open = open;
+    this.#everyMs = options.everyMs ?? 50;
+    this.#maxWatchers = options.maxWatchers ?? 64;
+  }
+
+  get watchers(): number {
+    return this.#watchers.size;
+  }
+
+  /** Whether a run is being watched, so that its feed must stay. */
+  isWatched(feed: RunFeed): boolean {
+    for (const watcher of this.#watchers.values()) if (watcher.feed === feed) return true;
+    return false;
+  }
+
+  connected(socket: Socket): void {
+    if (this.#watchers.size >= this.#maxWatchers) {
+      socket.close(1013, `too many watchers: ${this.#maxWatchers} at most`);
+      return;
+    }
+    const limit = new RateLimit(10, REQUESTS_A_SECOND);
+    this.#watchers.set(socket, { socket, limit, feed: null, seq: null, sentAt: 0, fullSince: null });
+    this.#timer ??= setInterval(() => this.pump(), this.#everyMs);
+  }
+
+  async received(socket: Socket, data: unknown): Promise<void> {
+    const watcher = this.#watchers.get(socket);
+    if (!watcher) return;
+    if (typeof data !== "string" || data.length > MAX_REQUEST) return this.#cut(watcher, 1009, "message too big");
+    if (!watcher.limit.take()) return this.#cut(watcher, 1008, "too many messages");
+    const request = parseWatchRequest(data);
+    if (!request) return this.#cut(watcher, 1007, "not a watch request");
+    const feed = await this.#open(request.run).catch((error: Error) => error);
+    if (!this.#watchers.has(socket)) return;
+    if (feed === null || feed instanceof Error) {
+      const reason = feed?.message ??
+        (request.run === null ? "there is no run yet" : `no run is called ${request.run}`);
+      watcher.feed = null;
+      this.#send(watcher, JSON.stringify({ type: "refused", reason }));
+      return;
+    }
+    watcher.feed = feed;
+    watcher.seq = request.stream === feed.stream ? request.after : null;
+    this.#serve(watcher, Date.now());
+  }
+
+  disconnected(socket: Socket): void {
+    this.#watchers.delete(socket);
+    if (this.#watchers.size === 0) this.#stopTimer();
+  }
+
+  /** Sends every watcher what is new. Called by the timer. */
+  pump(now = Date.now()): void {
+    for (const watcher of this.#watchers.values()) this.#serve(watcher, now);
+  }
+
+  close(): void {
+    for (const watcher of this.#watchers.values()) watcher.socket.close(1001, "the dashboard is closing");
+    this.#watchers.clear();
+    this.#stopTimer();
+  }
+
+  #serve(watcher: Watcher, now: number): void {
+    if (watcher.socket.bufferedAmount > HIGH_WATER) {
+      watcher.fullSince ??= now;
+      if (now - watcher.fullSince > STALLED_MS) this.#cut(watcher, 1013, "too slow");
+      return;
+    }
+    watcher.fullSince = null;
+    const { feed } = watcher;
+    if (feed) {
+      const events = watcher.seq === null ? null : feed.since(watcher.seq, EVENTS_A_MESSAGE);
+      if (events === null) {
+        const { seq, text } = feed.snapshot(now);
+        watcher.seq = seq;
+        this.#send(watcher, text, now);
+      } else if (events.length > 0) {
+        watcher.seq! += events.length;
+        this.#send(watcher, `{"type":"events","stream":"${feed.stream}","events":[${events.join(",")}]}`, now);
+      }
+    }
+    if (now - watcher.sentAt >= ALIVE_MS) this.#send(watcher, JSON.stringify({ type: "alive", at: now }), now);
+  }
+
+  #send(watcher: Watcher, text: string, now = Date.now()): void {
+    try {
+      watcher.socket.send(text);
+      watcher.sentAt = now;
+    } catch {
+      // The socket closed between two events of its own; its close event follows or has come.
+      this.disconnected(watcher.socket);
+    }
+  }
+
+  #cut(watcher: Watcher, code: number, reason: string): void {
+    watcher.socket.close(code, reason);
+    this.disconnected(watcher.socket);
+  }
+
+  #stopTimer(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+}

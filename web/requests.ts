@@ -1,0 +1,103 @@
+/** What clients may send with POST, PATCH and DELETE, checked field by field: a value of the type, or a sentence. */
+import { activationFrom } from "../child/activation/catalog.ts";
+import type { SearchControl } from "../controller/events.ts";
+import type { RunChange } from "./registry.ts";
+
+/** Thrown with the sentence that the client is answered with. */
+export class RequestError extends Error {
+  override readonly name = "RequestError";
+}
+
+const MAX_WORKERS = 256;
+const MAX_SEEDS = 20;
+const MAX_NOTES = 10_000;
+const MAX_TAGS = 20;
+/** Also what keeps a run's name inside its folder: no separator, no leading dot. */
+const RUN_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,79}$/;
+const TAG = /^[^\s,]{1,30}$/;
+
+export function isRunName(name: string): boolean {
+  return RUN_NAME.test(name);
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const CONTROLS: Readonly<Record<SearchControl["control"], (fields: Fields) => SearchControl>> = {
+  pause: () => ({ control: "pause" }),
+  resume: () => ({ control: "resume" }),
+  stop: () => ({ control: "stop" }),
+  set_workers: (fields) => ({ control: "set_workers", workers: integer(fields, "workers", 1, MAX_WORKERS) }),
+  add_candidate: (fields) => {
+    const expression = text(fields, "expression", 1000);
+    try {
+      activationFrom(expression);
+    } catch (error) {
+      throw new RequestError((error as Error).message);
+    }
+    const seeds = fields.seeds === undefined ? {} : { seeds: integer(fields, "seeds", 1, MAX_SEEDS) };
+    return { control: "add_candidate", expression, ...seeds };
+  },
+};
+
+export function readControl(body: unknown): SearchControl {
+  const fields = object(body);
+  const control = text(fields, "control", 30);
+  if (!Object.hasOwn(CONTROLS, control)) {
+    throw new RequestError(
+      `control must be one of ${Object.keys(CONTROLS).join(", ")}: it is ${JSON.stringify(control)}`,
+    );
+  }
+  return CONTROLS[control as SearchControl["control"]](fields);
+}
+
+export function readChange(body: unknown): RunChange {
+  const fields = object(body);
+  const change: { name?: string; notes?: string; tags?: string[] } = {};
+  if (fields.name !== undefined) {
+    change.name = text(fields, "name", 80);
+    if (!isRunName(change.name)) {
+      throw new RequestError("name must be letters, digits, dots, hyphens and underscores, not beginning with a dot");
+    }
+  }
+  if (fields.notes !== undefined) change.notes = text(fields, "notes", MAX_NOTES);
+  if (fields.tags !== undefined) {
+    const { tags } = fields;
+    if (
+      !Array.isArray(tags) || tags.length > MAX_TAGS || !tags.every((tag) => typeof tag === "string" && TAG.test(tag))
+    ) {
+      throw new RequestError(
+        `tags must be at most ${MAX_TAGS} words of at most 30 characters, without spaces or commas`,
+      );
+    }
+    change.tags = [...new Set(tags as string[])];
+  }
+  return change;
+}
+
+/** A run is deleted only by who repeats its name. */
+export function checkDeletion(body: unknown, name: string): void {
+  if (object(body).confirm !== name) throw new RequestError("confirm must repeat the name of the run");
+}
+
+function object(body: unknown): Fields {
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    throw new RequestError("the body must be a JSON object");
+  }
+  return body as Fields;
+}
+
+function text(fields: Fields, name: string, longest: number): string {
+  const value = fields[name];
+  if (typeof value !== "string" || value.length > longest) {
+    throw new RequestError(`${name} must be text of at most ${longest} characters`);
+  }
+  return value;
+}
+
+function integer(fields: Fields, name: string, least: number, most: number): number {
+  const value = fields[name];
+  if (typeof value !== "number" || !Number.isInteger(value) || value < least || value > most) {
+    throw new RequestError(`${name} must be an integer from ${least} to ${most}: it is ${JSON.stringify(value)}`);
+  }
+  return value;
+}

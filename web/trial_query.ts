@@ -1,0 +1,102 @@
+/**
+ * Which trials, in which order: the filter of the trials table, the same in the browser and under `/api`. Text matches
+ * the expression and its simplified form; `>0.6` and `<0.6` compare the validation accuracy; words are joined by "and".
+ */
+import { NEXT_STATES, type TrialState } from "../controller/trial.ts";
+import type { TrialRow } from "./protocol.ts";
+
+export interface TrialQuery {
+  /** Shown states; null for all. */
+  readonly states: ReadonlySet<TrialState> | null;
+  /** As typed. */
+  readonly text: string;
+  readonly sort: SortKey;
+  readonly descending: boolean;
+}
+
+/** Columns that a table can be sorted by. Trials without a value come last in either direction. */
+export const SORT_KEYS = {
+  id: (trial: TrialRow) => trial.id,
+  state: (trial: TrialRow) => STATES.indexOf(trial.state),
+  expression: (trial: TrialRow) => trial.expression,
+  simplified: (trial: TrialRow) => trial.simplified,
+  accuracy: (trial: TrialRow) => trial.validationAccuracy,
+  reward: (trial: TrialRow) => trial.reward,
+  loss: (trial: TrialRow) => trial.finalLoss,
+  beta: (trial: TrialRow) => trial.betaMean,
+  steps: (trial: TrialRow) => trial.steps,
+  batch: (trial: TrialRow) => trial.batch,
+  attempts: (trial: TrialRow) => trial.attempts,
+  worker: (trial: TrialRow) => trial.worker,
+  duration: (trial: TrialRow) =>
+    trial.startedAt === null || trial.finishedAt === null ? null : trial.finishedAt - trial.startedAt,
+  started: (trial: TrialRow) => trial.startedAt,
+  reason: (trial: TrialRow) => trial.reason,
+} as const satisfies Record<string, (trial: TrialRow) => number | string | null>;
+
+export type SortKey = keyof typeof SORT_KEYS;
+
+export const STATES = Object.keys(NEXT_STATES) as TrialState[];
+
+export const ALL_TRIALS: TrialQuery = { states: null, text: "", sort: "id", descending: false };
+
+export function selectTrials(trials: readonly TrialRow[], query: TrialQuery): TrialRow[] {
+  const matches = textFilter(query.text);
+  const chosen = trials.filter((trial) =>
+    trial !== undefined && (query.states === null || query.states.has(trial.state)) && matches(trial)
+  );
+  if (query.sort === "id") return query.descending ? chosen.reverse() : chosen;
+  const sign = query.descending ? -1 : 1;
+  const keyed = chosen.map((trial) => ({ trial, key: SORT_KEYS[query.sort](trial) }));
+  keyed.sort((one, other) => compareKeys(one.key, other.key, sign) || one.trial.id - other.trial.id);
+  return keyed.map(({ trial }) => trial);
+}
+
+function compareKeys(one: number | string | null, other: number | string | null, sign: number): number {
+  if (one === other) return 0;
+  if (one === null) return 1;
+  if (other === null) return -1;
+  return (one < other ? -1 : 1) * sign;
+}
+
+export function textFilter(text: string): (trial: TrialRow) => boolean {
+  const tests = text.trim().toLowerCase().split(/\s+/).filter((word) => word !== "").map(wordTest);
+  return (trial) => tests.every((test) => test(trial));
+}
+
+function wordTest(word: string): (trial: TrialRow) => boolean {
+  const comparison = /^([<>])(\d*\.?\d+)(%?)$/.exec(word);
+  if (comparison) {
+    const bound = Number(comparison[2]) / (comparison[3] ? 100 : 1);
+    return comparison[1] === ">"
+      ? (trial) => trial.validationAccuracy !== null && trial.validationAccuracy > bound
+      : (trial) => trial.validationAccuracy !== null && trial.validationAccuracy < bound;
+  }
+  const number = /^#(\d+)$/.exec(word);
+  if (number) return (trial) => trial.id === Number(number[1]);
+  // Spaces are how words are joined, so that `x*sin` finds `x * sin(x)`.
+  const without = (value: string) => value.toLowerCase().replaceAll(" ", "");
+  return (trial) => without(trial.expression).includes(word) || without(trial.simplified).includes(word);
+}
+
+/** Throws a RangeError that names the parameter at fault. */
+export function readTrialQuery(parameters: URLSearchParams): TrialQuery {
+  const sort = parameters.get("sort") ?? "id";
+  if (!Object.hasOwn(SORT_KEYS, sort)) {
+    throw new RangeError(`sort must be one of ${Object.keys(SORT_KEYS).join(", ")}: it is ${sort}`);
+  }
+  const order = parameters.get("order") ?? "asc";
+  if (order !== "asc" && order !== "desc") throw new RangeError(`order must be asc or desc: it is ${order}`);
+  const states = parameters.get("state")?.split(",").filter((state) => state !== "") ?? null;
+  for (const state of states ?? []) {
+    if (!STATES.includes(state as TrialState)) {
+      throw new RangeError(`state must be of ${STATES.join(", ")}: it is ${state}`);
+    }
+  }
+  return {
+    states: states === null ? null : new Set(states as TrialState[]),
+    text: (parameters.get("q") ?? "").slice(0, 200),
+    sort: sort as SortKey,
+    descending: order === "desc",
+  };
+}
