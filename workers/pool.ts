@@ -55,9 +55,10 @@ export class Pool {
   readonly #options: PoolOptions;
   readonly #slots: Slot[] = [];
   readonly #queue: Task[] = [];
-  readonly #watch: number;
+  readonly #watch: ReturnType<typeof setInterval>;
   #nextId = 0;
   #cancelled = false;
+  #paused = false;
   #opened = Promise.withResolvers<OpenedEngine>();
 
   constructor(options: PoolOptions) {
@@ -101,6 +102,12 @@ export class Pool {
     for (const slot of this.#slots) slot.cancel();
   }
 
+  /** While paused no child starts; those that run go on. */
+  pause(paused: boolean): void {
+    this.#paused = paused;
+    this.#dispatch();
+  }
+
   close(): void {
     clearInterval(this.#watch);
     this.cancel();
@@ -132,7 +139,7 @@ export class Pool {
 
   #dispatch(): void {
     for (const slot of this.#slots) {
-      if (this.#queue.length === 0) return;
+      if (this.#queue.length === 0 || this.#paused) return;
       if (slot.free) slot.give(this.#queue.shift()!);
     }
   }

@@ -1,0 +1,35 @@
+/** Presets: how big a search is, from a test of the machine to the paper's own. */
+import { DEFAULT_OPTIMIZER } from "../child/optimizer.ts";
+import type { ChildSettings } from "../child/trainer.ts";
+
+export interface Preset {
+  readonly trials: number;
+  /** Candidates a batch, which the sampler learns from at once. */
+  readonly batch: number;
+  readonly child: ChildSettings;
+}
+
+/** Training of He et al. 2015, §4.2, with the cosine decay of Zoph et al. 2017. */
+const CHILD = {
+  batch: 128,
+  learningRate: 0.1,
+  schedule: "cosine",
+  optimizer: DEFAULT_OPTIMIZER,
+  augment: true,
+  validationImages: null,
+} as const;
+
+export const PRESETS = {
+  /** Everything once, in well under a minute. */
+  smoke: { trials: 4, batch: 4, child: { ...CHILD, network: "resnet8", steps: 20, batch: 32, validationImages: 500 } },
+  /** A real search in minutes: children small enough that dozens are judged in a coffee break. */
+  laptop: {
+    trials: 200,
+    batch: 10,
+    child: { ...CHILD, network: "resnet8", steps: 200, batch: 64, validationImages: 2000 },
+  },
+  /** Ramachandran et al. 2017: ResNet-20 for 10,000 steps of 128, 20 candidates a batch (Zoph et al. 2017). */
+  paper: { trials: 2000, batch: 20, child: { ...CHILD, network: "resnet20", steps: 10_000 } },
+} as const satisfies Record<string, Preset>;
+
+export type PresetName = keyof typeof PRESETS;

@@ -1,0 +1,237 @@
+/**
+ * What a run leaves on disk: one SQLite file a run folder, written by the main thread alone, every change in a
+ * transaction of its own. WAL with synchronous NORMAL: what a call wrote survives the death of the process at any instant
+ * (only a power failure can take the last transactions, and never the file's consistency).
+ *
+ * A second, empty database held under an exclusive lock keeps two processes from continuing one run; the operating system
+ * frees it when the process dies.
+ */
+import { DatabaseSync } from "node:sqlite";
+import type { RunInfo, RunState, SamplerUpdate, SearchEvent } from "./events.ts";
+import { MIGRATIONS } from "./migrations.ts";
+import type { Trial } from "./trial.ts";
+
+export type Notice = Extract<SearchEvent, { event: "notice" }>;
+
+/** A run as it was last saved. */
+export interface StoredRun {
+  readonly info: RunInfo;
+  readonly state: RunState;
+  readonly elapsedMs: number;
+  /** In the order of their ids. */
+  readonly trials: readonly Trial[];
+  readonly updates: readonly SamplerUpdate[];
+  readonly notices: readonly Notice[];
+  /** The sampler's state after its last ask or tell; null before the first. */
+  readonly samplerState: Uint8Array | null;
+  /** Batches the sampler has learnt from. */
+  readonly batchesTold: number;
+}
+
+/** Anything about a run folder that its user can mend; the message says how. */
+export class RunStoreError extends Error {
+  override name = "RunStoreError";
+}
+
+const FILE = "run.sqlite";
+const LOCK = "run.lock";
+/** Letters, digits and a few signs, so that a name is one folder below runs/ and needs no quoting. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+
+/** The folder of a run. Throws a RunStoreError where the name is not one. */
+export function runFolder(root: string, name: string): string {
+  if (!NAME.test(name)) {
+    throw new RunStoreError(
+      `Cannot use "${name}" as a run's name as it must be letters, digits, ".", "_" and "-", at most 100`,
+    );
+  }
+  return `${root}/${name}`;
+}
+
+export class RunStore {
+  readonly #database: DatabaseSync;
+  readonly #lock: DatabaseSync | null;
+
+  private constructor(readonly folder: string, database: DatabaseSync, lock: DatabaseSync | null) {
+    this.#database = database;
+    this.#lock = lock;
+  }
+
+  /** A new run. Throws a RunStoreError where the folder holds one already or cannot be written. */
+  static create(folder: string, info: RunInfo): RunStore {
+    if (exists(`${folder}/${FILE}`)) {
+      throw new RunStoreError(`Cannot start a run in ${folder} as there is one: use --resume, or another --run name`);
+    }
+    try {
+      Deno.mkdirSync(folder, { recursive: true });
+    } catch (cause) {
+      throw new RunStoreError(`Cannot write the run folder ${folder}: ${message(cause)}`, { cause });
+    }
+    const store = connect(folder, (database, lock) => new RunStore(folder, database, lock), false);
+    store.#database.prepare("INSERT INTO run (id, info, state) VALUES (1, ?, 'starting')").run(JSON.stringify(info));
+    return store;
+  }
+
+  /** A run that is there. Throws a RunStoreError where it is none, is newer than this program, or is being written. */
+  static open(folder: string, options: { readOnly?: boolean } = {}): RunStore {
+    if (!exists(`${folder}/${FILE}`)) {
+      throw new RunStoreError(
+        `Cannot open ${folder} as it is not a run folder: it has no ${FILE} (see: deno task runs)`,
+      );
+    }
+    return connect(folder, (database, lock) => new RunStore(folder, database, lock), options.readOnly ?? false);
+  }
+
+  load(): StoredRun {
+    const run = this.#database.prepare("SELECT * FROM run").get();
+    if (!run) throw new RunStoreError(`Cannot read ${this.folder} as its run was never begun: delete the folder`);
+    const all = <T>(table: string, order: string) =>
+      this.#database.prepare(`SELECT data FROM ${table} ORDER BY ${order}`).all().map((row) =>
+        JSON.parse(row.data as string) as T
+      );
+    return {
+      info: JSON.parse(run.info as string),
+      state: run.state as RunState,
+      elapsedMs: run.elapsed_ms as number,
+      samplerState: run.sampler_state as Uint8Array | null,
+      batchesTold: run.batches_told as number,
+      trials: all<Trial>("trial", "id"),
+      updates: all<SamplerUpdate>("sampler_update", "batch"),
+      notices: all<Notice>("notice", "seq"),
+    };
+  }
+
+  saveTrial(trial: Trial): void {
+    const { id, batch, state, fingerprint, validationAccuracy } = trial;
+    this.#database.prepare(
+      "INSERT OR REPLACE INTO trial (id, batch, state, fingerprint, validation_accuracy, data) VALUES (?, ?, ?, ?, ?, ?)",
+    ).run(id, batch, state, fingerprint, validationAccuracy, JSON.stringify(trial));
+  }
+
+  /** A batch as proposed, and the sampler's state after proposing it, at once. */
+  saveProposals(trials: readonly Trial[], samplerState: Uint8Array): void {
+    this.#transaction(() => {
+      trials.forEach((trial) => this.saveTrial(trial));
+      this.#database.prepare("UPDATE run SET sampler_state = ?").run(samplerState);
+    });
+  }
+
+  /** What the sampler learnt from a batch, and its state after, at once. */
+  saveTold(update: SamplerUpdate, samplerState: Uint8Array): void {
+    this.#transaction(() => {
+      this.#database.prepare("INSERT OR REPLACE INTO sampler_update (batch, data) VALUES (?, ?)")
+        .run(update.batch, JSON.stringify(update));
+      this.#database.prepare("UPDATE run SET sampler_state = ?, batches_told = ?").run(samplerState, update.batch + 1);
+    });
+  }
+
+  saveInfo(info: RunInfo): void {
+    this.#database.prepare("UPDATE run SET info = ?").run(JSON.stringify(info));
+  }
+
+  saveState(state: RunState, elapsedMs: number): void {
+    this.#database.prepare("UPDATE run SET state = ?, elapsed_ms = ?").run(state, elapsedMs);
+  }
+
+  saveNotice(notice: Notice): void {
+    this.#database.prepare("INSERT OR REPLACE INTO notice (seq, data) VALUES (?, ?)")
+      .run(notice.seq, JSON.stringify(notice));
+  }
+
+  close(): void {
+    this.#database.close();
+    this.#lock?.close();
+  }
+
+  #transaction(body: () => void): void {
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      body();
+      this.#database.exec("COMMIT");
+    } catch (error) {
+      this.#database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+}
+
+/** Runs below the root, newest first; folders that are no runs are passed over. */
+export function listRuns(root: string): StoredRun[] {
+  if (!exists(root)) return [];
+  const runs = [...Deno.readDirSync(root)].flatMap(({ name, isDirectory }) => {
+    if (!isDirectory || !exists(`${root}/${name}/${FILE}`)) return [];
+    const store = RunStore.open(`${root}/${name}`, { readOnly: true });
+    try {
+      return [store.load()];
+    } finally {
+      store.close();
+    }
+  });
+  return runs.sort((a, b) => b.info.createdAt - a.info.createdAt);
+}
+
+function connect(
+  folder: string,
+  make: (database: DatabaseSync, lock: DatabaseSync | null) => RunStore,
+  readOnly: boolean,
+): RunStore {
+  const lock = readOnly ? null : takeLock(folder);
+  let database: DatabaseSync | null = null;
+  try {
+    database = new DatabaseSync(`${folder}/${FILE}`, { readOnly, timeout: 5000 });
+    if (!readOnly) database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+    migrate(database, folder, readOnly);
+    return make(database, lock);
+  } catch (cause) {
+    database?.close();
+    lock?.close();
+    if (cause instanceof RunStoreError) throw cause;
+    throw new RunStoreError(`Cannot read ${folder}/${FILE} as a run: ${message(cause)}`, { cause });
+  }
+}
+
+function takeLock(folder: string): DatabaseSync {
+  let lock: DatabaseSync | null = null;
+  try {
+    lock = new DatabaseSync(`${folder}/${LOCK}`);
+    lock.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+    return lock;
+  } catch (cause) {
+    lock?.close();
+    const busy = message(cause).includes("locked");
+    throw new RunStoreError(
+      busy
+        ? `Cannot continue ${folder} as another process is running it: stop that one first`
+        : `Cannot write the run folder ${folder}: ${message(cause)}`,
+      { cause },
+    );
+  }
+}
+
+function migrate(database: DatabaseSync, folder: string, readOnly: boolean): void {
+  const version = Number(database.prepare("PRAGMA user_version").get()!.user_version);
+  if (version > MIGRATIONS.length) {
+    throw new RunStoreError(
+      `Cannot read ${folder} as a newer actsearch wrote it (version ${version}): update this one`,
+    );
+  }
+  if (version === MIGRATIONS.length) return;
+  if (readOnly) throw new RunStoreError(`Cannot read ${folder} as an older actsearch wrote it: --resume it once`);
+  for (let step = version; step < MIGRATIONS.length; step++) {
+    database.exec(`BEGIN IMMEDIATE; ${MIGRATIONS[step]}; PRAGMA user_version = ${step + 1}; COMMIT`);
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
+    throw error;
+  }
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
