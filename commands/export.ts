@@ -1,0 +1,42 @@
+/** `deno task export RUN`: a run's trials as CSV or JSON on stdout. */
+import { jsonOfTrial } from "../controller/console.ts";
+import { runFolder, RunStore } from "../controller/run_store.ts";
+import { command, EXIT } from "./command.ts";
+
+export const exportRun = command({
+  name: "export",
+  summary: "Writes a run's trials to stdout.",
+  positionals: [{ name: "run", help: "a name that deno task runs lists" }],
+  flags: [{
+    name: "format",
+    type: "choice",
+    choices: ["csv", "json"],
+    default: "csv",
+    help: "csv, or one JSON object a line",
+  }],
+  examples: ["export NAME", "export NAME --format json"],
+  run({ run, format }, io) {
+    const store = RunStore.open(runFolder("runs", run), { readOnly: true });
+    try {
+      const rows = store.load().trials.map(jsonOfTrial);
+      if (format === "json") rows.forEach((row) => io.out(JSON.stringify(row)));
+      else csv(rows).forEach(io.out);
+      return Promise.resolve(EXIT.done);
+    } finally {
+      store.close();
+    }
+  },
+});
+
+function csv(rows: readonly Record<string, unknown>[]): string[] {
+  if (rows.length === 0) return [];
+  const columns = Object.keys(rows[0]);
+  return [columns.join(","), ...rows.map((row) => columns.map((column) => field(row[column])).join(","))];
+}
+
+/** RFC 4180; a leading sign that spreadsheets take for a formula is guarded by a quote mark. */
+function field(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  const text = typeof value === "string" && /^[=+\-@]/.test(value) ? `'${value}` : String(value);
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

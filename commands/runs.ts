@@ -1,0 +1,28 @@
+/** `deno task runs`: the runs in runs/, newest first. */
+import { bestTrial, isFinished } from "../controller/search.ts";
+import { listRuns } from "../controller/run_store.ts";
+import { command, EXIT } from "./command.ts";
+
+export const runs = command({
+  name: "runs",
+  summary: "Lists the runs in runs/, newest first.",
+  positionals: [],
+  flags: [{ name: "json", type: "boolean", help: "print one JSON object a run" }],
+  run({ json }, io) {
+    const found = listRuns("runs");
+    if (found.length === 0) io.err("there are no runs in runs/ yet: start one with deno task search");
+    for (const { info, state, trials } of found) {
+      const best = bestTrial(trials), done = trials.filter(isFinished).length;
+      const { name, settings, dataset, synthetic } = info;
+      if (json) {
+        const accuracy = best?.validationAccuracy ?? null;
+        const row = { run: name, state, trials: done, best: best?.expression ?? null, validation_accuracy: accuracy };
+        io.out(JSON.stringify({ ...row, sampler: settings.sampler, dataset, synthetic, seed: settings.seed }));
+      } else {
+        const found = best ? `${(100 * best.validationAccuracy!).toFixed(2)} % ${best.simplified}` : "nothing judged";
+        io.out(`${name}  ${state}  ${done}/${settings.trials} trials  ${settings.sampler} on ${dataset}  ${found}`);
+      }
+    }
+    return Promise.resolve(EXIT.done);
+  },
+});

@@ -1,0 +1,189 @@
+/** `deno task search`: opens data, store, sampler and dashboard, and lets the search run. */
+import { createSampler, SAMPLER_NAMES } from "../controller/samplers.ts";
+import type { RunInfo, RunSettings } from "../controller/events.ts";
+import { followRun } from "../controller/console.ts";
+import { type PresetName, PRESETS } from "../controller/presets.ts";
+import { runFolder, RunStore } from "../controller/run_store.ts";
+import { Search } from "../controller/search.ts";
+import { SearchSpace } from "../controller/search_space.ts";
+import { ENGINE_NAMES } from "../child/engine/open.ts";
+import type { Dataset } from "../datasets/dataset.ts";
+import { DATASET_NAMES, loadDataset } from "../datasets/load.ts";
+import { type Dashboard, startDashboard } from "../web/app.ts";
+import { placeChildren } from "../workers/placement.ts";
+import { command, EXIT, type Io, UsageError } from "./command.ts";
+
+const RUNS = "runs";
+const DEFAULT_PORT = 8422;
+/** Ports tried where the user named none. */
+const PORTS_TRIED = 20;
+
+export const search = command({
+  name: "search",
+  summary: "Searches for activation functions: a sampler proposes, children are trained, the best are listed.",
+  positionals: [],
+  flags: [
+    { name: "sampler", type: "choice", choices: SAMPLER_NAMES, default: "ppo", help: "what proposes candidates" },
+    {
+      name: "preset",
+      type: "choice",
+      choices: Object.keys(PRESETS),
+      help: "size of the search (laptop; paper takes GPU days)",
+    },
+    {
+      name: "dataset",
+      type: "choice",
+      choices: DATASET_NAMES,
+      help: "images (cifar10, or shapes where it cannot be had)",
+    },
+    { name: "data", type: "string", value: "DIR", help: "folder that holds the data set already" },
+    { name: "engine", type: "choice", choices: ENGINE_NAMES, default: "auto", help: "what computes" },
+    { name: "workers", type: "integer", min: 1, max: 256, help: "children trained at once (one a core)" },
+    { name: "trials", type: "integer", min: 1, help: "candidates in all (by preset)" },
+    { name: "time", type: "duration", help: "propose nothing new after this long: 10m, 2h" },
+    { name: "seed", type: "integer", default: 1, help: "everything random follows from it" },
+    { name: "units", type: "integer", min: 1, max: 3, default: 2, help: "core units of an expression" },
+    { name: "run", type: "string", value: "NAME", help: "name of the run's folder in runs/ (by time)" },
+    { name: "resume", type: "string", value: "NAME", help: "continue this run exactly where it was" },
+    { name: "port", type: "integer", max: 65535, help: `the dashboard's port (from ${DEFAULT_PORT})` },
+    { name: "web", type: "boolean", default: true, help: "without the dashboard" },
+    { name: "json", type: "boolean", help: "one JSON object a line on stdout, prose on stderr" },
+  ],
+  examples: ["search", "search --preset smoke --dataset shapes --no-web", "search --resume NAME"],
+  async run(flags, io) {
+    const { store, dataset } = flags.resume === undefined ? await begin(flags, io) : await resume(flags.resume, io);
+    try {
+      return await runSearch(store, dataset, flags, io);
+    } finally {
+      store.close();
+    }
+  },
+});
+
+interface Opened {
+  readonly store: RunStore;
+  readonly dataset: Dataset;
+}
+
+interface Flags {
+  readonly sampler: string;
+  readonly preset?: string;
+  readonly dataset?: string;
+  readonly data?: string;
+  readonly engine: string;
+  readonly workers?: number;
+  readonly trials?: number;
+  readonly time?: number;
+  readonly seed: number;
+  readonly units: number;
+  readonly run?: string;
+}
+
+async function begin(flags: Flags, io: Io): Promise<Opened> {
+  const name = flags.run ?? new Date().toISOString().slice(0, 19).replaceAll(":", "-");
+  const folder = runFolder(RUNS, name);
+  const dataset = await openDataset(flags.dataset, flags.data, io);
+  const presetName = (flags.preset ?? "laptop") as PresetName;
+  const preset = PRESETS[presetName];
+  const settings: RunSettings = {
+    sampler: flags.sampler,
+    preset: presetName,
+    dataset: dataset.name,
+    datasetNamed: flags.dataset !== undefined,
+    dataDirectory: flags.data ?? null,
+    units: flags.units as 1 | 2 | 3,
+    trials: flags.trials ?? preset.trials,
+    timeLimitMs: flags.time ?? null,
+    seed: flags.seed,
+    batch: preset.batch,
+    workers: placeChildren(flags.workers).workers,
+    engine: flags.engine,
+    child: preset.child,
+  };
+  return { store: RunStore.create(folder, infoOf(name, settings, dataset)), dataset };
+}
+
+function infoOf(name: string, settings: RunSettings, dataset: Dataset): RunInfo {
+  return {
+    name,
+    settings,
+    engine: settings.engine,
+    device: "",
+    engineNotices: [],
+    dataset: dataset.name,
+    synthetic: dataset.synthetic,
+    classes: dataset.classes.length,
+    createdAt: Date.now(),
+  };
+}
+
+async function resume(name: string, io: Io): Promise<Opened> {
+  const store = RunStore.open(runFolder(RUNS, name));
+  try {
+    const { settings } = store.load().info;
+    return { store, dataset: await openDataset(settings.dataset, settings.dataDirectory ?? undefined, io) };
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+}
+
+/** The named data set, or CIFAR-10; `shapes`, said plainly, where nobody named one and CIFAR-10 cannot be had. */
+async function openDataset(name: string | undefined, directory: string | undefined, io: Io): Promise<Dataset> {
+  const load = (name: string) =>
+    loadDataset(name, { directory, download: true, onProgress: (line) => io.live(String(line)), signal: io.signal });
+  if (name !== undefined || directory !== undefined) return await load(name ?? "cifar10");
+  try {
+    return await load("cifar10");
+  } catch (error) {
+    if (io.signal.aborted) throw error;
+    io.err(`CIFAR-10 cannot be had: ${error instanceof Error ? error.message : error}`);
+    io.err("Searching on shapes instead: synthetic images, so accuracies say nothing about photographs.");
+    return await load("shapes");
+  }
+}
+
+async function runSearch(
+  store: RunStore,
+  dataset: Dataset,
+  flags: { readonly port?: number; readonly web: boolean; readonly json: boolean },
+  io: Io,
+): Promise<number> {
+  const { info } = store.load();
+  const { settings } = info;
+  const space = new SearchSpace(settings.units);
+  const sampler = createSampler(settings.sampler, space, settings.seed);
+  const running = new Search({ store, sampler, space, dataset, threads: placeChildren(settings.workers).threads });
+  io.err(
+    `run ${info.name}: ${settings.sampler}, ${settings.trials} trials of ${settings.child.network} for ` +
+      `${settings.child.steps} steps of ${settings.child.batch} on ${info.dataset}` +
+      `${info.synthetic ? " (synthetic images)" : ""}, seed ${settings.seed}, ${settings.workers} workers`,
+  );
+  let dashboard: Dashboard | null = null;
+  const finish = followRun(running, io, flags.json);
+  try {
+    dashboard = flags.web ? await openDashboard(running, flags.port) : null;
+    if (dashboard) io.err(`dashboard: ${dashboard.url}`);
+    const state = await running.run(io.signal);
+    if (state === "interrupted") io.err(`stopped; go on with: deno task search --resume ${info.name}`);
+    return state === "finished" ? EXIT.done : EXIT.interrupted;
+  } finally {
+    finish();
+    sampler.dispose();
+    await dashboard?.close();
+  }
+}
+
+/** On the port named, or the first free one from the default on. */
+async function openDashboard(source: Search, port: number | undefined): Promise<Dashboard> {
+  const last = port ?? DEFAULT_PORT + PORTS_TRIED;
+  for (let candidate = port ?? DEFAULT_PORT;; candidate++) {
+    try {
+      return await startDashboard({ source, port: candidate });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+      if (candidate < last) continue;
+      throw new UsageError(`port ${candidate} is in use: give another --port, or --no-web`);
+    }
+  }
+}
