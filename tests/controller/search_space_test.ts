@@ -94,6 +94,18 @@ describe("search space", () => {
     }
   });
 
+  it("makes expressions within what can be written even where every choice is the longest", () => {
+    const space = new SearchSpace(3);
+    const unary = token(3, "unit 1 unary 1", "log(|x|+eps)");
+    for (let binary = 0; binary < 10; binary++) {
+      const tokens = space.positions.map(({ kind, choices }) =>
+        kind === "input" ? choices.length - 1 : kind === "unary" ? unary : binary
+      );
+      const expression = space.expressionOf(tokens);
+      assertEquals(parseExpression(printExpression(expression)), expression);
+    }
+  });
+
   it("names the position where tokens leave the space", () => {
     const space = new SearchSpace(2);
     const refuses = (tokens: number[], sentence: string) =>
