@@ -1,5 +1,21 @@
-/** One child's life: batches -> steps -> evaluation -> outcome. (contract; the implementation follows) */
-import type { Optimizer } from "./optimizer.ts";
+/**
+ * One child's life: batches -> steps -> evaluation -> outcome. `trainChild` is the whole of it, as a search needs it. A
+ * `Child` is the same in parts, for commands that evaluate the test split, save weights, or stop and go on later.
+ *
+ * A child starts from its own seed and never from another's weights. It is a function of its request: neither the number
+ * of threads, nor how steps are grouped, nor stopping and going on changes a number.
+ */
+import { TrainingBatches } from "../datasets/batches.ts";
+import type { Dataset, SplitName } from "../datasets/dataset.ts";
+import { type Activation, usesBeta } from "./activation/expression.ts";
+import { simplify } from "./activation/simplify.ts";
+import { tensorSizes } from "./engine/checks.ts";
+import type { Engine, Program, Tensors } from "./engine/engine.ts";
+import { evaluateProgram, type Evaluation, nextTurn } from "./evaluation.ts";
+import type { Graph } from "./network/graph.ts";
+import { initialParameters } from "./network/initialise.ts";
+import { buildNetwork } from "./network/networks.ts";
+import { learningRate, type Optimizer, type Schedule } from "./optimizer.ts";
 
 /** How every child of a run is trained. */
 export interface ChildSettings {
@@ -8,7 +24,7 @@ export interface ChildSettings {
   readonly steps: number;
   readonly batch: number;
   readonly learningRate: number;
-  readonly schedule: "cosine" | "step" | "constant";
+  readonly schedule: Schedule;
   readonly optimizer: Optimizer;
   /** Pad-crop-flip of training images. */
   readonly augment: boolean;
@@ -20,8 +36,10 @@ export interface ChildSettings {
 export type Outcome =
   & {
     readonly steps: number;
+    /** Mean training loss of the last steps, at most 20; NaN where there was none or one was not a number. */
     readonly finalLoss: number;
     readonly seconds: number;
+    /** Of training, without evaluation. */
     readonly imagesPerSecond: number;
     /** Mean of the trained betas over sites and channels; null without beta. */
     readonly betaMean: number | null;
@@ -33,3 +51,261 @@ export type Outcome =
     | { readonly outcome: "pruned"; readonly reason: string; readonly validationAccuracy: number }
     | { readonly outcome: "interrupted" }
   );
+
+/** A child to train. */
+export interface ChildRequest {
+  readonly engine: Engine;
+  readonly dataset: Dataset;
+  readonly activation: Activation;
+  readonly settings: ChildSettings;
+  /** Of the starting parameters and the order and augmentation of images. */
+  readonly seed: number;
+  /** CPU threads; 1 by default. */
+  readonly threads?: number;
+}
+
+/** A point of the training curve: `loss` is the mean over the steps since the last point. */
+export interface LossPoint {
+  readonly step: number;
+  readonly loss: number;
+}
+
+export interface ChildHooks {
+  /** Called about 100 times a training, at the same steps whatever the machine, and after the last step. */
+  onProgress?(point: LossPoint, imagesPerSecond: number): void;
+  /** Asked at each of these points whether to give up, by returning the reason; the child is then evaluated. */
+  prune?(point: LossPoint): string | null;
+  /** Interrupts within one step or one batch of evaluation. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds since the epoch at which the child is timed out. */
+  readonly deadlineMs?: number;
+}
+
+type Diverged = { readonly outcome: "diverged"; readonly reason: string };
+type Pruned = { readonly outcome: "pruned"; readonly reason: string };
+type Interruption = { readonly outcome: "timed_out"; readonly reason: string } | { readonly outcome: "interrupted" };
+
+/** Why a training ended before its time. */
+export type Stop = Diverged | Pruned | Interruption;
+
+/** All that a child needs to go on exactly as if never stopped; the rest follows from its request. */
+export interface ChildState {
+  readonly step: number;
+  readonly parameters: Tensors;
+  readonly statistics: Tensors;
+  readonly slots: Tensors;
+  /** Losses of the last steps, at most 20. */
+  readonly recentLosses: readonly number[];
+}
+
+/** Trains a child to its end and judges it on the validation split; the test split is never read. */
+export async function trainChild(request: ChildRequest, hooks: ChildHooks = {}): Promise<Outcome> {
+  const started = performance.now();
+  const child = await Child.open(request);
+  try {
+    const stop = await child.train(request.settings.steps, hooks);
+    const verdict = await judge(child, stop, hooks);
+    return {
+      ...verdict,
+      steps: child.step,
+      finalLoss: child.recentLoss(RECENT_STEPS),
+      seconds: (performance.now() - started) / 1000,
+      imagesPerSecond: child.imagesPerSecond,
+      betaMean: await child.betaMean(),
+    };
+  } finally {
+    child.dispose();
+  }
+}
+
+type Verdict =
+  | Diverged
+  | Interruption
+  | Pruned & { readonly validationAccuracy: number }
+  | { readonly outcome: "complete"; readonly validationAccuracy: number };
+
+async function judge(child: Child, stop: Stop | null, hooks: ChildHooks): Promise<Verdict> {
+  if (stop !== null && stop.outcome !== "pruned") return stop;
+  const judged = await child.evaluate("validation", hooks);
+  if ("outcome" in judged) return judged;
+  if (!Number.isFinite(judged.loss)) {
+    return { outcome: "diverged", reason: `logits on the validation split are not finite after step ${child.step}` };
+  }
+  const validationAccuracy = judged.accuracy;
+  return stop === null ? { outcome: "complete", validationAccuracy } : { ...stop, validationAccuracy };
+}
+
+/** Losses looked back on: a divergence is found within so many steps. */
+const RECENT_STEPS = 20;
+/** Points of a training curve; a point is of 1 to `RECENT_STEPS` steps. */
+const CURVE_POINTS = 100;
+/** Steps given to the engine at once should take about this long, so that signals are heard in time. */
+const CHUNK_MS = 200;
+/**
+ * A loss this many times that of guessing, log(classes), is beyond reason. One such step is not divergence: large
+ * functions start there and recover.
+ */
+const UNREASONABLE = 10;
+
+/** A network in training, step by step. It must be disposed. */
+export class Child {
+  readonly graph: Graph;
+  readonly program: Program;
+  readonly #request: ChildRequest;
+  readonly #batches: TrainingBatches;
+  #step = 0;
+  #recentLosses: number[] = [];
+  /** Of this object's own training, without what a restored state had behind it. */
+  #trained = { steps: 0, milliseconds: 0 };
+  /** Steps given to the engine at once; adapted to `CHUNK_MS`, and without influence on any number. */
+  #chunk = 1;
+
+  /** Compiles the child and gives it its starting parameters. */
+  static async open(request: ChildRequest): Promise<Child> {
+    const { engine, dataset, settings, seed, threads } = request;
+    const activation = { ...request.activation, expression: simplify(request.activation.expression) };
+    const graph = buildNetwork(settings.network, {
+      classes: dataset.classes.length,
+      usesBeta: usesBeta(activation.expression),
+      image: [dataset.height, dataset.width, dataset.channels],
+    });
+    const { batch, optimizer } = settings;
+    const program = await engine.compile(graph, activation, { batch, optimizer, threads });
+    await program.write("parameters", initialParameters(graph, activation, seed));
+    return new Child(request, graph, program);
+  }
+
+  private constructor(request: ChildRequest, graph: Graph, program: Program) {
+    const { dataset, seed, settings: { batch, augment } } = request;
+    this.#request = request;
+    this.#batches = new TrainingBatches(dataset, { batch, seed, augment });
+    this.graph = graph;
+    this.program = program;
+  }
+
+  /** Steps trained. */
+  get step(): number {
+    return this.#step;
+  }
+
+  /** Of training by this object; 0 before any. */
+  get imagesPerSecond(): number {
+    const { steps, milliseconds } = this.#trained;
+    return steps === 0 ? 0 : steps * this.#request.settings.batch / (milliseconds / 1000);
+  }
+
+  /** Mean of the last losses, `steps` of them at most; NaN where there is none. */
+  recentLoss(steps: number): number {
+    const losses = this.#recentLosses.slice(-steps);
+    return losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+  }
+
+  /** Trains until that many steps are done. Null where they are, else why it stopped before. */
+  async train(until: number, hooks: ChildHooks = {}): Promise<Stop | null> {
+    const interval = pointInterval(this.#request.settings.steps);
+    while (this.#step < until) {
+      await nextTurn();
+      const interrupted = interruption(hooks);
+      if (interrupted) return interrupted;
+
+      const nextPoint = Math.min((Math.floor(this.#step / interval) + 1) * interval, until);
+      const diverged = await this.#trainChunk(Math.min(nextPoint - this.#step, this.#chunk));
+      if (diverged) return diverged;
+
+      if (this.#step !== nextPoint) continue;
+      const point = { step: this.#step, loss: this.recentLoss((this.#step - 1) % interval + 1) };
+      hooks.onProgress?.(point, this.imagesPerSecond);
+      const reason = hooks.prune?.(point);
+      if (reason) return { outcome: "pruned", reason };
+    }
+    return null;
+  }
+
+  /** Judges the child on a split: all of it, or of the validation split the images that the settings ask for. */
+  async evaluate(split: SplitName, hooks: ChildHooks = {}): Promise<Evaluation | Interruption> {
+    const { dataset, settings: { batch, validationImages } } = this.#request;
+    const limit = split === "validation" ? validationImages : null;
+    const stop = () => interruption(hooks) !== null;
+    const evaluation = await evaluateProgram(this.program, dataset, split, { batch, limit, stop });
+    return evaluation ?? interruption(hooks)!;
+  }
+
+  /** Mean of all betas; null without beta. */
+  async betaMean(): Promise<number | null> {
+    const names = this.graph.parameters.filter(({ role }) => role === "activation_beta").map(({ name }) => name);
+    if (names.length === 0) return null;
+    const parameters = await this.program.read("parameters");
+    const betas = names.flatMap((name) => Array.from(parameters.get(name)!));
+    return betas.reduce((sum, beta) => sum + beta, 0) / betas.length;
+  }
+
+  async state(): Promise<ChildState> {
+    return {
+      step: this.#step,
+      parameters: await this.program.read("parameters"),
+      statistics: await this.program.read("statistics"),
+      slots: await this.program.read("slots"),
+      recentLosses: [...this.#recentLosses],
+    };
+  }
+
+  /** Goes on from a state of a child of the same request. Throws a RangeError where its tensors are not this child's. */
+  async restore(state: ChildState): Promise<void> {
+    for (const group of ["parameters", "statistics", "slots"] as const) {
+      const missing = [...tensorSizes(this.graph, this.#request.settings.optimizer, group).keys()]
+        .find((name) => !state[group].has(name));
+      if (missing) throw new RangeError(`Cannot go on from a state of another child as it has no ${group} ${missing}`);
+      await this.program.write(group, state[group]);
+    }
+    this.#step = state.step;
+    this.#recentLosses = [...state.recentLosses];
+  }
+
+  dispose(): void {
+    this.program.dispose();
+  }
+
+  /** Trains so many steps. On divergence, `step` is the one at which it was found. */
+  async #trainChunk(count: number): Promise<Diverged | null> {
+    const { schedule, learningRate: base, steps } = this.#request.settings;
+    const work = Array.from({ length: count }, (_, i) => ({
+      batch: this.#batches.at(this.#step + i),
+      learningRate: learningRate(schedule, base, this.#step + i, steps),
+    }));
+    const started = performance.now();
+    const losses = await this.program.train(work);
+    const milliseconds = performance.now() - started;
+    this.#trained.steps += count;
+    this.#trained.milliseconds += milliseconds;
+    this.#chunk = Math.max(1, Math.min(RECENT_STEPS, Math.floor(CHUNK_MS * count / milliseconds)));
+
+    for (const loss of losses) {
+      this.#step++;
+      this.#recentLosses = [...this.#recentLosses, loss].slice(-RECENT_STEPS);
+      const reason = divergence(this.#recentLosses, this.graph.classes);
+      if (reason) return { outcome: "diverged", reason: `${reason} at step ${this.#step}` };
+    }
+    return null;
+  }
+}
+
+/** Steps between points of the training curve. */
+function pointInterval(steps: number): number {
+  return Math.max(1, Math.min(RECENT_STEPS, Math.round(steps / CURVE_POINTS)));
+}
+
+function divergence(recentLosses: readonly number[], classes: number): string | null {
+  const loss = recentLosses[recentLosses.length - 1];
+  if (!Number.isFinite(loss)) return `the loss became ${loss}`;
+  const bound = UNREASONABLE * Math.log(classes);
+  if (recentLosses.length < RECENT_STEPS || recentLosses.some((loss) => loss <= bound)) return null;
+  return `the loss stayed above ${bound.toFixed(1)}, ${UNREASONABLE} times that of guessing, for ${RECENT_STEPS} steps`;
+}
+
+function interruption({ signal, deadlineMs }: ChildHooks): Interruption | null {
+  if (signal?.aborted) return { outcome: "interrupted" };
+  if (deadlineMs !== undefined && Date.now() >= deadlineMs) {
+    return { outcome: "timed_out", reason: "the child did not finish in the time it was given" };
+  }
+  return null;
+}
