@@ -6,7 +6,7 @@
  * of threads, nor how steps are grouped, nor stopping and going on changes a number.
  */
 import { TrainingBatches } from "../datasets/batches.ts";
-import type { Dataset, SplitName } from "../datasets/dataset.ts";
+import type { Batch, Dataset, SplitName } from "../datasets/dataset.ts";
 import { type Activation, usesBeta } from "./activation/expression.ts";
 import { simplify } from "./activation/simplify.ts";
 import { tensorSizes } from "./engine/checks.ts";
@@ -265,11 +265,17 @@ export class Child {
     this.program.dispose();
   }
 
+  /** The batch of a step, in arrays of its own: those of `TrainingBatches` hold only the last one asked for. */
+  #batch(step: number): Batch {
+    const { images, labels } = this.#batches.at(step);
+    return { images: images.slice(), labels };
+  }
+
   /** Trains so many steps. On divergence, `step` is the one at which it was found. */
   async #trainChunk(count: number): Promise<Diverged | null> {
     const { schedule, learningRate: base, steps } = this.#request.settings;
     const work = Array.from({ length: count }, (_, i) => ({
-      batch: this.#batches.at(this.#step + i),
+      batch: this.#batch(this.#step + i),
       learningRate: learningRate(schedule, base, this.#step + i, steps),
     }));
     const started = performance.now();

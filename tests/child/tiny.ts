@@ -1,5 +1,5 @@
 /** What tests of training share: a dataset of a few tiny images, settings of a small child, and an engine that acts. */
-import type { Engine, Program } from "../../child/engine/engine.ts";
+import type { Engine, Program, TrainingStep } from "../../child/engine/engine.ts";
 import { tensorSizes } from "../../child/engine/checks.ts";
 import type { ChildSettings } from "../../child/trainer.ts";
 import type { Batch, Dataset, Split } from "../../datasets/dataset.ts";
@@ -53,7 +53,7 @@ export interface Script {
   loss?(step: number): number;
   logits?(batch: Batch): Float32Array;
   /** Called at every training step, for its side effects. */
-  onStep?(step: number, learningRate: number): void;
+  onStep?(step: number, training: TrainingStep): void;
 }
 
 /** An engine that computes nothing and follows a script, for the turns a training can take. */
@@ -69,8 +69,8 @@ export function actingEngine({ loss = () => 1, logits = rightLogits, onStep }: S
       let step = 0;
       return Promise.resolve<Program>({
         train: (steps) =>
-          Promise.resolve(Float64Array.from(steps, ({ learningRate }) => {
-            onStep?.(step, learningRate);
+          Promise.resolve(Float64Array.from(steps, (training) => {
+            onStep?.(step, training);
             return loss(step++);
           })),
         evaluate: (batch) => Promise.resolve(logits(batch)),

@@ -10,6 +10,7 @@ import {
   type Outcome,
   trainChild,
 } from "../../child/trainer.ts";
+import { TrainingBatches } from "../../datasets/batches.ts";
 import { actingEngine, colours, type Script, TINY } from "./tiny.ts";
 
 const DATASET = colours({ train: 64, validation: 30, test: 12 });
@@ -86,9 +87,22 @@ describe("trainChild", () => {
 
   it("gives the engine the learning rates of the schedule", async () => {
     const rates: number[] = [];
-    await act({ onStep: (_step, rate) => rates.push(rate) }, 4);
+    await act({ onStep: (_step, { learningRate }) => rates.push(learningRate) }, 4);
     rates.forEach((rate, step) => assertAlmostEquals(rate, 0.05 * (1 + Math.cos(Math.PI * step / 4)) / 2));
     assertEquals(rates.length, 4);
+  });
+
+  it("gives the engine the batch of every step, however many steps it gives at once", async () => {
+    const batches = new TrainingBatches(DATASET, { batch: TINY.batch, seed: 1, augment: false });
+    let compared = 0;
+    await act({
+      onStep: (step, { batch: { images, labels } }) => {
+        const expected = batches.at(step);
+        assertEquals([images, labels], [expected.images, expected.labels], `step ${step}`);
+        compared++;
+      },
+    }, 500);
+    assertEquals(compared, 500);
   });
 
   it("disposes its program whatever happens", async () => {
