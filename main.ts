@@ -80,7 +80,7 @@ async function start([name, ...rest]: readonly string[], io: Io): Promise<number
     io.out(helpPage(command));
     return EXIT.done;
   }
-  return await command.run(values, io);
+  return await command.run(values as Parameters<Command["run"]>[0], io);
 }
 
 function unknownCommand(name: string): UsageError {

@@ -1,6 +1,7 @@
 /** The engine that runs anywhere: WebAssembly SIMD generated for each child, on the cores of the machine. */
 import type { Activation } from "../../activation/expression.ts";
 import type { Graph } from "../../network/graph.ts";
+import { checkActivation } from "../checks.ts";
 import type { CompileOptions, Engine, Program } from "../engine.ts";
 import { assemble } from "./assemble.ts";
 import { MAXIMUM_PAGES, moduleText, PAGE_BYTES } from "./module.ts";
@@ -20,6 +21,7 @@ class WasmEngine implements Engine {
   readonly #free: WebAssembly.Memory[] = [];
 
   async compile(graph: Graph, activation: Activation, options: CompileOptions): Promise<Program> {
+    checkActivation(graph, activation);
     const threads = options.threads ?? 1;
     const plan = makePlan(graph, activation, options.batch, threads);
     const text = moduleText(plan, options.optimizer);

@@ -2,7 +2,15 @@
 import { type Correlation, correlation, directKernelGradient, kernelTranspose } from "./direct.ts";
 import type { ConstantTable } from "./function_builder.ts";
 import type { Layout } from "./layout.ts";
-import { averagePool, averagePoolGradient, shortcut, softmaxCrossEntropy, sumOverImages, update } from "./layers.ts";
+import {
+  averagePool,
+  averagePoolGradient,
+  flatten,
+  shortcut,
+  softmaxCrossEntropy,
+  sumOverImages,
+  update,
+} from "./layers.ts";
 import {
   gatherTerms,
   type Pointwise,
@@ -126,6 +134,12 @@ export class Kernels {
     return this.#named(
       `average_pool_gradient_${gradient.key}_${into.key}`,
       (name) => averagePoolGradient(name, gradient, into, this.constants),
+    );
+  }
+  flatten(input: Layout, flat: Layout, backward: boolean): string {
+    return this.#named(
+      `flatten_${backward ? "gradient_" : ""}${input.key}`,
+      (name) => flatten(name, input, flat, backward, this.constants),
     );
   }
   shortcut(input: Layout, output: Layout, stride: number, backward: boolean): string {

@@ -61,6 +61,31 @@ export function averagePoolGradient(name: string, gradient: Layout, into: Layout
   return f.text();
 }
 
+/** All pixels of an image in one row of channels, or back where `backward`: (images, input, flat). */
+export function flatten(
+  name: string,
+  input: Layout,
+  flat: Layout,
+  backward: boolean,
+  constants: ConstantTable,
+): string {
+  const f = new FunctionBuilder(name, ["images", "input", "flat"], constants);
+  const image = f.int("image", f.parameter("input")), row = f.int("row", f.parameter("flat"));
+  f.repeat(f.parameter("images"), () => {
+    for (let pixel = 0; pixel < input.height * input.width; pixel++) {
+      const from = input.at(Math.floor(pixel / input.width), pixel % input.width);
+      for (let c = 0; c < input.channels; c++) {
+        const inImage = `offset=${from + c * FLOAT_BYTES} ${image}`;
+        const inRow = `offset=${flat.origin + (pixel * input.channels + c) * FLOAT_BYTES} ${row}`;
+        f.line(backward ? `(f32.store ${inImage} (f32.load ${inRow}))` : `(f32.store ${inRow} (f32.load ${inImage}))`);
+      }
+    }
+    f.advance(image, input.imageBytes);
+    f.advance(row, flat.imageBytes);
+  });
+  return f.text();
+}
+
 /** Option-A shortcut: (images, input, output), or the gradient the other way round where `backward`. */
 export function shortcut(
   name: string,

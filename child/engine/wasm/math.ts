@@ -319,7 +319,8 @@ function indicator(f: Build, mask: Vector): Vector {
 
 function sign(f: Build, x: Vector): Vector {
   const zero = f.constant(0, x.length);
-  return f.sub(indicator(f, f.less(zero, x)), indicator(f, f.less(x, zero)));
+  const value = f.sub(indicator(f, f.less(zero, x)), indicator(f, f.less(x, zero)));
+  return f.select(f.apply("f32x4.eq", x, x), value, x); // NaN as it is
 }
 
 /** sqrt(max(x, 0)) */

@@ -162,6 +162,7 @@ class Planner {
   readonly #expression;
   readonly #consumers: NodeId[][];
   readonly #tensors = new Map<NodeId, Tensor>();
+  readonly #flat = new Map<NodeId, Tensor>();
   readonly #batchNorms = new Map<NodeId, BatchNormMemory>();
   readonly #places = new Map<string, Place>();
   readonly #kernels = new Kernels(new ConstantTable(CONSTANTS.base, CONSTANTS.capacity));
@@ -359,7 +360,8 @@ class Planner {
   }
 
   #forwardConvolution(id: NodeId, node: NodeOf<"conv"> | NodeOf<"dense">): void {
-    const input = this.#tensor(node.input), output = this.#store(id);
+    const input = node.kind === "dense" ? this.#flattened(node.input) : this.#tensor(node.input);
+    const output = this.#store(id);
     const size = node.kind === "conv" ? node.size : 1, stride = node.kind === "conv" ? node.stride : 1;
     const kernel = this.#parameters + this.#place(node.kernel).offset;
     const schedule = scheduleConvolution({
@@ -379,6 +381,18 @@ class Planner {
     for (const call of schedule.forward(input, output, kernel, bias)) this.#segment(this.#forward).calls.push(call);
     this.#units.push({ kind: "node", id, schedule });
     this.#emitStatistics(id);
+  }
+
+  /** A node's values with all pixels of an image in one row of channels, as a dense layer reads them. */
+  #flattened(id: NodeId): Tensor {
+    const known = this.#flat.get(id);
+    if (known) return known;
+    const input = this.#tensor(id), { height, width, channels } = input.layout;
+    if (height * width === 1) return input;
+    const flat = this.#batchTensor(new Layout([1, 1, height * width * channels], 0));
+    this.#flat.set(id, flat);
+    this.#emit(this.#kernels.flatten(input.layout, flat.layout, false), [images, tensor(input), tensor(flat)]);
+    return flat;
   }
 
   #emitStatistics(id: NodeId): void {
@@ -404,7 +418,7 @@ class Planner {
     const [consumer, ...others] = this.#consumers[id];
     if (others.length > 0 || consumer === undefined) return false;
     const node = this.graph.nodes[id], next = this.graph.nodes[consumer];
-    if (next.kind === "activation") return true;
+    if (next.kind === "activation") return node.kind === "batch_norm" || node.kind === "add";
     return node.kind === "batch_norm" && next.kind === "add" && this.#normalisedOperand(next) === id;
   }
 
@@ -419,11 +433,10 @@ class Planner {
     let id = out;
     let node: Node = this.graph.nodes[id];
     let activation: NodeId | null = null, residual: NodeId | null = null, batchNorm: NodeId | null = null;
-    const kind = () => this.graph.nodes[id].kind;
     if (node.kind === "activation") {
       activation = id;
       id = node.input;
-      if (!["add", "batch_norm"].includes(kind()) || !this.#absorbed(id)) {
+      if (!this.#absorbed(id)) {
         return { y: id, batchNorm, residual, activation, out };
       }
     }
@@ -536,7 +549,7 @@ class Planner {
     const size = node.kind === "conv" ? node.size : 1;
     const gradient = this.#gathered(id, (size - 1) / 2);
     if (!gradient) return;
-    const input = this.#tensor(node.input);
+    const input = this.#flat.get(node.input) ?? this.#tensor(node.input);
     const calls = this.#segment(this.#backward).calls;
     calls.push(...schedule.kernelGradient(input, gradient, this.#chunkGradients + this.#place(node.kernel).offset));
     if (node.kind === "dense") {
@@ -548,7 +561,12 @@ class Planner {
     }
     if (this.graph.nodes[node.input].kind === "input") return;
     const into = this.#gradientTensor(node.input);
-    calls.push(...schedule.inputGradient(gradient, into));
+    if (input.layout.channels === into.layout.channels) calls.push(...schedule.inputGradient(gradient, into));
+    else {
+      const flat = this.#scratchTensor(input.layout);
+      calls.push(...schedule.inputGradient(gradient, flat));
+      this.#emitBackward(this.#kernels.flatten(into.layout, flat.layout, true), [images, tensor(into), tensor(flat)]);
+    }
     this.#send(node.input, { kind: "plain", tensor: into, ready: this.#current });
   }
 

@@ -2,6 +2,7 @@
 import type { Batch } from "../../../datasets/dataset.ts";
 import type { Graph } from "../../network/graph.ts";
 import { COUNTS_STEPS, type Optimizer, SLOTS } from "../../optimizer.ts";
+import { checkBatch, checkTensors, tensorSizes } from "../checks.ts";
 import type { Program, TensorGroup, Tensors, TrainingStep } from "../engine.ts";
 import { FLOAT_BYTES } from "./function_builder.ts";
 import { wholeVectors } from "./layout.ts";
@@ -25,6 +26,7 @@ export class WasmProgram implements Program {
   readonly #run: Run;
   #stepsTaken = 0;
   #disposed = false;
+  #last: Promise<void> = Promise.resolve();
 
   private constructor(
     readonly graph: Graph,
@@ -60,71 +62,73 @@ export class WasmProgram implements Program {
     return program;
   }
 
-  async train(steps: readonly TrainingStep[]): Promise<Float64Array> {
-    const losses = new Float64Array(steps.length);
-    for (const [i, { batch, learningRate }] of steps.entries()) {
-      if (batch.labels.length !== this.plan.batch) {
-        throw new RangeError(
-          `Cannot train on a batch of ${batch.labels.length} images as the program was compiled for ${this.plan.batch}`,
-        );
+  train(steps: readonly TrainingStep[]): Promise<Float64Array> {
+    return this.#inOrder(async () => {
+      const losses = new Float64Array(steps.length);
+      for (const [i, { batch, learningRate }] of steps.entries()) {
+        checkBatch(this.graph, batch, { least: this.plan.batch, most: this.plan.batch });
+        this.#setRates(learningRate);
+        await this.#runOn(batch, MODES.train);
+        const first = this.plan.memory.losses / FLOAT_BYTES;
+        losses[i] = this.#floats.subarray(first, first + this.plan.batch).reduce((sum, l) => sum + l, 0) /
+          this.plan.batch;
       }
-      this.#setRates(learningRate);
-      await this.#runOn(batch, MODES.train);
-      const first = this.plan.memory.losses / FLOAT_BYTES;
-      losses[i] = this.#floats.subarray(first, first + this.plan.batch).reduce((sum, l) => sum + l, 0) /
-        this.plan.batch;
-    }
-    return losses;
+      return losses;
+    });
   }
 
-  async evaluate(batch: Batch): Promise<Float32Array> {
-    const images = batch.labels.length;
-    if (images < 1 || images > this.plan.batch) {
-      throw new RangeError(`Cannot evaluate ${images} images as the program takes 1 to ${this.plan.batch}`);
-    }
-    await this.#runOn(batch, MODES.evaluate);
-    const { layout, address } = this.plan.logits;
-    return this.#unpack({ name: "logits", address, rows: images, columns: layout.channels });
+  evaluate(batch: Batch): Promise<Float32Array> {
+    return this.#inOrder(async () => {
+      checkBatch(this.graph, batch, { least: 1, most: this.plan.batch });
+      await this.#runOn(batch, MODES.evaluate);
+      const { layout, address } = this.plan.logits;
+      return this.#unpack({ name: "logits", address, rows: batch.labels.length, columns: layout.channels });
+    });
   }
 
   read(group: TensorGroup): Promise<Tensors> {
-    const tensors: Tensors = new Map(this.#entries(group).map((entry) => [entry.name, this.#unpack(entry)]));
-    if (group === "slots" && COUNTS_STEPS[this.optimizer.kind]) tensors.set("step", Float64Array.of(this.#stepsTaken));
-    return Promise.resolve(tensors);
+    return this.#inOrder(() => {
+      const tensors: Tensors = new Map(this.#entries(group).map((entry) => [entry.name, this.#unpack(entry)]));
+      if (group === "slots" && COUNTS_STEPS[this.optimizer.kind]) {
+        tensors.set("step", Float64Array.of(this.#stepsTaken));
+      }
+      return tensors;
+    });
   }
 
-  // deno-lint-ignore require-await -- a wrong tensor must reject, not throw
-  async write(group: Exclude<TensorGroup, "gradients">, tensors: Tensors): Promise<void> {
-    const entries = new Map(this.#entries(group).map((entry) => [entry.name, entry]));
-    const counted = group === "slots" && COUNTS_STEPS[this.optimizer.kind];
-    for (const [name, values] of tensors) {
-      const entry = entries.get(name);
-      const size = counted && name === "step" ? 1 : entry && entry.rows * entry.columns;
-      if (size === undefined) {
-        throw new RangeError(`Cannot write ${name} as the program has no such tensor in ${group}`);
+  write(group: Exclude<TensorGroup, "gradients">, tensors: Tensors): Promise<void> {
+    return this.#inOrder(() => {
+      checkTensors(group, tensorSizes(this.graph, this.optimizer, group), tensors);
+      const entries = new Map(this.#entries(group).map((entry) => [entry.name, entry]));
+      for (const [name, values] of tensors) {
+        const entry = entries.get(name);
+        if (entry) this.#pack(entry, values);
+        else this.#stepsTaken = values[0]; // the one name that is no tensor in memory
       }
-      if (values.length !== size) {
-        throw new RangeError(`Cannot write ${name} as it has ${size} values: ${values.length} were given`);
-      }
-    }
-    for (const [name, values] of tensors) {
-      const entry = entries.get(name);
-      if (entry) this.#pack(entry, values);
-      else this.#stepsTaken = values[0];
-    }
+    });
   }
 
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#command(MODES.exit, 0);
-    this.release();
+    // Whatever was asked for before is done first.
+    this.#last.finally(() => {
+      this.#command(MODES.exit, 0);
+      this.release();
+    });
+  }
+
+  /** Runs what was asked for in the order it was asked for. */
+  #inOrder<T>(work: () => T | Promise<T>): Promise<T> {
+    if (this.#disposed) return Promise.reject(new Error("Cannot use a program after it was disposed"));
+    const result = this.#last.then(work);
+    this.#last = result.then(() => {}, () => {});
+    return result;
   }
 
   // Runs ----------------------------------------------------------------------------------------------------------
 
   async #runOn(batch: Batch, mode: number): Promise<void> {
-    if (this.#disposed) throw new Error("Cannot run a program after it was disposed");
     // The run below holds this thread, so let waiting messages (cancel, heartbeat) through first.
     await new Promise((resolve) => setTimeout(resolve));
     this.#setBatch(batch);

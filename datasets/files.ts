@@ -1,0 +1,37 @@
+/** Reading and writing files of data, with errors that say which file and what to do. */
+import { DatasetError } from "./dataset.ts";
+
+/** Runs `action`, which writes `path`; where the disk or a permission refuses, a DatasetError (`unavailable`) says so. */
+export async function writing<T>(path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (cause) {
+    if (cause instanceof DatasetError) throw cause;
+    const message = `Cannot write ${path}: ${reasonOf(cause)}. Name a folder that can be written, or make room`;
+    throw new DatasetError("unavailable", message, { cause });
+  }
+}
+
+/** As `writing`, for an action that reads `path`. */
+export async function reading<T>(path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (cause) {
+    throw new DatasetError("unavailable", `Cannot read ${path}: ${reasonOf(cause)}. Check who may read it`, { cause });
+  }
+}
+
+/** What stands at a path; null where nothing does, or where it may not be looked at. */
+export async function kindOf(path: string): Promise<"file" | "folder" | null> {
+  try {
+    const { isFile, isDirectory } = await Deno.stat(path);
+    return isFile ? "file" : isDirectory ? "folder" : null;
+  } catch {
+    return null;
+  }
+}
+
+/** What an error says, without its class. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,75 @@
+import { assert } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { UNARY_FUNCTIONS } from "../../../child/activation/functions.ts";
+import type { UnaryName } from "../../../child/activation/expression.ts";
+import { assemble } from "../../../child/engine/wasm/assemble.ts";
+import { ConstantTable, FunctionBuilder } from "../../../child/engine/wasm/function_builder.ts";
+import { UNARY } from "../../../child/engine/wasm/math.ts";
+import { Random } from "../../../datasets/random.ts";
+
+const COUNT = 16384, INPUT = 16384, OUTPUT = INPUT + COUNT * 4;
+const SMALLEST_NORMAL = 2 ** -126;
+const LARGEST = 3.4028234e38;
+/** DESIGN.md, Numbers. */
+const BOUND = 2e-6;
+
+/** The function of every value, computed by the generated kernel. */
+async function values(name: UnaryName, inputs: Float32Array): Promise<Float32Array> {
+  const constants = new ConstantTable(64, 2000);
+  const f = new FunctionBuilder("f", ["input", "output"], constants);
+  const from = f.int("from", f.parameter("input")), to = f.int("to", f.parameter("output"));
+  f.repeat(COUNT / 8, () => {
+    f.store(to, 0, UNARY[name](f, f.load(from, 0, 2)));
+    f.advance(from, 32);
+    f.advance(to, 32);
+  });
+  const module = await assemble("math", `(module (memory (export "m") 8)\n${f.text()}\n${constants.data()})`);
+  const { exports } = await WebAssembly.instantiate(module, {});
+  const memory = new Float32Array((exports.m as WebAssembly.Memory).buffer);
+  memory.set(inputs, INPUT / 4);
+  (exports.f as (from: number, to: number) => void)(INPUT, OUTPUT);
+  return memory.slice(OUTPUT / 4, OUTPUT / 4 + COUNT);
+}
+
+/** Half within +-10, half of every magnitude up to `largest`. */
+function inputs(largest: number): Float32Array {
+  const random = new Random(1);
+  return Float32Array.from({ length: COUNT }, (_, i) => {
+    const sign = random.uniform() < 0.5 ? -1 : 1;
+    return sign * (i % 2 ? 10 * random.uniform() : largest * Math.exp(-30 * random.uniform()));
+  });
+}
+
+/** Functions whose float32 argument fixes their value less exactly than the bound, and how far they are tested. */
+const FARTHEST: Partial<Record<UnaryName, number>> = { sin: 1e4, cos: 1e4, sinc: 1e4, dsinc: 1e4 };
+/** Near a zero of the function its own cancellation counts: the error is relative to this size at least. */
+const SCALE: Partial<Record<UnaryName, number>> = { dsinc: 0.2 };
+
+describe("elementwise functions in WebAssembly", () => {
+  for (const name of Object.keys(UNARY) as UnaryName[]) {
+    it(`${name} stays within 2e-6 of float64`, async () => {
+      const x = inputs(FARTHEST[name] ?? 1e30), y = await values(name, x);
+      y.forEach((value, i) => {
+        const expected = UNARY_FUNCTIONS[name].value(x[i]);
+        // Beyond float32 and among the subnormal numbers there is no such accuracy to have.
+        if (Math.abs(expected) < SMALLEST_NORMAL || Math.abs(expected) > LARGEST) return;
+        const scale = Math.max(Math.abs(expected), (SCALE[name] ?? 0) / Math.max(1, Math.abs(x[i])));
+        const error = Number.isNaN(expected) && Number.isNaN(value) ? 0 : Math.abs(value - expected) / scale;
+        assert(error < BOUND, `${name}(${x[i]}) is ${value}, not ${expected}`);
+      });
+    });
+  }
+
+  for (const name of Object.keys(UNARY) as UnaryName[]) {
+    it(`${name} has the right limits`, async () => {
+      const ends = [0, -0, 200, -200, Infinity, -Infinity, NaN];
+      const y = await values(name, Float32Array.from({ length: COUNT }, (_, i) => ends[i % ends.length]));
+      ends.forEach((x, i) => {
+        const expected = Math.fround(UNARY_FUNCTIONS[name].value(x));
+        const same = Object.is(y[i], expected) || Math.abs(y[i] - expected) <= BOUND * Math.abs(expected) ||
+          y[i] === expected || Math.abs(y[i] - expected) < SMALLEST_NORMAL;
+        assert(same, `${name}(${x}) is ${y[i]}, not ${expected}`);
+      });
+    });
+  }
+});
