@@ -6,7 +6,8 @@ import type { Optimizer } from "../../optimizer.ts";
 import { finishBackward, finishForward, prepareEvaluation } from "./batch_norm.ts";
 import type { BatchNormMemory } from "./batch_norm.ts";
 import { int, plus, times } from "./function_builder.ts";
-import { type Argument, type Call, CHUNK_IMAGES, type Plan, type Segment } from "./plan.ts";
+import type { Argument, Call } from "./call.ts";
+import { CHUNK_IMAGES, type Plan, type Segment } from "./plan.ts";
 import { blocksOf } from "./winograd.ts";
 
 /** What a run does; also the words of the control block below. */

@@ -16,7 +16,9 @@ import { simplify } from "../../activation/simplify.ts";
 import { inputsOf } from "../../network/autodiff.ts";
 import { type Graph, type Node, type NodeId, type NodeOf, type Parameter, sizeOf } from "../../network/graph.ts";
 import type { BatchNormMemory } from "./batch_norm.ts";
-import { type ConvolutionSchedule, scheduleConvolution } from "./convolution.ts";
+import { type Argument, type Call, fixed, images, type Tensor, tensor } from "./call.ts";
+import { scheduleConvolution } from "./convolution.ts";
+import type { ConvolutionSchedule } from "./convolution_schedule.ts";
 import { ConstantTable, FLOAT_BYTES } from "./function_builder.ts";
 import { Kernels } from "./kernels.ts";
 import { Layout, wholeVectors } from "./layout.ts";
@@ -25,36 +27,6 @@ import { COEFFICIENTS, type TermLayout } from "./pointwise.ts";
 export const CHUNK_IMAGES = 16;
 /** A group's largest tensor should stay well inside a second-level cache of 512 KiB beside its neighbours. */
 const GROUP_BYTES = 64 * 1024;
-
-/** Where a tensor is: for the whole batch, or for a group in a thread's scratch memory, reused by every segment. */
-export interface Tensor {
-  readonly layout: Layout;
-  place: "batch" | "scratch";
-  /** Byte address, or byte offset into the scratch. */
-  address: number;
-}
-
-/** An argument of a kernel call. */
-export type Argument =
-  | { readonly kind: "images" } // images of the group
-  | { readonly kind: "tensor"; readonly tensor: Tensor }
-  | { readonly kind: "per_image"; readonly address: number; readonly bytes: number }
-  | { readonly kind: "fixed"; readonly address: number }
-  /** In the chunk's own gradients (or sums): address in chunk 0. */
-  | { readonly kind: "chunk_gradient" | "chunk_sums"; readonly address: number }
-  | { readonly kind: "scratch"; readonly offset: number }
-  /** Winograd tiles of the group, or blocks of them. */
-  | { readonly kind: "tiles" | "tile_blocks"; readonly perImage: number }
-  | { readonly kind: "number"; readonly value: number };
-
-export interface Call {
-  readonly kernel: string;
-  readonly arguments: readonly Argument[];
-  /** Runs for every group (default), or once before or after a chunk's groups. */
-  readonly when: "group" | "chunk_start" | "chunk_end";
-  /** Left out of evaluation. */
-  readonly trainingOnly: boolean;
-}
 
 export interface Segment {
   readonly calls: Call[];
@@ -690,16 +662,6 @@ class Planner {
 /** Images of a group of tensors of this layout. */
 function groupFor({ height, width, lanes }: Layout): number {
   return Math.max(1, Math.min(CHUNK_IMAGES, Math.floor(GROUP_BYTES / (height * width * lanes * FLOAT_BYTES))));
-}
-
-export const images: Argument = { kind: "images" };
-
-export function tensor(tensor: Tensor): Argument {
-  return { kind: "tensor", tensor };
-}
-
-export function fixed(address: number): Argument {
-  return { kind: "fixed", address };
 }
 
 function layoutOf(term: Term): TermLayout {
