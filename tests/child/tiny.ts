@@ -53,7 +53,7 @@ export interface Script {
   loss?(step: number): number;
   logits?(batch: Batch): Float32Array;
   /** Called at every training step, for its side effects. */
-  onStep?(step: number, training: TrainingStep): void;
+  onStep?(step: number, training: TrainingStep): unknown;
 }
 
 /** An engine that computes nothing and follows a script, for the turns a training can take. */

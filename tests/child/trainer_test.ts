@@ -156,33 +156,27 @@ describe("stopping a child", () => {
   it("times out at its deadline, in training and in evaluation", async () => {
     const late = await act({}, 10, { deadlineMs: Date.now() - 1 });
     assertEquals([late.outcome, late.steps], ["timed_out", 0]);
-    const deadlineMs = Date.now() + 30;
-    const wait = () => {
-      while (Date.now() < deadlineMs);
+
+    const training = { deadlineMs: Infinity };
+    const stopped = await act({ onStep: (step) => step === 5 && (training.deadlineMs = 0) }, 1000, training);
+    assertEquals(stopped.outcome, "timed_out");
+    assert(stopped.steps > 5 && stopped.steps < 1000);
+
+    const evaluating = { deadlineMs: Infinity };
+    const logits: Script["logits"] = ({ labels }) => {
+      evaluating.deadlineMs = 0;
+      return new Float32Array(labels.length * 3);
     };
-    const training = await act({ onStep: wait }, 1000, { deadlineMs });
-    assertEquals(training.outcome, "timed_out");
-    assert(training.steps > 0 && training.steps < 1000);
-    const slow = Date.now() + 300;
-    const evaluating = await act(
-      {
-        logits: ({ labels }) => {
-          while (Date.now() < slow);
-          return new Float32Array(labels.length * 3);
-        },
-      },
-      1,
-      { deadlineMs: slow },
-    );
-    assertEquals([evaluating.outcome, evaluating.steps], ["timed_out", 1]);
+    const unjudged = await act({ logits }, 3, evaluating);
+    assertEquals([unjudged.outcome, unjudged.steps], ["timed_out", 3]);
   });
 
   it("is interrupted by its signal, though the engine never waits for anything", async () => {
     const controller = new AbortController();
-    setTimeout(() => controller.abort(), 20);
-    const outcome = await act({}, 1e9, { signal: controller.signal });
+    const onStep = (step: number) => step === 5 && setTimeout(() => controller.abort());
+    const outcome = await act({ onStep }, 1e9, { signal: controller.signal });
     assertEquals(outcome.outcome, "interrupted");
-    assert(outcome.steps > 0);
+    assert(outcome.steps > 5);
   });
 
   it("is interrupted during evaluation", async () => {
