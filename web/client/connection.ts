@@ -1,0 +1,156 @@
+/**
+ * The browser's end of the websocket: keeps a view of one run up to date whatever happens to the connection, and tells
+ * its listeners at most a few times a second that something changed.
+ */
+import { ALIVE_MS, type ServerMessage, type WatchRequest } from "../protocol.ts";
+import { RunView } from "../run_view.ts";
+
+export type Link = "connecting" | "live" | "lost" | "refused";
+
+/** Milliseconds between repaints: what changes faster is not read anyway, and 10,000 trials are filtered each time. */
+const REPAINT_MS = 200;
+const FIRST_RETRY_MS = 250;
+const LAST_RETRY_MS = 10_000;
+
+export class Connection {
+  view: RunView | null = null;
+  link: Link = "connecting";
+  /** Why the server refused, when it did. */
+  refusal = "";
+  controllable = false;
+  /** Server's clock less ours, milliseconds. */
+  clockOffset = 0;
+  #stream: string | null = null;
+  #run: string | null;
+  #socket: WebSocket | null = null;
+  #retryMs = FIRST_RETRY_MS;
+  #retry = 0;
+  #silence = 0;
+  #repaint = 0;
+  #paintedAt = 0;
+  readonly #listeners = new Set<() => void>();
+
+  /** Watches a run by its name; null for the one that the server searches. */
+  constructor(run: string | null) {
+    this.#run = run;
+    addEventListener("online", () => this.#reconnectNow());
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible" && this.link === "lost") this.#reconnectNow();
+    });
+    this.#connect();
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Turns to another run. */
+  watch(run: string | null): void {
+    if (run === this.#run) return;
+    // The run that the server searches has a name as well: asking for it by name is no change.
+    const isSame = this.view !== null && run === this.view.run.name;
+    this.#run = run;
+    if (isSame) return;
+    this.view = null;
+    this.#stream = null;
+    this.link = "connecting";
+    this.#ask();
+    this.#changed();
+  }
+
+  /** Milliseconds since the epoch by the server's clock. */
+  now(): number {
+    return Date.now() + this.clockOffset;
+  }
+
+  #connect(): void {
+    clearTimeout(this.#retry);
+    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`);
+    this.#socket = socket;
+    socket.onopen = () => this.#ask();
+    socket.onmessage = ({ data }) => {
+      this.#heard();
+      this.#receive(JSON.parse(data));
+    };
+    socket.onclose = () => {
+      if (socket === this.#socket) this.#lost();
+    };
+  }
+
+  #reconnectNow(): void {
+    this.#retryMs = FIRST_RETRY_MS;
+    if (this.#socket?.readyState !== WebSocket.OPEN) this.#connect();
+  }
+
+  #ask(): void {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    const request: WatchRequest = {
+      type: "watch",
+      run: this.#run,
+      stream: this.#stream,
+      after: this.view?.seq ?? null,
+    };
+    this.#socket.send(JSON.stringify(request));
+    this.#heard();
+  }
+
+  #receive(message: ServerMessage): void {
+    switch (message.type) {
+      case "snapshot":
+        this.view = new RunView(message.snapshot, message.at);
+        this.#stream = message.stream;
+        this.controllable = message.controllable;
+        this.clockOffset = message.at - Date.now();
+        break;
+      case "events":
+        // Events of the run watched before may still be on their way after another was asked for.
+        if (message.stream !== this.#stream || !this.view) return;
+        for (const event of message.events) {
+          if (this.view.apply(event)) continue;
+          this.#stream = null;
+          this.#ask();
+          return;
+        }
+        break;
+      case "alive":
+        this.clockOffset = message.at - Date.now();
+        break;
+      case "refused":
+        this.link = "refused";
+        this.refusal = message.reason;
+        this.#changed();
+        return;
+      default:
+        message satisfies never;
+    }
+    this.link = "live";
+    this.#retryMs = FIRST_RETRY_MS;
+    this.#changed();
+  }
+
+  /** A connection that is silent for long is dead, though nobody said so: the machine slept, or the network changed. */
+  #heard(): void {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => this.#socket?.close(), 3 * ALIVE_MS) as unknown as number;
+  }
+
+  #lost(): void {
+    clearTimeout(this.#silence);
+    this.link = "lost";
+    // Half of the wait by chance, so that many pages do not return at once.
+    this.#retry = setTimeout(() => this.#connect(), this.#retryMs * (0.5 + Math.random() / 2)) as unknown as number;
+    this.#retryMs = Math.min(LAST_RETRY_MS, this.#retryMs * 2);
+    this.#changed();
+  }
+
+  #changed(): void {
+    if (this.#repaint !== 0) return;
+    const wait = Math.max(0, this.#paintedAt + REPAINT_MS - performance.now());
+    this.#repaint = setTimeout(() => {
+      this.#repaint = 0;
+      this.#paintedAt = performance.now();
+      for (const listener of this.#listeners) listener();
+    }, wait) as unknown as number;
+  }
+}

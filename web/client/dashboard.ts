@@ -1,0 +1,100 @@
+/** What every view of the dashboard is given: the run, what is selected of it, and the ways to change either. */
+import { createContext } from "preact";
+import { useContext, useEffect, useReducer } from "preact/hooks";
+import { CATALOG } from "../../child/activation/catalog.ts";
+import { fingerprint } from "../../child/activation/fingerprint.ts";
+import type { SearchControl } from "../../controller/events.ts";
+import type { TrialRow } from "../protocol.ts";
+import type { RunView } from "../run_view.ts";
+import type { Connection } from "./connection.ts";
+import { mathOf } from "./function_math.ts";
+import type { Route } from "./route.ts";
+
+export interface DashboardState {
+  readonly connection: Connection;
+  readonly view: RunView;
+  readonly route: Route;
+  /** Trials that pass the filter, in the order chosen. */
+  readonly shown: readonly TrialRow[];
+  /** Milliseconds since the epoch by the server's clock. */
+  readonly now: number;
+  readonly go: (change: Partial<Route>) => void;
+  /** Asks the search for something and shows the refusal, if any. Resolves to whether it was done. */
+  readonly control: (request: SearchControl) => Promise<boolean>;
+  /** Shows a sentence for a while. */
+  readonly say: (message: string, kind?: "done" | "problem") => void;
+  /** Opens the form for a candidate, filled in. */
+  readonly propose: (expression: string) => void;
+}
+
+export const Dashboard = createContext<DashboardState>(null!);
+
+export function useDashboard(): DashboardState {
+  return useContext(Dashboard);
+}
+
+/** Draws the component again when the connection has news. */
+export function useConnection(connection: Connection): void {
+  const [, redraw] = useReducer((times: number, _: void) => times + 1, 0);
+  useEffect(() => connection.subscribe(() => redraw()), [connection]);
+}
+
+/** Complete trials by accuracy, best first. */
+export function ranked(trials: readonly TrialRow[]): TrialRow[] {
+  return trials.filter(({ state, validationAccuracy }) => state === "complete" && validationAccuracy !== null)
+    .sort((one, other) => other.validationAccuracy! - one.validationAccuracy! || one.id - other.id);
+}
+
+export interface Baseline {
+  readonly name: "ReLU" | "Swish";
+  /** What to queue so that it is trained on this run's child. */
+  readonly expression: string;
+  /** Mean validation accuracy of the run's trials of this very function; null before it is trained. */
+  readonly accuracy: number | null;
+  /** Trials it is the mean of, and trials of it that wait or train. */
+  readonly trials: number;
+  readonly pending: number;
+}
+
+/** Printed by the same rules as the search's, so equal functions share it. */
+const BASELINES = (["ReLU", "Swish"] as const).map((name) => {
+  const math = mathOf(CATALOG.find((entry) => entry.name === name)!.text);
+  if (math instanceof Error) throw math;
+  return { name, expression: name.toLowerCase(), fingerprint: fingerprint(math.expression) };
+});
+
+/** ReLU and Swish as trained by this run on its own child: the lines that a found function has to beat. */
+export function baselines(trials: readonly TrialRow[]): Baseline[] {
+  return BASELINES.map(({ name, expression, fingerprint }) => {
+    const own = trials.filter((trial) => trial.fingerprint === fingerprint);
+    const done = own.filter(({ state, validationAccuracy }) => state === "complete" && validationAccuracy !== null);
+    const sum = done.reduce((total, { validationAccuracy }) => total + validationAccuracy!, 0);
+    return {
+      name,
+      expression,
+      accuracy: done.length > 0 ? sum / done.length : null,
+      trials: done.length,
+      pending: own.filter(({ state }) => state === "queued" || state === "running").length,
+    };
+  });
+}
+
+/** JSON of the server; throws an Error with its sentence where it refuses. */
+export async function ask<T>(path: string, method = "GET", body?: unknown): Promise<T> {
+  const answer = await fetch(path, {
+    method,
+    ...body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } },
+  });
+  const value = await answer.json().catch(() => ({ error: `the server answered ${answer.status}` }));
+  if (!answer.ok) throw new Error(value.error ?? `the server answered ${answer.status}`);
+  return value as T;
+}
+
+export function runPath(run: string): string {
+  return `/api/runs/${encodeURIComponent(run)}`;
+}
+
+/** The command that trains a function on CIFAR-100. */
+export function transferCommand(expression: string): string {
+  return `deno task cifar100 --act "${expression}"`;
+}

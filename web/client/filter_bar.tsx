@@ -1,0 +1,81 @@
+/** The filter: which trials every view and plot shows. */
+import type { VNode } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import type { TrialState } from "../../controller/trial.ts";
+import { countStates } from "../registry.ts";
+import { STATES, type TrialQuery } from "../trial_query.ts";
+import { useDashboard } from "./dashboard.ts";
+import { count } from "./format.ts";
+
+export function FilterBar(): VNode {
+  const { view, route, shown, go } = useDashboard();
+  const { query } = route;
+  const counts = countStates(view.trials);
+  const field = useRef<HTMLInputElement>(null);
+  const set = (change: Partial<TrialQuery>) => go({ query: { ...query, ...change } });
+  useEffect(() => focusOnSlash(field.current!), []);
+  const isShown = (state: TrialState) => query.states === null || query.states.has(state);
+  const hidesLosers = !isShown("pruned") && !isShown("diverged");
+  return (
+    <section class="filter" aria-label="Filter">
+      <input
+        ref={field}
+        type="search"
+        value={query.text}
+        placeholder="Filter: sin  max(x  >60%  #12"
+        aria-label="Filter trials by expression, accuracy or number"
+        maxLength={200}
+        onInput={(event) => set({ text: event.currentTarget.value })}
+      />
+      <div class="chips" role="group" aria-label="States shown">
+        {STATES.map((state) => (
+          <button
+            key={state}
+            type="button"
+            class={`chip state-${state}`}
+            aria-pressed={isShown(state)}
+            onClick={() => set({ states: toggled(query.states, state) })}
+          >
+            {state} <b>{count(counts[state])}</b>
+          </button>
+        ))}
+        <button
+          type="button"
+          class="chip"
+          aria-pressed={hidesLosers}
+          onClick={() =>
+            set({
+              states: hidesLosers
+                ? null
+                : new Set(STATES.filter((state) => state !== "pruned" && state !== "diverged")),
+            })}
+        >
+          hide pruned and diverged
+        </button>
+      </div>
+      <span class="filter-count" role="status">
+        {shown.length === view.trials.length
+          ? `${count(shown.length)} trials`
+          : `${count(shown.length)} of ${count(view.trials.length)}`}
+      </span>
+    </section>
+  );
+}
+
+function toggled(states: TrialQuery["states"], state: TrialState): TrialQuery["states"] {
+  const next = new Set(states ?? STATES);
+  if (!next.delete(state)) next.add(state);
+  return next.size === STATES.length ? null : next;
+}
+
+/** `/` is the key that most dashboards search with. */
+function focusOnSlash(field: HTMLInputElement): () => void {
+  const listen = (event: KeyboardEvent) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target instanceof HTMLElement && event.target.closest("input, textarea, select")) return;
+    event.preventDefault();
+    field.focus();
+  };
+  addEventListener("keydown", listen);
+  return () => removeEventListener("keydown", listen);
+}

@@ -1,0 +1,50 @@
+/** Numbers and times as the dashboard writes them: short, with units, of steady width. */
+
+/** 0.6123 -> "61.23 %"; an en dash where there is none. */
+export function percent(value: number | null, decimals = 2): string {
+  return value === null ? "\u2013" : `${(value * 100).toFixed(decimals)}\u202f%`;
+}
+
+export function decimal(value: number | null, decimals = 3): string {
+  if (value === null || !Number.isFinite(value)) return "\u2013";
+  const size = Math.abs(value);
+  if (size !== 0 && (size >= 1e5 || size < 10 ** -decimals)) return minus(value.toExponential(1).replace("e+", "e"));
+  return minus(value.toFixed(decimals));
+}
+
+export function count(value: number): string {
+  return String(Math.round(value)).replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
+}
+
+/** 83_000 -> "1 min 23 s"; two units, never more. */
+export function duration(ms: number | null): string {
+  if (ms === null || !Number.isFinite(ms)) return "\u2013";
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (ms < 9950) return `${(Math.max(0, ms) / 1000).toFixed(1)} s`;
+  const parts: [number, string][] = [
+    [Math.floor(seconds / 86400), "d"],
+    [Math.floor(seconds / 3600) % 24, "h"],
+    [Math.floor(seconds / 60) % 60, "min"],
+    [seconds % 60, "s"],
+  ];
+  const first = parts.findIndex(([value]) => value > 0);
+  return parts.slice(first, first + 2).filter(([value], index) => index === 0 || value > 0)
+    .map(([value, unit]) => `${value}\u202f${unit}`).join(" ");
+}
+
+/** Local date and time to the minute. */
+export function dateTime(at: number): string {
+  const date = new Date(at);
+  const two = (value: number) => String(value).padStart(2, "0");
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clock(at)}`;
+}
+
+export function clock(at: number, seconds = false): string {
+  const date = new Date(at);
+  const two = (value: number) => String(value).padStart(2, "0");
+  return `${two(date.getHours())}:${two(date.getMinutes())}${seconds ? `:${two(date.getSeconds())}` : ""}`;
+}
+
+function minus(text: string): string {
+  return text.replaceAll("-", "\u2212");
+}

@@ -1,0 +1,186 @@
+/**
+ * An expression as something to look at: its values and derivative on a grid, where it bends, what it tends to. All
+ * computed here from the text by the project's own parser; nothing is evaluated as script.
+ */
+import { activationFrom } from "../../child/activation/catalog.ts";
+import { derive } from "../../child/activation/derive.ts";
+import { compileToClosure, type ScalarFunction } from "../../child/activation/evaluate.ts";
+import { type Expression, usesBeta } from "../../child/activation/expression.ts";
+import { simplify } from "../../child/activation/simplify.ts";
+
+export interface FunctionMath {
+  readonly expression: Expression;
+  readonly simplified: Expression;
+  readonly f: ScalarFunction;
+  readonly slope: ScalarFunction;
+  readonly hasBeta: boolean;
+  readonly betaStart: number;
+}
+
+/** Functions are few hundred bytes each; the oldest go first. */
+const CACHED = 20_000;
+const cache = new Map<string, FunctionMath | Error>();
+
+/** An Error, with a sentence, where the text is not an expression. */
+export function mathOf(text: string): FunctionMath | Error {
+  const known = cache.get(text);
+  if (known) return known;
+  if (cache.size >= CACHED) cache.delete(cache.keys().next().value!);
+  const made = makeMath(text);
+  cache.set(text, made);
+  return made;
+}
+
+function makeMath(text: string): FunctionMath | Error {
+  try {
+    const { expression, betaStart } = activationFrom(text);
+    const simplified = simplify(expression);
+    let slope: ScalarFunction | null = null;
+    return {
+      expression,
+      simplified,
+      f: compileToClosure(simplified),
+      // Thousands of functions are only placed on the map, which needs no derivative.
+      slope: (x, b) => (slope ??= compileToClosure(simplify(derive(simplified, "x"))))(x, b),
+      hasBeta: usesBeta(expression),
+      betaStart,
+    };
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+export interface Samples {
+  readonly x: Float64Array;
+  readonly f: Float64Array;
+  readonly slope: Float64Array;
+}
+
+export function sample(math: FunctionMath, b: number, from: number, to: number, points: number): Samples {
+  const x = Float64Array.from({ length: points }, (_, index) => from + (to - from) * index / (points - 1));
+  return { x, f: x.map((at) => math.f(at, b)), slope: x.map((at) => math.slope(at, b)) };
+}
+
+/** The values to show: most of a function's, without the far ends of one that explodes. */
+export function verticalDomain(series: readonly ArrayLike<number>[]): [number, number] {
+  const values = series.flatMap((one) => Array.from(one)).filter(Number.isFinite).sort((one, other) => one - other);
+  if (values.length === 0) return [-1, 1];
+  const at = (share: number) => values[Math.round(share * (values.length - 1))];
+  const middle = Math.max(1, at(0.9) - at(0.1));
+  const low = Math.max(values[0], Math.min(at(0.1), 0) - 1.5 * middle);
+  const high = Math.min(values[values.length - 1], Math.max(at(0.9), 0) + 1.5 * middle);
+  const room = Math.max(0.15, (high - low) * 0.06);
+  return [Math.min(low, 0) - room, Math.max(high, 0) + room];
+}
+
+/** A point that tells the shape of a function. */
+export interface Bend {
+  readonly kind: "minimum" | "maximum" | "inflection" | "kink";
+  readonly x: number;
+  readonly y: number;
+}
+
+const BEND_STEPS = 800;
+const MOST_BENDS = 12;
+
+/** Extrema, inflections and kinks between -6 and 6, from left to right; the first twelve. */
+export function bends(math: FunctionMath, b: number): Bend[] {
+  const slope = (x: number) => math.slope(x, b);
+  const found: Bend[] = [];
+  const h = 12 / BEND_STEPS;
+  const near = 1e-6;
+  const curvature = (x: number) => (slope(x + 1e-4) - slope(x - 1e-4)) / 2e-4;
+  for (let index = 0; index < BEND_STEPS && found.length < MOST_BENDS; index++) {
+    // Off the round numbers, so that kinks at 0 and 1 fall inside a step.
+    const left = -6 + h * (index - 0.37);
+    const right = left + h;
+    const at = jump(slope, left, right);
+    if (at !== null) {
+      const [before, after] = [slope(at - near), slope(at + near)];
+      const kind = before * after < 0 ? before < 0 ? "minimum" : "maximum" : "kink";
+      found.push({ kind, x: tidy(at), y: math.f(at, b) });
+      continue;
+    }
+    const extremum = crossing(slope, left, right);
+    if (extremum !== null) {
+      const kind = slope(left) < 0 ? "minimum" : "maximum";
+      found.push({ kind, x: tidy(extremum), y: math.f(extremum, b) });
+      continue;
+    }
+    const inflection = crossing(curvature, left, right);
+    if (inflection !== null && Math.abs(curvature(left)) + Math.abs(curvature(right)) > 1e-5) {
+      found.push({ kind: "inflection", x: tidy(inflection), y: math.f(inflection, b) });
+    }
+  }
+  return found;
+}
+
+/** Where a function changes sign between two points, to 1e-9; null where it does not. */
+function crossing(f: (x: number) => number, left: number, right: number): number | null {
+  let [low, high] = [left, right];
+  const sign = Math.sign(f(low));
+  if (sign === 0 || Math.sign(f(high)) !== -sign) return null;
+  while (high - low > 1e-9) {
+    const middle = (low + high) / 2;
+    if (Math.sign(f(middle)) === sign) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
+/** Where a function jumps between two points: halving the interval does not halve the difference. */
+function jump(f: (x: number) => number, left: number, right: number): number | null {
+  let [low, high] = [left, right];
+  const whole = Math.abs(f(high) - f(low));
+  if (!(whole > 1e-3)) return null;
+  while (high - low > 1e-7) {
+    const middle = (low + high) / 2;
+    if (Math.abs(f(middle) - f(low)) > Math.abs(f(high) - f(middle))) high = middle;
+    else low = middle;
+  }
+  return Math.abs(f(high + 1e-9) - f(low - 1e-9)) > 0.5 * whole ? (low + high) / 2 : null;
+}
+
+function tidy(x: number): number {
+  return Math.abs(x - Math.round(x * 1000) / 1000) < 1e-5 ? Math.round(x * 1000) / 1000 || 0 : x;
+}
+
+/** What a function does far out, in words and signs: "\u2192 0", "\u2248 0.5x + 1", "grows like x^2". */
+export function tendency(math: FunctionMath, b: number, side: 1 | -1): string {
+  const at = (size: number) => math.f(side * size, b);
+  const far = [20, 40, 80, 160, 320].map(at);
+  if (far.some(Number.isNaN)) return "not a number";
+  if (!Number.isFinite(far[4])) return `${far[4] > 0 ? "" : "\u2212"}\u221e, faster than any power`;
+  const spread = (values: readonly number[]) => Math.max(...values) - Math.min(...values);
+  const size = Math.max(...far.map(Math.abs));
+  if (spread(far.slice(1)) < 1e-3 * Math.max(1, size)) return `\u2192 ${number(far[4])}`;
+  const slopes = [1, 2, 3].map((index) => (far[index + 1] - far[index]) / (20 * 2 ** index));
+  if (spread(slopes) < 1e-3 * Math.max(1, Math.abs(slopes[2]))) return line(side * slopes[2], far[4] - slopes[2] * 320);
+  const oscillation = signChanges((x) => math.slope(side * x, b), 100, 130);
+  const power = Math.log2(Math.abs(far[4] / far[3]));
+  if (oscillation > 4) return Math.abs(power) < 0.3 ? "oscillates" : "grows and oscillates";
+  if (power > 0.05) return `${far[4] > 0 ? "" : "\u2212"}\u221e, like |x|^${number(Math.round(power * 10) / 10)}`;
+  return `slowly \u2192 ${number(far[4])}`;
+}
+
+function line(slope: number, intercept: number): string {
+  const rounded = Math.round(slope * 1000) / 1000;
+  const x = rounded === 1 ? "x" : rounded === -1 ? "\u2212x" : `${number(rounded)}\u202fx`;
+  const rest = Math.round(intercept * 1000) / 1000;
+  return `\u2248 ${x}${rest === 0 ? "" : rest > 0 ? ` + ${number(rest)}` : ` \u2212 ${number(-rest)}`}`;
+}
+
+function signChanges(f: (x: number) => number, from: number, to: number): number {
+  let changes = 0;
+  let before = 0;
+  for (let x = from; x < to; x += 0.1) {
+    const sign = Math.sign(f(x));
+    if (sign !== 0 && before !== 0 && sign !== before) changes++;
+    if (sign !== 0) before = sign;
+  }
+  return changes;
+}
+
+function number(value: number): string {
+  return String(Math.round(value * 1000) / 1000 || 0).replace("-", "\u2212");
+}

@@ -1,0 +1,290 @@
+/** Functions as pictures: a gallery of small plots, and the selected one large with all that is known of it. */
+import type { VNode } from "preact";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { CurvePoint, Trial } from "../../controller/trial.ts";
+import type { TrialRow } from "../protocol.ts";
+import { ask, runPath, transferCommand, useDashboard } from "./dashboard.ts";
+import { count, decimal, duration, percent } from "./format.ts";
+import { Formula } from "./formula.tsx";
+import { bends, mathOf, tendency } from "./function_math.ts";
+import { FunctionPlot, Thumb } from "./function_plot.tsx";
+import { memo } from "./memo.ts";
+import { Empty } from "./overview_view.tsx";
+import { Chart, useWidth } from "./picture.tsx";
+import { nearest } from "./similarity.ts";
+import { useVisibleRows } from "./virtual.ts";
+
+const CARD = { width: 156, height: 132, gap: 8 };
+
+export function FunctionsView(): VNode {
+  const { view, route, shown } = useDashboard();
+  const inOrder = useMemo(() => route.query.sort === "id" ? byAccuracy(shown) : shown, [shown, route.query.sort]);
+  const selected = (route.trial !== null ? view.trials[route.trial] : inOrder[0]) ?? null;
+  return (
+    <div class="functions">
+      <Gallery trials={inOrder} selected={selected?.id ?? null} />
+      <section class="panel detail" aria-label="Selected function">
+        {selected ? <Detail key={selected.id} trial={selected} /> : <Empty>No trial passes the filter.</Empty>}
+      </section>
+    </div>
+  );
+}
+
+/** Best first; those without accuracy after the others, newest first. */
+function byAccuracy(trials: readonly TrialRow[]): TrialRow[] {
+  return [...trials].sort((one, other) =>
+    (other.validationAccuracy ?? -1) - (one.validationAccuracy ?? -1) || other.id - one.id
+  );
+}
+
+function Gallery({ trials, selected }: { trials: readonly TrialRow[]; selected: number | null }): VNode {
+  const { go } = useDashboard();
+  const place = useRef<HTMLDivElement>(null);
+  const width = useWidth(place);
+  const columns = Math.max(1, Math.floor((width + CARD.gap) / (CARD.width + CARD.gap)));
+  const rowHeight = CARD.height + CARD.gap;
+  const rows = Math.ceil(trials.length / columns);
+  const { first, end } = useVisibleRows(place, rows, rowHeight);
+  const step = (event: KeyboardEvent) => {
+    const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
+    if (by === undefined) return;
+    const at = trials.findIndex(({ id }) => id === selected);
+    const next = trials[Math.max(0, Math.min(trials.length - 1, at + by))];
+    if (!next) return;
+    event.preventDefault();
+    go({ trial: next.id });
+    requestAnimationFrame(() => document.getElementById(`card-${next.id}`)?.focus());
+  };
+  return (
+    <section class="gallery scroller" aria-label={`Gallery of ${trials.length} functions`} onKeyDown={step}>
+      <div ref={place} class="gallery-all" style={{ height: `${rows * rowHeight}px` }}>
+        {width > 0 && trials.slice(first * columns, end * columns).map((trial, index) => {
+          const at = first * columns + index;
+          return (
+            <Card
+              key={trial.id}
+              trial={trial}
+              left={at % columns * (width - CARD.width) / Math.max(1, columns - 1)}
+              top={Math.floor(at / columns) * rowHeight}
+              selected={trial.id === selected}
+              onSelect={go}
+            />
+          );
+        })}
+      </div>
+      {trials.length === 0 && <Empty>No trial passes the filter.</Empty>}
+    </section>
+  );
+}
+
+interface CardProps {
+  readonly trial: TrialRow;
+  readonly left: number;
+  readonly top: number;
+  readonly selected: boolean;
+  readonly onSelect: (change: { trial: number }) => void;
+}
+
+const Card = memo(function Card({ trial, left, top, selected, onSelect }: CardProps): VNode {
+  return (
+    <button
+      type="button"
+      id={`card-${trial.id}`}
+      class="card"
+      style={{ left: `${left}px`, top: `${top}px`, width: `${CARD.width}px`, height: `${CARD.height}px` }}
+      aria-pressed={selected}
+      aria-label={`Trial ${trial.id}, ${trial.state}, ${percent(trial.validationAccuracy)}: ${trial.simplified}`}
+      onClick={() => onSelect({ trial: trial.id })}
+    >
+      <Thumb text={trial.expression} beta={trial.betaMean} width={CARD.width - 18} height={72} />
+      <span class="clip card-text" aria-hidden="true">{trial.simplified}</span>
+      <span class="card-foot" aria-hidden="true">
+        <span class={`dot state-${trial.state}`} />
+        <b class="number">{trial.validationAccuracy === null ? trial.state : percent(trial.validationAccuracy)}</b>
+        {trial.betaMean !== null && <span class="beta">β {trial.betaMean.toFixed(2)}</span>}
+        <span class="grow" />
+        <span class="muted">{trial.id}</span>
+      </span>
+    </button>
+  );
+});
+
+function Detail({ trial }: { trial: TrialRow }): VNode {
+  const { connection, view, go, propose, say, control } = useDashboard();
+  const math = mathOf(trial.expression);
+  const copy = async (text: string, what: string) => {
+    try {
+      await navigator.clipboard.writeText(text);
+      say(`${what} is copied.`);
+    } catch {
+      say("The browser did not let the text be copied.", "problem");
+    }
+  };
+  const again = async () => {
+    if (await control({ control: "add_candidate", expression: trial.expression, seeds: 3 })) {
+      say("Queued with 3 other seeds.");
+    }
+  };
+  return (
+    <>
+      <h2>
+        Trial {trial.id}
+        <span class={`state-text state-${trial.state}`}>{trial.state}</span>
+        <span class="h-note">{percent(trial.validationAccuracy)}</span>
+      </h2>
+      <div class="formula-box">
+        <Formula text={trial.expression} asWritten block />
+      </div>
+      {trial.simplified !== trial.expression && (
+        <div class="formula-box simplified">
+          <span class="muted">simplified</span> <Formula text={trial.expression} block />
+        </div>
+      )}
+      <code class="expression">{trial.expression}</code>
+      <div class="buttons">
+        <button type="button" onClick={() => copy(trial.expression, "The expression")}>Copy expression</button>
+        <button type="button" onClick={() => copy(transferCommand(trial.expression), "The command")}>
+          Copy <code>deno task cifar100</code>
+        </button>
+        {connection.controllable && (
+          <>
+            <button type="button" onClick={again}>Queue with 3 other seeds</button>
+            <button type="button" onClick={() => propose(trial.expression)}>Edit and queue</button>
+          </>
+        )}
+      </div>
+      <FunctionPlot text={trial.expression} beta={trial.betaMean} height={280} />
+      {!(math instanceof Error) && <Shape math={math} beta={trial.betaMean ?? math.betaStart} />}
+      <h3>Training</h3>
+      <Curve trial={trial} steps={view.run.settings.child.steps} />
+      <dl class="facts">
+        <Fact name="reward" value={decimal(trial.reward)} />
+        <Fact name="final loss" value={decimal(trial.finalLoss)} />
+        <Fact name="mean beta" value={decimal(trial.betaMean)} />
+        <Fact name="steps" value={`${count(trial.steps)} of ${count(view.run.settings.child.steps)}`} />
+        <Fact
+          name="took"
+          value={trial.startedAt === null ? "–" : duration((trial.finishedAt ?? connection.now()) - trial.startedAt)}
+        />
+        <Fact name="attempts" value={String(trial.attempts)} />
+        <Fact name="batch" value={String(trial.batch)} />
+        {trial.duplicateOf !== null && (
+          <Fact
+            name="result of"
+            value={`trial ${trial.duplicateOf}, the same function`}
+          />
+        )}
+        {trial.reason !== null && <Fact name={`why ${trial.state}`} value={trial.reason} />}
+      </dl>
+      <Relatives trial={trial} onSelect={(id) => go({ trial: id })} />
+    </>
+  );
+}
+
+function Fact({ name, value }: { name: string; value: string }): VNode {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </div>
+  );
+}
+
+/** Where the function bends and what it tends to. */
+function Shape({ math, beta }: { math: Exclude<ReturnType<typeof mathOf>, Error>; beta: number }): VNode {
+  const points = useMemo(() => bends(math, beta), [math, beta]);
+  const round = (value: number) => String(Math.round(value * 100) / 100 || 0).replace("-", "−");
+  return (
+    <dl class="facts shape">
+      <Fact name="towards −∞" value={tendency(math, beta, -1)} />
+      <Fact name="towards +∞" value={tendency(math, beta, 1)} />
+      <Fact name="f(0)" value={round(math.f(0, beta))} />
+      <Fact
+        name="bends (|x| ≤ 6)"
+        value={points.length === 0
+          ? "nowhere"
+          : points.map(({ kind, x, y }) => `${kind} (${round(x)}, ${round(y)})`).join("  ·  ")}
+      />
+    </dl>
+  );
+}
+
+/** The whole curve from the server, and what arrives from then on. */
+function Curve({ trial, steps }: { trial: TrialRow; steps: number }): VNode {
+  const { view } = useDashboard();
+  const [kept, setKept] = useState<readonly CurvePoint[]>([]);
+  useEffect(() => {
+    let isGone = false;
+    ask<Trial>(`${runPath(view.run.name)}/trials/${trial.id}`).then(
+      ({ curve }) => !isGone && setKept(curve),
+      () => {}, // the live points are shown
+    );
+    return () => void (isGone = true);
+  }, [trial.id, trial.state, trial.attempts]);
+  const live = view.curves.get(trial.id) ?? [];
+  const first = live[0]?.step ?? Infinity;
+  const points = [...kept.filter(({ step }) => step < first), ...live];
+  if (points.length === 0) {
+    return (
+      <div class="place-160">
+        <Empty>{trial.state === "queued" ? "It waits for a worker." : "No curve was kept."}</Empty>
+      </div>
+    );
+  }
+  return (
+    <Chart
+      spec={{
+        height: 160,
+        description: `Training loss of trial ${trial.id}`,
+        x: { label: "step", domain: [0, steps] },
+        y: { label: "training loss" },
+        series: [{
+          label: "loss",
+          kind: "line",
+          x: points.map(({ step }) => step),
+          y: points.map(({ loss }) => loss),
+          colour: 1,
+        }],
+      }}
+      read={(x) => {
+        const point = points.reduce((near, one) => Math.abs(one.step - x) < Math.abs(near.step - x) ? one : near);
+        return { x: point.step, y: point.loss, text: `step ${point.step}: ${point.loss.toFixed(3)}` };
+      }}
+    />
+  );
+}
+
+function Relatives({ trial, onSelect }: { trial: TrialRow; onSelect: (id: number) => void }): VNode {
+  const { view } = useDashboard();
+  const equal = view.trials.filter(({ id, fingerprint }) => id !== trial.id && fingerprint === trial.fingerprint);
+  const near = useMemo(() => nearest(view.trials, trial, 6), [trial.id, view.trials.length]);
+  const list = (trials: readonly TrialRow[]) => (
+    <ul class="relatives">
+      {trials.slice(0, 12).map((one) => (
+        <li key={one.id}>
+          <button type="button" class="row-button" onClick={() => onSelect(one.id)}>
+            <Thumb text={one.expression} beta={one.betaMean} width={56} height={32} />
+            <span class="clip">{one.simplified}</span>
+            <b class="number">{one.validationAccuracy === null ? one.state : percent(one.validationAccuracy)}</b>
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+  return (
+    <>
+      {equal.length > 0 && (
+        <>
+          <h3>The same function ({count(equal.length)})</h3>
+          {list(equal)}
+        </>
+      )}
+      {near.length > 0 && (
+        <>
+          <h3>Near functions</h3>
+          {list(near)}
+        </>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,132 @@
+/** The bar on top: which run, in what state, the views, and what can be asked of the search. */
+import type { VNode } from "preact";
+import { useState } from "preact/hooks";
+import type { RunState } from "../../controller/events.ts";
+import { useDashboard } from "./dashboard.ts";
+import { type View, VIEWS, writeRoute } from "./route.ts";
+import { applyTheme, currentTheme, nextTheme } from "./theme.ts";
+
+const NAMES: Readonly<Record<View, string>> = {
+  overview: "Overview",
+  functions: "Functions",
+  trials: "Trials",
+  mind: "Mind",
+  workers: "Workers",
+  runs: "Runs",
+};
+
+export function Header(): VNode {
+  const { view, route } = useDashboard();
+  return (
+    <header class="top">
+      <a class="skip" href="#view" onClick={skipToView}>Skip to content</a>
+      <div class="top-row">
+        <a class="brand" href={writeRoute({ ...route, view: "overview" })} aria-label="actsearch, overview">
+          <Mark />
+        </a>
+        <strong class="run-name" title={view.run.name}>{view.run.name}</strong>
+        <StatePill state={view.state} reason={view.reason} />
+        <LinkNote />
+        <Controls />
+        <ThemeButton />
+      </div>
+      <nav class="tabs" aria-label="Views">
+        {VIEWS.map((name) => (
+          <a
+            key={name}
+            href={writeRoute({ ...route, view: name })}
+            aria-current={name === route.view ? "page" : undefined}
+          >
+            {NAMES[name]}
+          </a>
+        ))}
+      </nav>
+    </header>
+  );
+}
+
+function skipToView(event: MouseEvent): void {
+  event.preventDefault();
+  document.getElementById("view")?.focus();
+}
+
+function Mark(): VNode {
+  return (
+    <svg width="20" height="20" viewBox="0 0 32 32" aria-hidden="true">
+      <rect width="32" height="32" rx="7" class="mark-paper" />
+      <path d="M4 19C9 20 12 24 15.5 20.5S21 8 28 6" class="mark-line" />
+    </svg>
+  );
+}
+
+export function StatePill({ state, reason }: { state: RunState; reason?: string | null }): VNode {
+  return <span class={`pill run-${state}`} title={reason ?? undefined}>{state}</span>;
+}
+
+/** Says that what is shown may be old. */
+function LinkNote(): VNode | null {
+  const { connection } = useDashboard();
+  return (
+    <span role="status" class={connection.link === "live" ? "visually-hidden" : "link-note"}>
+      {connection.link === "live" ? "connected" : connection.link === "refused" ? connection.refusal : "reconnecting …"}
+    </span>
+  );
+}
+
+function Controls(): VNode | null {
+  const { connection, view, control, say, propose } = useDashboard();
+  const [stopping, setStopping] = useState(false);
+  if (!connection.controllable) return <span class="grow" />;
+  const isOver = view.state === "finished" || view.state === "failed" || view.state === "interrupted";
+  const isPaused = view.state === "paused";
+  return (
+    <span class="controls" role="group" aria-label="Control">
+      {!isOver && (
+        <>
+          <button
+            type="button"
+            disabled={view.state !== "running" && !isPaused}
+            onClick={() => control({ control: isPaused ? "resume" : "pause" })}
+          >
+            {isPaused ? "Resume" : "Pause"}
+          </button>
+          <button
+            type="button"
+            class={stopping ? "danger" : ""}
+            disabled={view.state === "stopping"}
+            onBlur={() => setStopping(false)}
+            onClick={async () => {
+              if (!stopping) return setStopping(true);
+              setStopping(false);
+              if (await control({ control: "stop" })) say("The search stops when this batch is done.");
+            }}
+          >
+            {stopping ? "Stop after this batch?" : "Stop"}
+          </button>
+          <button type="button" class="primary" onClick={() => propose("")}>
+            Add<span class="wide-only">a candidate</span>
+          </button>
+        </>
+      )}
+    </span>
+  );
+}
+
+function ThemeButton(): VNode {
+  const [theme, setTheme] = useState(currentTheme);
+  return (
+    <button
+      type="button"
+      class="quiet"
+      aria-label={`Theme: ${theme}. Change it`}
+      title={`Theme: ${theme}`}
+      onClick={() => {
+        const next = nextTheme();
+        applyTheme(next);
+        setTheme(next);
+      }}
+    >
+      {{ system: "◐", light: "○", dark: "●" }[theme]}
+    </button>
+  );
+}

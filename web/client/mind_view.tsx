@@ -1,0 +1,334 @@
+/** The search's mind: what the controller believes, what the good functions have in common, and all functions as a map. */
+import type { VNode } from "preact";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { SamplerUpdate } from "../../controller/events.ts";
+import { type Position, positions } from "../../controller/search_space.ts";
+import { linearScale, padded } from "../../plot/scale.ts";
+import type { TrialRow } from "../protocol.ts";
+import { accuracyColour } from "./colours.ts";
+import { ask, ranked, runPath, useDashboard } from "./dashboard.ts";
+import { count, percent } from "./format.ts";
+import { Thumb } from "./function_plot.tsx";
+import { HeatMap } from "./heat_map.tsx";
+import { Empty } from "./overview_view.tsx";
+import { useWidth } from "./picture.tsx";
+import { layOut, type Place } from "./similarity.ts";
+
+export function MindView(): VNode {
+  return (
+    <div class="mind">
+      <section class="panel map-panel" aria-label="Map of functions">
+        <h2>
+          Map of functions <span class="h-note">near means alike; colour is accuracy</span>
+        </h2>
+        <FunctionMap />
+      </section>
+      <section class="panel" aria-label="What good functions are made of">
+        <h2>What good functions are made of</h2>
+        <Composition />
+      </section>
+      <section class="panel heat-panel" aria-label="Probabilities through time">
+        <h2>
+          What the sampler would choose <span class="h-note">probability of each token, batch by batch</span>
+        </h2>
+        <Probabilities />
+      </section>
+    </div>
+  );
+}
+
+const MAP_HEIGHT = 380;
+
+function FunctionMap(): VNode {
+  const { shown, route, go } = useDashboard();
+  const place = useRef<HTMLDivElement>(null);
+  const width = useWidth(place);
+  // Laid out anew when trials come in twenties, so that the map rests while one looks at it.
+  const round = Math.floor(shown.length / 20);
+  const places = useMemo(() => layOut(shown), [round, route.query]);
+  const range = useMemo(() => accuracyRange(places), [places]);
+  const [pointed, setPointed] = useState<Place | null>(null);
+  const [x, y] = useMemo(
+    () => [
+      mapScale(places.map(({ x }) => x), [14, width - 14]),
+      mapScale(
+        places.map(({ y }) => y),
+        [MAP_HEIGHT - 14, 14],
+      ),
+    ],
+    [places, width],
+  );
+  const near = (event: MouseEvent): Place | null => {
+    const box = place.current!.getBoundingClientRect();
+    return nearestPlace(places, x.invert(event.clientX - box.left), y.invert(event.clientY - box.top), x, y);
+  };
+  const named = pointed?.trial ??
+    (route.trial !== null ? places.find(({ trial }) => trial.id === route.trial)?.trial : undefined);
+  return (
+    <>
+      <div
+        ref={place}
+        class="map pickable"
+        style={{ height: `${MAP_HEIGHT}px` }}
+        onPointerMove={(event) => setPointed(near(event))}
+        onPointerLeave={() => setPointed(null)}
+        onClick={(event) => go({ trial: near(event)?.trial.id ?? null })}
+      >
+        {places.length === 0
+          ? <Empty>The map needs three different functions.</Empty>
+          : width > 0 && (
+            <MapDots places={places} x={x} y={y} width={width} range={range} selected={named?.id ?? null} />
+          )}
+      </div>
+      <div class="map-foot">
+        <Legend range={range} />
+        <span class="map-name">
+          {named && (
+            <>
+              <Thumb text={named.expression} beta={named.betaMean} width={72} height={40} />
+              <span class="clip">
+                <b class="number">{percent(named.validationAccuracy)}</b> {named.id}: <code>{named.simplified}</code>
+              </span>
+              <button type="button" class="small" onClick={() => go({ view: "functions", trial: named.id })}>
+                Look closer
+              </button>
+            </>
+          )}
+        </span>
+      </div>
+    </>
+  );
+}
+
+function mapScale(values: readonly number[], range: readonly [number, number]) {
+  return linearScale(padded([Math.min(...values, 0), Math.max(...values, 0)], 0.02), range);
+}
+
+type Pixels = ReturnType<typeof linearScale>;
+
+function nearestPlace(places: readonly Place[], atX: number, atY: number, x: Pixels, y: Pixels): Place | null {
+  let best: Place | null = null;
+  let least = 24 ** 2; // pixels: further off, nothing is meant
+  for (const one of places) {
+    const distance = (x.at(one.x) - x.at(atX)) ** 2 + (y.at(one.y) - y.at(atY)) ** 2;
+    if (distance < least) [least, best] = [distance, one];
+  }
+  return best;
+}
+
+/** Dots on a canvas: ten thousand of them are drawn in a few milliseconds. */
+function MapDots(props: {
+  places: readonly Place[];
+  x: Pixels;
+  y: Pixels;
+  width: number;
+  range: readonly [number, number];
+  selected: number | null;
+}): VNode {
+  const { places, x, y, width, range, selected } = props;
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useEffect(() => {
+    const context = canvas.current!.getContext("2d")!;
+    const ratio = devicePixelRatio;
+    canvas.current!.width = Math.round(width * ratio);
+    canvas.current!.height = Math.round(MAP_HEIGHT * ratio);
+    context.scale(ratio, ratio);
+    const radius = places.length > 2000 ? 2 : places.length > 300 ? 3 : 4.5;
+    // The best are drawn last, on top.
+    const inOrder = [...places].sort((one, other) =>
+      (one.trial.validationAccuracy ?? -1) - (other.trial.validationAccuracy ?? -1)
+    );
+    for (const place of inOrder) {
+      context.beginPath();
+      context.arc(x.at(place.x), y.at(place.y), radius, 0, 2 * Math.PI);
+      context.fillStyle = accuracyColour(place.trial.validationAccuracy, range);
+      context.globalAlpha = place.trial.validationAccuracy === null ? 0.35 : 0.85;
+      context.fill();
+    }
+  }, [places, x, y, width, range]);
+  const marked = places.find(({ trial }) => trial.id === selected);
+  return (
+    <>
+      <canvas
+        ref={canvas}
+        class="map-canvas"
+        role="img"
+        aria-label={`${places.length} functions laid out by similarity`}
+      />
+      {marked && <span class="map-mark" style={{ left: `${x.at(marked.x)}px`, top: `${y.at(marked.y)}px` }} />}
+    </>
+  );
+}
+
+function accuracyRange(places: readonly Place[]): [number, number] {
+  const values = places.map(({ trial }) => trial.validationAccuracy).filter((value) => value !== null).sort((a, b) =>
+    a - b
+  );
+  if (values.length === 0) return [0, 1];
+  return [values[Math.floor(values.length * 0.05)], values[values.length - 1]];
+}
+
+function Legend({ range }: { range: readonly [number, number] }): VNode {
+  return (
+    <span class="legend">
+      <span class="number">{percent(range[0], 1)}</span>
+      <svg width="120" height="10" aria-hidden="true">
+        {Array.from(
+          { length: 24 },
+          (_, index) => (
+            <rect
+              key={index}
+              x={index * 5}
+              width="5.5"
+              height="10"
+              fill={accuracyColour(range[0] + (range[1] - range[0]) * index / 23, range)}
+            />
+          ),
+        )}
+      </svg>
+      <span class="number">{percent(range[1], 1)}</span>
+    </span>
+  );
+}
+
+interface Share {
+  readonly name: string;
+  readonly top: number;
+  readonly all: number;
+}
+
+/** How often each function is chosen among the best tenth against overall. */
+function Composition(): VNode {
+  const { view, shown } = useDashboard();
+  const spots = positions(view.run.settings.units);
+  const best = ranked(shown);
+  const top = best.slice(0, Math.max(1, Math.round(best.length / 10)));
+  const proposed = shown.filter(({ tokens }) => tokens.length === spots.length);
+  const inTop = top.filter(({ tokens }) => tokens.length === spots.length);
+  if (inTop.length === 0) return <Empty>It takes a few complete trials to tell.</Empty>;
+  return (
+    <>
+      <p class="muted">
+        Best {count(inTop.length)} (a tenth of the complete trials shown) against all {count(proposed.length)}{" "}
+        proposals; counts in brackets.
+      </p>
+      <div class="composition">
+        {(["unary", "binary"] as const).map((kind) => (
+          <ShareTable
+            key={kind}
+            kind={kind}
+            shares={shares(kind, spots, inTop, proposed)}
+            topTotal={inTop.length}
+            allTotal={proposed.length}
+            slots={spots.filter((spot) => spot.kind === kind).length}
+          />
+        ))}
+      </div>
+    </>
+  );
+}
+
+function shares(
+  kind: Position["kind"],
+  spots: readonly Position[],
+  top: readonly TrialRow[],
+  all: readonly TrialRow[],
+): Share[] {
+  const names = spots.find((spot) => spot.kind === kind)!.choices;
+  const tally = (trials: readonly TrialRow[]) => {
+    const counts = new Array<number>(names.length).fill(0);
+    for (const { tokens } of trials) {
+      for (const [index, spot] of spots.entries()) if (spot.kind === kind) counts[tokens[index]]++;
+    }
+    return counts;
+  };
+  const [inTop, inAll] = [tally(top), tally(all)];
+  return names.map((name, index) => ({ name, top: inTop[index], all: inAll[index] }));
+}
+
+function ShareTable({ kind, shares, topTotal, allTotal, slots }: {
+  kind: string;
+  shares: readonly Share[];
+  topTotal: number;
+  allTotal: number;
+  slots: number;
+}): VNode {
+  const rows = shares.map((share) => ({
+    ...share,
+    topShare: share.top / (topTotal * slots),
+    allShare: share.all / Math.max(1, allTotal * slots),
+  }))
+    .sort((one, other) => other.topShare - one.topShare || other.allShare - one.allShare);
+  const most = Math.max(...rows.map(({ topShare, allShare }) => Math.max(topShare, allShare)), 0.01);
+  return (
+    <table class="shares">
+      <caption>{kind} functions</caption>
+      <thead class="visually-hidden">
+        <tr>
+          <th>function</th>
+          <th>share of the best and of all</th>
+          <th>counts</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(({ name, top, all, topShare, allShare }) => (
+          <tr key={name}>
+            <th scope="row">
+              <code>{name}</code>
+            </th>
+            <td>
+              <svg class="share-bars" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
+                <rect class="share-top" width={100 * topShare / most} height="6" />
+                <rect class="share-all" y="6.5" width={100 * allShare / most} height="3" />
+              </svg>
+            </td>
+            <td class="right number">
+              {percent(topShare, 0)} <span class="muted">({top} of {all})</span>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** Updates that carry probabilities in the heat map; more than its columns of pixels would not be seen. */
+const MOST_COLUMNS = 200;
+
+function Probabilities(): VNode {
+  const { view } = useDashboard();
+  const [earlier, setEarlier] = useState<readonly SamplerUpdate[] | null>(null);
+  useEffect(() => {
+    let isGone = false;
+    ask<{ updates: SamplerUpdate[] }>(`${runPath(view.run.name)}/updates?probabilities=${MOST_COLUMNS}`).then(
+      ({ updates }) => !isGone && setEarlier(updates.filter(({ probabilities }) => probabilities !== null)),
+      () => !isGone && setEarlier([]),
+    );
+    return () => void (isGone = true);
+  }, [view.run.name]);
+  const last = earlier?.at(-1)?.batch ?? -1;
+  const later = view.updates.filter(({ batch, probabilities }) => batch > last && probabilities !== null);
+  const updates = [...earlier ?? [], ...later];
+  if (earlier === null) return <Empty>Reading …</Empty>;
+  if (updates.length === 0) {
+    return <Empty>{view.run.settings.sampler} keeps no probabilities, or has not learnt yet.</Empty>;
+  }
+  const spots = positions(view.run.settings.units).map((spot, index) => ({ spot, index })).filter(({ spot }) =>
+    spot.choices.length > 1
+  );
+  return (
+    <div class="heat-maps">
+      {spots.map(({ spot, index }) => (
+        <HeatMap
+          key={index}
+          title={spot.name}
+          rows={spot.choices}
+          columns={updates.map(({ batch, probabilities }) => ({
+            label: `batch ${batch}`,
+            values: probabilities![index] ?? [],
+          }))}
+        />
+      ))}
+    </div>
+  );
+}

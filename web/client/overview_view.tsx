@@ -1,0 +1,390 @@
+/** A run at a glance: how far, how good, how it got there, and what it is a function of. */
+import type { ComponentChildren, VNode } from "preact";
+import { useMemo } from "preact/hooks";
+import type { Series } from "../../plot/chart.ts";
+import type { TrialState } from "../../controller/trial.ts";
+import type { TrialRow } from "../protocol.ts";
+import { countStates } from "../registry.ts";
+import type { RunView } from "../run_view.ts";
+import { STATES } from "../trial_query.ts";
+import { type Baseline, baselines, ranked, useDashboard } from "./dashboard.ts";
+import { clock, count, dateTime, decimal, duration, percent } from "./format.ts";
+import { Formula } from "./formula.tsx";
+import { FunctionPlot, Thumb } from "./function_plot.tsx";
+import { Chart } from "./picture.tsx";
+import { settingRows } from "./settings.ts";
+
+export function OverviewView(): VNode {
+  const { view, route, shown } = useDashboard();
+  const lines = baselines(view.trials);
+  const best = useMemo(() => ranked(shown), [shown]);
+  const selected = route.trial !== null ? view.trials[route.trial] : best[0];
+  return (
+    <div class="overview">
+      <Figures lines={lines} />
+      <section class="panel history" aria-label="History">
+        <h2>History</h2>
+        <History lines={lines} />
+      </section>
+      <section class="panel selected" aria-label="Selected function">
+        {selected ? <Selected trial={selected} isBest={selected.id === best[0]?.id} /> : <Empty>No trial yet.</Empty>}
+      </section>
+      <section class="panel" aria-label="What the sampler learns">
+        <h2>Learning</h2>
+        <Learning />
+      </section>
+      <section class="panel" aria-label="Best functions">
+        <h2>Best functions</h2>
+        <BestList trials={best.slice(0, 8)} />
+      </section>
+      <section class="panel" aria-label="Settings">
+        <h2>Settings</h2>
+        <Settings view={view} />
+      </section>
+      <section class="panel" aria-label="Notices">
+        <h2>Notices</h2>
+        <Notices view={view} />
+      </section>
+    </div>
+  );
+}
+
+export function Empty({ children }: { children: ComponentChildren }): VNode {
+  return <p class="empty">{children}</p>;
+}
+
+function Figures({ lines }: { lines: readonly Baseline[] }): VNode {
+  const { view, now, connection } = useDashboard();
+  const counts = countStates(view.trials);
+  const done = counts.complete + counts.pruned + counts.diverged + counts.failed;
+  const best = ranked(view.trials)[0];
+  const elapsed = view.elapsedAtTime(now);
+  const rate = recentRate(view, now);
+  const { trials: wanted, timeLimitMs } = view.run.settings;
+  const left = remaining(view, done, rate, elapsed);
+  const relu = lines[0].accuracy;
+  return (
+    <section class="figures" aria-label="Figures">
+      <Figure
+        name="Best validation accuracy"
+        value={best ? percent(best.validationAccuracy) : "–"}
+        note={best && relu !== null
+          ? `${signedPoints(best.validationAccuracy! - relu)} against ReLU`
+          : best
+          ? `trial ${best.id}`
+          : "no trial is complete"}
+      />
+      {lines.map((line) => <BaselineFigure key={line.name} line={line} canTrain={connection.controllable} />)}
+      <Figure
+        name="Trials"
+        value={`${count(done)} / ${count(wanted)}`}
+        note={<StateBar counts={counts} total={Math.max(wanted, view.trials.length)} />}
+      />
+      <Figure name="Rate" value={rate === null ? "–" : count(rate)} note="children an hour" />
+      <Figure
+        name="Elapsed"
+        value={duration(elapsed)}
+        note={left === null
+          ? (timeLimitMs ? `of ${duration(timeLimitMs)}` : `since ${clock(view.run.createdAt)}`)
+          : `about ${duration(left)} left`}
+      />
+    </section>
+  );
+}
+
+function Figure({ name, value, note }: { name: string; value: string; note: ComponentChildren }): VNode {
+  return (
+    <div class="figure">
+      <span class="figure-name">{name}</span>
+      <span class="figure-value">{value}</span>
+      <span class="figure-note">{note}</span>
+    </div>
+  );
+}
+
+function BaselineFigure({ line, canTrain }: { line: Baseline; canTrain: boolean }): VNode {
+  const { control, say, view } = useDashboard();
+  const isOver = view.state === "finished" || view.state === "failed" || view.state === "interrupted";
+  const train = async () => {
+    if (await control({ control: "add_candidate", expression: line.expression })) {
+      say(`${line.name} is queued on this run's child.`);
+    }
+  };
+  const note = line.accuracy !== null
+    ? `same child, ${line.trials} trial${line.trials > 1 ? "s" : ""}`
+    : line.pending > 0
+    ? "in the queue"
+    : canTrain && !isOver
+    ? <button type="button" class="small" onClick={train}>Train it on this child</button>
+    : "not trained in this run";
+  return <Figure name={line.name} value={percent(line.accuracy)} note={note} />;
+}
+
+function signedPoints(difference: number): string {
+  return `${difference < 0 ? "−" : "+"}${Math.abs(difference * 100).toFixed(2)} points`;
+}
+
+/** Trials by state as one bar, in the colours of the states. */
+export function StateBar({ counts, total }: { counts: Readonly<Record<TrialState, number>>; total: number }): VNode {
+  let at = 0;
+  const text = STATES.filter((state) => counts[state] > 0).map((state) => `${counts[state]} ${state}`).join(", ");
+  return (
+    <svg class="state-bar" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label={text || "no trials"}>
+      <title>{text}</title>
+      <rect class="state-bar-paper" width="100" height="6" />
+      {(["complete", "pruned", "diverged", "failed", "running"] as const).map((state) => {
+        const width = 100 * counts[state] / Math.max(1, total);
+        const x = at;
+        at += width;
+        return <rect key={state} class={`fill-${state}`} x={x} width={width} height="6" />;
+      })}
+    </svg>
+  );
+}
+
+/** Trials that ended in the last tenth of the run (at least five minutes), an hour; null before the second one. */
+function recentRate(view: RunView, now: number): number | null {
+  const ends = view.trials.filter(({ finishedAt }) => finishedAt !== null).map(({ finishedAt }) => finishedAt!);
+  if (ends.length < 2) return null;
+  const last = view.state === "running" ? now : ends.reduce((one, other) => Math.max(one, other), 0);
+  const first = view.trials.reduce((least, { startedAt }) => Math.min(least, startedAt ?? Infinity), Infinity);
+  const window = Math.min(last - first, Math.max(300_000, (last - first) / 10));
+  return ends.filter((end) => end >= last - window).length / (window / 3_600_000);
+}
+
+function remaining(view: RunView, done: number, rate: number | null, elapsed: number): number | null {
+  if (view.state !== "running") return null;
+  const { trials, timeLimitMs } = view.run.settings;
+  const byTrials = rate ? (trials - done) / rate * 3_600_000 : Infinity;
+  const left = Math.min(byTrials, timeLimitMs === null ? Infinity : timeLimitMs - elapsed);
+  return Number.isFinite(left) ? Math.max(0, left) : null;
+}
+
+function History({ lines }: { lines: readonly Baseline[] }): VNode {
+  const { view, shown, go } = useDashboard();
+  const done = useMemo(
+    () => shown.filter(({ validationAccuracy }) => validationAccuracy !== null).sort((a, b) => a.id - b.id),
+    [shown],
+  );
+  const spec = useMemo(() => historySpec(done, view, lines), [
+    done,
+    view.updates.length,
+    ...lines.map(({ accuracy }) => accuracy),
+  ]);
+  if (done.length === 0) {
+    return (
+      <div class="place-300">
+        <Empty>The first trial is on its way.</Empty>
+      </div>
+    );
+  }
+  const nearest = (x: number, y: number) => nearestTrial(done, x, y);
+  return (
+    <Chart
+      spec={spec}
+      read={(x, y) => {
+        const trial = nearest(x, y);
+        return trial &&
+          {
+            x: trial.id,
+            y: trial.validationAccuracy! * 100,
+            text: `${trial.id}: ${percent(trial.validationAccuracy)}  ${short(trial.simplified)}`,
+          };
+      }}
+      onPick={(x, y) => go({ trial: nearest(x, y)?.id ?? null })}
+    />
+  );
+}
+
+function short(text: string): string {
+  return text.length > 48 ? `${text.slice(0, 47)}…` : text;
+}
+
+/** The judged trial nearest in the plot, where a trial in a hundred is as far as a point of accuracy in a hundred. */
+function nearestTrial(trials: readonly TrialRow[], x: number, y: number): TrialRow | null {
+  const span = Math.max(1, trials[trials.length - 1].id - trials[0].id);
+  let best: TrialRow | null = null;
+  let least = Infinity;
+  for (const trial of trials) {
+    const distance = ((trial.id - x) / span * 3) ** 2 + (trial.validationAccuracy! - y / 100) ** 2;
+    if (distance < least) [least, best] = [distance, trial];
+  }
+  return best;
+}
+
+function historySpec(trials: readonly TrialRow[], view: RunView, lines: readonly Baseline[]) {
+  let best = 0;
+  const ids = trials.map(({ id }) => id);
+  const bestSoFar = trials.map(({ validationAccuracy, state }) =>
+    100 * (best = state === "complete" ? Math.max(best, validationAccuracy!) : best)
+  );
+  const size = view.run.settings.batch;
+  const series: Series[] = [
+    {
+      label: "trial",
+      kind: "dots",
+      x: ids,
+      y: trials.map(({ validationAccuracy }) => 100 * validationAccuracy!),
+      colour: 5,
+    },
+    { label: "best so far", kind: "step", x: ids, y: bestSoFar, colour: 0 },
+  ];
+  if (view.updates.length > 0) {
+    const x = view.updates.map(({ batch }) => (batch + 1) * size - 1);
+    series.push({
+      label: "mean reward of a batch",
+      kind: "line",
+      x,
+      y: view.updates.map(({ meanReward }) => 100 * meanReward),
+      colour: 1,
+    });
+  }
+  return {
+    height: 300,
+    description: `Validation accuracy of ${trials.length} trials and the best so far`,
+    x: { label: "trial" },
+    y: { label: "validation accuracy (%)" },
+    series,
+    rules: lines.filter(({ accuracy }) => accuracy !== null)
+      .map(({ name, accuracy }) => ({ axis: "y" as const, value: 100 * accuracy!, label: name })),
+  };
+}
+
+const LEARNT = [
+  { key: "entropy", label: "entropy (nats)", colour: 2 },
+  { key: "kl", label: "KL divergence (nats)", colour: 3 },
+  { key: "baseline", label: "baseline (reward)", colour: 0 },
+  { key: "loss", label: "loss", colour: 6 },
+] as const;
+
+function Learning(): VNode {
+  const { view } = useDashboard();
+  const { updates } = view;
+  const present = LEARNT.filter(({ key }) => updates.some((update) => update[key] !== null));
+  if (present.length === 0) {
+    return (
+      <Empty>
+        {updates.length === 0
+          ? "Nothing is learnt before the first batch is done."
+          : `${view.run.settings.sampler} does not learn.`}
+      </Empty>
+    );
+  }
+  return (
+    <div class="learning">
+      {present.map(({ key, label, colour }) => (
+        <Chart
+          key={key}
+          spec={{
+            height: 138,
+            x: { label: "batch" },
+            y: { label },
+            series: [{
+              label,
+              kind: "line",
+              x: updates.map(({ batch }) => batch),
+              y: updates.map((update) => update[key] ?? NaN),
+              colour,
+            }],
+          }}
+          read={(x) => {
+            const update = updates.reduce((near, one) =>
+              Math.abs(one.batch - x) < Math.abs(near.batch - x) ? one : near
+            );
+            const value = update[key];
+            return value === null
+              ? null
+              : { x: update.batch, y: value, text: `batch ${update.batch}: ${decimal(value, 4)}` };
+          }}
+        />
+      ))}
+    </div>
+  );
+}
+
+function Selected({ trial, isBest }: { trial: TrialRow; isBest: boolean }): VNode {
+  const { go } = useDashboard();
+  return (
+    <>
+      <h2>
+        {isBest ? "Best function" : `Trial ${trial.id}`}
+        <span class="h-note">{percent(trial.validationAccuracy)}</span>
+        <button type="button" class="small h-right" onClick={() => go({ view: "functions", trial: trial.id })}>
+          Look closer
+        </button>
+      </h2>
+      <div class="formula-box">
+        <Formula text={trial.expression} block />
+      </div>
+      <FunctionPlot text={trial.expression} beta={trial.betaMean} height={232} />
+    </>
+  );
+}
+
+function BestList({ trials }: { trials: readonly TrialRow[] }): VNode {
+  const { go, route } = useDashboard();
+  if (trials.length === 0) return <Empty>No trial is complete.</Empty>;
+  return (
+    <ol class="best-list">
+      {trials.map((trial) => (
+        <li key={trial.id}>
+          <button
+            type="button"
+            class="row-button"
+            aria-pressed={trial.id === route.trial}
+            onClick={() => go({ trial: trial.id })}
+          >
+            <Thumb text={trial.expression} beta={trial.betaMean} width={64} height={36} />
+            <span class="clip">
+              <Formula text={trial.expression} />
+            </span>
+            <b class="number">{percent(trial.validationAccuracy)}</b>
+          </button>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function Settings({ view }: { view: RunView }): VNode {
+  const { run } = view;
+  return (
+    <dl class="settings">
+      <dt>engine</dt>
+      <dd title={run.engineNotices.join("\n") || undefined}>
+        {run.engine} <small>{run.device}</small>
+      </dd>
+      <dt>data set</dt>
+      <dd>
+        {run.dataset}{" "}
+        {run.synthetic && (
+          <span class="pill synthetic" title="Drawn by the program: accuracies say nothing about real images">
+            synthetic
+          </span>
+        )}
+      </dd>
+      {settingRows(run.settings).map(([name, value]) => (
+        <>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </>
+      ))}
+      <dt>created</dt>
+      <dd>{dateTime(run.createdAt)}</dd>
+    </dl>
+  );
+}
+
+function Notices({ view }: { view: RunView }): VNode {
+  const latest = view.notices.slice(-30).reverse();
+  if (latest.length === 0) return <Empty>Nothing happened that you need to know.</Empty>;
+  return (
+    <ul class="notices">
+      {latest.map(({ seq, at, level, message }) => (
+        <li key={seq} class={`notice-${level}`}>
+          <time>{clock(at)}</time> <span class="visually-hidden">{level}:</span> {message}
+        </li>
+      ))}
+    </ul>
+  );
+}

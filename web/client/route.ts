@@ -1,0 +1,68 @@
+/**
+ * What is looked at, as the part of the URL after `#`: a view can be reloaded, bookmarked and sent to a colleague.
+ *
+ *     #/RUN/trials?q=sin&state=complete&sort=accuracy&order=desc&trial=12
+ */
+import type { TrialState } from "../../controller/trial.ts";
+import { SORT_KEYS, type SortKey, STATES, type TrialQuery } from "../trial_query.ts";
+
+export const VIEWS = ["overview", "functions", "trials", "mind", "workers", "runs"] as const;
+export type View = (typeof VIEWS)[number];
+
+export interface Route {
+  /** Null for the run that the server searches. */
+  readonly run: string | null;
+  readonly view: View;
+  readonly query: TrialQuery;
+  /** The selected trial. */
+  readonly trial: number | null;
+  /** Columns of the trials table; null for the usual ones. */
+  readonly columns: readonly string[] | null;
+  /** Runs compared. */
+  readonly compared: readonly string[];
+}
+
+export function readRoute(hash: string): Route {
+  const [path, search = ""] = hash.replace(/^#\/?/, "").split("?");
+  const [run, view] = path.split("/").map(decode);
+  const parameters = new URLSearchParams(search);
+  const list = (name: string) => parameters.get(name)?.split(",").filter((item) => item !== "") ?? null;
+  const sort = parameters.get("sort") ?? "id";
+  const states = list("state")?.filter((state) => STATES.includes(state as TrialState)) as TrialState[] | undefined;
+  const trial = parameters.get("trial");
+  return {
+    run: run === "" || run === "current" ? null : run,
+    view: VIEWS.includes(view as View) ? view as View : "overview",
+    query: {
+      states: states ? new Set(states) : null,
+      text: parameters.get("q") ?? "",
+      sort: Object.hasOwn(SORT_KEYS, sort) ? sort as SortKey : "id",
+      descending: parameters.get("order") === "desc",
+    },
+    trial: trial !== null && /^\d{1,9}$/.test(trial) ? Number(trial) : null,
+    columns: list("columns"),
+    compared: list("compare") ?? [],
+  };
+}
+
+export function writeRoute(route: Route): string {
+  const parameters = new URLSearchParams();
+  const { states, text, sort, descending } = route.query;
+  if (text !== "") parameters.set("q", text);
+  if (states !== null) parameters.set("state", [...states].join(","));
+  if (sort !== "id") parameters.set("sort", sort);
+  if (descending) parameters.set("order", "desc");
+  if (route.trial !== null) parameters.set("trial", String(route.trial));
+  if (route.columns !== null) parameters.set("columns", route.columns.join(","));
+  if (route.compared.length > 0) parameters.set("compare", route.compared.join(","));
+  const search = parameters.toString().replaceAll("%2C", ",");
+  return `#/${encodeURIComponent(route.run ?? "current")}/${route.view}${search === "" ? "" : `?${search}`}`;
+}
+
+function decode(text: string | undefined): string {
+  try {
+    return decodeURIComponent(text ?? "");
+  } catch {
+    return "";
+  }
+}
