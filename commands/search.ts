@@ -12,6 +12,7 @@ import { DATASET_NAMES, loadDataset } from "../datasets/load.ts";
 import { type Dashboard, startDashboard } from "../web/app.ts";
 import { placeChildren } from "../workers/placement.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
+import { loadProgress } from "./load_progress.ts";
 
 const RUNS = "runs";
 const DEFAULT_PORT = 8422;
@@ -131,7 +132,7 @@ async function resume(name: string, io: Io): Promise<Opened> {
 /** The named data set, or CIFAR-10; `shapes`, said plainly, where nobody named one and CIFAR-10 cannot be had. */
 async function openDataset(name: string | undefined, directory: string | undefined, io: Io): Promise<Dataset> {
   const load = (name: string) =>
-    loadDataset(name, { directory, download: true, onProgress: (line) => io.live(String(line)), signal: io.signal });
+    loadDataset(name, { directory, download: true, onProgress: loadProgress(io), signal: io.signal });
   if (name !== undefined || directory !== undefined) return await load(name ?? "cifar10");
   try {
     return await load("cifar10");
