@@ -64,30 +64,39 @@ export interface GoldenResult {
  * Traces that magnify rounding errors so much that after step 1 nothing can follow them: the gradients of this function
  * reach 6e4 in step 1 and its weights 4e8 after it. PyTorch 2.13 in float64 itself, run again on another machine, agrees
  * with the golden file in step 1 (loss to 1e-12, gradients to 1e-10) and then differs by 1e-3 to 2e-2 in the losses and by
- * half of the logits, and by as much from itself with another number of threads (measured 2026-11-24).
+ * half of the logits, and by as much from itself with another number of threads. In float32 it is within 2e-2 in step 1,
+ * but for first_gamma, which differs by 2 to 13 % with oneDNN and without (all measured 2026-11-24).
  */
 const ILL_CONDITIONED: ReadonlySet<string> = new Set(["exp(-(x^2)) * erf(x)"]);
+const FOLLOWED_IN_FLOAT32: readonly GradientName[] = ["stem", "last_conv", "dense"];
 
 /**
  * Where a result lies outside the bounds, one sentence each; none if the engine reproduces the trace. The bound is 1e-9
- * for `reference` and 1e-3 for float32; an ill-conditioned trace is judged by step 1 alone, with 2e-2 for float32.
+ * for `reference` and 1e-3 for float32. An ill-conditioned trace is judged by what of step 1 the precision can follow,
+ * in float32 with 2e-2.
  */
 export function goldenFailures(trace: GoldenTrace, result: GoldenResult): string[] {
+  const isReference = result.engine === "reference";
   const chaotic = ILL_CONDITIONED.has(trace.act);
-  const bound = result.engine === "reference" ? 1e-9 : chaotic ? 2e-2 : 1e-3;
-  const { losses, grad_norm, eval_logits } = result.max_relative_error;
-  const judged: [string, number | null][] = [
-    chaotic
-      ? ["loss of step 1", largestError(result.losses.slice(0, 1), trace.losses.slice(0, 1))]
-      : ["losses", losses],
-    ["gradient norms of step 1", grad_norm],
-  ];
-  if (!chaotic) judged.push(["evaluation logits", eval_logits]);
-  return judged.flatMap(([what, error]) =>
+  const bound = isReference ? 1e-9 : chaotic ? 2e-2 : 1e-3;
+  return judgedErrors(trace, result, chaotic, isReference).flatMap(([what, error]) =>
     error !== null && error <= bound
       ? []
       : [`${result.engine} does not reproduce ${trace.act}: relative error of the ${what} is ${error}, above ${bound}`]
   );
+}
+
+function judgedErrors(
+  trace: GoldenTrace,
+  result: GoldenResult,
+  chaotic: boolean,
+  isReference: boolean,
+): readonly (readonly [what: string, error: number | null])[] {
+  const { losses, grad_norm, eval_logits } = result.max_relative_error;
+  if (!chaotic) return [["losses", losses], ["gradient norms", grad_norm], ["evaluation logits", eval_logits]];
+  const firstLoss = largestError(result.losses.slice(0, 1), trace.losses.slice(0, 1));
+  const norms = isReference ? grad_norm : normError(result.grad_norm, trace.gradientNorms, FOLLOWED_IN_FLOAT32);
+  return [["loss of step 1", firstLoss], ["gradient norms", norms]];
 }
 
 /** Reads and checks a golden file. Throws an Error that names the file, the trace and what is wrong with it. */
@@ -143,7 +152,6 @@ function compare(
   { losses, norms, logits }: { losses: (number | null)[]; norms: GradientNorms; logits: (number | null)[] },
 ): GoldenResult {
   const scale = Math.max(...trace.evalLogits.map((logit) => Math.abs(logit ?? 0)));
-  const names = Object.keys(norms) as GradientName[];
   return {
     act: trace.act,
     engine,
@@ -152,10 +160,14 @@ function compare(
     eval_logits: logits,
     max_relative_error: {
       losses: largestError(losses, trace.losses),
-      grad_norm: largestError(names.map((name) => norms[name]), names.map((name) => trace.gradientNorms[name])),
+      grad_norm: normError(norms, trace.gradientNorms, Object.keys(NORM_OF) as GradientName[]),
       eval_logits: largestError(logits, trace.evalLogits, scale),
     },
   };
+}
+
+function normError(norms: GradientNorms, golden: GradientNorms, names: readonly GradientName[]): number | null {
+  return largestError(names.map((name) => norms[name]), names.map((name) => golden[name]));
 }
 
 /** Relative to `scale` where given, else each to its own golden value. */

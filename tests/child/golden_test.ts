@@ -169,10 +169,14 @@ describe("the bounds of golden traces", () => {
   it("judge the trace that no rounding can follow by its first step", async () => {
     const trace = (await readGolden(LONG))[4];
     const [first] = trace.losses as number[];
-    const judge = (engine: string, errors: [number, number, number], loss: number) =>
-      goldenFailures(trace, result(trace.act, engine, errors, loss)).length;
-    assertEquals(judge("reference", [0.02, 1e-10, 0.6], first), 0);
-    assertEquals(judge("wasm", [0.02, 1e-2, 0.6], first * 1.001), 0);
-    assertEquals(judge("wasm", [0.02, 3e-2, 0.6], first * 1.03), 2);
+    const norms = trace.gradientNorms as Record<string, number>;
+    const judge = (engine: string, loss: number, changes: Record<string, number>, error: number) => {
+      const outcome = result(trace.act, engine, [0.02, error, 0.6], loss);
+      return goldenFailures(trace, { ...outcome, grad_norm: { ...trace.gradientNorms, ...changes } }).length;
+    };
+    assertEquals(judge("reference", first, {}, 1e-10), 0);
+    assertEquals(judge("reference", first, {}, 1e-8), 1);
+    assertEquals(judge("wasm", first * 1.001, { first_gamma: norms.first_gamma * 0.87 }, 0.13), 0);
+    assertEquals(judge("wasm", first * 1.03, { stem: norms.stem * 0.97 }, 0.03), 2);
   });
 });
