@@ -1,0 +1,110 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { RunStore, RunStoreError } from "../../controller/run_store.ts";
+import { Random } from "../../datasets/random.ts";
+import { runScripted } from "./search_program.ts";
+
+/** What must not depend on workers, kills or time. */
+function results(folder: string) {
+  const store = RunStore.open(folder, { readOnly: true });
+  const { trials, state } = store.load();
+  store.close();
+  return {
+    state,
+    trials: trials.map(({ id, batch, expression, state, validationAccuracy, reward, duplicateOf }) => ({
+      ...{ id, batch, expression, state, validationAccuracy, reward, duplicateOf },
+    })),
+  };
+}
+
+async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const root = await Deno.makeTempDir({ dir: await temporaryRoot() });
+  try {
+    await body(`${root}/run`);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+/** The folder that the test task may write. */
+async function temporaryRoot(): Promise<string> {
+  await Deno.mkdir(".tmp", { recursive: true });
+  return ".tmp";
+}
+
+describe("search", () => {
+  it("gives the same trials with 1 and with 3 workers", async () => {
+    await inFolder(async (one) => {
+      await runScripted(one, 1);
+      await inFolder(async (three) => {
+        await runScripted(three, 3);
+        assertEquals(results(three), results(one));
+      });
+      const { state, trials } = results(one);
+      assertEquals([state, trials.length], ["finished", 60]);
+    });
+  });
+
+  it("loses no finished trial in 20 kills and ends as an unbroken run", async () => {
+    await inFolder(async (unbroken) => {
+      await runScripted(unbroken, 2);
+      await inFolder(async (killed) => {
+        const random = new Random(3);
+        for (let kill = 0; kill < 20; kill++) {
+          const before = finishedIds(killed);
+          await runAndKill(killed, 150 + 500 * random.uniform());
+          const after = new Set(finishedIds(killed));
+          assert(before.every((id) => after.has(id)), `kill ${kill} lost a finished trial`);
+        }
+        await runScripted(killed, 2);
+        assertEquals(results(killed), results(unbroken));
+      });
+    });
+  });
+});
+
+function finishedIds(folder: string): number[] {
+  try {
+    return results(folder).trials.filter(({ reward }) => reward !== null).map(({ id }) => id);
+  } catch (error) {
+    if (error instanceof RunStoreError) return []; // killed before it had begun
+    throw error;
+  }
+}
+
+async function runAndKill(folder: string, afterMs: number): Promise<void> {
+  const program = new URL("./search_program.ts", import.meta.url).pathname;
+  const process = new Deno.Command("deno", {
+    args: ["run", "--no-check", "--allow-read", "--allow-write", "--allow-env", "--allow-sys", program, folder, "2"],
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  await new Promise((resolve) => setTimeout(resolve, afterMs));
+  try {
+    process.kill("SIGKILL");
+  } catch {
+    // it had ended by itself
+  }
+  await process.status;
+}
+
+describe("run store", () => {
+  it("says what is wrong with a folder that is no run, or whose file is garbage", async () => {
+    await inFolder(async (folder) => {
+      assertThrows(() => RunStore.open(folder), RunStoreError, "not a run folder");
+      await Deno.mkdir(folder);
+      await Deno.writeTextFile(`${folder}/run.sqlite`, "garbage ".repeat(200));
+      assertThrows(() => RunStore.open(folder), RunStoreError, "Cannot read");
+    });
+  });
+
+  it("refuses a run that another process continues", async () => {
+    await inFolder(async (folder) => {
+      await runScripted(folder, 1);
+      const first = RunStore.open(folder);
+      assertThrows(() => RunStore.open(folder), RunStoreError, "another process");
+      first.close();
+      RunStore.open(folder).close();
+    });
+  });
+});
