@@ -1,0 +1,179 @@
+/** Where each data set is looked for, when it is fetched, and what is said where it cannot be had. */
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { CIFAR10, type CifarFormat, loadCifar } from "../../datasets/cifar.ts";
+import { DatasetError } from "../../datasets/dataset.ts";
+import { unpack } from "../../datasets/download.ts";
+import { DATASET_HOSTS, DATASET_NAMES, loadDataset } from "../../datasets/load.ts";
+import { makeShapes } from "../../datasets/shapes.ts";
+
+const SMALL: CifarFormat = { ...CIFAR10, trainRecords: 1, testRecords: 1, validation: 2 };
+
+async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "load-" });
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Runs `test` with `answer` for the network and returns the addresses it asked for. */
+async function withNetwork(answer: () => Promise<Response>, test: () => Promise<void>): Promise<string[]> {
+  const original = globalThis.fetch, asked: string[] = [];
+  globalThis.fetch = (input) => {
+    asked.push(String(input));
+    return answer();
+  };
+  try {
+    await test();
+  } finally {
+    globalThis.fetch = original;
+  }
+  return asked;
+}
+
+const offline = () => Promise.reject(new TypeError("no route to host"));
+const notFound = () => Promise.resolve(new Response("gone", { status: 404 }));
+
+/** A ustar archive of plain files, gzipped. */
+async function writeTarGz(archive: string, files: Readonly<Record<string, Uint8Array>>): Promise<void> {
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  for (const [name, content] of Object.entries(files)) {
+    const blocks = new Uint8Array(512 + Math.ceil(content.length / 512) * 512);
+    const write = (at: number, text: string) => blocks.set(new TextEncoder().encode(text), at);
+    write(0, name);
+    write(100, "0000644\0");
+    write(124, content.length.toString(8).padStart(11, "0") + "\0");
+    write(148, "        0"); // the checksum counts as spaces, then the type: a file
+    write(257, "ustar\0" + "00");
+    const sum = blocks.subarray(0, 512).reduce((total, byte) => total + byte, 0);
+    write(148, sum.toString(8).padStart(6, "0") + "\0 ");
+    blocks.set(content, 512);
+    parts.push(blocks);
+  }
+  const stream = new Blob([...parts, new Uint8Array(1024)]).stream().pipeThrough(new CompressionStream("gzip"));
+  await Deno.writeFile(archive, stream);
+}
+
+/** An archive as the official one but of one record a file: file n has label n and pixels n + 1. */
+async function writeSmallArchive(archive: string): Promise<void> {
+  const names = [...SMALL.trainFiles, SMALL.testFile];
+  const files = names.map((name, n) => [
+    `${SMALL.folder}/${name}`,
+    new Uint8Array(3073).fill(n + 1).with(0, n),
+  ]);
+  await writeTarGz(archive, Object.fromEntries(files));
+}
+
+describe("loadDataset", () => {
+  it("knows CIFAR-10, CIFAR-100, Fashion-MNIST and the drawn shapes", () => {
+    assertEquals([...DATASET_NAMES].sort(), ["cifar10", "cifar100", "fashion-mnist", "shapes"]);
+  });
+
+  it("refuses a name it does not know, even one that every object has", () => {
+    for (const name of ["cifar", "", "constructor", "__proto__"]) {
+      assertThrows(() => loadDataset(name, { download: false }), RangeError, `"${name}"`);
+    }
+  });
+
+  it("draws shapes by seed, without a file or the network", async () => {
+    const asked = await withNetwork(offline, async () => {
+      const { synthetic, train } = await loadDataset("shapes", { download: true, seed: 3 });
+      const [same, other] = [3, 4].map((seed) => makeShapes({ seed, train: 20, validation: 1, test: 1 }).train.pixels);
+      assert(synthetic);
+      assertEquals(train.pixels.subarray(0, same.length), same);
+      assert(other.some((byte, at) => byte !== same[at]));
+    });
+    assertEquals(asked, []);
+  });
+
+  it("is unavailable, and leaves the network alone, where nothing is there and downloading is not wanted", () =>
+    withFolder(async (cache) => {
+      const asked = await withNetwork(offline, async () => {
+        for (const name of ["cifar10", "cifar100"]) {
+          const error = await assertRejects(() => loadDataset(name, { cache, download: false }), DatasetError, cache);
+          assertEquals(error.reason, "unavailable");
+        }
+      });
+      assertEquals(asked, []);
+      assertEquals([...Deno.readDirSync(cache)], []);
+    }));
+
+  it("never downloads for a folder that was named, but says what that folder lacks", () =>
+    withFolder(async (directory) => {
+      const asked = await withNetwork(offline, async () => {
+        for (const name of ["cifar10", "cifar100", "fashion-mnist"]) {
+          for (const folder of [directory, `${directory}/absent`]) {
+            const load = () => loadDataset(name, { directory: folder, cache: directory, download: true });
+            assertEquals((await assertRejects(load, DatasetError, folder)).reason, "unavailable");
+          }
+        }
+      });
+      assertEquals(asked, []);
+    }));
+
+  it("asks the official hosts, and is unavailable where they cannot be reached", () =>
+    withFolder(async (cache) => {
+      const asked = await withNetwork(offline, async () => {
+        const load = () => loadDataset("cifar10", { cache, download: true });
+        assertEquals((await assertRejects(load, DatasetError, "no route to host")).reason, "unavailable");
+      });
+      assertEquals(new Set(asked), new Set(["https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"]));
+      assertEquals(DATASET_HOSTS, ["www.cs.toronto.edu"]);
+    }));
+
+  it("is unavailable where the host no longer has the archive", () =>
+    withFolder(async (cache) => {
+      const asked = await withNetwork(notFound, async () => {
+        const load = () => loadDataset("cifar100", { cache, download: true });
+        assertEquals((await assertRejects(load, DatasetError, "HTTP status 404")).reason, "unavailable");
+      });
+      assertEquals(asked, ["https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"]);
+    }));
+
+  it("stops with the caller's reason when it is told to stop", () =>
+    withFolder(async (cache) => {
+      const reason = new RangeError("enough"), stop = new AbortController();
+      await withNetwork(offline, async () => {
+        stop.abort(reason);
+        await assertRejects(
+          () => loadDataset("cifar10", { cache, download: true, signal: stop.signal }),
+          RangeError,
+          "enough",
+        );
+      });
+    }));
+
+  it("unpacks an archive found in a named folder into the cache, and says so if its files are not the official size", () =>
+    withFolder(async (folder) => {
+      await writeSmallArchive(`${folder}/${CIFAR10.archive}`);
+      const cache = `${folder}/cache`;
+      const load = () => loadDataset("cifar10", { directory: folder, cache, download: false });
+      const says = `${cache}/${CIFAR10.folder}/data_batch_1.bin as it must have 30730000 bytes: it has 3073`;
+      assertEquals((await assertRejects(load, DatasetError, says)).reason, "malformed");
+      assertEquals(Deno.statSync(`${cache}/${CIFAR10.folder}/test_batch.bin`).size, 3073);
+    }));
+
+  it("calls an archive that is cut short malformed, and leaves no folder that looks whole", () =>
+    withFolder(async (folder) => {
+      const archive = `${folder}/${CIFAR10.archive}`;
+      await writeSmallArchive(archive);
+      const { size } = await Deno.stat(archive);
+      await Deno.truncate(archive, Math.floor(size / 2));
+      const load = () => loadDataset("cifar10", { directory: folder, cache: `${folder}/cache`, download: false });
+      assertEquals((await assertRejects(load, DatasetError, archive)).reason, "malformed");
+      assertEquals([...Deno.readDirSync(`${folder}/cache`)], []);
+    }));
+});
+
+describe("unpack", () => {
+  it("gives the files that loadCifar reads", () =>
+    withFolder(async (folder) => {
+      await writeSmallArchive(`${folder}/small.tar.gz`);
+      await unpack(`${folder}/small.tar.gz`, SMALL.folder, `${folder}/unpacked`);
+      const { train, validation, test } = await loadCifar(SMALL, `${folder}/unpacked`);
+      assertEquals([[...train.labels], [...validation.labels], [...test.labels]], [[0, 1, 2], [3, 4], [5]]);
+      assertEquals([train.pixels[0], validation.pixels[3072], test.pixels[3071]], [1, 5, 6]);
+    }));
+});
