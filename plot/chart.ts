@@ -65,7 +65,7 @@ interface Box {
 
 /** Pixels a character of the 11 px label font takes, on average, generously. */
 const CHARACTER = 6.4;
-const TICK_SPACE = { x: 76, y: 40 };
+const TICK_SPACE = { x: 76, y: 34 };
 
 /** A complete SVG file. */
 export function drawChart(spec: ChartSpec): string {
@@ -162,9 +162,12 @@ function drawAxes(
     ...yTicks.map((tick) =>
       element("text", { x: pixel(box.left - 6), y: pixel(tick.at + 4), "text-anchor": "end" }, [tick.text])
     ),
-    ...xTicks.map((tick) =>
-      element("text", { x: pixel(tick.at), y: box.bottom + 14, "text-anchor": "middle" }, [tick.text])
-    ),
+    ...xTicks.map((tick) => {
+      // A label that would leave the picture ends at its edge.
+      const isLast = tick.at + tick.text.length * CHARACTER / 2 > spec.width;
+      const place = isLast ? { x: spec.width, "text-anchor": "end" } : { x: pixel(tick.at), "text-anchor": "middle" };
+      return element("text", { ...place, y: box.bottom + 14 }, [tick.text]);
+    }),
     element("text", { x: pixel((box.left + box.right) / 2), y: spec.height - 4, "text-anchor": "middle" }, [
       spec.x.label,
     ]),

@@ -36,8 +36,8 @@ interface Watcher {
   feed: RunFeed | null;
   /** Sequence number of the last event sent; null before a snapshot. */
   seq: number | null;
-  /** When something was last sent, and since when its socket is too full. */
-  sentAt: number;
+  /** When it was last told that the connection lives, and since when its socket is too full. */
+  aliveAt: number;
   fullSince: number | null;
 }
 
@@ -71,7 +71,7 @@ export class Live {
       return;
     }
     const limit = new RateLimit(10, REQUESTS_A_SECOND);
-    this.#watchers.set(socket, { socket, limit, feed: null, seq: null, sentAt: 0, fullSince: null });
+    this.#watchers.set(socket, { socket, limit, feed: null, seq: null, aliveAt: 0, fullSince: null });
     this.#timer ??= setInterval(() => this.pump(), this.#everyMs);
   }
 
@@ -125,19 +125,21 @@ export class Live {
       if (events === null) {
         const { seq, text } = feed.snapshot(now);
         watcher.seq = seq;
-        this.#send(watcher, text, now);
+        this.#send(watcher, text);
       } else if (events.length > 0) {
         watcher.seq! += events.length;
-        this.#send(watcher, `{"type":"events","stream":"${feed.stream}","events":[${events.join(",")}]}`, now);
+        this.#send(watcher, `{"type":"events","stream":"${feed.stream}","events":[${events.join(",")}]}`);
       }
     }
-    if (now - watcher.sentAt >= ALIVE_MS) this.#send(watcher, JSON.stringify({ type: "alive", at: now }), now);
+    if (now - watcher.aliveAt >= ALIVE_MS) {
+      watcher.aliveAt = now;
+      this.#send(watcher, JSON.stringify({ type: "alive", at: now, memory: Deno.memoryUsage().rss }));
+    }
   }
 
-  #send(watcher: Watcher, text: string, now = Date.now()): void {
+  #send(watcher: Watcher, text: string): void {
     try {
       watcher.socket.send(text);
-      watcher.sentAt = now;
     } catch {
       // The socket closed between two events of its own; its close event follows or has come.
       this.disconnected(watcher.socket);

@@ -47,8 +47,8 @@ export type ServerMessage =
     readonly controllable: boolean;
   }
   | { readonly type: "events"; readonly stream: string; readonly events: readonly LiveEvent[] }
-  /** Nothing new, but the connection lives. */
-  | { readonly type: "alive"; readonly at: number }
+  /** The connection lives; `memory` is the resident set of the searching process, its workers included, in bytes. */
+  | { readonly type: "alive"; readonly at: number; readonly memory: number }
   | { readonly type: "refused"; readonly reason: string };
 
 /** From a watcher. `run` is a run's name, or null for the run that this process searches. */

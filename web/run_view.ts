@@ -126,6 +126,11 @@ export class RunView {
   }
 }
 
+/** Whether nothing more will happen. */
+export function isOver({ state }: { readonly state: RunState }): boolean {
+  return state === "finished" || state === "failed" || state === "interrupted";
+}
+
 /** Whether time passes for a run in this state. */
 export function isGoingOn(state: RunState): boolean {
   return state === "running" || state === "starting" || state === "stopping";

@@ -2,7 +2,7 @@
 import { startDashboard } from "../../web/app.ts";
 import { FakeRun } from "./fake_run.ts";
 
-const [port = "8123", trials = "400"] = Deno.args;
+const [port = "8123", trials = "1200"] = Deno.args;
 const run = new FakeRun({ trials: Number(trials), workers: 4, createdAt: Date.now() - 1000 * 60 * 55 });
 // The past is made at once; from then on fake time keeps pace with real time.
 while (run.now < Date.now() - 1000) run.advance(2500);

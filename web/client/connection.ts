@@ -20,6 +20,8 @@ export class Connection {
   controllable = false;
   /** Server's clock less ours, milliseconds. */
   clockOffset = 0;
+  /** Bytes that the searching process holds; null before it said so. */
+  memory: number | null = null;
   #stream: string | null = null;
   #run: string | null;
   #socket: WebSocket | null = null;
@@ -115,6 +117,7 @@ export class Connection {
         break;
       case "alive":
         this.clockOffset = message.at - Date.now();
+        this.memory = message.memory;
         break;
       case "refused":
         this.link = "refused";

@@ -16,6 +16,11 @@ export function count(value: number): string {
   return String(Math.round(value)).replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
 }
 
+/** 1_610_612_736 -> "1.5 GiB". */
+export function bytes(value: number): string {
+  return value < 2 ** 30 ? `${Math.round(value / 2 ** 20)}\u202fMiB` : `${(value / 2 ** 30).toFixed(1)}\u202fGiB`;
+}
+
 /** 83_000 -> "1 min 23 s"; two units, never more. */
 export function duration(ms: number | null): string {
   if (ms === null || !Number.isFinite(ms)) return "\u2013";

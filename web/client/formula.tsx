@@ -3,6 +3,9 @@ import type { ComponentChildren, VNode } from "preact";
 import type { BinaryName, Expression, UnaryName } from "../../child/activation/expression.ts";
 import { mathOf } from "./function_math.ts";
 
+/** A fence as tall as the text. Preact's types want a boolean here, and its renderer drops one that is false. */
+const FENCE = { stretchy: "false" as unknown as boolean };
+
 const enum Binding {
   Sum,
   Product,
@@ -21,10 +24,15 @@ export function Formula({ text, asWritten, block }: { text: string; asWritten?: 
   const math = mathOf(text);
   if (math instanceof Error) return <code>{text}</code>;
   return (
-    <math class="formula" display={block ? "block" : "inline"} aria-label={text}>
+    <math class={`formula ${sizeOf(text)}`} display={block ? "block" : "inline"} aria-label={text}>
       <mrow>{set(asWritten ? math.expression : math.simplified).node}</mrow>
     </math>
   );
+}
+
+/** Long formulas are set smaller, so that most fit their place. */
+function sizeOf(text: string): string {
+  return text.length > 70 ? "long" : text.length > 36 ? "medium" : "";
 }
 
 function set(e: Expression): Set {
@@ -87,7 +95,7 @@ const exponential = (exponent: ComponentChildren): Set => ({
 const UNARY: Readonly<Partial<Record<UnaryName, (argument: Expression) => Set>>> = {
   neg: (u) => ({ node: row(<mo>−</mo>, within(u, Binding.Negation)), binding: Binding.Negation }),
   abs: (u) => ({
-    node: row(<mo stretchy={false}>|</mo>, set(u).node, <mo stretchy={false}>|</mo>),
+    node: row(<mo {...FENCE}>|</mo>, set(u).node, <mo {...FENCE}>|</mo>),
     binding: Binding.Atom,
   }),
   sqrt: (u) => ({ node: <msqrt>{row(set(u).node)}</msqrt>, binding: Binding.Atom }),
@@ -141,9 +149,9 @@ function within(e: Expression, least: Binding): ComponentChildren {
 function parentheses(content: ComponentChildren): VNode {
   return (
     <mrow>
-      <mo stretchy={false}>(</mo>
+      <mo {...FENCE}>(</mo>
       {content}
-      <mo stretchy={false}>)</mo>
+      <mo {...FENCE}>)</mo>
     </mrow>
   );
 }

@@ -159,6 +159,7 @@ export function tendency(math: FunctionMath, b: number, side: 1 | -1): string {
   const oscillation = signChanges((x) => math.slope(side * x, b), 100, 130);
   const power = Math.log2(Math.abs(far[4] / far[3]));
   if (oscillation > 4) return Math.abs(power) < 0.3 ? "oscillates" : "grows and oscillates";
+  if (power > 9) return `${far[4] > 0 ? "" : "\u2212"}\u221e, faster than any power`;
   if (power > 0.05) return `${far[4] > 0 ? "" : "\u2212"}\u221e, like |x|^${number(Math.round(power * 10) / 10)}`;
   return `slowly \u2192 ${number(far[4])}`;
 }

@@ -14,7 +14,7 @@ import { Chart, useWidth } from "./picture.tsx";
 import { nearest } from "./similarity.ts";
 import { useVisibleRows } from "./virtual.ts";
 
-const CARD = { width: 156, height: 132, gap: 8 };
+const CARD = { width: 166, height: 132, gap: 8 };
 
 export function FunctionsView(): VNode {
   const { view, route, shown } = useDashboard();

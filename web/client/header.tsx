@@ -2,6 +2,7 @@
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import type { RunState } from "../../controller/events.ts";
+import { isOver } from "../run_view.ts";
 import { useDashboard } from "./dashboard.ts";
 import { type View, VIEWS, writeRoute } from "./route.ts";
 import { applyTheme, currentTheme, nextTheme } from "./theme.ts";
@@ -27,8 +28,6 @@ export function Header(): VNode {
         <strong class="run-name" title={view.run.name}>{view.run.name}</strong>
         <StatePill state={view.state} reason={view.reason} />
         <LinkNote />
-        <Controls />
-        <ThemeButton />
       </div>
       <nav class="tabs" aria-label="Views">
         {VIEWS.map((name) => (
@@ -41,6 +40,10 @@ export function Header(): VNode {
           </a>
         ))}
       </nav>
+      <div class="top-end">
+        <Controls />
+        <ThemeButton />
+      </div>
     </header>
   );
 }
@@ -76,12 +79,11 @@ function LinkNote(): VNode | null {
 function Controls(): VNode | null {
   const { connection, view, control, say, propose } = useDashboard();
   const [stopping, setStopping] = useState(false);
-  if (!connection.controllable) return <span class="grow" />;
-  const isOver = view.state === "finished" || view.state === "failed" || view.state === "interrupted";
+  if (!connection.controllable) return null;
   const isPaused = view.state === "paused";
   return (
     <span class="controls" role="group" aria-label="Control">
-      {!isOver && (
+      {!isOver(view) && (
         <>
           <button
             type="button"

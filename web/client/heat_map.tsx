@@ -5,14 +5,20 @@ import { heatColour } from "./colours.ts";
 import { percent } from "./format.ts";
 import { useWidth } from "./picture.tsx";
 
+export interface HeatColumn {
+  readonly label: string;
+  /** In the order of the rows. */
+  readonly values: readonly number[];
+}
+
 interface HeatMapProps {
   readonly title: string;
   readonly rows: readonly string[];
-  readonly columns: readonly { readonly label: string; readonly values: readonly number[] }[];
+  readonly columns: readonly HeatColumn[];
 }
 
 const ROW = 13;
-const LABELS = 96;
+const LABELS = 112;
 
 export function HeatMap({ title, rows, columns }: HeatMapProps): VNode {
   const place = useRef<HTMLDivElement>(null);

@@ -9,7 +9,7 @@ import { accuracyColour } from "./colours.ts";
 import { ask, ranked, runPath, useDashboard } from "./dashboard.ts";
 import { count, percent } from "./format.ts";
 import { Thumb } from "./function_plot.tsx";
-import { HeatMap } from "./heat_map.tsx";
+import { type HeatColumn, HeatMap } from "./heat_map.tsx";
 import { Empty } from "./overview_view.tsx";
 import { useWidth } from "./picture.tsx";
 import { layOut, type Place } from "./similarity.ts";
@@ -306,29 +306,43 @@ function Probabilities(): VNode {
     );
     return () => void (isGone = true);
   }, [view.run.name]);
+  const spots = useMemo(() => positions(view.run.settings.units), [view.run.settings.units]);
   const last = earlier?.at(-1)?.batch ?? -1;
   const later = view.updates.filter(({ batch, probabilities }) => batch > last && probabilities !== null);
-  const updates = [...earlier ?? [], ...later];
+  const tables = useMemo(
+    () => heatTables(spots, [...earlier ?? [], ...later]),
+    [spots, earlier, later.length],
+  );
   if (earlier === null) return <Empty>Reading …</Empty>;
-  if (updates.length === 0) {
+  if (earlier.length + later.length === 0) {
     return <Empty>{view.run.settings.sampler} keeps no probabilities, or has not learnt yet.</Empty>;
   }
-  const spots = positions(view.run.settings.units).map((spot, index) => ({ spot, index })).filter(({ spot }) =>
-    spot.choices.length > 1
-  );
+  const heatMap = (name: string) => {
+    const spot = spots.find((spot) => spot.name === name)!;
+    if (spot.choices.length === 1) return null;
+    return <HeatMap key={name} title={name} rows={spot.choices} columns={tables.get(name)!} />;
+  };
   return (
-    <div class="heat-maps">
-      {spots.map(({ spot, index }) => (
-        <HeatMap
-          key={index}
-          title={spot.name}
-          rows={spot.choices}
-          columns={updates.map(({ batch, probabilities }) => ({
-            label: `batch ${batch}`,
-            values: probabilities![index] ?? [],
-          }))}
-        />
+    <>
+      {Array.from({ length: view.run.settings.units }, (_, before) => `unit ${before + 1}`).map((unit) => (
+        <div key={unit} class="heat-maps">
+          {heatMap(`${unit} unary 1`)}
+          {heatMap(`${unit} unary 2`)}
+          <div>
+            {["binary", "input 1", "input 2"].map((part) =>
+              heatMap(`${unit} ${part}`)
+            )}
+          </div>
+        </div>
       ))}
-    </div>
+    </>
   );
+}
+
+/** For each position by its name, a column an update. */
+function heatTables(spots: readonly Position[], updates: readonly SamplerUpdate[]): Map<string, HeatColumn[]> {
+  return new Map(spots.map(({ name }, index) => [
+    name,
+    updates.map(({ batch, probabilities }) => ({ label: `batch ${batch}`, values: probabilities![index] ?? [] })),
+  ]));
 }

@@ -5,7 +5,7 @@ import type { Series } from "../../plot/chart.ts";
 import type { TrialState } from "../../controller/trial.ts";
 import type { TrialRow } from "../protocol.ts";
 import { countStates } from "../registry.ts";
-import type { RunView } from "../run_view.ts";
+import { isOver, type RunView } from "../run_view.ts";
 import { STATES } from "../trial_query.ts";
 import { type Baseline, baselines, ranked, useDashboard } from "./dashboard.ts";
 import { clock, count, dateTime, decimal, duration, percent } from "./format.ts";
@@ -104,7 +104,6 @@ function Figure({ name, value, note }: { name: string; value: string; note: Comp
 
 function BaselineFigure({ line, canTrain }: { line: Baseline; canTrain: boolean }): VNode {
   const { control, say, view } = useDashboard();
-  const isOver = view.state === "finished" || view.state === "failed" || view.state === "interrupted";
   const train = async () => {
     if (await control({ control: "add_candidate", expression: line.expression })) {
       say(`${line.name} is queued on this run's child.`);
@@ -114,7 +113,7 @@ function BaselineFigure({ line, canTrain }: { line: Baseline; canTrain: boolean 
     ? `same child, ${line.trials} trial${line.trials > 1 ? "s" : ""}`
     : line.pending > 0
     ? "in the queue"
-    : canTrain && !isOver
+    : canTrain && !isOver(view)
     ? <button type="button" class="small" onClick={train}>Train it on this child</button>
     : "not trained in this run";
   return <Figure name={line.name} value={percent(line.accuracy)} note={note} />;

@@ -134,7 +134,9 @@ function RunRow(
         <td class="right number">
           <b>{percent(run.best?.validationAccuracy ?? null)}</b>
         </td>
-        <td class="clip-cell">{run.best && <Formula text={run.best.expression} />}</td>
+        <td>
+          <div class="clip run-formula">{run.best && <Formula text={run.best.expression} />}</div>
+        </td>
         <td>
           <span class="number">{count(total)}</span>{" "}
           <StateBar counts={run.counts} total={Math.max(total, run.settings.trials)} />

@@ -94,6 +94,9 @@ export function TrialsView(): VNode {
   const place = useRef<HTMLDivElement>(null);
   const { first, end } = useVisibleRows(place, shown.length, ROW);
   const move = (event: KeyboardEvent) => {
+    if (event.key === "Enter" && event.target === event.currentTarget && route.trial !== null) {
+      return go({ view: "functions" });
+    }
     const by =
       { ArrowDown: 1, ArrowUp: -1, PageDown: 15, PageUp: -15, Home: -shown.length, End: shown.length }[event.key];
     if (by === undefined || shown.length === 0) return;
@@ -123,6 +126,7 @@ export function TrialsView(): VNode {
         aria-label="Trials"
         aria-rowcount={shown.length + 1}
         tabIndex={0}
+        aria-activedescendant={route.trial === null ? undefined : `row-${route.trial}`}
         onKeyDown={move}
       >
         <div class="table-head" role="row" aria-rowindex={1} style={{ gridTemplateColumns: template }}>
@@ -189,6 +193,7 @@ const Row = memo(function Row({ trial, at, columns, template, selected, go }: Ro
   return (
     <div
       class="table-row"
+      id={`row-${trial.id}`}
       role="row"
       aria-rowindex={at + 2}
       aria-selected={selected}

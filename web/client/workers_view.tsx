@@ -2,31 +2,39 @@
 import type { VNode } from "preact";
 import { useRef, useState } from "preact/hooks";
 import type { WorkerStatus } from "../../controller/events.ts";
-import type { RunView, Span } from "../run_view.ts";
+import { isOver, type RunView } from "../run_view.ts";
 import { useDashboard } from "./dashboard.ts";
-import { clock, count, duration } from "./format.ts";
+import { bytes, clock, count, duration, percent } from "./format.ts";
 import { Empty } from "./overview_view.tsx";
 import { useWidth } from "./picture.tsx";
 
 export function WorkersView(): VNode {
-  const { view, connection } = useDashboard();
+  const { view, connection, now } = useDashboard();
   const workers = [...view.workers.values()].sort((one, other) => one.id - other.id);
   const active = workers.filter(({ state }) => state !== "stopped");
-  const isOver = view.state === "finished" || view.state === "failed" || view.state === "interrupted";
+  const busy = busyShare(view, now, active.length);
   return (
     <div class="workers">
       <section class="panel" aria-label="Workers">
         <h2>
-          Workers <span class="h-note">{active.length} active, {count(throughput(active))} images/s</span>
-          {connection.controllable && !isOver && <WorkerCount active={active.length} />}
+          Workers
+          <span class="h-note">
+            {active.length} active, {count(throughput(active))} images/s
+            {connection.memory !== null && connection.controllable && `, ${bytes(connection.memory)} of memory in all`}
+          </span>
+          {connection.controllable && !isOver(view) && <WorkerCount active={active.length} />}
         </h2>
         {workers.length === 0 ? <Empty>No worker has started.</Empty> : <WorkerTable workers={workers} />}
       </section>
       <section class="panel" aria-label="Time line">
         <h2>
-          Time line <span class="h-note">the last {duration(TIME_LINE_MS)}</span>
+          Time line
+          <span class="h-note">
+            the last {duration(TIME_LINE_MS)}
+            {busy !== null && `, workers busy ${percent(busy, 1)} of it`}
+          </span>
         </h2>
-        <TimeLine view={view} workers={workers} />
+        <TimeLine workers={workers} />
       </section>
       <section class="panel" aria-label="Retries and errors">
         <h2>Retries and errors</h2>
@@ -130,20 +138,28 @@ function WorkerCount({ active }: { active: number }): VNode {
 
 const TIME_LINE_MS = 10 * 60_000;
 const LANE = 22;
+const GUTTER = 30;
+
+/** A stretch of a worker's time on the time line. */
+interface Stretch {
+  readonly worker: number;
+  readonly kind: WorkerStatus["state"];
+  readonly from: number;
+  readonly to: number;
+  readonly name: string;
+}
 
 /** What each worker did in the last minutes; the gaps between trials are idle time. */
-function TimeLine({ view, workers }: { view: RunView; workers: readonly WorkerStatus[] }): VNode {
-  const { now } = useDashboard();
+function TimeLine({ workers }: { workers: readonly WorkerStatus[] }): VNode {
+  const { view, now } = useDashboard();
   const place = useRef<HTMLDivElement>(null);
   const width = useWidth(place);
-  const isOver = view.state === "finished" || view.state === "failed" || view.state === "interrupted";
-  const end = isOver ? view.spans.reduce((last, span) => Math.max(last, span.to ?? span.from), 0) : now;
+  const end = isOver(view) ? lastEnd(view) : now;
   const from = end - TIME_LINE_MS;
-  const left = 30;
-  const at = (time: number) => left + Math.max(0, (time - from) / TIME_LINE_MS) * (width - left - 4);
-  const lanes = new Map(workers.map((worker, index) => [worker.id, index]));
+  const stretches = stretchesOf(view, from, end);
+  const at = (time: number) => GUTTER + Math.max(0, (time - from) / TIME_LINE_MS) * (width - GUTTER - 4);
   const height = workers.length * LANE + 22;
-  const minutes = Array.from({ length: 6 }, (_, index) => end - index * TIME_LINE_MS / 5);
+  const times = Array.from({ length: 5 }, (_, index) => end - index * TIME_LINE_MS / 5);
   return (
     <div ref={place} class="time-line" style={{ height: `${height}px` }}>
       {width > 0 && (
@@ -154,23 +170,29 @@ function TimeLine({ view, workers }: { view: RunView; workers: readonly WorkerSt
           role="img"
           aria-label="What each worker did in the last minutes"
         >
-          {minutes.slice(0, 5).map((time) => (
-            <g key={Math.round((end - time) / 1000)}>
+          {times.map((time, index) => (
+            <g key={index}>
               <path class="plot-grid" d={`M${at(time)} 0V${height - 18}`} />
-              <text x={at(time)} y={height - 5} text-anchor={time === end ? "end" : "middle"}>{clock(time)}</text>
+              <text x={at(time)} y={height - 5} text-anchor={index === 0 ? "end" : "middle"}>{clock(time)}</text>
             </g>
           ))}
-          {workers.map(({ id }, index) => (
-            <text key={id} x={left - 8} y={index * LANE + 14} text-anchor="end">{id}</text>
-          ))}
-          {view.spans.filter(({ to }) => to === null || to >= from).map((span) => (
-            <SpanBar
-              key={`${span.worker} ${span.from} ${span.state}`}
-              span={span}
-              lane={lanes.get(span.worker) ?? 0}
-              at={at}
-              end={end}
-            />
+          {workers.map(({ id }, lane) => (
+            <g key={id}>
+              <text x={GUTTER - 8} y={lane * LANE + 14} text-anchor="end">{id}</text>
+              {stretches.filter(({ worker }) => worker === id).map((stretch) => (
+                <rect
+                  key={`${stretch.kind} ${stretch.from}`}
+                  class={`span worker-${stretch.kind}`}
+                  x={at(stretch.from)}
+                  y={lane * LANE + 3}
+                  width={Math.max(1, at(stretch.to) - at(stretch.from) - 0.5)}
+                  height={LANE - 7}
+                  rx="2"
+                >
+                  <title>{`${stretch.name}, ${duration(stretch.to - stretch.from)}`}</title>
+                </rect>
+              ))}
+            </g>
           ))}
         </svg>
       )}
@@ -178,17 +200,34 @@ function TimeLine({ view, workers }: { view: RunView; workers: readonly WorkerSt
   );
 }
 
-function SpanBar(
-  { span, lane, at, end }: { span: Span; lane: number; at: (time: number) => number; end: number },
-): VNode | null {
-  const left = at(span.from);
-  const width = Math.max(1, at(span.to ?? end) - left - 0.5);
-  const took = duration((span.to ?? end) - span.from);
-  return (
-    <rect class={`span worker-${span.state}`} x={left} y={lane * LANE + 3} width={width} height={LANE - 7} rx="2">
-      <title>{span.trial === null ? `${span.state}, ${took}` : `trial ${span.trial}, ${took}`}</title>
-    </rect>
-  );
+/** Trials say when they were trained, also before this page was opened; the rest of a worker's life is seen live. */
+function stretchesOf(view: RunView, from: number, end: number): Stretch[] {
+  const trained = view.trials.filter(({ worker, startedAt, finishedAt }) =>
+    worker !== null && startedAt !== null && (finishedAt ?? end) >= from
+  ).map(({ id, worker, startedAt, finishedAt }): Stretch => ({
+    worker: worker!,
+    kind: "training",
+    from: startedAt!,
+    to: finishedAt ?? end,
+    name: `trial ${id}`,
+  }));
+  const others = view.spans.filter(({ state, to }) => state !== "training" && state !== "idle" && (to ?? end) >= from)
+    .map(({ worker, state, from, to }): Stretch => ({ worker, kind: state, from, to: to ?? end, name: state }));
+  return [...others, ...trained];
+}
+
+function lastEnd(view: RunView): number {
+  return view.trials.reduce((last, { finishedAt }) => Math.max(last, finishedAt ?? 0), 0);
+}
+
+/** Share of the time line, since the first trial in it, that active workers trained; null before there is one. */
+function busyShare(view: RunView, now: number, workers: number): number | null {
+  const end = isOver(view) ? lastEnd(view) : now;
+  const trained = stretchesOf(view, end - TIME_LINE_MS, end).filter(({ kind }) => kind === "training");
+  if (trained.length === 0 || workers === 0) return null;
+  const begin = Math.max(end - TIME_LINE_MS, Math.min(...trained.map(({ from }) => from)));
+  const busy = trained.reduce((sum, { from, to }) => sum + to - Math.max(from, begin), 0);
+  return Math.min(1, busy / (workers * Math.max(1, end - begin)));
 }
 
 function Troubles({ view }: { view: RunView }): VNode {
