@@ -57,10 +57,10 @@ function draw(random: Random, count: number): Split {
     split.labels[n] = label;
     drawBackground(random, canvas);
     for (let clutter = random.integer(3); clutter > 0; clutter--) {
-      paint(random, canvas, (u, v) => Math.abs(u) + 3 * Math.abs(v) - 0.6, 4, 0.5);
+      paint(random, canvas, colour(random), (u, v) => Math.abs(u) + 3 * Math.abs(v) - 0.6, 4, 0.5);
     }
-    paint(random, canvas, SHAPES[names[label]], 6 + 5 * random.uniform(), 1);
-    const noise = 6 + 14 * random.uniform(), start = n * canvas.length;
+    paint(random, canvas, contrasting(random, canvas), SHAPES[names[label]], 9 + 4 * random.uniform(), 1);
+    const noise = 4 + 10 * random.uniform(), start = n * canvas.length;
     for (let i = 0; i < canvas.length; i++) {
       split.pixels[start + i] = Math.max(0, Math.min(255, canvas[i] + noise * (2 * random.uniform() - 1)));
     }
@@ -84,11 +84,12 @@ function drawBackground(random: Random, canvas: Float32Array): void {
 function paint(
   random: Random,
   canvas: Float32Array,
+  paint: readonly number[],
   distance: (u: number, v: number) => number,
   radius: number,
   opacity: number,
 ): void {
-  const paint = colour(random), turn = 2 * Math.PI * random.uniform();
+  const turn = 2 * Math.PI * random.uniform();
   const cos = Math.cos(turn) / radius, sin = Math.sin(turn) / radius;
   const margin = Math.min(radius, SIZE / 2 - 4);
   const x = margin + (SIZE - 2 * margin) * random.uniform(), y = margin + (SIZE - 2 * margin) * random.uniform();
@@ -99,6 +100,15 @@ function paint(
       if (cover === 0) continue;
       for (let c = 0; c < CHANNELS; c++) canvas[i + c] += cover * (paint[c] - canvas[i + c]);
     }
+  }
+}
+
+/** A colour that stands out from the middle of the canvas. */
+function contrasting(random: Random, canvas: Float32Array): number[] {
+  const middle = (SIZE / 2 * SIZE + SIZE / 2) * CHANNELS;
+  for (;;) {
+    const candidate = colour(random);
+    if (Math.hypot(...candidate.map((value, c) => value - canvas[middle + c])) > 150) return candidate;
   }
 }
 
