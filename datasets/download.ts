@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { DatasetError, type Progress } from "./dataset.ts";
-import { reasonOf, writing } from "./files.ts";
+import { kindOf, reasonOf, writing } from "./files.ts";
 import { readTarGz } from "./tar.ts";
 
 /** A file on a public host, as its publisher describes it. */
@@ -218,8 +218,8 @@ class Watch {
 }
 
 /**
- * Unpacks the folder `root` of a .tar.gz archive to `folder`, which must not exist: first beside it, then renamed, so
- * that it is there with all its files or not at all. Throws a DatasetError: `malformed` for a damaged archive or one
+ * Unpacks the folder `root` of a .tar.gz archive to `folder`, in place of what is there: first beside it, then renamed,
+ * so that it is there with all its files or not at all. Throws a DatasetError: `malformed` for a damaged archive or one
  * that would write elsewhere, `unavailable` where the disk refuses.
  */
 export async function unpack(archive: string, root: string, folder: string): Promise<void> {
@@ -234,7 +234,10 @@ export async function unpack(archive: string, root: string, folder: string): Pro
       });
     }
     await writing(folder, () => Deno.chmod(temporary, 0o755)); // a temporary folder is the owner's alone
-    await writing(folder, () => Deno.rename(temporary, folder));
+    await writing(folder, async () => {
+      if (await kindOf(folder) !== null) await Deno.remove(folder, { recursive: true });
+      await Deno.rename(temporary, folder);
+    });
   } catch (error) {
     await Deno.remove(temporary, { recursive: true });
     throw error;

@@ -19,14 +19,18 @@ export const IDX_FILES = [
   "t10k-labels-idx1-ubyte",
 ] as const;
 
-/** Whether a folder has all four files. */
-export async function hasFashionMnist(folder: string): Promise<boolean> {
-  for (const file of IDX_FILES) if (await pathOf(folder, file) === null) return false;
-  return true;
+/** Which of the four files a folder lacks. */
+export async function missingFashionMnist(folder: string): Promise<string[]> {
+  const paths = await Promise.all(IDX_FILES.map((file) => pathOf(folder, file)));
+  return IDX_FILES.filter((_, i) => paths[i] === null);
 }
 
 /** Throws a DatasetError that names the file where one is missing or malformed. `validation` images are taken from training. */
 export async function loadFashionMnist(folder: string, validation = 5_000): Promise<Dataset> {
+  for (const file of await missingFashionMnist(folder)) {
+    const message = `Cannot load fashion-mnist as ${folder} lacks ${file} (or ${file}.gz): put it there`;
+    throw new DatasetError("unavailable", message);
+  }
   const all = await readSplit(folder, IDX_FILES[0], IDX_FILES[1]);
   const test = await readSplit(folder, IDX_FILES[2], IDX_FILES[3]);
   const kept = all.count - validation;
@@ -84,13 +88,7 @@ async function pathOf(folder: string, file: string): Promise<string | null> {
 
 /** Header: two zero bytes, type 8 (bytes), number of dimensions, then each extent as a big-endian word. */
 async function readIdx(folder: string, file: string, extents: number[]): Promise<{ count: number; data: Uint8Array }> {
-  const path = await pathOf(folder, file);
-  if (path === null) {
-    throw new DatasetError(
-      "unavailable",
-      `Cannot load fashion-mnist as ${folder} lacks ${file} (or ${file}.gz): put it there`,
-    );
-  }
+  const path = await pathOf(folder, file) ?? `${folder}/${file}`;
   const malformed = (why: string) =>
     new DatasetError("malformed", `Cannot load ${path} as ${why}: delete it and fetch the official file again`);
   const raw = await reading(path, () => Deno.readFile(path));

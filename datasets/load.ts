@@ -1,9 +1,17 @@
 /** The table of data sets: where each is looked for, fetched from, and how it is read. */
-import { CIFAR10, CIFAR100, type CifarFormat, findCifar, loadCifar } from "./cifar.ts";
+import {
+  CIFAR10,
+  CIFAR100,
+  CIFAR100_COARSE,
+  type CifarFormat,
+  findCifar,
+  loadCifar,
+  loadCifarArchive,
+} from "./cifar.ts";
 import { type Dataset, DatasetError, type DatasetOptions } from "./dataset.ts";
 import { download, type RemoteFile, unpack } from "./download.ts";
-import { kindOf, writing } from "./files.ts";
-import { hasFashionMnist, loadFashionMnist } from "./idx.ts";
+import { kindOf } from "./files.ts";
+import { IDX_FILES, loadFashionMnist, missingFashionMnist } from "./idx.ts";
 import { makeShapes } from "./shapes.ts";
 
 type Load = (options: DatasetOptions) => Promise<Dataset>;
@@ -32,7 +40,7 @@ const DEBIAN_FASHION_MNIST = "/usr/share/datasets/fashion-mnist";
 
 const LOADERS: Readonly<Record<string, Load>> = {
   cifar10: (options) => cifar(CIFAR10, options),
-  cifar100: (options) => cifar(CIFAR100, options),
+  cifar100: (options) => cifar(options.labels === "coarse" ? CIFAR100_COARSE : CIFAR100, options),
   "fashion-mnist": fashionMnist,
   shapes: ({ seed }) => Promise.resolve(makeShapes({ seed })),
 };
@@ -42,44 +50,68 @@ export const DATASET_NAMES: readonly string[] = Object.keys(LOADERS);
 
 /**
  * Loads a data set. Throws a DatasetError: `unavailable` where it is not here and cannot be fetched, `malformed` where
- * its files are not what they should be; a RangeError for a name it does not know.
+ * its files are not what they should be; a RangeError for a name it does not know, or labels that the data set has not.
  */
 export function loadDataset(name: string, options: DatasetOptions): Promise<Dataset> {
   if (!Object.hasOwn(LOADERS, name)) {
     throw new RangeError(`Cannot load data set "${name}" as there are ${DATASET_NAMES.join(", ")}`);
   }
+  if (options.labels === "coarse" && name !== "cifar100") {
+    throw new RangeError(`Cannot load data set "${name}" with coarse labels as only cifar100 has them`);
+  }
   return LOADERS[name](options);
 }
 
-async function cifar(format: CifarFormat, options: DatasetOptions): Promise<Dataset> {
-  const directory = options.directory ?? options.cache ?? "data";
+function cifar(format: CifarFormat, options: DatasetOptions): Promise<Dataset> {
+  const { directory } = options;
+  return directory !== undefined ? namedCifar(format, directory) : cachedCifar(format, options);
+}
+
+/** From the files of the folder that was named, or out of the archive there. Nothing is written. */
+async function namedCifar(format: CifarFormat, directory: string): Promise<Dataset> {
   const found = await findCifar(format, directory);
-  if (found !== null) return await loadCifar(format, found);
-  const archive = `${directory}/${format.archive}`, { url } = ARCHIVES[format.name];
-  const cache = options.cache ?? "data", folder = `${cache}/${format.folder}`;
+  const archive = `${directory}/${format.archive}`, hasArchive = await kindOf(archive) === "file";
+  if (found !== null && (found.missing.length === 0 || !hasArchive)) return await loadCifar(format, found.folder);
+  if (hasArchive) return await loadCifarArchive(format, archive);
+  throw new DatasetError(
+    "unavailable",
+    `Cannot load ${format.name} from ${directory} as ${lacks(await kindOf(directory), format)}: ${byHand(format)}`,
+  );
+}
+
+function lacks(kind: "file" | "folder" | null, { folder, archive }: CifarFormat): string {
+  if (kind === null) return "it does not exist";
+  return kind === "file" ? "it is a file, not a folder" : `it has neither ${folder} nor ${archive}`;
+}
+
+const byHand = ({ name }: CifarFormat) => `put ${ARCHIVES[name].url} into a folder and name it with --data`;
+
+/** From the cache, where what it lacks is unpacked from the archive, which is downloaded if need be. */
+async function cachedCifar(format: CifarFormat, options: DatasetOptions): Promise<Dataset> {
+  const cache = options.cache ?? "data", folder = `${cache}/${format.folder}`, archive = `${cache}/${format.archive}`;
+  const found = await findCifar(format, cache);
+  if (found?.missing.length === 0) return await loadCifar(format, found.folder);
   if (await kindOf(archive) !== "file") {
-    const byHand = `put ${url} into a folder and name it with --data`;
-    if (options.directory !== undefined) {
-      const looked = await kindOf(directory) === null
-        ? "it does not exist"
-        : `it has neither ${format.folder} nor ${format.archive}`;
-      throw new DatasetError("unavailable", `Cannot load ${format.name} from ${directory} as ${looked}: ${byHand}`);
-    }
+    if (!options.download && found !== null) return await loadCifar(format, found.folder); // says what is missing
     if (!options.download) {
-      throw new DatasetError("unavailable", `Cannot load ${format.name} as it is not in ${cache}: ${byHand}`);
+      throw new DatasetError(
+        "unavailable",
+        `Cannot load ${format.name} as it is not in ${cache}: ${byHand(format)}`,
+      );
     }
-    await writing(cache, () => Deno.mkdir(cache, { recursive: true }));
     await download(ARCHIVES[format.name], archive, { onProgress: options.onProgress, signal: options.signal });
   }
-  await writing(cache, () => Deno.mkdir(cache, { recursive: true }));
-  if (await kindOf(folder) === null) await unpack(archive, format.folder, folder);
+  await unpack(archive, format.folder, folder);
   return await loadCifar(format, folder);
 }
 
 /** From the folder named, the cache, or Debian's package; it is not downloaded. */
 async function fashionMnist({ directory, cache = "data" }: DatasetOptions): Promise<Dataset> {
   const folders = directory !== undefined ? [directory] : [`${cache}/fashion-mnist`, cache, DEBIAN_FASHION_MNIST];
-  for (const folder of folders) if (await hasFashionMnist(folder)) return await loadFashionMnist(folder);
+  const missing = await Promise.all(folders.map(missingFashionMnist));
+  const whole = missing.findIndex((files) => files.length === 0);
+  const begun = missing.findIndex((files) => files.length < IDX_FILES.length);
+  if (begun >= 0) return await loadFashionMnist(folders[whole >= 0 ? whole : begun]); // says what is missing
   throw new DatasetError(
     "unavailable",
     `Cannot load fashion-mnist as its four IDX files are not in ${folders.join(" or ")}: ` +

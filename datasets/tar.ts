@@ -40,7 +40,9 @@ export async function* readTarGz(archive: string): AsyncGenerator<Entry> {
       if (action === "file") yield { path, content };
     }
   } catch (error) {
-    const message = `Cannot unpack ${archive} as it is damaged or incomplete: ${reasonOf(error)}. Fetch it again`;
+    const message = `Cannot unpack ${archive} as it is damaged or incomplete: ${
+      reasonOf(error)
+    }. Delete it and fetch it again`;
     throw new DatasetError("malformed", message, { cause: error });
   } finally {
     await bytes.cancel();

@@ -1,7 +1,7 @@
 /** The CIFAR binaries: which byte becomes which pixel, which images make which split, and what damage is told. */
 import { assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { CIFAR10, CIFAR100, type CifarFormat, findCifar, loadCifar } from "../../datasets/cifar.ts";
+import { CIFAR10, CIFAR100, CIFAR100_COARSE, type CifarFormat, findCifar, loadCifar } from "../../datasets/cifar.ts";
 import { DatasetError, withoutTest } from "../../datasets/dataset.ts";
 
 const PLANE = 1024;
@@ -93,6 +93,23 @@ describe("loadCifar", () => {
       assertEquals(classes.length, 100);
     }));
 
+  it("takes the coarse label of CIFAR-100, of 20 superclasses, where it is asked for", () =>
+    withSmall(SMALL100, async (folder) => {
+      const coarse: CifarFormat = { ...CIFAR100_COARSE, trainRecords: 5, testRecords: 2, validation: 2 };
+      const superclasses = Array.from({ length: 20 }, (_, i) => `superclass ${i}`);
+      await Deno.writeTextFile(`${folder}/coarse_label_names.txt`, superclasses.join("\n"));
+      const { train, validation, test, classes } = await loadCifar(coarse, folder);
+      assertEquals([...train.labels, ...validation.labels, ...test.labels], [19, 18, 17, 16, 15, 14, 13]);
+      assertEquals(train.pixels[3], byteAt(0, 0, 1));
+      assertEquals(classes, superclasses);
+    }));
+
+  it("refuses to leave no training image", () =>
+    withSmall(SMALL10, async (folder) => {
+      const none = { ...SMALL10, validation: 10 };
+      await assertRejects(() => loadCifar(none, folder), RangeError, "10 validation images of cifar10 as it has 10");
+    }));
+
   it("names the classes as the archive's list does, and by number without it", () =>
     withSmall(SMALL10, async (folder) => {
       assertEquals((await loadCifar(SMALL10, folder)).classes[3], "class 3");
@@ -152,9 +169,17 @@ describe("findCifar", () => {
     withSmall(SMALL10, async (folder) => {
       await writeSmall(SMALL10, `${folder}/below/cifar-10-batches-bin`);
       await Deno.mkdir(`${folder}/empty`);
-      assertEquals(await findCifar(SMALL10, folder), folder);
-      assertEquals(await findCifar(SMALL10, `${folder}/below`), `${folder}/below/cifar-10-batches-bin`);
+      const below = `${folder}/below/cifar-10-batches-bin`;
+      assertEquals(await findCifar(SMALL10, folder), { folder, missing: [] });
+      assertEquals(await findCifar(SMALL10, `${folder}/below`), { folder: below, missing: [] });
       assertEquals(await findCifar(SMALL10, `${folder}/empty`), null);
       assertEquals(await findCifar(SMALL10, `${folder}/absent`), null);
+    }));
+
+  it("says which files the folder lacks", () =>
+    withSmall(SMALL10, async (folder) => {
+      await Deno.remove(`${folder}/test_batch.bin`);
+      await Deno.remove(`${folder}/data_batch_2.bin`);
+      assertEquals(await findCifar(SMALL10, folder), { folder, missing: ["data_batch_2.bin", "test_batch.bin"] });
     }));
 });

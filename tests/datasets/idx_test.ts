@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { DatasetError } from "../../datasets/dataset.ts";
-import { hasFashionMnist, IDX_FILES, loadFashionMnist } from "../../datasets/idx.ts";
+import { IDX_FILES, loadFashionMnist, missingFashionMnist } from "../../datasets/idx.ts";
 
 const [TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS] = IDX_FILES;
 const TRAIN_COUNT = 5, TEST_COUNT = 2;
@@ -75,14 +75,14 @@ describe("loadFashionMnist", () => {
         await Deno.writeFile(`${folder}/${file}.gz`, await gzip(await Deno.readFile(`${folder}/${file}`)));
         await Deno.remove(`${folder}/${file}`);
       }
-      assertEquals(await hasFashionMnist(folder), true);
+      assertEquals(await missingFashionMnist(folder), []);
       assertEquals(await loadFashionMnist(folder, 2), plain);
     }));
 
   it("names the file that is missing", () =>
     withFiles(async (folder) => {
       await Deno.remove(`${folder}/${TEST_LABELS}`);
-      assertEquals(await hasFashionMnist(folder), false);
+      assertEquals(await missingFashionMnist(folder), [TEST_LABELS]);
       const error = await assertRejects(() => loadFashionMnist(folder, 2), DatasetError, TEST_LABELS);
       assertEquals(error.reason, "unavailable");
     }));

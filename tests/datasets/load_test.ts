@@ -5,6 +5,7 @@ import { CIFAR10, type CifarFormat, loadCifar } from "../../datasets/cifar.ts";
 import { DatasetError } from "../../datasets/dataset.ts";
 import { unpack } from "../../datasets/download.ts";
 import { DATASET_HOSTS, DATASET_NAMES, loadDataset } from "../../datasets/load.ts";
+import { IDX_FILES } from "../../datasets/idx.ts";
 import { makeShapes } from "../../datasets/shapes.ts";
 
 const SMALL: CifarFormat = { ...CIFAR10, trainRecords: 1, testRecords: 1, validation: 2 };
@@ -64,6 +65,16 @@ async function writeSmallArchive(archive: string): Promise<void> {
     new Uint8Array(3073).fill(n + 1).with(0, n),
   ]);
   await writeTarGz(archive, Object.fromEntries(files));
+}
+
+/** Files that are there and empty. */
+async function writeFiles(folder: string, names: readonly string[]): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  for (const name of names) await Deno.writeFile(`${folder}/${name}`, new Uint8Array());
+}
+
+async function malformed(load: () => Promise<unknown>, says: string): Promise<void> {
+  assertEquals((await assertRejects(load, DatasetError, says)).reason, "malformed");
 }
 
 describe("loadDataset", () => {
@@ -145,15 +156,51 @@ describe("loadDataset", () => {
       });
     }));
 
-  it("unpacks an archive found in a named folder into the cache, and says so if its files are not the official size", () =>
+  it("reads the archive in a named folder, whatever the cache holds, and writes nothing", () =>
     withFolder(async (folder) => {
-      await writeSmallArchive(`${folder}/${CIFAR10.archive}`);
-      const cache = `${folder}/cache`;
-      const load = () => loadDataset("cifar10", { directory: folder, cache, download: false });
+      const directory = `${folder}/named`, cache = `${folder}/cache`, cached = `${cache}/${CIFAR10.folder}`;
+      await Deno.mkdir(directory);
+      await writeSmallArchive(`${directory}/${CIFAR10.archive}`);
+      await writeFiles(cached, [...CIFAR10.trainFiles, CIFAR10.testFile]);
+      const before = [...Deno.readDirSync(folder)];
+      const says = `${directory}/${CIFAR10.archive}/${CIFAR10.folder}/data_batch_1.bin as it must have 30730000 bytes`;
+      await malformed(() => loadDataset("cifar10", { directory, cache, download: false }), says);
+      assertEquals([...Deno.readDirSync(folder)], before);
+    }));
+
+  it("unpacks the cache's archive again where its folder lacks a file", () =>
+    withFolder(async (cache) => {
+      await writeSmallArchive(`${cache}/${CIFAR10.archive}`);
+      await writeFiles(`${cache}/${CIFAR10.folder}`, CIFAR10.trainFiles);
       const says = `${cache}/${CIFAR10.folder}/data_batch_1.bin as it must have 30730000 bytes: it has 3073`;
-      assertEquals((await assertRejects(load, DatasetError, says)).reason, "malformed");
+      await malformed(() => loadDataset("cifar10", { cache, download: false }), says);
       assertEquals(Deno.statSync(`${cache}/${CIFAR10.folder}/test_batch.bin`).size, 3073);
     }));
+
+  it("downloads for a cache whose folder lacks a file, and without leave to download names the file", () =>
+    withFolder(async (cache) => {
+      await writeFiles(`${cache}/${CIFAR10.folder}`, CIFAR10.trainFiles);
+      const load = (download: boolean) => loadDataset("cifar10", { cache, download });
+      const asked = await withNetwork(notFound, async () => {
+        await assertRejects(() => load(true), DatasetError, "HTTP status 404");
+      });
+      assertEquals(asked.length, 1);
+      await malformed(() => load(false), `${cache}/${CIFAR10.folder}/data_batch_1.bin as it must have 30730000 bytes`);
+      await Deno.remove(`${cache}/${CIFAR10.folder}/data_batch_1.bin`);
+    }));
+
+  it("names the file that a named folder of Fashion-MNIST lacks", () =>
+    withFolder(async (directory) => {
+      await writeFiles(directory, IDX_FILES.slice(0, 3));
+      const load = () => loadDataset("fashion-mnist", { directory, download: false });
+      await assertRejects(load, DatasetError, `${directory} lacks ${IDX_FILES[3]}`);
+    }));
+
+  it("has coarse labels for CIFAR-100 alone", () => {
+    for (const name of ["cifar10", "fashion-mnist", "shapes"]) {
+      assertThrows(() => loadDataset(name, { download: false, labels: "coarse" }), RangeError, "coarse");
+    }
+  });
 
   it("calls an archive that is cut short malformed, and leaves no folder that looks whole", () =>
     withFolder(async (folder) => {
@@ -161,9 +208,9 @@ describe("loadDataset", () => {
       await writeSmallArchive(archive);
       const { size } = await Deno.stat(archive);
       await Deno.truncate(archive, Math.floor(size / 2));
-      const load = () => loadDataset("cifar10", { directory: folder, cache: `${folder}/cache`, download: false });
-      assertEquals((await assertRejects(load, DatasetError, archive)).reason, "malformed");
-      assertEquals([...Deno.readDirSync(`${folder}/cache`)], []);
+      await malformed(() => loadDataset("cifar10", { cache: folder, download: false }), archive);
+      await malformed(() => loadDataset("cifar10", { directory: folder, download: false }), archive);
+      assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), [CIFAR10.archive]);
     }));
 });
 
