@@ -40,6 +40,8 @@ describe("the shape of a function", () => {
       ["exp(x)", "→ 0", "∞, faster than any power"],
       ["sinh(x)", "−∞, faster than any power", "∞, faster than any power"],
       ["sin(x)", "oscillates", "oscillates"],
+      ["x * sin(x)", "grows and oscillates", "grows and oscillates"],
+      ["sinc(x)", "→ 0, oscillating", "→ 0, oscillating"],
     ];
     for (const [text, left, right] of cases) {
       assertEquals([tendency(math(text), 1, -1), tendency(math(text), 1, 1)], [left, right], text);

@@ -90,6 +90,10 @@ export function bends(math: FunctionMath, b: number): Bend[] {
   const h = 12 / BEND_STEPS;
   const near = 1e-6;
   const curvature = (x: number) => (slope(x + 1e-4) - slope(x - 1e-4)) / 2e-4;
+  const put = (kind: Bend["kind"], at: number) => {
+    const x = tidy(at);
+    found.push({ kind, x, y: math.f(x, b) || 0 });
+  };
   for (let index = 0; index < BEND_STEPS && found.length < MOST_BENDS; index++) {
     // Off the round numbers, so that kinks at 0 and 1 fall inside a step.
     const left = -6 + h * (index - 0.37);
@@ -98,18 +102,17 @@ export function bends(math: FunctionMath, b: number): Bend[] {
     if (at !== null) {
       const [before, after] = [slope(at - near), slope(at + near)];
       const kind = before * after < 0 ? before < 0 ? "minimum" : "maximum" : "kink";
-      found.push({ kind, x: tidy(at), y: math.f(at, b) });
+      put(kind, at);
       continue;
     }
     const extremum = crossing(slope, left, right);
     if (extremum !== null) {
-      const kind = slope(left) < 0 ? "minimum" : "maximum";
-      found.push({ kind, x: tidy(extremum), y: math.f(extremum, b) });
+      put(slope(left) < 0 ? "minimum" : "maximum", extremum);
       continue;
     }
     const inflection = crossing(curvature, left, right);
     if (inflection !== null && Math.abs(curvature(left)) + Math.abs(curvature(right)) > 1e-5) {
-      found.push({ kind: "inflection", x: tidy(inflection), y: math.f(inflection, b) });
+      put("inflection", inflection);
     }
   }
   return found;
@@ -154,14 +157,24 @@ export function tendency(math: FunctionMath, b: number, side: 1 | -1): string {
   const spread = (values: readonly number[]) => Math.max(...values) - Math.min(...values);
   const size = Math.max(...far.map(Math.abs));
   if (spread(far.slice(1)) < 1e-3 * Math.max(1, size)) return `\u2192 ${number(far[4])}`;
+  if (signChanges((x) => math.slope(side * x, b), 100, 130) > 4) return oscillation(at);
   const slopes = [1, 2, 3].map((index) => (far[index + 1] - far[index]) / (20 * 2 ** index));
   if (spread(slopes) < 1e-3 * Math.max(1, Math.abs(slopes[2]))) return line(side * slopes[2], far[4] - slopes[2] * 320);
-  const oscillation = signChanges((x) => math.slope(side * x, b), 100, 130);
   const power = Math.log2(Math.abs(far[4] / far[3]));
-  if (oscillation > 4) return Math.abs(power) < 0.3 ? "oscillates" : "grows and oscillates";
   if (power > 9) return `${far[4] > 0 ? "" : "\u2212"}\u221e, faster than any power`;
   if (power > 0.05) return `${far[4] > 0 ? "" : "\u2212"}\u221e, like |x|^${number(Math.round(power * 10) / 10)}`;
   return `slowly \u2192 ${number(far[4])}`;
+}
+
+/** How a function that goes up and down far out does so, by the height of its waves at two distances. */
+function oscillation(at: (size: number) => number): string {
+  const height = (from: number) => {
+    const values = Array.from({ length: 301 }, (_, index) => at(from + index / 10));
+    return Math.max(...values) - Math.min(...values);
+  };
+  const growth = height(300) / height(100);
+  if (!Number.isFinite(growth) || growth > 1.2) return "grows and oscillates";
+  return growth < 0.8 ? `\u2192 ${number((at(300) + at(300 + Math.PI)) / 2)}, oscillating` : "oscillates";
 }
 
 function line(slope: number, intercept: number): string {
