@@ -39,6 +39,7 @@ export async function* readTarGz(archive: string): AsyncGenerator<Entry> {
       await bytes.read(-size & (BLOCK - 1));
       if (action === "file") yield { path, content };
     }
+    await bytes.readToEnd(); // where gzip compares its checksum
   } catch (error) {
     const message = `Cannot unpack ${archive} as it is damaged or incomplete: ${
       reasonOf(error)
@@ -106,6 +107,10 @@ class ByteReader {
       filled += piece.length;
     }
     return result;
+  }
+
+  async readToEnd(): Promise<void> {
+    while (!(await this.#reader.read()).done);
   }
 
   /** Closes the stream, and the file under it. */

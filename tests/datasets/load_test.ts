@@ -7,17 +7,9 @@ import { unpack } from "../../datasets/download.ts";
 import { DATASET_HOSTS, DATASET_NAMES, loadDataset } from "../../datasets/load.ts";
 import { IDX_FILES } from "../../datasets/idx.ts";
 import { makeShapes } from "../../datasets/shapes.ts";
+import { withFolder, writeTarGz } from "./scratch.ts";
 
 const SMALL: CifarFormat = { ...CIFAR10, trainRecords: 1, testRecords: 1, validation: 2 };
-
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "load-" });
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 /** Runs `test` with `answer` for the network and returns the addresses it asked for. */
 async function withNetwork(answer: () => Promise<Response>, test: () => Promise<void>): Promise<string[]> {
@@ -37,34 +29,11 @@ async function withNetwork(answer: () => Promise<Response>, test: () => Promise<
 const offline = () => Promise.reject(new TypeError("no route to host"));
 const notFound = () => Promise.resolve(new Response("gone", { status: 404 }));
 
-/** A ustar archive of plain files, gzipped. */
-async function writeTarGz(archive: string, files: Readonly<Record<string, Uint8Array>>): Promise<void> {
-  const parts: Uint8Array<ArrayBuffer>[] = [];
-  for (const [name, content] of Object.entries(files)) {
-    const blocks = new Uint8Array(512 + Math.ceil(content.length / 512) * 512);
-    const write = (at: number, text: string) => blocks.set(new TextEncoder().encode(text), at);
-    write(0, name);
-    write(100, "0000644\0");
-    write(124, content.length.toString(8).padStart(11, "0") + "\0");
-    write(148, "        0"); // the checksum counts as spaces, then the type: a file
-    write(257, "ustar\0" + "00");
-    const sum = blocks.subarray(0, 512).reduce((total, byte) => total + byte, 0);
-    write(148, sum.toString(8).padStart(6, "0") + "\0 ");
-    blocks.set(content, 512);
-    parts.push(blocks);
-  }
-  const stream = new Blob([...parts, new Uint8Array(1024)]).stream().pipeThrough(new CompressionStream("gzip"));
-  await Deno.writeFile(archive, stream);
-}
-
 /** An archive as the official one but of one record a file: file n has label n and pixels n + 1. */
 async function writeSmallArchive(archive: string): Promise<void> {
   const names = [...SMALL.trainFiles, SMALL.testFile];
-  const files = names.map((name, n) => [
-    `${SMALL.folder}/${name}`,
-    new Uint8Array(3073).fill(n + 1).with(0, n),
-  ]);
-  await writeTarGz(archive, Object.fromEntries(files));
+  const content = (n: number) => new Uint8Array(3073).fill(n + 1).with(0, n);
+  await writeTarGz(archive, names.map((name, n) => ({ name: `${SMALL.folder}/${name}`, content: content(n) })));
 }
 
 /** Files that are there and empty. */
