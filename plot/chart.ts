@@ -84,7 +84,7 @@ export function layoutChart(spec: ChartSpec): ChartLayout {
   const bottom = spec.height - 34;
   const y = makeScale(spec.y, yDomain, [bottom, top]);
   const yTicks = labelled(y, spec.y, Math.max(2, Math.round((bottom - top) / TICK_SPACE.y)));
-  const left = 22 + Math.max(...yTicks.map((tick) => tick.text.length)) * CHARACTER;
+  const left = 28 + Math.max(...yTicks.map((tick) => tick.text.length)) * CHARACTER;
   const box: Box = { left, right: spec.width - 10, top, bottom };
   const x = makeScale(spec.x, xDomain, [box.left, box.right]);
   const xTicks = labelled(x, spec.x, Math.max(2, Math.round((box.right - box.left) / TICK_SPACE.x)));
@@ -118,14 +118,20 @@ function dataDomain(spec: ChartSpec, axis: "x" | "y"): [number, number] {
   for (const series of spec.series) {
     const values = Array.from(series[axis]);
     include(isLog ? values.filter((value) => value > 0) : values);
-    if (axis === "y" && (series.kind === "bars" || series.kind === "area")) include([0]);
+    if (axis === "y" && standsOnZero(series)) include([0]);
   }
   include((spec.rules ?? []).filter((rule) => rule.axis === axis).map((rule) => rule.value));
   if (!found) return isLog ? [0.1, 1] : [0, 1];
   const [low, high] = found as [number, number];
   if (isLog) return low < high ? [low, high] : [low / 2, high * 2];
   if (axis === "x") return low < high ? [low, high] : padded([low, high]);
-  return padded([low, high]);
+  const [bottom, top] = padded([low, high]);
+  // Bars and areas stand on the axis.
+  return low === 0 && spec.series.some(standsOnZero) ? [0, top] : [bottom, top];
+}
+
+function standsOnZero({ kind }: Series): boolean {
+  return kind === "bars" || kind === "area";
 }
 
 interface Tick {

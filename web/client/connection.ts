@@ -9,6 +9,8 @@ export type Link = "connecting" | "live" | "lost" | "refused";
 
 /** Milliseconds between repaints: what changes faster is not read anyway, and 10,000 trials are filtered each time. */
 const REPAINT_MS = 200;
+/** An hour of them, at one every `ALIVE_MS`. */
+const MEMORY_KEPT = 720;
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 10_000;
 
@@ -20,8 +22,8 @@ export class Connection {
   controllable = false;
   /** Server's clock less ours, milliseconds. */
   clockOffset = 0;
-  /** Bytes that the searching process holds; null before it said so. */
-  memory: number | null = null;
+  /** Bytes that the searching process holds, as it said every few seconds since this page was opened. */
+  readonly memory: { readonly at: number; readonly bytes: number }[] = [];
   #stream: string | null = null;
   #run: string | null;
   #socket: WebSocket | null = null;
@@ -117,7 +119,8 @@ export class Connection {
         break;
       case "alive":
         this.clockOffset = message.at - Date.now();
-        this.memory = message.memory;
+        this.memory.push({ at: message.at, bytes: message.memory });
+        if (this.memory.length > MEMORY_KEPT) this.memory.shift();
         break;
       case "refused":
         this.link = "refused";

@@ -14,7 +14,8 @@ import { Chart, useWidth } from "./picture.tsx";
 import { nearest } from "./similarity.ts";
 import { useVisibleRows } from "./virtual.ts";
 
-const CARD = { width: 166, height: 132, gap: 8 };
+/** Pixels; a card is at least so wide and takes its share of what is left. */
+const CARD = { width: 150, height: 124, gap: 8 };
 
 export function FunctionsView(): VNode {
   const { view, route, shown } = useDashboard();
@@ -42,6 +43,7 @@ function Gallery({ trials, selected }: { trials: readonly TrialRow[]; selected: 
   const place = useRef<HTMLDivElement>(null);
   const width = useWidth(place);
   const columns = Math.max(1, Math.floor((width + CARD.gap) / (CARD.width + CARD.gap)));
+  const cardWidth = Math.floor((width - CARD.gap * (columns - 1)) / columns);
   const rowHeight = CARD.height + CARD.gap;
   const rows = Math.ceil(trials.length / columns);
   const { first, end } = useVisibleRows(place, rows, rowHeight);
@@ -64,7 +66,8 @@ function Gallery({ trials, selected }: { trials: readonly TrialRow[]; selected: 
             <Card
               key={trial.id}
               trial={trial}
-              left={at % columns * (width - CARD.width) / Math.max(1, columns - 1)}
+              left={at % columns * (cardWidth + CARD.gap)}
+              width={cardWidth}
               top={Math.floor(at / columns) * rowHeight}
               selected={trial.id === selected}
               onSelect={go}
@@ -81,29 +84,30 @@ interface CardProps {
   readonly trial: TrialRow;
   readonly left: number;
   readonly top: number;
+  readonly width: number;
   readonly selected: boolean;
   readonly onSelect: (change: { trial: number }) => void;
 }
 
-const Card = memo(function Card({ trial, left, top, selected, onSelect }: CardProps): VNode {
+const Card = memo(function Card({ trial, left, top, width, selected, onSelect }: CardProps): VNode {
   return (
     <button
       type="button"
       id={`card-${trial.id}`}
       class="card"
-      style={{ left: `${left}px`, top: `${top}px`, width: `${CARD.width}px`, height: `${CARD.height}px` }}
+      style={{ left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${CARD.height}px` }}
       aria-pressed={selected}
       aria-label={`Trial ${trial.id}, ${trial.state}, ${percent(trial.validationAccuracy)}: ${trial.simplified}`}
       onClick={() => onSelect({ trial: trial.id })}
     >
-      <Thumb text={trial.expression} beta={trial.betaMean} width={CARD.width - 18} height={72} />
+      <Thumb text={trial.expression} beta={trial.betaMean} width={width - 18} height={72} />
       <span class="clip card-text" aria-hidden="true">{trial.simplified}</span>
       <span class="card-foot" aria-hidden="true">
         <span class={`dot state-${trial.state}`} />
         <b class="number">{trial.validationAccuracy === null ? trial.state : percent(trial.validationAccuracy)}</b>
         {trial.betaMean !== null && <span class="beta">β {trial.betaMean.toFixed(2)}</span>}
         <span class="grow" />
-        <span class="muted">{trial.id}</span>
+        <span class="muted">{trial.duplicateOf === null ? trial.id : `${trial.id} = ${trial.duplicateOf}`}</span>
       </span>
     </button>
   );

@@ -16,6 +16,9 @@ const NAMES: Readonly<Record<View, string>> = {
   runs: "Runs",
 };
 
+/** What the label of synthetic data says when asked. */
+export const SYNTHETIC = "Drawn by the program: accuracies say nothing about photographs";
+
 export function Header(): VNode {
   const { view, route } = useDashboard();
   return (
@@ -27,6 +30,9 @@ export function Header(): VNode {
         </a>
         <strong class="run-name" title={view.run.name}>{view.run.name}</strong>
         <StatePill state={view.state} reason={view.reason} />
+        {view.run.synthetic && (
+          <span class="pill synthetic wide-only" title={SYNTHETIC}>synthetic {view.run.dataset}</span>
+        )}
         <LinkNote />
       </div>
       <nav class="tabs" aria-label="Views">

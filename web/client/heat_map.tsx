@@ -20,6 +20,31 @@ interface HeatMapProps {
 const ROW = 13;
 const LABELS = 112;
 
+/** Shades go with the square root, so that the differences between unlikely tokens show. */
+function shade(probability: number): string {
+  return heatColour(Math.sqrt(probability));
+}
+
+const LEGEND_STEPS = 32;
+
+/** What the shades stand for. */
+export function HeatLegend(): VNode {
+  return (
+    <span class="legend number">
+      0
+      <svg width="96" height="10" aria-hidden="true">
+        {Array.from(
+          { length: LEGEND_STEPS },
+          (_, index) => (
+            <rect key={index} x={index * 3} width="3.5" height="10" fill={shade(index / (LEGEND_STEPS - 1))} />
+          ),
+        )}
+      </svg>
+      {percent(1, 0)}
+    </span>
+  );
+}
+
 export function HeatMap({ title, rows, columns }: HeatMapProps): VNode {
   const place = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -37,7 +62,7 @@ export function HeatMap({ title, rows, columns }: HeatMapProps): VNode {
     const step = element.width / columns.length;
     for (const [at, { values }] of columns.entries()) {
       for (const [row, value] of values.entries()) {
-        context.fillStyle = heatColour(Math.sqrt(value));
+        context.fillStyle = shade(value);
         context.fillRect(Math.floor(at * step), row * ROW * ratio, Math.ceil(step), ROW * ratio - 1);
       }
     }
@@ -73,6 +98,10 @@ export function HeatMap({ title, rows, columns }: HeatMapProps): VNode {
           }}
           onPointerLeave={() => setPointed(null)}
         />
+      </div>
+      <div class="heat-axis" aria-hidden="true">
+        <span>{columns[0].label}</span>
+        {columns.length > 1 && <span>{columns[columns.length - 1].label}</span>}
       </div>
     </figure>
   );

@@ -9,7 +9,7 @@ import { accuracyColour } from "./colours.ts";
 import { ask, ranked, runPath, useDashboard } from "./dashboard.ts";
 import { count, percent } from "./format.ts";
 import { Thumb } from "./function_plot.tsx";
-import { type HeatColumn, HeatMap } from "./heat_map.tsx";
+import { type HeatColumn, HeatLegend, HeatMap } from "./heat_map.tsx";
 import { Empty } from "./overview_view.tsx";
 import { useWidth } from "./picture.tsx";
 import { layOut, type Place } from "./similarity.ts";
@@ -30,6 +30,9 @@ export function MindView(): VNode {
       <section class="panel heat-panel" aria-label="Probabilities through time">
         <h2>
           What the sampler would choose <span class="h-note">probability of each token, batch by batch</span>
+          <span class="h-right">
+            <HeatLegend />
+          </span>
         </h2>
         <Probabilities />
       </section>
@@ -37,7 +40,7 @@ export function MindView(): VNode {
   );
 }
 
-const MAP_HEIGHT = 380;
+const MAP_HEIGHT = 500;
 
 function FunctionMap(): VNode {
   const { shown, route, go } = useDashboard();

@@ -12,6 +12,7 @@ import { clock, count, dateTime, decimal, duration, percent } from "./format.ts"
 import { Formula } from "./formula.tsx";
 import { FunctionPlot, Thumb } from "./function_plot.tsx";
 import { Chart } from "./picture.tsx";
+import { SYNTHETIC } from "./header.tsx";
 import { settingRows } from "./settings.ts";
 
 export function OverviewView(): VNode {
@@ -29,13 +30,15 @@ export function OverviewView(): VNode {
       <section class="panel selected" aria-label="Selected function">
         {selected ? <Selected trial={selected} isBest={selected.id === best[0]?.id} /> : <Empty>No trial yet.</Empty>}
       </section>
-      <section class="panel" aria-label="What the sampler learns">
+      <section class="panel whole" aria-label="What the sampler learns">
         <h2>Learning</h2>
         <Learning />
       </section>
-      <section class="panel" aria-label="Best functions">
-        <h2>Best functions</h2>
-        <BestList trials={best.slice(0, 8)} />
+      <section class="panel best" aria-label="Best functions">
+        <h2>
+          Best functions <span class="h-note">each once</span>
+        </h2>
+        <BestList trials={distinct(best, MOST_BEST)} />
       </section>
       <section class="panel" aria-label="Settings">
         <h2>Settings</h2>
@@ -47,6 +50,18 @@ export function OverviewView(): VNode {
       </section>
     </div>
   );
+}
+
+const MOST_BEST = 8;
+
+/** The first trials of different functions. */
+function distinct(trials: readonly TrialRow[], most: number): TrialRow[] {
+  const first = new Map<string, TrialRow>();
+  for (const trial of trials) {
+    if (first.size === most) break;
+    if (!first.has(trial.fingerprint)) first.set(trial.fingerprint, trial);
+  }
+  return [...first.values()];
 }
 
 export function Empty({ children }: { children: ComponentChildren }): VNode {
@@ -275,7 +290,7 @@ function Learning(): VNode {
         <Chart
           key={key}
           spec={{
-            height: 138,
+            height: 150,
             x: { label: "batch" },
             y: { label },
             series: [{
@@ -315,7 +330,7 @@ function Selected({ trial, isBest }: { trial: TrialRow; isBest: boolean }): VNod
       <div class="formula-box">
         <Formula text={trial.expression} block />
       </div>
-      <FunctionPlot text={trial.expression} beta={trial.betaMean} height={232} />
+      <FunctionPlot text={trial.expression} beta={trial.betaMean} height={246} />
     </>
   );
 }
@@ -334,7 +349,7 @@ function BestList({ trials }: { trials: readonly TrialRow[] }): VNode {
             onClick={() => go({ trial: trial.id })}
           >
             <Thumb text={trial.expression} beta={trial.betaMean} width={64} height={36} />
-            <span class="clip">
+            <span class="clip fade">
               <Formula text={trial.expression} />
             </span>
             <b class="number">{percent(trial.validationAccuracy)}</b>
@@ -355,12 +370,7 @@ function Settings({ view }: { view: RunView }): VNode {
       </dd>
       <dt>data set</dt>
       <dd>
-        {run.dataset}{" "}
-        {run.synthetic && (
-          <span class="pill synthetic" title="Drawn by the program: accuracies say nothing about real images">
-            synthetic
-          </span>
-        )}
+        {run.dataset} {run.synthetic && <span class="pill synthetic" title={SYNTHETIC}>synthetic</span>}
       </dd>
       {settingRows(run.settings).map(([name, value]) => (
         <>

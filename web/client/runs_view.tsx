@@ -56,12 +56,12 @@ export function RunsView(): VNode {
                     <th>run</th>
                     <th>state</th>
                     <th class="right">best</th>
-                    <th>function</th>
-                    <th class="wide">trials</th>
-                    <th>sampler</th>
-                    <th>data set</th>
-                    <th class="right">searched</th>
-                    <th>created</th>
+                    <th class="wide-only">function</th>
+                    <th>trials</th>
+                    <th class="wide-only">sampler</th>
+                    <th class="wide-only">data set</th>
+                    <th class="right wide-only">searched</th>
+                    <th class="wide-only">created</th>
                     <th>
                       <span class="visually-hidden">edit</span>
                     </th>
@@ -134,17 +134,17 @@ function RunRow(
         <td class="right number">
           <b>{percent(run.best?.validationAccuracy ?? null)}</b>
         </td>
-        <td>
-          <div class="clip run-formula">{run.best && <Formula text={run.best.expression} />}</div>
+        <td class="wide-only">
+          <div class="clip fade run-formula">{run.best && <Formula text={run.best.expression} />}</div>
         </td>
         <td>
           <span class="number">{count(total)}</span>{" "}
           <StateBar counts={run.counts} total={Math.max(total, run.settings.trials)} />
         </td>
-        <td>{run.settings.sampler}</td>
-        <td>{run.dataset}{run.synthetic && <span class="pill synthetic">synthetic</span>}</td>
-        <td class="right number">{duration(run.elapsedMs)}</td>
-        <td class="number nowrap">{dateTime(run.createdAt)}</td>
+        <td class="wide-only">{run.settings.sampler}</td>
+        <td class="wide-only">{run.dataset}{run.synthetic && <span class="pill synthetic">synthetic</span>}</td>
+        <td class="right number wide-only">{duration(run.elapsedMs)}</td>
+        <td class="number nowrap wide-only">{dateTime(run.createdAt)}</td>
         <td>
           <button type="button" class="small" aria-expanded={editing} onClick={() => setEditing(!editing)}>Edit</button>
         </td>

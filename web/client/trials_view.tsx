@@ -38,7 +38,8 @@ const COLUMNS: Readonly<Record<string, Column>> = {
     key: "accuracy",
     width: "86px",
     align: "right",
-    show: (trial) => percent(trial.validationAccuracy),
+    show: ({ validationAccuracy, state }) =>
+      validationAccuracy === null ? <span class="muted">{state}</span> : percent(validationAccuracy),
   },
   plot: {
     name: "f",
@@ -84,13 +85,20 @@ const COLUMNS: Readonly<Record<string, Column>> = {
 };
 
 const USUAL = ["id", "state", "accuracy", "plot", "simplified", "loss", "beta", "steps", "duration", "reason"];
+/** What fits the width of a phone. */
+const USUAL_NARROW = ["id", "accuracy", "plot", "simplified"];
+const NARROW = matchMedia("(max-width: 640px)");
 const ROW = 32;
+const GAP = 12;
 
 export function TrialsView(): VNode {
   const { view, route, shown, go } = useDashboard();
-  const chosen = (route.columns ?? USUAL).filter((name) => Object.hasOwn(COLUMNS, name));
+  const usual = NARROW.matches ? USUAL_NARROW : USUAL;
+  const names = (route.columns ?? usual).filter((name) => Object.hasOwn(COLUMNS, name)).join();
+  const chosen = names === "" ? [] : names.split(",");
   const columns = chosen.map((name) => COLUMNS[name]);
   const template = columns.map(({ width }) => width).join(" ");
+  const minWidth = columns.reduce((sum, { width }) => sum + Number(/\d+/.exec(width)![0]) + GAP, GAP);
   const place = useRef<HTMLDivElement>(null);
   const { first, end } = useVisibleRows(place, shown.length, ROW);
   const move = (event: KeyboardEvent) => {
@@ -109,7 +117,7 @@ export function TrialsView(): VNode {
   return (
     <div class="trials">
       <div class="toolbar">
-        <ColumnChoice chosen={chosen} onChange={(names) => go({ columns: names })} />
+        <ColumnChoice chosen={chosen} usual={usual} onChange={(names) => go({ columns: names })} />
         <span class="grow" />
         <a class="button" href={`${runPath(view.run.name)}/trials.csv?${exportSearch(route)}`} download>CSV</a>
         <a
@@ -129,16 +137,26 @@ export function TrialsView(): VNode {
         aria-activedescendant={route.trial === null ? undefined : `row-${route.trial}`}
         onKeyDown={move}
       >
-        <div class="table-head" role="row" aria-rowindex={1} style={{ gridTemplateColumns: template }}>
+        <div
+          class="table-head"
+          role="row"
+          aria-rowindex={1}
+          style={{ gridTemplateColumns: template, minWidth: `${minWidth}px` }}
+        >
           {columns.map((column) => <Head key={column.name} column={column} route={route} go={go} />)}
         </div>
-        <div ref={place} class="table-body" role="rowgroup" style={{ height: `${shown.length * ROW}px` }}>
+        <div
+          ref={place}
+          class="table-body"
+          role="rowgroup"
+          style={{ height: `${shown.length * ROW}px`, minWidth: `${minWidth}px` }}
+        >
           {shown.slice(first, end).map((trial, index) => (
             <Row
               key={trial.id}
               trial={trial}
               at={first + index}
-              columns={route.columns}
+              columns={names}
               template={template}
               selected={trial.id === route.trial}
               go={go}
@@ -183,7 +201,8 @@ function Head({ column, route, go }: { column: Column; route: Route; go: (change
 interface RowProps {
   readonly trial: TrialRow;
   readonly at: number;
-  readonly columns: readonly string[] | null;
+  /** Names with commas between them: equal while they are the same. */
+  readonly columns: string;
   readonly template: string;
   readonly selected: boolean;
   readonly go: (change: Partial<Route>) => void;
@@ -201,7 +220,7 @@ const Row = memo(function Row({ trial, at, columns, template, selected, go }: Ro
       onClick={() => go({ trial: trial.id })}
       onDblClick={() => go({ trial: trial.id, view: "functions" })}
     >
-      {(columns ?? USUAL).filter((name) => Object.hasOwn(COLUMNS, name)).map((name) => {
+      {columns.split(",").map((name) => {
         const { align, show } = COLUMNS[name];
         return <div key={name} role="gridcell" class={align === "right" ? "right number" : "clip"}>{show(trial)}</div>;
       })}
@@ -210,13 +229,17 @@ const Row = memo(function Row({ trial, at, columns, template, selected, go }: Ro
 });
 
 function ColumnChoice(
-  { chosen, onChange }: { chosen: readonly string[]; onChange: (names: string[] | null) => void },
+  { chosen, usual, onChange }: {
+    chosen: readonly string[];
+    usual: readonly string[];
+    onChange: (names: string[] | null) => void;
+  },
 ): VNode {
   const toggle = (name: string) => {
     const names = Object.keys(COLUMNS).filter((other) =>
       other === name ? !chosen.includes(name) : chosen.includes(other)
     );
-    const isUsual = names.length === USUAL.length && names.every((other) => USUAL.includes(other));
+    const isUsual = names.length === usual.length && names.every((other) => usual.includes(other));
     onChange(isUsual ? null : names);
   };
   return (

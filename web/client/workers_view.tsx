@@ -1,12 +1,13 @@
 /** The workers: what each does, how fast, and where time was lost. */
 import type { VNode } from "preact";
-import { useRef, useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import type { WorkerStatus } from "../../controller/events.ts";
+import type { TrialState } from "../../controller/trial.ts";
 import { isOver, type RunView } from "../run_view.ts";
 import { useDashboard } from "./dashboard.ts";
 import { bytes, clock, count, duration, percent } from "./format.ts";
 import { Empty } from "./overview_view.tsx";
-import { useWidth } from "./picture.tsx";
+import { Chart, useWidth } from "./picture.tsx";
 
 export function WorkersView(): VNode {
   const { view, connection, now } = useDashboard();
@@ -20,7 +21,6 @@ export function WorkersView(): VNode {
           Workers
           <span class="h-note">
             {active.length} active, {count(throughput(active))} images/s
-            {connection.memory !== null && connection.controllable && `, ${bytes(connection.memory)} of memory in all`}
           </span>
           {connection.controllable && !isOver(view) && <WorkerCount active={active.length} />}
         </h2>
@@ -35,7 +35,22 @@ export function WorkersView(): VNode {
           </span>
         </h2>
         <TimeLine workers={workers} />
+        <TimeLineLegend />
       </section>
+      <section class="panel" aria-label="Throughput">
+        <h2>
+          Throughput <span class="h-note">children that ended in each minute</span>
+        </h2>
+        <Throughput />
+      </section>
+      {connection.controllable && (
+        <section class="panel" aria-label="Memory">
+          <h2>
+            Memory <span class="h-note">{memoryNote(connection.memory)}</span>
+          </h2>
+          <Memory />
+        </section>
+      )}
       <section class="panel" aria-label="Retries and errors">
         <h2>Retries and errors</h2>
         <Troubles view={view} />
@@ -143,7 +158,8 @@ const GUTTER = 30;
 /** A stretch of a worker's time on the time line. */
 interface Stretch {
   readonly worker: number;
-  readonly kind: WorkerStatus["state"];
+  /** The state of the trial while it trained, else of the worker. */
+  readonly look: `worker-${WorkerStatus["state"]}` | `fill-${TrialState}`;
   readonly from: number;
   readonly to: number;
   readonly name: string;
@@ -179,10 +195,11 @@ function TimeLine({ workers }: { workers: readonly WorkerStatus[] }): VNode {
           {workers.map(({ id }, lane) => (
             <g key={id}>
               <text x={GUTTER - 8} y={lane * LANE + 14} text-anchor="end">{id}</text>
+              <rect class="lane" x={GUTTER} y={lane * LANE + 3} width={width - GUTTER - 4} height={LANE - 7} rx="2" />
               {stretches.filter(({ worker }) => worker === id).map((stretch) => (
                 <rect
-                  key={`${stretch.kind} ${stretch.from}`}
-                  class={`span worker-${stretch.kind}`}
+                  key={`${stretch.look} ${stretch.from}`}
+                  class={`span ${stretch.look}`}
                   x={at(stretch.from)}
                   y={lane * LANE + 3}
                   width={Math.max(1, at(stretch.to) - at(stretch.from) - 0.5)}
@@ -200,19 +217,139 @@ function TimeLine({ workers }: { workers: readonly WorkerStatus[] }): VNode {
   );
 }
 
+const LEGEND: readonly (readonly [Stretch["look"] | "lane", string])[] = [
+  ["fill-running", "training"],
+  ["fill-complete", "complete"],
+  ["fill-pruned", "pruned"],
+  ["fill-diverged", "diverged"],
+  ["fill-failed", "failed"],
+  ["worker-restarting", "restarting"],
+  ["lane", "idle"],
+];
+
+function TimeLineLegend(): VNode {
+  return (
+    <ul class="time-legend">
+      {LEGEND.map(([look, name]) => (
+        <li key={name}>
+          <svg width="10" height="10" aria-hidden="true">
+            <rect class={look === "lane" ? look : `span ${look}`} width="10" height="10" rx="2" />
+          </svg>
+          {name}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+const MINUTE_MS = 60_000;
+/** The last two hours. */
+const MINUTES_SHOWN = 120;
+
+/** How many children ended in each minute: what a slow machine, pauses and lost workers cost is seen here. */
+function Throughput(): VNode {
+  const { view, now } = useDashboard();
+  const last = Math.floor((isOver(view) ? lastEnd(view) : now) / MINUTE_MS);
+  const counts = useMemo(() => endsByMinute(view, last), [view, view.version, last]);
+  if (counts.length === 0) {
+    return (
+      <div class="place-160">
+        <Empty>No child has ended.</Empty>
+      </div>
+    );
+  }
+  const first = last - counts.length + 1;
+  return (
+    <Chart
+      spec={{
+        height: 160,
+        description: `Children that ended in each of the last ${counts.length} minutes`,
+        x: {
+          label: "time",
+          domain: [first - 0.5, last + 0.5],
+          format: (minute) => clock(minute * MINUTE_MS),
+        },
+        y: { label: "children" },
+        series: [{
+          label: "children",
+          kind: "bars",
+          x: counts.map((_, index) => first + index),
+          y: counts,
+          colour: 2,
+        }],
+      }}
+      read={(x) => {
+        const minute = Math.round(x);
+        const ended = counts[minute - first];
+        return ended === undefined ? null : { x: minute, y: ended, text: `${clock(minute * MINUTE_MS)}: ${ended}` };
+      }}
+    />
+  );
+}
+
+/** From the minute of the first end (or the earliest shown) to minute `last` since the epoch. */
+function endsByMinute(view: RunView, last: number): number[] {
+  const counts = new Array<number>(MINUTES_SHOWN).fill(0);
+  let first = Infinity;
+  for (const { finishedAt } of view.trials) {
+    if (finishedAt === null) continue;
+    const minute = Math.floor(finishedAt / MINUTE_MS);
+    const index = minute - last + MINUTES_SHOWN - 1;
+    if (index >= 0 && index < MINUTES_SHOWN) counts[index]++;
+    first = Math.min(first, minute);
+  }
+  // Bars as wide as a screen for the first minutes of a run say nothing: twenty at least.
+  return Number.isFinite(first) ? counts.slice(-Math.max(20, last - first + 1)) : [];
+}
+
+function memoryNote(memory: readonly { readonly bytes: number }[]): string {
+  const now = memory.at(-1);
+  return now ? `${bytes(now.bytes)}: the search, its workers and this server` : "";
+}
+
+function Memory(): VNode {
+  const { memory } = useDashboard().connection;
+  const from = memory[0]?.at ?? 0;
+  const minutes = memory.map(({ at }) => (at - from) / 60_000);
+  const mebibytes = memory.map(({ bytes }) => bytes / 2 ** 20);
+  const most = Math.max(1, ...mebibytes);
+  return (
+    <Chart
+      spec={{
+        height: 160,
+        description: "Memory of the searching process since this page was opened",
+        x: { label: "since this page was opened (min)", domain: [0, Math.max(1, minutes.at(-1) ?? 1)] },
+        y: { label: "MiB", domain: [0, most * 1.1] },
+        series: [{ label: "memory", kind: "line", x: minutes, y: mebibytes, colour: 0 }],
+      }}
+      read={(x) => {
+        if (memory.length === 0) return null;
+        const index = minutes.reduce((near, at, one) => Math.abs(at - x) < Math.abs(minutes[near] - x) ? one : near, 0);
+        return { x: minutes[index], y: mebibytes[index], text: bytes(memory[index].bytes) };
+      }}
+    />
+  );
+}
+
 /** Trials say when they were trained, also before this page was opened; the rest of a worker's life is seen live. */
 function stretchesOf(view: RunView, from: number, end: number): Stretch[] {
   const trained = view.trials.filter(({ worker, startedAt, finishedAt }) =>
     worker !== null && startedAt !== null && (finishedAt ?? end) >= from
-  ).map(({ id, worker, startedAt, finishedAt }): Stretch => ({
+  ).map(({ id, worker, state, startedAt, finishedAt }): Stretch => ({
     worker: worker!,
-    kind: "training",
+    look: `fill-${state}`,
     from: startedAt!,
     to: finishedAt ?? end,
-    name: `trial ${id}`,
+    name: `trial ${id}, ${state}`,
   }));
   const others = view.spans.filter(({ state, to }) => state !== "training" && state !== "idle" && (to ?? end) >= from)
-    .map(({ worker, state, from, to }): Stretch => ({ worker, kind: state, from, to: to ?? end, name: state }));
+    .map(({ worker, state, from, to }): Stretch => ({
+      worker,
+      look: `worker-${state}`,
+      from,
+      to: to ?? end,
+      name: state,
+    }));
   return [...others, ...trained];
 }
 
@@ -223,7 +360,7 @@ function lastEnd(view: RunView): number {
 /** Share of the time line, since the first trial in it, that active workers trained; null before there is one. */
 function busyShare(view: RunView, now: number, workers: number): number | null {
   const end = isOver(view) ? lastEnd(view) : now;
-  const trained = stretchesOf(view, end - TIME_LINE_MS, end).filter(({ kind }) => kind === "training");
+  const trained = stretchesOf(view, end - TIME_LINE_MS, end).filter(({ look }) => look.startsWith("fill-"));
   if (trained.length === 0 || workers === 0) return null;
   const begin = Math.max(end - TIME_LINE_MS, Math.min(...trained.map(({ from }) => from)));
   const busy = trained.reduce((sum, { from, to }) => sum + to - Math.max(from, begin), 0);
