@@ -1,12 +1,18 @@
 /**
  * `shapes`: drawn 32x32 colour images of ten classes, for machines without photographs. Synthetic, and said to be so
- * wherever a number stands. Place, size, turn, colours, background and clutter vary, so that no single pixel tells the
- * class: a linear classifier does badly, a convolutional network learns.
+ * wherever a number stands. Place, size, turn, colours, background and clutter vary, and a shape is as often lighter as
+ * darker than what is behind it, so that no pixel tells the class: a linear classifier does badly (19 %), a convolutional
+ * network learns, and its activation matters. After 200 steps of 64 images, ResNet-8 reached a validation accuracy of 70 %
+ * with ReLU, 75 % with Swish, 12 % with tanh, and 11 % with no activation at all (seed 1, 2026-11-24).
  */
 import { channelStatistics, type Dataset, newSplit, type Split } from "./dataset.ts";
 import { Random } from "./random.ts";
 
 const SIZE = 32, CHANNELS = 3;
+/** Radians to either side. */
+const LARGEST_TURN = 0.5;
+/** Between a shape's colour and that of the middle of the background, in RGB; from any colour a corner is 220 away. */
+const LEAST_CONTRAST = 180;
 
 /** Signed distance to each shape, in units of its radius: inside where negative. (u, v) lie in the shape's own axes. */
 const SHAPES: Readonly<Record<string, (u: number, v: number) => number>> = {
@@ -59,7 +65,7 @@ function draw(random: Random, count: number): Split {
     for (let clutter = random.integer(3); clutter > 0; clutter--) {
       paint(random, canvas, colour(random), (u, v) => Math.abs(u) + 3 * Math.abs(v) - 0.6, 4, 0.5);
     }
-    paint(random, canvas, contrasting(random, canvas), SHAPES[names[label]], 9 + 4 * random.uniform(), 1);
+    paint(random, canvas, contrasting(random, canvas), SHAPES[names[label]], 10 + 4 * random.uniform(), 1);
     const noise = 4 + 10 * random.uniform(), start = n * canvas.length;
     for (let i = 0; i < canvas.length; i++) {
       split.pixels[start + i] = Math.max(0, Math.min(255, canvas[i] + noise * (2 * random.uniform() - 1)));
@@ -89,7 +95,7 @@ function paint(
   radius: number,
   opacity: number,
 ): void {
-  const turn = 2 * Math.PI * random.uniform();
+  const turn = 2 * LARGEST_TURN * (random.uniform() - 0.5);
   const cos = Math.cos(turn) / radius, sin = Math.sin(turn) / radius;
   const margin = Math.min(radius, SIZE / 2 - 4);
   const x = margin + (SIZE - 2 * margin) * random.uniform(), y = margin + (SIZE - 2 * margin) * random.uniform();
@@ -108,7 +114,7 @@ function contrasting(random: Random, canvas: Float32Array): number[] {
   const middle = (SIZE / 2 * SIZE + SIZE / 2) * CHANNELS;
   for (;;) {
     const candidate = colour(random);
-    if (Math.hypot(...candidate.map((value, c) => value - canvas[middle + c])) > 150) return candidate;
+    if (Math.hypot(...candidate.map((value, c) => value - canvas[middle + c])) > LEAST_CONTRAST) return candidate;
   }
 }
 
