@@ -1,6 +1,6 @@
 /** `deno task export RUN`: a run's trials as CSV or JSON on stdout. */
 import { jsonOfTrial } from "../controller/console.ts";
-import { runFolder, RunStore } from "../controller/run_store.ts";
+import { loadRun, runFolder } from "../controller/run_store.ts";
 import { command, EXIT } from "./command.ts";
 
 export const exportRun = command({
@@ -16,15 +16,10 @@ export const exportRun = command({
   }],
   examples: ["export NAME", "export NAME --format json"],
   run({ run, format }, io) {
-    const store = RunStore.open(runFolder("runs", run), { readOnly: true });
-    try {
-      const rows = store.load().trials.map(jsonOfTrial);
-      if (format === "json") rows.forEach((row) => io.out(JSON.stringify(row)));
-      else csv(rows).forEach(io.out);
-      return Promise.resolve(EXIT.done);
-    } finally {
-      store.close();
-    }
+    const rows = loadRun(runFolder("runs", run)).trials.map(jsonOfTrial);
+    if (format === "json") rows.forEach((row) => io.out(JSON.stringify(row)));
+    else csv(rows).forEach(io.out);
+    return Promise.resolve(EXIT.done);
   },
 });
 

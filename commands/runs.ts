@@ -9,8 +9,12 @@ export const runs = command({
   positionals: [],
   flags: [{ name: "json", type: "boolean", help: "print one JSON object a run" }],
   run({ json }, io) {
-    const found = listRuns("runs");
-    if (found.length === 0) io.err("there are no runs in runs/ yet: start one with deno task search");
+    let unreadable = 0;
+    const found = listRuns("runs", (error) => {
+      unreadable++;
+      io.err(`passed over: ${error.message}`);
+    });
+    if (found.length + unreadable === 0) io.err("there are no runs in runs/ yet: start one with deno task search");
     for (const { info, state, trials } of found) {
       const best = bestTrial(trials), done = trials.filter(isFinished).length;
       const { name, settings, dataset, synthetic } = info;

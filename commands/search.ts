@@ -6,7 +6,7 @@ import { type PresetName, PRESETS } from "../controller/presets.ts";
 import { runFolder, RunStore } from "../controller/run_store.ts";
 import { Search } from "../controller/search.ts";
 import { SearchSpace } from "../controller/search_space.ts";
-import { ENGINE_NAMES } from "../child/engine/open.ts";
+import { ENGINE_NAMES, opensOnGpu } from "../child/engine/open.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import { DATASET_NAMES, loadDataset } from "../datasets/load.ts";
 import { type Dashboard, startDashboard } from "../web/app.ts";
@@ -29,7 +29,7 @@ export const search = command({
       name: "preset",
       type: "choice",
       choices: Object.keys(PRESETS),
-      help: "size of the search (laptop; paper takes GPU days)",
+      help: "size of the search (laptop, or paper where the engine computes on a GPU)",
     },
     {
       name: "dataset",
@@ -52,7 +52,8 @@ export const search = command({
   ],
   examples: ["search", "search --preset smoke --dataset shapes --no-web", "search --resume NAME"],
   async run(flags, io) {
-    const { store, dataset } = flags.resume === undefined ? await begin(flags, io) : await resume(flags.resume, io);
+    if (flags.web && flags.port !== undefined) requireFreePort(flags.port);
+    const { store, dataset } = flags.resume === undefined ? await begin(flags, io) : await resume(flags, io);
     try {
       return await runSearch(store, dataset, flags, io);
     } finally {
@@ -78,15 +79,40 @@ interface Flags {
   readonly seed: number;
   readonly units: number;
   readonly run?: string;
+  readonly resume?: string;
 }
+
+/** What belongs to the settings of a run and is kept with it, with the defaults that cannot be told from no flag. */
+const SETTING_FLAGS: readonly (readonly [name: keyof Flags, value?: string | number])[] = [
+  ...[["sampler", "ppo"], ["engine", "auto"], ["seed", 1], ["units", 2]] as const,
+  ...[["preset"], ["dataset"], ["data"], ["workers"], ["trials"], ["time"], ["run"]] as const,
+];
 
 async function begin(flags: Flags, io: Io): Promise<Opened> {
   const name = flags.run ?? new Date().toISOString().slice(0, 19).replaceAll(":", "-");
   const folder = runFolder(RUNS, name);
-  const dataset = await openDataset(flags.dataset, flags.data, io);
-  const presetName = (flags.preset ?? "laptop") as PresetName;
+  RunStore.makeFolder(folder); // before the data set, which may be long in coming
+  try {
+    const dataset = await openDataset(flags.dataset, flags.data, io);
+    return { store: RunStore.create(folder, infoOf(name, await settingsOf(flags, dataset), dataset)), dataset };
+  } catch (error) {
+    removeIfEmpty(folder);
+    throw error;
+  }
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    Deno.removeSync(folder);
+  } catch {
+    // it has files: they are somebody's
+  }
+}
+
+async function settingsOf(flags: Flags, dataset: Dataset): Promise<RunSettings> {
+  const presetName = (flags.preset ?? (await opensOnGpu(flags.engine) ? "paper" : "laptop")) as PresetName;
   const preset = PRESETS[presetName];
-  const settings: RunSettings = {
+  return {
     sampler: flags.sampler,
     preset: presetName,
     dataset: dataset.name,
@@ -101,7 +127,6 @@ async function begin(flags: Flags, io: Io): Promise<Opened> {
     engine: flags.engine,
     child: preset.child,
   };
-  return { store: RunStore.create(folder, infoOf(name, settings, dataset)), dataset };
 }
 
 function infoOf(name: string, settings: RunSettings, dataset: Dataset): RunInfo {
@@ -118,8 +143,10 @@ function infoOf(name: string, settings: RunSettings, dataset: Dataset): RunInfo 
   };
 }
 
-async function resume(name: string, io: Io): Promise<Opened> {
-  const store = RunStore.open(runFolder(RUNS, name));
+async function resume(flags: Flags, io: Io): Promise<Opened> {
+  const changed = SETTING_FLAGS.find(([name, value]) => flags[name] !== value);
+  if (changed) throw new UsageError(`--resume continues a run with the settings it has: leave out --${changed[0]}`);
+  const store = RunStore.open(runFolder(RUNS, flags.resume!));
   try {
     const { settings } = store.load().info;
     return { store, dataset: await openDataset(settings.dataset, settings.dataDirectory ?? undefined, io) };
@@ -175,6 +202,20 @@ async function runSearch(
   }
 }
 
+/** Before anything is begun. Throws a UsageError where the port cannot be had. */
+function requireFreePort(port: number): void {
+  try {
+    Deno.listen({ hostname: "127.0.0.1", port }).close();
+  } catch (error) {
+    throw portError(port, error);
+  }
+}
+
+function portError(port: number, error: unknown): UsageError {
+  const why = error instanceof Deno.errors.AddrInUse ? "is in use" : `cannot be used (${(error as Error).message})`;
+  return new UsageError(`port ${port} ${why}: give another --port, or --no-web`);
+}
+
 /** On the port named, or the first free one from the default on. */
 async function openDashboard(source: Search, port: number | undefined): Promise<Dashboard> {
   const last = port ?? DEFAULT_PORT + PORTS_TRIED;
@@ -184,7 +225,7 @@ async function openDashboard(source: Search, port: number | undefined): Promise<
     } catch (error) {
       if (!(error instanceof Deno.errors.AddrInUse)) throw error;
       if (candidate < last) continue;
-      throw new UsageError(`port ${candidate} is in use: give another --port, or --no-web`);
+      throw portError(candidate, error);
     }
   }
 }

@@ -1,7 +1,7 @@
 /** `deno task show RUN`: a run's settings and best functions. */
 import { closingTable, jsonOfTrial } from "../controller/console.ts";
 import { bestTrial } from "../controller/search.ts";
-import { runFolder, RunStore } from "../controller/run_store.ts";
+import { loadRun, runFolder } from "../controller/run_store.ts";
 import { command, EXIT } from "./command.ts";
 import { snapshotOf } from "./stored_run.ts";
 
@@ -11,19 +11,14 @@ export const show = command({
   positionals: [{ name: "run", help: "a name that deno task runs lists" }],
   flags: [{ name: "json", type: "boolean", help: "print settings and best trial as one JSON object" }],
   run({ run, json }, io) {
-    const store = RunStore.open(runFolder("runs", run), { readOnly: true });
-    try {
-      const stored = store.load();
-      if (json) {
-        const best = bestTrial(stored.trials);
-        io.out(JSON.stringify({ ...stored.info, state: stored.state, best: best && jsonOfTrial(best) }));
-      } else {
-        closingTable({ snapshot: () => snapshotOf(stored) }).forEach(io.out);
-        io.out(`settings: ${JSON.stringify(stored.info.settings)}`);
-      }
-      return Promise.resolve(EXIT.done);
-    } finally {
-      store.close();
+    const stored = loadRun(runFolder("runs", run));
+    if (json) {
+      const best = bestTrial(stored.trials);
+      io.out(JSON.stringify({ ...stored.info, state: stored.state, best: best && jsonOfTrial(best) }));
+    } else {
+      closingTable({ snapshot: () => snapshotOf(stored) }).forEach(io.out);
+      io.out(`settings: ${JSON.stringify(stored.info.settings)}`);
     }
+    return Promise.resolve(EXIT.done);
   },
 });

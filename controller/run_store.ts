@@ -57,17 +57,22 @@ export class RunStore {
     this.#lock = lock;
   }
 
-  /** A new run. Throws a RunStoreError where the folder holds one already or cannot be written. */
-  static create(folder: string, info: RunInfo): RunStore {
+  /** A folder for a new run. Throws a RunStoreError where it holds a run already or cannot be written. */
+  static makeFolder(folder: string): void {
     if (exists(`${folder}/${FILE}`)) {
       throw new RunStoreError(`Cannot start a run in ${folder} as there is one: use --resume, or another --run name`);
     }
     try {
       Deno.mkdirSync(folder, { recursive: true });
     } catch (cause) {
-      throw new RunStoreError(`Cannot write the run folder ${folder}: ${message(cause)}`, { cause });
+      throw unwritable(folder, cause);
     }
-    const store = connect(folder, (database, lock) => new RunStore(folder, database, lock), false);
+  }
+
+  /** A new run. Throws a RunStoreError as `makeFolder` does. */
+  static create(folder: string, info: RunInfo): RunStore {
+    RunStore.makeFolder(folder);
+    const store = connect(folder, (database, lock) => new RunStore(folder, database, lock), "create");
     store.#database.prepare("INSERT INTO run (id, info, state) VALUES (1, ?, 'starting')").run(JSON.stringify(info));
     return store;
   }
@@ -79,12 +84,22 @@ export class RunStore {
         `Cannot open ${folder} as it is not a run folder: it has no ${FILE} (see: deno task runs)`,
       );
     }
-    return connect(folder, (database, lock) => new RunStore(folder, database, lock), options.readOnly ?? false);
+    const mode = options.readOnly ? "read" : "continue";
+    return connect(folder, (database, lock) => new RunStore(folder, database, lock), mode);
   }
 
+  /** Throws a RunStoreError where the file is damaged. */
   load(): StoredRun {
+    try {
+      return this.#read();
+    } catch (cause) {
+      throw unreadable(this.folder, cause);
+    }
+  }
+
+  #read(): StoredRun {
     const run = this.#database.prepare("SELECT * FROM run").get();
-    if (!run) throw new RunStoreError(`Cannot read ${this.folder} as its run was never begun: delete the folder`);
+    if (!run) throw neverBegun(this.folder);
     const all = <T>(table: string, order: string) =>
       this.#database.prepare(`SELECT data FROM ${table} ORDER BY ${order}`).all().map((row) =>
         JSON.parse(row.data as string) as T
@@ -155,38 +170,53 @@ export class RunStore {
   }
 }
 
-/** Runs below the root, newest first; folders that are no runs are passed over. */
-export function listRuns(root: string): StoredRun[] {
+/**
+ * Runs below the root, newest first; folders that are no runs are passed over, and so are runs that cannot be read, each of
+ * which is told.
+ */
+export function listRuns(root: string, onUnreadable: (error: RunStoreError) => void): StoredRun[] {
   if (!exists(root)) return [];
   const runs = [...Deno.readDirSync(root)].flatMap(({ name, isDirectory }) => {
     if (!isDirectory || !exists(`${root}/${name}/${FILE}`)) return [];
-    const store = RunStore.open(`${root}/${name}`, { readOnly: true });
     try {
-      return [store.load()];
-    } finally {
-      store.close();
+      return [loadRun(`${root}/${name}`)];
+    } catch (error) {
+      if (!(error instanceof RunStoreError)) throw error;
+      onUnreadable(error);
+      return [];
     }
   });
   return runs.sort((a, b) => b.info.createdAt - a.info.createdAt);
 }
 
+/** A run as it was last saved. Throws a RunStoreError as `RunStore.open` and `load` do. */
+export function loadRun(folder: string): StoredRun {
+  const store = RunStore.open(folder, { readOnly: true });
+  try {
+    return store.load();
+  } finally {
+    store.close();
+  }
+}
+
 function connect(
   folder: string,
   make: (database: DatabaseSync, lock: DatabaseSync | null) => RunStore,
-  readOnly: boolean,
+  mode: "create" | "continue" | "read",
 ): RunStore {
-  const lock = readOnly ? null : takeLock(folder);
+  const readOnly = mode === "read", lock = readOnly ? null : takeLock(folder);
   let database: DatabaseSync | null = null;
   try {
     database = new DatabaseSync(`${folder}/${FILE}`, { readOnly, timeout: 5000 });
+    const version = Number(database.prepare("PRAGMA user_version").get()!.user_version);
+    if (mode !== "create" && version === 0) throw neverBegun(folder);
     if (!readOnly) database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
-    migrate(database, folder, readOnly);
+    migrate(database, version, folder, readOnly);
     return make(database, lock);
   } catch (cause) {
     database?.close();
     lock?.close();
-    if (cause instanceof RunStoreError) throw cause;
-    throw new RunStoreError(`Cannot read ${folder}/${FILE} as a run: ${message(cause)}`, { cause });
+    throw unreadable(folder, cause);
   }
 }
 
@@ -202,14 +232,13 @@ function takeLock(folder: string): DatabaseSync {
     throw new RunStoreError(
       busy
         ? `Cannot continue ${folder} as another process is running it: stop that one first`
-        : `Cannot write the run folder ${folder}: ${message(cause)}`,
+        : unwritable(folder, cause).message,
       { cause },
     );
   }
 }
 
-function migrate(database: DatabaseSync, folder: string, readOnly: boolean): void {
-  const version = Number(database.prepare("PRAGMA user_version").get()!.user_version);
+function migrate(database: DatabaseSync, version: number, folder: string, readOnly: boolean): void {
   if (version > MIGRATIONS.length) {
     throw new RunStoreError(
       `Cannot read ${folder} as a newer actsearch wrote it (version ${version}): update this one`,
@@ -230,6 +259,22 @@ function exists(path: string): boolean {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
     throw error;
   }
+}
+
+function neverBegun(folder: string): RunStoreError {
+  return new RunStoreError(`Cannot read ${folder} as a run as it was never begun: delete the folder`);
+}
+
+function unwritable(folder: string, cause: unknown): RunStoreError {
+  const why = `Cannot write the run folder ${folder}: ${message(cause)}`;
+  return new RunStoreError(`${why}. Make runs/ a folder that can be written`, { cause });
+}
+
+/** A RunStoreError as it is, anything else as damage to the file. */
+function unreadable(folder: string, cause: unknown): RunStoreError {
+  if (cause instanceof RunStoreError) return cause;
+  const why = `Cannot read ${folder}/${FILE} as a run: ${message(cause)}`;
+  return new RunStoreError(`${why}. Put a copy of it back, or delete the folder`, { cause });
 }
 
 function message(error: unknown): string {

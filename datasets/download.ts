@@ -55,6 +55,24 @@ export async function download(remote: RemoteFile, file: string, options: Downlo
   await writing(file, () => Deno.rename(`${file}.part`, file));
 }
 
+/** What the errors of a request mean, in plain words. */
+const PLAIN_REASONS: readonly (readonly [sign: RegExp, words: string])[] = [
+  [/dns error|failed to lookup/i, "its host is not found: there seems to be no network"],
+  [/no route to host|network is unreachable/i, "its host is out of reach: there seems to be no network"],
+  [/connection refused/i, "its host refuses to connect"],
+  [/connection reset|connection closed|body error|decoding/i, "the connection broke off"],
+  [/requires net access/i, "this command may not use the network"],
+];
+
+/** Of the error or its causes, the innermost of which knows best; fetch itself only says that it failed. */
+function plainReason(error: unknown): string {
+  const said: string[] = [];
+  for (let one = error; one !== undefined; one = one instanceof Error ? one.cause : undefined) {
+    said.unshift(reasonOf(one));
+  }
+  return PLAIN_REASONS.find(([sign]) => sign.test(said.join("\n")))?.[1] ?? said[0];
+}
+
 /** How one request ended. */
 type Attempt =
   | { readonly end: "complete" }
@@ -150,7 +168,7 @@ class Transfer {
       }
     } catch (error) {
       if (error instanceof DatasetError) throw error;
-      return { end: "broken", answered, why: reasonOf(error), cause: error };
+      return { end: "broken", answered, why: plainReason(error), cause: error };
     } finally {
       watch.stop();
     }

@@ -26,6 +26,9 @@ const OPENERS: Readonly<Record<string, Opener>> = {
 /** What `auto` tries, the fastest first. `reference` is for judging, not for training. */
 const PREFERENCE = ["cuda", "tfjs-node-gpu", "webgpu", "wasm", "tfjs-node"];
 
+/** Those that compute on a graphics card. */
+const ON_GPU: ReadonlySet<string> = new Set(["cuda", "tfjs-node-gpu", "webgpu"]);
+
 /** Every name that `openEngine` knows. */
 export const ENGINE_NAMES: readonly string[] = ["auto", ...Object.keys(OPENERS)];
 
@@ -43,6 +46,18 @@ export async function openEngine(name: string): Promise<Opened> {
   } catch (cause) {
     const reason = (cause as Error).message;
     throw new Error(`Cannot open engine ${name}: ${reason}. Use --engine auto to take the best that works`, { cause });
+  }
+}
+
+/** Whether `openEngine` of this name comes to a GPU. Engines on GPUs are opened to find out, and closed again. */
+export async function opensOnGpu(name: string): Promise<boolean> {
+  const candidates = (name === "auto" ? PREFERENCE : [name]).filter((candidate) => ON_GPU.has(candidate));
+  try {
+    const { engine } = await openFirst(candidates.map((candidate) => [candidate, OPENERS[candidate]]));
+    engine.close();
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -217,7 +217,10 @@ describe("download", () => {
     );
     listener.close();
     await withFolder((folder) =>
-      fails({ remote: { url, md5: MD5, size: SIZE }, file: `${folder}/a/b`, asked: [] }, "Cannot download " + url)
+      fails(
+        { remote: { url, md5: MD5, size: SIZE }, file: `${folder}/a/b`, asked: [] },
+        `${url}: its host refuses to connect`,
+      )
     );
     await withServer((_, from) => brokenAfter(0, ranged(from), "silent"), async (place) => {
       await fails(place, "silent for 0.05 s", { patience: { ...PATIENCE, attempts: 2, stallMs: 50, answerMs: 50 } });
