@@ -1,6 +1,6 @@
 /** The dashboard's page: connects, follows the URL, and shows the view it names. */
 import { render, type VNode } from "preact";
-import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { SearchControl } from "../../controller/events.ts";
 import { selectTrials } from "../trial_query.ts";
 import { CandidateDialog } from "./candidate_dialog.tsx";
@@ -88,7 +88,8 @@ function useRoute(): [Route, (change: Partial<Route>) => void] {
   const [route, setRoute] = useState(() => readRoute(location.hash));
   const latest = useRef(route);
   latest.current = route;
-  useEffect(() => {
+  // At once, not after the first paint: a link followed in between would be lost.
+  useLayoutEffect(() => {
     const follow = () => setRoute(readRoute(location.hash));
     addEventListener("hashchange", follow);
     return () => removeEventListener("hashchange", follow);

@@ -54,7 +54,7 @@ export function RunsView(): VNode {
                       <span class="visually-hidden">compare</span>
                     </th>
                     <th>run</th>
-                    <th>state</th>
+                    <th class="wide-only">state</th>
                     <th class="right">best</th>
                     <th class="wide-only">function</th>
                     <th>trials</th>
@@ -128,7 +128,7 @@ function RunRow(
           {run.tags.map((tag) => <span key={tag} class="tag">{tag}</span>)}
           {run.notes !== "" && <div class="muted clip">{run.notes}</div>}
         </td>
-        <td>
+        <td class="wide-only">
           <StatePill state={run.state} />
         </td>
         <td class="right number">

@@ -1,6 +1,6 @@
 /** All trials as a table: of thousands of rows only those in sight are drawn. */
 import type { ComponentChildren, VNode } from "preact";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import type { TrialRow } from "../protocol.ts";
 import type { SortKey } from "../trial_query.ts";
 import { runPath, useDashboard } from "./dashboard.ts";
@@ -101,6 +101,10 @@ export function TrialsView(): VNode {
   const minWidth = columns.reduce((sum, { width }) => sum + Number(/\d+/.exec(width)![0]) + GAP, GAP);
   const place = useRef<HTMLDivElement>(null);
   const { first, end } = useVisibleRows(place, shown.length, ROW);
+  useEffect(() => {
+    const at = shown.findIndex(({ id }) => id === route.trial);
+    if (at >= 0) keepInSight(place.current!, at);
+  }, []); // where a link or another view chose a trial
   const move = (event: KeyboardEvent) => {
     if (event.key === "Enter" && event.target === event.currentTarget && route.trial !== null) {
       return go({ view: "functions" });

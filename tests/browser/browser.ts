@@ -1,0 +1,153 @@
+/**
+ * A real browser for the tests of the page: Debian's chromium, driven by playwright-core. Every page is watched: a console
+ * error, an exception, a request that fails or leaves this machine fails the test that opened it.
+ */
+import { assertEquals } from "@std/assert";
+import { afterAll, it } from "@std/testing/bdd";
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
+import type { RunSource } from "../../controller/events.ts";
+import { type Dashboard, startDashboard } from "../../web/app.ts";
+import type { RunRegistry } from "../../web/registry.ts";
+
+const CHROMIUM = "/usr/bin/chromium";
+const SCREENSHOTS = "tests/browser/screenshots";
+/** What the browser and started searches write while they live. Not the folder of `deno task test`, which clears its own. */
+export const SCRATCH = "tests/browser/.tmp";
+/** Milliseconds that anything on the page may take: generous, as other work may share the cores. */
+const PATIENCE_MS = 10_000;
+
+export const WIDE: BrowserContextOptions = { viewport: { width: 1440, height: 900 } };
+export const PHONE: BrowserContextOptions = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+
+/** Why these tests cannot run here; null where they can. */
+const missing = whyMissing();
+
+function whyMissing(): string | null {
+  const { state } = Deno.permissions.querySync({ name: "run", command: CHROMIUM });
+  if (state !== "granted") return "it drives a browser: deno task test:browser";
+  try {
+    Deno.statSync(CHROMIUM);
+    return null;
+  } catch {
+    return `${CHROMIUM} is not installed (Debian: apt-get install chromium)`;
+  }
+}
+
+/** A test that is skipped, with the reason, where there is no browser. Called in a `describe`. */
+export function itInBrowser(name: string, test: (stage: Stage) => Promise<void>): void {
+  if (missing !== null) return void it.skip(`${name} (skipped: ${missing})`);
+  it(name, async () => {
+    const stage = new Stage(await theBrowser());
+    try {
+      await test(stage);
+      stage.checkPages();
+    } finally {
+      await stage.clear();
+    }
+  });
+}
+
+let browser: Promise<Browser> | null = null;
+
+/** One for all tests of a file. */
+function theBrowser(): Promise<Browser> {
+  return browser ??= launch();
+}
+
+if (missing === null) {
+  afterAll(async () => {
+    await (await browser)?.close();
+    Deno.removeSync(SCRATCH, { recursive: true });
+  });
+}
+
+async function launch(): Promise<Browser> {
+  // The browser's profile goes where these tests may write.
+  Deno.mkdirSync(SCRATCH, { recursive: true });
+  Deno.env.set("TMPDIR", Deno.realPathSync(SCRATCH));
+  // Asked when it is loaded whether this is Windows' Linux, a library in playwright-core would look into a part of /proc
+  // that takes every permission; this makes it look only when it is asked again.
+  Deno.env.set("__IS_WSL_TEST__", "1");
+  const { chromium } = await import("playwright-core");
+  return await chromium.launch({
+    executablePath: CHROMIUM,
+    // In a container chromium has neither the right to make a sandbox of its own nor much shared memory. It only opens
+    // pages of this project.
+    args: ["--no-sandbox", "--disable-dev-shm-usage"],
+  });
+}
+
+/** What one test opens and serves, watched while it runs and cleared away after it. */
+export class Stage {
+  readonly #browser: Browser;
+  readonly #contexts: BrowserContext[] = [];
+  readonly #dashboards: Dashboard[] = [];
+  readonly #problems: string[] = [];
+  readonly #excused: RegExp[] = [];
+
+  constructor(browser: Browser) {
+    this.#browser = browser;
+  }
+
+  /** The address of a dashboard on a free port. */
+  async serve(source: RunSource | RunRegistry): Promise<string> {
+    const dashboard = await startDashboard({ source, port: 0 });
+    this.#dashboards.push(dashboard);
+    return dashboard.url;
+  }
+
+  /** A page of its own at an address of this machine. `prepare` is called before it opens. */
+  async open(
+    url: string,
+    options: BrowserContextOptions = WIDE,
+    prepare: (page: Page) => Promise<void> = () => Promise.resolve(),
+  ): Promise<Page> {
+    const context = await this.#browser.newContext(options);
+    this.#contexts.push(context);
+    context.setDefaultTimeout(PATIENCE_MS);
+    const page = await context.newPage();
+    this.#watch(page, new URL(url).host);
+    await prepare(page);
+    await page.goto(url);
+    return page;
+  }
+
+  /** Takes problems that match as what the test itself brought about. */
+  excuse(pattern: RegExp): void {
+    this.#excused.push(pattern);
+  }
+
+  checkPages(): void {
+    assertEquals(this.#problems.filter((problem) => !this.#excused.some((pattern) => pattern.test(problem))), []);
+  }
+
+  async clear(): Promise<void> {
+    for (const context of this.#contexts) await context.close();
+    for (const dashboard of this.#dashboards) await dashboard.close();
+  }
+
+  #watch(page: Page, host: string): void {
+    page.on("console", (message) => {
+      const type = message.type();
+      if (type === "error" || type === "warning") this.#problems.push(`console: ${message.text()}`);
+    });
+    page.on("pageerror", (error) => this.#problems.push(`exception: ${error.message}`));
+    page.on("requestfailed", (request) => {
+      this.#problems.push(`failed: ${request.url()} ${request.failure()?.errorText}`);
+    });
+    page.on("response", (response) => {
+      if (response.status() >= 400) this.#problems.push(`answered ${response.status()}: ${response.url()}`);
+    });
+    page.on("request", (request) => {
+      const url = new URL(request.url());
+      if (url.host !== host) this.#problems.push(`request to another host: ${request.url()}`);
+    });
+  }
+}
+
+/** Kept in the tree, so that a change of the page's look is seen in review. Small: JPEG of a screenful. */
+export async function screenshot(page: Page, name: string): Promise<void> {
+  Deno.mkdirSync(SCREENSHOTS, { recursive: true });
+  const image = await page.screenshot({ type: "jpeg", quality: 60, animations: "disabled" });
+  Deno.writeFileSync(`${SCREENSHOTS}/${name}.jpg`, image);
+}

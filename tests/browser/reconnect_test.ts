@@ -1,0 +1,104 @@
+/** The page is right after any disconnect: nothing missed, nothing doubled. */
+import { assert, assertEquals } from "@std/assert";
+import { describe } from "@std/testing/bdd";
+import type { Page } from "playwright-core";
+import type { Trial } from "../../controller/trial.ts";
+import { startDashboard } from "../../web/app.ts";
+import { FakeRun, random } from "../web/fake_run.ts";
+import { itInBrowser, WIDE } from "./browser.ts";
+
+const ROW = 32;
+
+/** All rows of the table, read by scrolling through it: number, state and accuracy as shown. */
+async function readTable(page: Page, rows: number): Promise<string[]> {
+  const read = new Map<number, string>();
+  for (let at = 0; at < rows; at += 15) {
+    await page.locator(".table").evaluate((table, top) => table.scrollTop = top, at * ROW);
+    await page.waitForSelector(`[role=row][aria-rowindex="${Math.min(rows, at + 15) + 1}"]`);
+    const shown = await page.locator(".table-row").evaluateAll((elements) =>
+      elements.map((row) => ({
+        index: Number(row.getAttribute("aria-rowindex")) - 2,
+        text: [...row.children].map((cell) => cell.textContent).join(" "),
+      }))
+    );
+    for (const { index, text } of shown) {
+      assert(!read.has(index) || read.get(index) === text, `row ${index} is both "${read.get(index)}" and "${text}"`);
+      read.set(index, text);
+    }
+  }
+  return Array.from({ length: rows }, (_, index) => read.get(index) ?? "missing");
+}
+
+function asShown({ id, state, validationAccuracy }: Trial): string {
+  const accuracy = validationAccuracy === null ? state : `${(validationAccuracy * 100).toFixed(2)}\u202f%`;
+  return `${id} ${state} ${accuracy}`;
+}
+
+/** The browser reports every vain attempt to connect. */
+const CUT = /^console: WebSocket connection to /;
+const TABLE = "#/current/trials?columns=id,state,accuracy";
+
+describe("a connection that is cut", () => {
+  itInBrowser("again and again at random while events flow leaves nothing missed or doubled", async (stage) => {
+    const run = new FakeRun({ trials: 150, workers: 8 });
+    const next = random(5);
+    const url = await stage.serve(run);
+    let sockets = 0;
+    let cut = () => {};
+    stage.excuse(CUT);
+    const page = await stage.open(url + TABLE, WIDE, (page) =>
+      page.routeWebSocket(/\/live$/, (socket) => {
+        sockets++;
+        const server = socket.connectToServer();
+        cut = () => {
+          void socket.close();
+          void server.close();
+        };
+        // Some connections die in the middle of what the server was saying, before the page has read all of it.
+        if (next() < 0.5) setTimeout(cut, 60 + 300 * next());
+      }));
+    while (!run.isDone) {
+      run.advance(700);
+      if (next() < 0.03) cut();
+      await new Promise((resolve) => setTimeout(resolve, 4));
+    }
+    run.advance(0); // says that it is finished
+    await page.locator(".pill.run-finished").waitFor();
+    const { trials } = run.snapshot();
+    await page.waitForSelector(`[role=grid][aria-rowcount="${trials.length + 1}"]`);
+    assert(sockets >= 5, `the page connected only ${sockets} times`);
+    assertEquals(await readTable(page, trials.length), trials.map(asShown));
+  });
+
+  itInBrowser("as the server goes and another comes in its place is made anew from a snapshot", async (stage) => {
+    const run = new FakeRun({ trials: 60, workers: 4 });
+    run.advance(30_000);
+    const first = await startDashboard({ source: run, port: 0 });
+    stage.excuse(CUT);
+    const page = await stage.open(first.url + TABLE);
+    await page.waitForSelector(".table-row");
+    await first.close();
+    await page.getByText("reconnecting …").waitFor();
+    run.finish();
+    const second = await startDashboard({ source: run, port: Number(new URL(first.url).port) });
+    await page.locator(".pill.run-finished").waitFor();
+    const { trials } = run.snapshot();
+    assertEquals(await readTable(page, trials.length), trials.map(asShown));
+    await second.close();
+  });
+
+  itInBrowser("with the network returns when the network does", async (stage) => {
+    const run = new FakeRun({ trials: 60, workers: 4 });
+    run.advance(30_000);
+    const url = await stage.serve(run);
+    const page = await stage.open(url + TABLE);
+    await page.waitForSelector(".table-row");
+    stage.excuse(CUT);
+    await page.context().setOffline(true);
+    run.finish();
+    await page.context().setOffline(false);
+    await page.locator(".pill.run-finished").waitFor();
+    const { trials } = run.snapshot();
+    assertEquals(await readTable(page, trials.length), trials.map(asShown));
+  });
+});

@@ -1,0 +1,227 @@
+/** Every view in both themes, wide and on a phone; filters, links, keys, control and the list of runs. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { describe } from "@std/testing/bdd";
+import type { Page } from "playwright-core";
+import { VIEWS } from "../../web/client/route.ts";
+import { ALL_TRIALS, selectTrials } from "../../web/trial_query.ts";
+import { FakeRun } from "../web/fake_run.ts";
+import { FakeRuns } from "../web/fake_runs.ts";
+import { audit } from "./audit.ts";
+import { itInBrowser, PHONE, screenshot, WIDE } from "./browser.ts";
+
+/** Something that a view shows once it is drawn. */
+const DRAWN = {
+  overview: ".history svg.plot",
+  functions: ".detail svg.plot",
+  trials: ".table-row",
+  mind: ".heat-map canvas",
+  workers: ".time-line rect",
+  runs: ".run-list input",
+} as const;
+
+/** Views whose pictures are kept, one of each theme and size at least. */
+const KEPT = new Set([
+  "overview wide light",
+  "functions wide dark",
+  "mind wide light",
+  "workers wide dark",
+  "overview phone dark",
+  "functions phone light",
+  "trials phone dark",
+]);
+
+function finishedRun(name = "fake"): FakeRun {
+  return new FakeRun({ name, trials: 300, workers: 4 }).finish();
+}
+
+async function show(page: Page, url: string, view: keyof typeof DRAWN, search = ""): Promise<void> {
+  await page.goto(`${url}#/current/${view}${search}`);
+  await page.waitForSelector(DRAWN[view]);
+}
+
+describe("every view", () => {
+  for (const [size, options] of [["wide", WIDE], ["phone", PHONE]] as const) {
+    for (const colorScheme of ["light", "dark"] as const) {
+      itInBrowser(`can be read, operated and seen whole: ${size}, ${colorScheme}`, async (stage) => {
+        const url = await stage.serve(new FakeRuns([finishedRun(), finishedRun("old")]));
+        const page = await stage.open(url, { ...options, colorScheme });
+        for (const view of VIEWS) {
+          await show(page, url, view, view === "runs" ? "?compare=fake,old" : "");
+          assertEquals(await audit(page), [], view);
+          const name = `${view} ${size} ${colorScheme}`;
+          if (KEPT.has(name)) await screenshot(page, name.replaceAll(" ", "-"));
+        }
+      });
+    }
+  }
+});
+
+describe("the filter", () => {
+  itInBrowser("applies to every plot, to the downloads and to the URL", async (stage) => {
+    const run = finishedRun();
+    const trials = run.snapshot().trials;
+    const chosen = selectTrials(trials, { ...ALL_TRIALS, text: "sin", states: new Set(["complete"]) });
+    const functions = new Set(chosen.map(({ fingerprint }) => fingerprint)).size;
+    assert(chosen.length > 0 && chosen.length < trials.length);
+    const url = await stage.serve(run);
+    const page = await stage.open(url);
+    await page.waitForSelector(DRAWN.overview);
+    await page.getByRole("searchbox").fill("sin");
+    for (const state of ["queued", "running", "pruned", "diverged", "failed"]) {
+      await page.getByRole("group", { name: "States shown" }).getByRole("button", { name: new RegExp(`^${state}`) })
+        .click();
+    }
+    await page.getByRole("status").filter({ hasText: `${chosen.length} of ${trials.length}` }).waitFor();
+    assertMatch(page.url(), /#\/current\/overview\?q=sin&state=complete$/);
+    const tab = (name: string) => page.getByRole("navigation", { name: "Views" }).getByText(name).click();
+    await page.getByRole("img", { name: `Validation accuracy of ${chosen.length} trials` }).waitFor();
+    await tab("Functions");
+    await page.getByRole("region", { name: `Gallery of ${chosen.length} functions` }).waitFor();
+    await tab("Trials");
+    await page.waitForSelector(`[role=grid][aria-rowcount="${chosen.length + 1}"]`);
+    const download = await page.getByRole("link", { name: "CSV" }).getAttribute("href");
+    const csv = await (await fetch(new URL(download!, url))).text();
+    assertEquals(csv.trimEnd().split("\n").length, chosen.length + 1);
+    await tab("Mind");
+    await page.getByText(`against all ${chosen.length} proposals`).waitFor();
+    const map = await page.locator(".map-canvas").getAttribute("aria-label");
+    assert(Number.parseInt(map!) > 2 && Number.parseInt(map!) <= functions, `${map} of ${functions} functions`);
+    await page.reload();
+    await page.getByText(`against all ${chosen.length} proposals`).waitFor();
+  });
+});
+
+describe("the keyboard", () => {
+  itInBrowser("reaches the views, the filter, the rows and the cards", async (stage) => {
+    const url = await stage.serve(finishedRun());
+    const page = await stage.open(url);
+    await show(page, url, "trials", "?sort=accuracy&order=desc");
+    await page.keyboard.press("Tab");
+    assertEquals(await page.evaluate(() => document.activeElement?.textContent), "Skip to content");
+    await page.keyboard.press("/");
+    await page.keyboard.type("x");
+    assertMatch(page.url(), /q=x/);
+    await page.getByRole("grid").focus();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("End");
+    const last = page.locator(".table-row[aria-selected=true]");
+    await last.waitFor();
+    const box = await last.boundingBox();
+    assert(box && box.y > 100 && box.y + box.height <= 900, `the row is at ${JSON.stringify(box)}`);
+    await page.keyboard.press("Home");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(DRAWN.functions);
+    const trial = /trial=(\d+)/.exec(page.url())![1];
+    await page.locator(`#card-${trial}`).focus();
+    await page.keyboard.press("ArrowRight");
+    await page.waitForFunction((before) => !location.hash.includes(`trial=${before}`), trial);
+    await page.waitForFunction(() => document.activeElement?.getAttribute("aria-pressed") === "true");
+  });
+});
+
+describe("control", () => {
+  itInBrowser("pauses, resumes, adds workers and stops, twice asked", async (stage) => {
+    const run = new FakeRun({ trials: 300, workers: 2 });
+    run.advance(60_000);
+    const url = await stage.serve(run);
+    const page = await stage.open(url);
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.locator(".pill.run-paused").waitFor();
+    await page.getByRole("button", { name: "Resume" }).click();
+    await page.locator(".pill.run-running").waitFor();
+    await page.getByRole("button", { name: "Train it on this child" }).first().click();
+    await page.getByText("ReLU is queued").waitFor();
+    await show(page, url, "workers");
+    await page.getByLabel("Number of workers").fill("3");
+    await page.getByRole("button", { name: "Set" }).click();
+    await page.getByText("3 active").waitFor();
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.getByRole("button", { name: "Stop after this batch?" }).click();
+    await page.locator(".pill.run-stopping").waitFor();
+    assertEquals(run.controls, [
+      { control: "pause" },
+      { control: "resume" },
+      { control: "add_candidate", expression: "relu" },
+      { control: "set_workers", workers: 3 },
+      { control: "stop" },
+    ]);
+  });
+
+  itInBrowser("checks and draws a candidate as it is typed, and queues it", async (stage) => {
+    const run = new FakeRun({ trials: 300, workers: 2 });
+    run.advance(60_000);
+    const url = await stage.serve(run);
+    const page = await stage.open(url);
+    await page.getByRole("button", { name: "Add a candidate" }).click();
+    const field = page.getByLabel("Expression of x, with b for a trainable beta");
+    const queue = page.getByRole("button", { name: "Queue it" });
+    await field.fill("x * sigmoid(b * ");
+    await page.locator("#candidate-note").filter({ hasText: "expected" }).waitFor();
+    assert(await queue.isDisabled());
+    await field.fill("<img src=x onerror=alert(1)>");
+    await page.locator("#candidate-note").filter({ hasText: "Cannot read" }).waitFor();
+    await field.fill("x * sigmoid(b * x)");
+    await page.locator("dialog math").waitFor();
+    await page.locator("dialog svg.plot").waitFor();
+    assertEquals(await audit(page), []);
+    await page.getByLabel("Seeds").fill("3");
+    await queue.click();
+    await page.getByText("is queued with 3 seeds").waitFor();
+    assertEquals(run.controls, [{ control: "add_candidate", expression: "x * sigmoid(b * x)", seeds: 3 }]);
+  });
+
+  itInBrowser("copies an expression and its command, and queues it with other seeds", async (stage) => {
+    const run = new FakeRun({ trials: 40, workers: 2 });
+    while (!run.isDone) run.advance(5000);
+    const best = run.snapshot().trials.filter(({ state }) => state === "complete")
+      .sort((one, other) => other.validationAccuracy! - one.validationAccuracy! || one.id - other.id)[0];
+    const url = await stage.serve(run);
+    const permissions = ["clipboard-read", "clipboard-write"];
+    const page = await stage.open(url, { ...WIDE, permissions });
+    const copied = () => page.evaluate(() => navigator.clipboard.readText());
+    await show(page, url, "functions");
+    await page.getByRole("button", { name: "Copy expression" }).click();
+    await page.getByText("The expression is copied.").waitFor();
+    assertEquals(await copied(), best.expression);
+    await page.getByRole("button", { name: "Copy deno task cifar100" }).click();
+    await page.getByText("The command is copied.").waitFor();
+    assertEquals(await copied(), `deno task cifar100 --act "${best.expression}"`);
+  });
+});
+
+describe("the list of runs", () => {
+  itInBrowser("compares by what differs, renames, tags and deletes after the name is repeated", async (stage) => {
+    const sampled = new FakeRun({ name: "random-3", trials: 60, sampler: "random", seed: 3 }).finish();
+    const runs = new FakeRuns([finishedRun(), sampled]);
+    const url = await stage.serve(runs);
+    const page = await stage.open(url);
+    await show(page, url, "runs");
+    await page.getByLabel("Compare fake").check();
+    await page.getByLabel("Compare random-3").check();
+    await page.getByRole("img", { name: "Best validation accuracy so far of fake, random-3" }).waitFor();
+    assertEquals(
+      await page.locator(".differing tbody th").allTextContents(),
+      ["best", "sampler", "seed", "trials", "workers"],
+    );
+    await page.getByRole("button", { name: "Edit" }).nth(1).click();
+    stage.excuse(/\b400\b/); // the answer to a name that is refused
+    await page.getByLabel("Name").fill("a name");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("name must be letters").waitFor();
+    await page.getByLabel("Name").fill("renamed");
+    await page.getByLabel("Tags").fill("good <b>bold</b>");
+    await page.getByLabel("Notes").fill("<script>alert(1)</script>");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("link", { name: "renamed" }).waitFor();
+    await page.getByText("<script>alert(1)</script>").waitFor();
+    assertEquals(await page.locator(".tag").allTextContents(), ["good", "<b>bold</b>"]);
+    await page.getByRole("button", { name: "Edit" }).nth(1).click();
+    await page.getByRole("button", { name: "Delete …" }).click();
+    const last = page.getByRole("button", { name: "Delete", exact: true });
+    assert(await last.isDisabled());
+    await page.getByLabel("to delete it for good").fill("renamed");
+    await last.click();
+    await page.getByText("renamed is deleted").waitFor();
+    assertEquals((await runs.list()).map(({ name }) => name), ["fake"]);
+  });
+});
