@@ -209,7 +209,7 @@ function connect(
   try {
     database = new DatabaseSync(`${folder}/${FILE}`, { readOnly, timeout: 5000 });
     const version = Number(database.prepare("PRAGMA user_version").get()!.user_version);
-    if (mode !== "create" && version === 0) throw neverBegun(folder);
+    if (mode !== "create") requireRun(database, version, folder);
     if (!readOnly) database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
     migrate(database, version, folder, readOnly);
     return make(database, lock);
@@ -218,6 +218,12 @@ function connect(
     lock?.close();
     throw unreadable(folder, cause);
   }
+}
+
+/** Before anything is written: the file may be somebody else's. Throws where it holds no run. */
+function requireRun(database: DatabaseSync, version: number, folder: string): void {
+  if (version === 0) throw neverBegun(folder);
+  database.prepare("SELECT info, state FROM run").get();
 }
 
 function takeLock(folder: string): DatabaseSync {

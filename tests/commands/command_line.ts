@@ -1,0 +1,83 @@
+/** Starts the real command line as a process of its own, with the permissions that deno.json gives its task. */
+import { assert, assertEquals } from "@std/assert";
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+const { tasks } = JSON.parse(Deno.readTextFileSync(`${ROOT}/deno.json`)) as { tasks: Record<string, string> };
+
+export interface Ended {
+  readonly code: number;
+  readonly out: string;
+  /** Lines of stderr. */
+  readonly err: readonly string[];
+}
+
+export interface StartOptions {
+  /** Working folder: `runs/` and `data/` are in it. */
+  readonly cwd: string;
+  /** What the task's words become, for less permission than it has. */
+  readonly change?: (words: string[]) => string[];
+}
+
+/** `deno task NAME ARGS` in another working folder; a name without a task runs with the permissions of `show`. */
+export function start([name, ...args]: readonly string[], { cwd, change = (words) => words }: StartOptions) {
+  const [, ...words] = (tasks[name] ?? tasks.show.replace(/show$/, name)).split(" ");
+  const task = change(words).map((word) => word === "main.ts" ? `${ROOT}/main.ts` : word);
+  return new Deno.Command(Deno.execPath(), {
+    args: [...task, ...args],
+    cwd,
+    env: { ACTSEARCH_DEBUG: "" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+export async function commandLine(line: readonly string[], options: StartOptions): Promise<Ended> {
+  const { code, stdout, stderr } = await start(line, options).output();
+  return { code, out: decode(stdout), err: linesOf(stderr) };
+}
+
+/** That it failed with this code, saying this on the one line of stderr, and nothing on stdout. */
+export async function fails(
+  line: readonly string[],
+  options: StartOptions,
+  code: 1 | 2,
+  says: readonly string[],
+): Promise<void> {
+  const ended = await commandLine(line, options), [error = ""] = ended.err;
+  assertEquals([ended.code, ended.out, ended.err.length], [code, "", 1], `${line.join(" ")}: ${JSON.stringify(ended)}`);
+  assert(error.startsWith("error: "), error);
+  for (const words of says) assert(error.includes(words), `${line.join(" ")}: "${error}" lacks "${words}"`);
+}
+
+/** Runs `test` with a new working folder, which is removed after. */
+export async function inFolder(test: (cwd: string) => Promise<void>): Promise<void> {
+  const cwd = await Deno.makeTempDir({ prefix: "commands-" });
+  try {
+    await test(cwd);
+  } finally {
+    await Deno.remove(cwd, { recursive: true });
+  }
+}
+
+/** Every file and folder below a folder, with what the files hold. */
+export function contents(folder: string): Record<string, string> {
+  const entries = [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }): [string, string][] => {
+    const path = `${folder}/${name}`;
+    return isDirectory ? [[path, "a folder"], ...Object.entries(contents(path))] : [[path, textOf(path)]];
+  });
+  return Object.fromEntries(entries.toSorted());
+}
+
+function textOf(path: string): string {
+  return new TextDecoder("latin1").decode(Deno.readFileSync(path));
+}
+
+export function decode(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}
+
+/** Without what Deno itself says where two of it start at once. */
+export function linesOf(bytes: Uint8Array): string[] {
+  return decode(bytes).split("\n").filter((line) => line !== "" && !line.startsWith("Blocking waiting for file lock"));
+}
