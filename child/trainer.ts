@@ -296,7 +296,7 @@ export class Child {
 }
 
 /** Steps between points of the training curve. */
-function pointInterval(steps: number): number {
+export function pointInterval(steps: number): number {
   return Math.max(1, Math.min(RECENT_STEPS, Math.round(steps / CURVE_POINTS)));
 }
 

@@ -1,0 +1,283 @@
+/**
+ * One child trained and tested as a user wants to watch it: a curve, validation accuracy on the way, an estimate of the
+ * time, and a checkpoint file from which it goes on, killed at any moment, to exactly the same numbers. A search does
+ * without all that: its children are short, and `trainChild` is enough for them.
+ */
+import type { Dataset } from "../datasets/dataset.ts";
+import { type Checkpoint, identityOf, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+import { evaluateProgram, type Evaluation } from "./evaluation.ts";
+import { Child, type ChildRequest, type ChildSettings, type ChildState, pointInterval } from "./trainer.ts";
+
+/** A point of the curve. */
+export interface CurvePoint {
+  readonly step: number;
+  /** Mean training loss over the steps since the last point. */
+  readonly loss: number;
+  /** On the first images of the validation split, where it was this point's turn; on all of it at the last step. */
+  readonly validationAccuracy?: number;
+  /** What `TrainingOptions.observe` gave. */
+  readonly observed?: Readonly<Record<string, number>>;
+}
+
+/** How good a child is on a split; `loss` is null where a logit is not finite. */
+export type Scores = Omit<Evaluation, "loss"> & { readonly loss: number | null };
+
+/** What a training came to: plain JSON. */
+export interface TrainingResult {
+  readonly seed: number;
+  readonly outcome: "complete" | "diverged";
+  /** Why it diverged. */
+  readonly reason: string | null;
+  readonly steps: number;
+  /** Mean training loss of the last steps, at most 20; null where one was not a number. */
+  readonly finalLoss: number | null;
+  /** Null where it diverged. */
+  readonly validation: Scores | null;
+  readonly test: Scores | null;
+  /** Mean of the trained betas; null without beta. */
+  readonly betaMean: number | null;
+  /** Of training, without evaluation, over all the processes that took part. */
+  readonly seconds: number;
+  readonly imagesPerSecond: number;
+  readonly curve: readonly CurvePoint[];
+}
+
+/** A result with the tensors that it was judged with. */
+export interface Trained {
+  readonly result: TrainingResult;
+  readonly state: ChildState;
+}
+
+/** How fast a training is. */
+export interface Pace {
+  readonly imagesPerSecond: number;
+  /** Until it is trained, validated and tested. */
+  readonly secondsLeft: number;
+}
+
+export interface TrainingOptions {
+  /** A file to go on from where it exists, and to keep up to date; its folder must exist. Nothing is kept without. */
+  readonly checkpoint?: string;
+  /** How often the checkpoint is written besides the end; 30 s by default, 100 ms at least. */
+  readonly checkpointEveryMs?: number;
+  /** Interrupts within one step or one batch of evaluation; the checkpoint is written. */
+  readonly signal?: AbortSignal;
+  /** Told once where it goes on from a checkpoint of a training that was not finished. */
+  readonly onResume?: (step: number) => void;
+  /** Told once, after the first seconds of training; never where the training takes less. */
+  readonly onEstimate?: (pace: Pace) => void;
+  /** Told every point of the curve (about 100 a training, at least one in 20 steps), those of a checkpoint excepted. */
+  readonly onPoint?: (point: CurvePoint, pace: Pace) => void;
+  /** Numbers to keep with every point of the curve. It may read the child's tensors and must not change them. */
+  readonly observe?: (child: Child) => Promise<Record<string, number>>;
+}
+
+const CHECKPOINT_EVERY_MS = 30_000;
+/** Less would leave no time to train between two checkpoints. */
+const LEAST_CHECKPOINT_MS = 100;
+/** The engine's kernels are compiled and warm by then. */
+const ESTIMATE_AFTER_MS = 3_000;
+/** What evaluating an image costs, in trained images: the forward pass of three about equal ones. */
+const EVALUATION_COST = 1 / 3;
+/** Validation on the way may cost this share of the training, takes so many images, and happens so often at most. */
+const ON_THE_WAY = { share: 0.05, images: 1000, times: 20 };
+
+/** What a checkpoint keeps besides the child's own state. */
+interface Progress {
+  readonly curve: readonly CurvePoint[];
+  readonly seconds: number;
+  /** Absent until the training is finished. */
+  readonly result?: Omit<TrainingResult, "curve">;
+}
+
+/**
+ * Trains a child to its end and judges it on the validation and test splits; null where the signal interrupted it. Goes
+ * on from the checkpoint where there is one; of a finished training the result is read from it. Throws an Error where
+ * the checkpoint is of another training or damaged.
+ */
+export async function trainAndTest(request: ChildRequest, options: TrainingOptions = {}): Promise<Trained | null> {
+  const { checkpoint: path } = options;
+  const found = path === undefined ? null : await readCheckpoint<Progress>(path, identityOf(request));
+  if (found?.progress.result) {
+    const { state, progress: { result, curve } } = found;
+    return { state, result: { ...result, curve } };
+  }
+  const child = await Child.open(request);
+  try {
+    return await new Training(request, options, child, found).run();
+  } finally {
+    child.dispose();
+  }
+}
+
+class Training {
+  readonly #curve: CurvePoint[];
+  /** Of training, in the processes before this one. */
+  readonly #secondsBefore: number;
+  readonly #interval: number;
+  readonly #validateEvery: number;
+  #stepsBefore = 0;
+
+  constructor(
+    readonly request: ChildRequest,
+    readonly options: TrainingOptions,
+    readonly child: Child,
+    readonly found: Checkpoint<Progress> | null,
+  ) {
+    const { settings, dataset } = request;
+    this.#curve = [...found?.progress.curve ?? []];
+    this.#secondsBefore = found?.progress.seconds ?? 0;
+    this.#interval = pointInterval(settings.steps);
+    this.#validateEvery = validationInterval(settings, dataset, this.#interval);
+  }
+
+  async run(): Promise<Trained | null> {
+    if (this.found) {
+      await this.child.restore(this.found.state);
+      this.#stepsBefore = this.child.step;
+      this.options.onResume?.(this.child.step);
+    }
+    const ended = await this.#train();
+    if (ended === "interrupted") {
+      await this.#save();
+      return null;
+    }
+    if (ended !== "trained") return await this.#finish({ outcome: "diverged", reason: ended.diverged });
+    await this.#save();
+    return await this.#judge();
+  }
+
+  /** The steps, with a pause at every point of the curve and whenever the clock asks for an estimate or a checkpoint. */
+  async #train(): Promise<"trained" | "interrupted" | { readonly diverged: string }> {
+    const { child, request: { settings: { steps } }, options } = this;
+    const every = Math.max(LEAST_CHECKPOINT_MS, options.checkpointEveryMs ?? CHECKPOINT_EVERY_MS);
+    const estimateAt = Date.now() + ESTIMATE_AFTER_MS;
+    let [estimated, saveAt] = [false, Date.now() + every];
+    while (child.step < steps) {
+      const until = Math.min((Math.floor(child.step / this.#interval) + 1) * this.#interval, steps);
+      let loss = NaN;
+      const stop = await child.train(until, {
+        signal: options.signal,
+        deadlineMs: estimated ? saveAt : Math.min(estimateAt, saveAt),
+        onProgress: (point) => loss = point.loss,
+      });
+      if (stop?.outcome === "interrupted") return "interrupted";
+      if (stop?.outcome === "diverged") return { diverged: stop.reason };
+      if (!stop) await this.#addPoint({ step: child.step, loss });
+      if (!estimated && Date.now() >= estimateAt) {
+        estimated = true;
+        options.onEstimate?.(this.#pace());
+      }
+      if (Date.now() >= saveAt) {
+        await this.#save();
+        saveAt = Date.now() + every;
+      }
+    }
+    return "trained";
+  }
+
+  async #addPoint({ step, loss }: { step: number; loss: number }): Promise<void> {
+    const { child, request: { settings, dataset }, options } = this;
+    const isTurn = step % this.#validateEvery === 0 && step < settings.steps;
+    const validationAccuracy = isTurn ? await this.#validateOnTheWay(settings, dataset) : undefined;
+    const observed = await options.observe?.(child);
+    const point = {
+      step,
+      loss,
+      ...validationAccuracy !== undefined && { validationAccuracy },
+      ...observed && { observed },
+    };
+    this.#curve.push(point);
+    options.onPoint?.(point, this.#pace());
+  }
+
+  async #validateOnTheWay({ batch }: ChildSettings, dataset: Dataset): Promise<number> {
+    const limit = imagesOnTheWay(this.request.settings, dataset);
+    const evaluation = await evaluateProgram(this.child.program, dataset, "validation", { batch, limit });
+    return evaluation!.accuracy; // null only where it is told to stop
+  }
+
+  async #judge(): Promise<Trained | null> {
+    const { signal } = this.options;
+    const validation = await this.child.evaluate("validation", { signal });
+    if ("outcome" in validation) return null;
+    const test = await this.child.evaluate("test", { signal });
+    if ("outcome" in test) return null;
+    if (!Number.isFinite(validation.loss)) {
+      return await this.#finish({ outcome: "diverged", reason: "logits on the validation split are not finite" });
+    }
+    this.#curve.push({ ...this.#curve.pop()!, validationAccuracy: validation.accuracy });
+    return await this.#finish({ outcome: "complete", reason: null }, scores(validation), scores(test));
+  }
+
+  async #finish(
+    end: Pick<TrainingResult, "outcome" | "reason">,
+    validation: Scores | null = null,
+    test: Scores | null = null,
+  ): Promise<Trained> {
+    const { child, request: { seed, settings } } = this;
+    const seconds = this.#seconds();
+    const result = {
+      seed,
+      ...end,
+      steps: child.step,
+      finalLoss: finiteOrNull(child.recentLoss(Infinity)),
+      validation,
+      test,
+      betaMean: finiteOrNull(await child.betaMean() ?? NaN),
+      seconds,
+      imagesPerSecond: child.step * settings.batch / seconds,
+    };
+    const state = await this.#save(result);
+    return { result: { ...result, curve: this.#curve }, state };
+  }
+
+  async #save(result?: Progress["result"]): Promise<ChildState> {
+    const state = await this.child.state();
+    const progress: Progress = { curve: this.#curve, seconds: this.#seconds(), result };
+    const { checkpoint } = this.options;
+    if (checkpoint !== undefined) await writeCheckpoint(checkpoint, identityOf(this.request), { state, progress });
+    return state;
+  }
+
+  #seconds(): number {
+    const { child, request: { settings } } = this;
+    const rate = child.imagesPerSecond;
+    return this.#secondsBefore + (rate === 0 ? 0 : (child.step - this.#stepsBefore) * settings.batch / rate);
+  }
+
+  #pace(): Pace {
+    const { child, request: { settings, dataset } } = this;
+    const imagesPerSecond = child.imagesPerSecond;
+    const onTheWay = 1 + imagesOnTheWay(settings, dataset) * EVALUATION_COST / (this.#validateEvery * settings.batch);
+    const images = (settings.steps - child.step) * settings.batch * onTheWay + evaluationWork(settings, dataset);
+    return { imagesPerSecond, secondsLeft: images / imagesPerSecond };
+  }
+}
+
+/** What a whole training with its evaluation costs, in trained images: multiplied by seeds, an estimate before it starts. */
+export function trainingWork(settings: ChildSettings, dataset: Dataset): number {
+  return settings.steps * settings.batch + evaluationWork(settings, dataset);
+}
+
+function evaluationWork({ validationImages }: ChildSettings, { validation, test }: Dataset): number {
+  return ((validationImages ?? validation.count) + test.count) * EVALUATION_COST;
+}
+
+function imagesOnTheWay({ validationImages }: ChildSettings, { validation }: Dataset): number {
+  return Math.min(ON_THE_WAY.images, validationImages ?? Infinity, validation.count);
+}
+
+/** Steps between validations on the way, whole points of the curve: a function of the settings, as the curve must be. */
+function validationInterval(settings: ChildSettings, dataset: Dataset, interval: number): number {
+  const cost = imagesOnTheWay(settings, dataset) * EVALUATION_COST / (ON_THE_WAY.share * settings.batch);
+  return Math.ceil(Math.max(cost, settings.steps / ON_THE_WAY.times) / interval) * interval;
+}
+
+function scores(evaluation: Evaluation): Scores {
+  return { ...evaluation, loss: finiteOrNull(evaluation.loss) };
+}
+
+function finiteOrNull(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}
