@@ -94,6 +94,7 @@ async function begin(flags: Flags, io: Io): Promise<Opened> {
   RunStore.makeFolder(folder); // before the data set, which may be long in coming
   try {
     const dataset = await openDataset(flags.dataset, flags.data, io);
+    io.signal.throwIfAborted();
     return { store: RunStore.create(folder, infoOf(name, await settingsOf(flags, dataset), dataset)), dataset };
   } catch (error) {
     removeIfEmpty(folder);

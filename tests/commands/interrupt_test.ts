@@ -1,0 +1,89 @@
+/** Ctrl-C at the real command line, and a search where CIFAR-10 cannot be had. */
+import { assert, assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { loadRun } from "../../controller/run_store.ts";
+import { commandLine, inFolder, linesOf, start } from "./command_line.ts";
+
+const SMOKE = ["search", "--preset", "smoke", "--no-web", "--json", "--workers", "1"];
+
+/** The lines of a stream as they come. */
+async function* linesFrom(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  let rest = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop()!;
+    yield* lines;
+  }
+}
+
+describe("a search that is interrupted", () => {
+  it("ends within 2 seconds with 130, keeps every finished trial, and is resumed to the same end", () =>
+    inFolder(async (cwd) => {
+      const process = start([...SMOKE, "--dataset", "shapes", "--trials", "3", "--run", "first"], { cwd });
+      const stderr = new Response(process.stderr).text();
+      let sentAt = 0, last = "";
+      for await (const line of linesFrom(process.stdout)) {
+        last = line;
+        if (JSON.parse(line).event !== "trial" || sentAt > 0) continue;
+        sentAt = performance.now(); // the second trial is being trained
+        process.kill("SIGINT");
+      }
+      const { code } = await process.status, took = performance.now() - sentAt;
+      assertEquals([code, JSON.parse(last).state, JSON.parse(last).trials], [130, "interrupted", 1]);
+      assert(took < 2000, `it took ${took} ms`);
+      assert((await stderr).includes("go on with: deno task search --resume first"));
+
+      const before = loadRun(`${cwd}/runs/first`);
+      assertEquals(before.state, "interrupted");
+      const resumed = await commandLine(["search", "--resume", "first", "--no-web", "--json"], { cwd });
+      const finished = JSON.parse(resumed.out.trim().split("\n").at(-1)!);
+      assertEquals([resumed.code, finished.state, finished.trials], [0, "finished", 3]);
+      assertEquals(loadRun(`${cwd}/runs/first`).trials[0], before.trials[0]);
+    }));
+
+  it("ends with 130 however early it is interrupted, and leaves no run half begun", () =>
+    inFolder(async (cwd) => {
+      const process = start([...SMOKE, "--dataset", "shapes"], { cwd });
+      while (!exists(`${cwd}/runs`)) await new Promise((resolve) => setTimeout(resolve, 5));
+      process.kill("SIGINT");
+      const { code, stderr } = await process.output();
+      assertEquals(code, 130, linesOf(stderr).join("\n"));
+      // Drawing is one call: the signal is heard after it, where a run may have begun already.
+      const runs = [...Deno.readDirSync(`${cwd}/runs`)].map(({ name }) => loadRun(`${cwd}/runs/${name}`).state);
+      assert(runs.length === 0 || runs.join() === "interrupted", runs.join());
+    }));
+});
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}
+
+describe("a search that named no data set", () => {
+  const offline = (words: string[]) => words.map((word) => word.replace(",www.cs.toronto.edu", ""));
+
+  it("says why CIFAR-10 cannot be had, and goes on with drawn shapes", () =>
+    inFolder(async (cwd) => {
+      const { code, out, err } = await commandLine([...SMOKE, "--trials", "1"], { cwd, change: offline });
+      const { state, dataset, synthetic } = JSON.parse(out.trim().split("\n").at(-1)!);
+      assertEquals([code, state, dataset, synthetic], [0, "finished", "shapes", true]);
+      const told = err.findIndex((line) => line.startsWith("CIFAR-10 cannot be had: "));
+      assert(err[told].endsWith("cifar-10-binary.tar.gz: this command may not use the network"), err.join("\n"));
+      assertEquals(
+        err[told + 1],
+        "Searching on shapes instead: synthetic images, so accuracies say nothing about photographs.",
+      );
+      assert(!err.some((line) => line.startsWith("error")), err.join("\n"));
+    }));
+
+  it("stops where the data set was named", () =>
+    inFolder(async (cwd) => {
+      const { code, out, err } = await commandLine([...SMOKE, "--dataset", "cifar10"], { cwd, change: offline });
+      assertEquals([code, out, err.length], [1, "", 1], err.join("\n"));
+      assert(err[0].startsWith("error: Cannot download https://www.cs.toronto.edu/"), err[0]);
+      assertEquals([...Deno.readDirSync(`${cwd}/runs`)], []);
+    }));
+});
