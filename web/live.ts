@@ -106,7 +106,9 @@ export class Live {
     for (const watcher of this.#watchers.values()) this.#serve(watcher, now);
   }
 
+  /** Every watcher is told what happened to the end first. */
   close(): void {
+    this.pump();
     for (const watcher of this.#watchers.values()) watcher.socket.close(1001, "the dashboard is closing");
     this.#watchers.clear();
     this.#stopTimer();

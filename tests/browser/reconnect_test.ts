@@ -78,7 +78,7 @@ describe("a connection that is cut", () => {
     const page = await stage.open(first.url + TABLE);
     await page.waitForSelector(".table-row");
     await first.close();
-    await page.getByText("reconnecting …").waitFor();
+    await page.getByText("the search's process has ended").waitFor();
     run.finish();
     const second = await startDashboard({ source: run, port: Number(new URL(first.url).port) });
     await page.locator(".pill.run-finished").waitFor();

@@ -9,6 +9,8 @@ export type Link = "connecting" | "live" | "lost" | "refused";
 
 /** Milliseconds between repaints: what changes faster is not read anyway, and 10,000 trials are filtered each time. */
 const REPAINT_MS = 200;
+/** The code with which a server closes that is about to end. */
+const GOING_AWAY = 1001;
 /** An hour of them, at one every `ALIVE_MS`. */
 const MEMORY_KEPT = 720;
 const FIRST_RETRY_MS = 250;
@@ -17,6 +19,8 @@ const LAST_RETRY_MS = 10_000;
 export class Connection {
   view: RunView | null = null;
   link: Link = "connecting";
+  /** Whether the server said that it goes: the search has ended, or was interrupted. */
+  isServerGone = false;
   /** Why the server refused, when it did. */
   refusal = "";
   controllable = false;
@@ -72,13 +76,18 @@ export class Connection {
     clearTimeout(this.#retry);
     const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`);
     this.#socket = socket;
-    socket.onopen = () => this.#ask();
+    socket.onopen = () => {
+      this.isServerGone = false;
+      this.#ask();
+    };
     socket.onmessage = ({ data }) => {
       this.#heard();
       this.#receive(JSON.parse(data));
     };
-    socket.onclose = () => {
-      if (socket === this.#socket) this.#lost();
+    socket.onclose = ({ code }) => {
+      if (socket !== this.#socket) return;
+      this.isServerGone ||= code === GOING_AWAY;
+      this.#lost();
     };
   }
 

@@ -9,6 +9,9 @@ import { Chart } from "./picture.tsx";
 /** Preactivations that batch norm leaves: nearly all within four standard deviations. */
 const RANGE: readonly [number, number] = [-5, 5];
 
+/** Pixels between the points of a thumb: finer is not seen and hundreds of them scroll by. */
+const THUMB_STEP = 2;
+
 interface ThumbProps {
   readonly text: string;
   readonly beta: number | null;
@@ -16,11 +19,11 @@ interface ThumbProps {
   readonly height: number;
 }
 
-/** f (solid) and f' (dashed) with the axes, on a scale of its own. */
+/** f (bold) and f' (thin) with the axes, on a scale of its own. */
 export const Thumb = memo(function Thumb({ text, beta, width, height }: ThumbProps): VNode {
   const math = mathOf(text);
   if (math instanceof Error) return <svg class="thumb" width={width} height={height} aria-hidden="true" />;
-  const { x: xs, f, slope } = sample(math, beta ?? math.betaStart, ...RANGE, Math.min(161, width));
+  const { x: xs, f, slope } = sample(math, beta ?? math.betaStart, ...RANGE, Math.ceil(width / THUMB_STEP) + 1);
   const x = linearScale(RANGE, [0, width]);
   const y = linearScale(verticalDomain([f, slope]), [height, 0]);
   const zero = { x: Math.round(x.at(0)) + 0.5, y: Math.round(y.at(0)) + 0.5 };

@@ -11,6 +11,7 @@ import { FunctionPlot, Thumb } from "./function_plot.tsx";
 import { memo } from "./memo.ts";
 import { Empty } from "./overview_view.tsx";
 import { Chart, useWidth } from "./picture.tsx";
+import { usePrepared } from "./prepared.ts";
 import { nearest } from "./similarity.ts";
 import { useVisibleRows } from "./virtual.ts";
 
@@ -261,7 +262,8 @@ function Curve({ trial, steps }: { trial: TrialRow; steps: number }): VNode {
 function Relatives({ trial, onSelect }: { trial: TrialRow; onSelect: (id: number) => void }): VNode {
   const { view } = useDashboard();
   const equal = view.trials.filter(({ id, fingerprint }) => id !== trial.id && fingerprint === trial.fingerprint);
-  const near = useMemo(() => nearest(view.trials, trial, 6), [trial.id, view.trials.length]);
+  const isReady = usePrepared(view.trials) === 1;
+  const near = useMemo(() => isReady ? nearest(view.trials, trial, 6) : [], [isReady, trial.id, view.trials.length]);
   const list = (trials: readonly TrialRow[]) => (
     <ul class="relatives">
       {trials.slice(0, 12).map((one) => (

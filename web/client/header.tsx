@@ -75,11 +75,13 @@ export function StatePill({ state, reason }: { state: RunState; reason?: string 
 /** Says that what is shown may be old. */
 function LinkNote(): VNode | null {
   const { connection } = useDashboard();
-  return (
-    <span role="status" class={connection.link === "live" ? "visually-hidden" : "link-note"}>
-      {connection.link === "live" ? "connected" : connection.link === "refused" ? connection.refusal : "reconnecting …"}
-    </span>
-  );
+  const text = {
+    live: "connected",
+    connecting: "connecting …",
+    lost: connection.isServerGone ? "the search's process has ended" : "reconnecting …",
+    refused: connection.refusal,
+  }[connection.link];
+  return <span role="status" class={connection.link === "live" ? "visually-hidden" : "link-note"}>{text}</span>;
 }
 
 function Controls(): VNode | null {

@@ -12,6 +12,7 @@ import { Thumb } from "./function_plot.tsx";
 import { type HeatColumn, HeatLegend, HeatMap } from "./heat_map.tsx";
 import { Empty } from "./overview_view.tsx";
 import { useWidth } from "./picture.tsx";
+import { usePrepared } from "./prepared.ts";
 import { layOut, type Place } from "./similarity.ts";
 
 export function MindView(): VNode {
@@ -48,7 +49,9 @@ function FunctionMap(): VNode {
   const width = useWidth(place);
   // Laid out anew when trials come in twenties, so that the map rests while one looks at it.
   const round = Math.floor(shown.length / 20);
-  const places = useMemo(() => layOut(shown), [round, route.query]);
+  const prepared = usePrepared(shown);
+  const isReady = prepared === 1;
+  const places = useMemo(() => isReady ? layOut(shown) : [], [isReady, round, route.query]);
   const range = useMemo(() => accuracyRange(places), [places]);
   const [pointed, setPointed] = useState<Place | null>(null);
   const [x, y] = useMemo(
@@ -78,7 +81,11 @@ function FunctionMap(): VNode {
         onClick={(event) => go({ trial: near(event)?.trial.id ?? null })}
       >
         {places.length === 0
-          ? <Empty>The map needs three different functions.</Empty>
+          ? (
+            <Empty>
+              {isReady ? "The map needs three different functions." : `Comparing functions: ${percent(prepared, 0)}`}
+            </Empty>
+          )
           : width > 0 && (
             <MapDots places={places} x={x} y={y} width={width} range={range} selected={named?.id ?? null} />
           )}

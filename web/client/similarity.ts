@@ -20,6 +20,20 @@ export function featuresOf(expression: string): Float32Array | null {
   return made;
 }
 
+/**
+ * Computes what is not yet known of functions until all is or the time is up; how many of the trials are done. Ten
+ * thousand functions take seconds, in which the page must not stand still.
+ */
+export function prepare(trials: readonly TrialRow[], ms: number): number {
+  const end = performance.now() + ms;
+  for (const [index, { expression }] of trials.entries()) {
+    if (features.has(expression)) continue;
+    if (performance.now() > end) return index;
+    featuresOf(expression);
+  }
+  return trials.length;
+}
+
 function makeFeatures(expression: string): Float32Array | null {
   const math = mathOf(expression);
   if (math instanceof Error) return null;
