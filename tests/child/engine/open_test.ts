@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { ENGINE_NAMES, openEngine, openFirst } from "../../../child/engine/open.ts";
+import { ENGINE_NAMES, openEngine, openFirst, opensOnGpu } from "../../../child/engine/open.ts";
 import { openReference } from "../../../child/engine/reference.ts";
 
 const broken = (reason: string) => () => Promise.reject(new Error(reason));
@@ -31,6 +31,10 @@ describe("opening an engine", () => {
     const { engine } = await openEngine("auto");
     assertEquals(ENGINE_NAMES.includes(engine.name) && engine.name !== "reference", true);
     engine.close();
+  });
+
+  it("knows that CPU engines are on no GPU, without opening one", async () => {
+    for (const name of ["wasm", "tfjs-node", "reference"]) assertEquals(await opensOnGpu(name), false);
   });
 
   it("refuses a name it does not know and lists those it does", async () => {
