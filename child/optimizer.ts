@@ -40,6 +40,23 @@ export const COUNTS_STEPS: { readonly [Kind in Optimizer["kind"]]: boolean } = {
 /** SGD of He et al. 2015, §4.2: momentum 0.9, weight decay 1e-4, to be used with a learning rate of 0.1. */
 export const DEFAULT_OPTIMIZER: Optimizer = { kind: "sgd", momentum: 0.9, weightDecay: 1e-4 };
 
+/** Each optimiser as it is published, with the learning rate that goes with it and the same weight decay. */
+export const OPTIMIZERS: {
+  readonly [Kind in Optimizer["kind"]]: { readonly optimizer: Optimizer; readonly learningRate: number };
+} = {
+  sgd: { optimizer: DEFAULT_OPTIMIZER, learningRate: 0.1 },
+  /** Tieleman & Hinton 2012, lecture 6.5: decay 0.9, learning rate 0.001, no momentum. */
+  rmsprop: {
+    optimizer: { kind: "rmsprop", decay: 0.9, momentum: 0, epsilon: 1e-8, weightDecay: 1e-4 },
+    learningRate: 0.001,
+  },
+  /** The defaults of Kingma & Ba 2015, algorithm 1. */
+  adam: {
+    optimizer: { kind: "adam", beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 1e-4 },
+    learningRate: 0.001,
+  },
+};
+
 /**
  * - `constant`: the base rate.
  * - `step`: divided by 10 at 50 % and again at 75 % of the steps, as He et al. 2015, §4.2 (32k and 48k of 64k).
