@@ -29,6 +29,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "the same on CIFAR-100",
     load: async () => (await import("./commands/cifar.ts")).cifar100,
   },
+  "test-model": {
+    summary: "test trained weights again",
+    load: async () => (await import("./commands/test_model.ts")).testModel,
+  },
   runs: {
     summary: "list the runs in runs/",
     load: async () => (await import("./commands/runs.ts")).runs,

@@ -1,173 +1,201 @@
-/** `deno task cifar10` and `cifar100`: what one function is worth, trained over several seeds and tested. */
+/**
+ * `deno task cifar10` and `cifar100`: what one function is worth, trained over several seeds and tested. Everything is kept
+ * in runs/<name>/, and the same command goes on where it was killed.
+ */
 import { activationFrom } from "../child/activation/catalog.ts";
+import type { Activation } from "../child/activation/expression.ts";
+import { usesBeta } from "../child/activation/expression.ts";
+import { simplify } from "../child/activation/simplify.ts";
+import { writeModel } from "../child/model_file.ts";
+import { buildNetwork } from "../child/network/networks.ts";
+import { trainAndTest, type Trained, type TrainingResult, trainingWork } from "../child/training_run.ts";
 import type { Engine } from "../child/engine/engine.ts";
-import { DEFAULT_OPTIMIZER, type Schedule } from "../child/optimizer.ts";
-import { Child, type ChildRequest } from "../child/trainer.ts";
-import { NETWORK_NAMES } from "../child/network/networks.ts";
+import type { Dataset } from "../datasets/dataset.ts";
 import { loadDataset } from "../datasets/load.ts";
 import { ENGINE_FLAG, openChosenEngine } from "./chosen_engine.ts";
-import { command, EXIT, type Io } from "./command.ts";
+import { command, EXIT, type Flag, type Io, UsageError } from "./command.ts";
 import { loadProgress } from "./load_progress.ts";
+import { nameOf, openRunFolder, readSettings } from "./run_folder.ts";
+import { followTraining } from "./training_console.ts";
+import { childSettings, planOf, TRAINING_FLAGS, type TrainingFlags, type TrainingPlan } from "./training_flags.ts";
+import { describeResult, describeSummaries, pointRow, rowOf, summaries, writeResults } from "./training_report.ts";
 
-/** What one seed came to; accuracies are null where the training diverged. */
-interface SeedResult {
-  readonly seed: number;
-  readonly outcome: string;
-  readonly validation_accuracy: number | null;
-  readonly validation_top5: number | null;
-  readonly test_accuracy: number | null;
-  readonly test_top5: number | null;
-  readonly final_loss: number | null;
-  readonly images_per_s: number;
+const COARSE_FLAG = {
+  name: "coarse",
+  type: "boolean",
+  help: "tell apart the 20 superclasses, not the 100 classes",
+} as const;
+
+const RUN_FLAGS = [
+  { name: "name", type: "string", value: "NAME", help: "name of the folder in runs/ (by settings)" },
+  { name: "resume", type: "string", value: "NAME", help: "go on with this run and its settings" },
+  { name: "save", type: "boolean", help: "write the trained weights of each seed to its folder, as safetensors" },
+  { name: "data", type: "string", value: "DIR", help: "folder that holds the data set already" },
+  { name: "threads", type: "integer", min: 1, max: 64, help: "CPU threads (one a core)" },
+  ENGINE_FLAG,
+  { name: "json", type: "boolean", help: "print one JSON object a point and a seed, and a last one with the summary" },
+] as const;
+
+/** What the command was told. */
+interface Flags extends TrainingFlags {
+  readonly coarse: boolean;
+  readonly name?: string;
+  readonly resume?: string;
+  readonly save: boolean;
+  readonly data?: string;
+  readonly threads?: number;
+  readonly engine: string;
+  readonly json: boolean;
 }
 
-const SCHEDULES: readonly Schedule[] = ["cosine", "step", "constant"];
+/** `settings.json`. Other seeds and another place of the data are still the same run. */
+interface Settings extends TrainingPlan {
+  readonly dataset: string;
+  readonly labels: "fine" | "coarse";
+  readonly data: string | null;
+}
 
-export const cifar10 = cifarCommand("cifar10", "CIFAR-10");
-export const cifar100 = cifarCommand("cifar100", "CIFAR-100");
+const FREE_SETTINGS = ["seeds", "seed", "data"];
 
-function cifarCommand(name: string, title: string) {
-  return command({
+export const cifar10 = cifarCommand("cifar10", "CIFAR-10", []);
+export const cifar100 = cifarCommand("cifar100", "CIFAR-100", [COARSE_FLAG]);
+
+function cifarCommand(name: string, title: string, own: readonly Flag[]) {
+  return command<readonly [], readonly Flag[]>({
     name,
     summary: `Trains a network with one activation function on ${title} and tests it, over several seeds.`,
     positionals: [],
-    flags: [
-      {
-        name: "act",
-        type: "string",
-        value: "EXPR",
-        default: "relu",
-        help: "an expression, or a name as swish or gelu",
-      },
-      { name: "network", type: "choice", choices: NETWORK_NAMES, default: "resnet20", help: "what is trained" },
-      { name: "steps", type: "integer", min: 1, default: 10_000, help: "training steps" },
-      { name: "batch", type: "integer", min: 1, default: 128, help: "images a step" },
-      { name: "lr", type: "number", min: 0, default: 0.1, help: "learning rate at the start" },
-      { name: "schedule", type: "choice", choices: SCHEDULES, default: "cosine", help: "how the learning rate falls" },
-      { name: "seeds", type: "integer", min: 1, default: 1, help: "trainings, from seeds that follow each other" },
-      { name: "seed", type: "integer", default: 1, help: "the first seed" },
-      { name: "data", type: "string", value: "DIR", help: "folder that holds the data set already" },
-      { name: "threads", type: "integer", min: 1, max: 64, help: "CPU threads (one a core)" },
-      ENGINE_FLAG,
-      { name: "json", type: "boolean", help: "print one JSON object a seed, and a last one with the summary" },
+    flags: [...TRAINING_FLAGS, ...own, ...RUN_FLAGS],
+    examples: [
+      `${name} --act swish`,
+      `${name} --act "x * sigmoid(b*x)" --steps 2000 --seeds 3 --save`,
+      `${name} --resume NAME`,
     ],
-    examples: [`${name} --act swish`, `${name} --act "x * sigmoid(b*x)" --steps 2000 --seeds 3`],
-    async run(flags, io) {
-      const activation = activationFrom(flags.act);
-      const { data: directory, steps, batch } = flags;
-      const dataset = await loadDataset(name, {
-        directory,
-        download: true,
-        onProgress: loadProgress(io),
-        signal: io.signal,
-      });
-      const engine = await openChosenEngine(flags.engine, io);
-      const results: SeedResult[] = [];
-      try {
-        for (let seed = flags.seed; seed < flags.seed + flags.seeds; seed++) {
-          const result = await trainAndTest({
-            engine,
-            dataset,
-            activation,
-            seed,
-            threads: flags.threads ?? navigator.hardwareConcurrency,
-            settings: {
-              network: flags.network as string,
-              steps,
-              batch,
-              learningRate: flags.lr,
-              schedule: flags.schedule as Schedule,
-              optimizer: DEFAULT_OPTIMIZER,
-              augment: true,
-              validationImages: null,
-            },
-          }, io);
-          if (result === null) return EXIT.interrupted;
-          results.push(result);
-          io.out(flags.json ? JSON.stringify({ event: "seed", act: flags.act, ...result }) : describe(result));
-        }
-        const about = { act: flags.act, network: flags.network, steps, batch, dataset: name, engine: engine.name };
-        report(results, about, flags.json, io);
-      } finally {
-        engine.close();
-      }
-      return EXIT.done;
+    run: (flags, io) => run(name, { coarse: false, ...flags } as unknown as Flags, io),
+  });
+}
+
+async function run(command: string, flags: Flags, io: Io): Promise<number> {
+  if (flags.name !== undefined && flags.resume !== undefined) {
+    throw new UsageError("--name begins a run and --resume goes on with one: give one of them");
+  }
+  const before: Partial<Settings> = flags.resume === undefined ? {} : await settingsToResume(command, flags.resume);
+  const labels = flags.coarse ? "coarse" : before.labels ?? "fine";
+  const data = flags.data ?? before.data ?? null;
+  const dataset = await loadDataset(command, {
+    directory: data ?? undefined,
+    download: true,
+    labels,
+    onProgress: loadProgress(io),
+    signal: io.signal,
+  });
+  const settings: Settings = { dataset: command, labels, ...planOf(flags, before, dataset), data };
+  const activation = activationFrom(settings.act);
+  const name = flags.resume ?? flags.name ?? await defaultName(settings);
+  const folder = await openRunFolder(name, { ...settings }, FREE_SETTINGS);
+  try {
+    const engine = await openChosenEngine(flags.engine, io);
+    try {
+      io.err(`run ${name}: everything is kept in ${folder.path}`);
+      return await trainSeeds({ name, folder: folder.path, settings, activation, dataset, engine, flags, io });
+    } finally {
+      engine.close();
+    }
+  } finally {
+    folder.close();
+  }
+}
+
+async function settingsToResume(command: string, name: string): Promise<Settings> {
+  const settings = await readSettings(name) as unknown as Settings;
+  if (settings.dataset === command) return settings;
+  throw new Error(`Cannot resume ${name} with ${command} as it is a run of ${settings.dataset}`);
+}
+
+function defaultName({ seeds: _, seed: __, data: ___, ...settings }: Settings): Promise<string> {
+  const { dataset, labels, network, act } = settings;
+  return nameOf([labels === "coarse" ? `${dataset}-coarse` : dataset, network, act], settings);
+}
+
+interface Work {
+  readonly name: string;
+  readonly folder: string;
+  readonly settings: Settings;
+  readonly activation: Activation;
+  readonly dataset: Dataset;
+  readonly engine: Engine;
+  readonly flags: Flags;
+  readonly io: Io;
+}
+
+async function trainSeeds(work: Work): Promise<number> {
+  const { name, folder, settings: { seed: first, seeds }, engine, flags, io } = work;
+  const { dataset, labels, act, network, steps, batch, lr, schedule, optimizer } = work.settings;
+  const about = { act, network, steps, batch, lr, schedule, optimizer, dataset, labels, engine: engine.name };
+  const results: TrainingResult[] = [];
+  for (let seed = first; seed < first + seeds; seed++) {
+    const trained = await trainSeed(work, seed, first + seeds - 1 - seed);
+    if (trained === null) {
+      io.err(`stopped; go on with: deno task ${dataset} --resume ${name}`);
+      return EXIT.interrupted;
+    }
+    results.push(trained.result);
+    const saved = flags.save ? await save(work, trained) : null;
+    const row = { event: "seed", act, ...rowOf(trained.result), ...saved !== null && { saved } };
+    io.out(flags.json ? JSON.stringify(row) : describeResult(trained.result));
+    if (saved !== null) io.err(`seed ${seed}: saved ${saved}; test it with: deno task test-model ${saved}`);
+    await writeResults(folder, about, results);
+  }
+  const finished = { event: "finished", ...about, seeds, ...summaries(results), results: `${folder}/results.json` };
+  if (flags.json) io.out(JSON.stringify(finished));
+  else describeSummaries(results, io);
+  return EXIT.done;
+}
+
+/** Null where it was interrupted. `after` is how many seeds follow. */
+function trainSeed(work: Work, seed: number, after: number): Promise<Trained | null> {
+  const { folder, activation, dataset, engine, flags, io } = work;
+  const settings = childSettings(work.settings);
+  const { steps } = settings;
+  const follow = followTraining(
+    { title: `seed ${seed}`, steps, workAfter: after * trainingWork(settings, dataset) },
+    io,
+  );
+  const threads = flags.threads ?? navigator.hardwareConcurrency;
+  return trainAndTest({ engine, dataset, activation, settings, seed, threads }, {
+    ...follow,
+    checkpoint: `${folder}/seed-${seed}.checkpoint`,
+    signal: io.signal,
+    onPoint: (point, pace) => {
+      follow.onPoint?.(point, pace);
+      if (flags.json) io.out(JSON.stringify({ event: "point", seed, ...pointRow(point) }));
     },
   });
 }
 
-/** Null where it was interrupted. */
-async function trainAndTest(request: ChildRequest & { readonly engine: Engine }, io: Io): Promise<SeedResult | null> {
-  const child = await Child.open(request);
-  const { steps, batch } = request.settings;
-  const started = performance.now();
-  let lastLine = started;
-  try {
-    const stop = await child.train(steps, {
-      signal: io.signal,
-      onProgress: ({ step, loss }, rate) => {
-        const left = (steps - step) * batch / rate;
-        const line = `seed ${request.seed}: step ${step} of ${steps}, loss ${loss.toFixed(4)}, ` +
-          `${rate.toFixed(0)} images/s, ${Math.ceil(left / 60)} min left`;
-        io.live(line);
-        if (io.terminal || performance.now() - lastLine < 10_000) return;
-        lastLine = performance.now();
-        io.err(line);
-      },
-    });
-    const base = { seed: request.seed, images_per_s: Math.round(child.imagesPerSecond) };
-    const loss = child.recentLoss(20);
-    const final_loss = Number.isFinite(loss) ? loss : null;
-    const none = { validation_accuracy: null, validation_top5: null, test_accuracy: null, test_top5: null };
-    if (stop?.outcome === "interrupted") return null;
-    if (stop) return { ...base, outcome: stop.outcome, ...none, final_loss };
-    const validation = await child.evaluate("validation", { signal: io.signal });
-    const test = await child.evaluate("test", { signal: io.signal });
-    if ("outcome" in validation || "outcome" in test) return null;
-    return {
-      ...base,
-      outcome: "complete",
-      validation_accuracy: validation.accuracy,
-      validation_top5: validation.top5,
-      test_accuracy: test.accuracy,
-      test_top5: test.top5,
-      final_loss,
-    };
-  } finally {
-    child.dispose();
-  }
-}
-
-const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
-
-function describe({ seed, outcome, validation_accuracy, test_accuracy, images_per_s }: SeedResult): string {
-  if (validation_accuracy === null || test_accuracy === null) return `seed ${seed}: ${outcome}`;
-  return `seed ${seed}: validation ${percent(validation_accuracy)}, test ${
-    percent(test_accuracy)
-  } (${images_per_s} images/s)`;
-}
-
-function report(results: readonly SeedResult[], about: Record<string, unknown>, json: boolean, io: Io): void {
-  const summary = {
-    validation: summarise(results.map((result) => result.validation_accuracy)),
-    test: summarise(results.map((result) => result.test_accuracy)),
+/** Path of the file. */
+async function save({ folder, settings, activation, dataset, engine }: Work, trained: Trained): Promise<string> {
+  const { result, state } = trained;
+  const { width, height, channels, mean, standardDeviation } = dataset;
+  const classes = dataset.classes.length, image = [height, width, channels] as const;
+  const graph = buildNetwork(settings.network, { classes, image, usesBeta: usesBeta(simplify(activation.expression)) });
+  const about = {
+    network: settings.network,
+    act: settings.act,
+    dataset: settings.dataset,
+    labels: settings.labels,
+    classes,
+    image,
+    mean,
+    standard_deviation: standardDeviation,
+    seed: result.seed,
+    steps: result.steps,
+    batch: settings.batch,
+    engine: engine.name,
+    validation_accuracy: result.validation?.accuracy ?? null,
+    test_accuracy: result.test?.accuracy ?? null,
   };
-  if (json) return io.out(JSON.stringify({ event: "finished", ...about, seeds: results.length, ...summary }));
-  for (const [split, numbers] of Object.entries(summary)) {
-    if (numbers === null) continue;
-    const { mean, standard_deviation: deviation, median, n } = numbers;
-    const spread = deviation === null ? "" : ` ± ${(100 * deviation).toFixed(2)}`;
-    io.out(`${split}: mean ${percent(mean)}${spread}, median ${percent(median)} over ${n} seeds`);
-  }
-}
-
-/** Mean, sample standard deviation (null for one seed) and median of the seeds that finished; null where none did. */
-function summarise(values: readonly (number | null)[]) {
-  const known = values.filter((value) => value !== null).sort((a, b) => a - b);
-  const n = known.length;
-  if (n === 0) return null;
-  const mean = known.reduce((sum, value) => sum + value, 0) / n;
-  const variance = known.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1);
-  const median = (known[Math.floor((n - 1) / 2)] + known[Math.floor(n / 2)]) / 2;
-  return { mean, standard_deviation: n > 1 ? Math.sqrt(variance) : null, median, n };
+  const path = `${folder}/seed-${result.seed}.safetensors`;
+  await writeModel(path, { about, graph, activation, parameters: state.parameters, statistics: state.statistics });
+  return path;
 }

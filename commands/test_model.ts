@@ -1,0 +1,97 @@
+/** `deno task test-model FILE`: evaluates weights that `--save` wrote, and reaches the accuracy they were saved with. */
+import type { Engine } from "../child/engine/engine.ts";
+import { evaluateProgram, type Evaluation } from "../child/evaluation.ts";
+import { type Model, readModel } from "../child/model_file.ts";
+import { DEFAULT_OPTIMIZER } from "../child/optimizer.ts";
+import type { Dataset } from "../datasets/dataset.ts";
+import { loadDataset } from "../datasets/load.ts";
+import { ENGINE_FLAG, openChosenEngine } from "./chosen_engine.ts";
+import { command, EXIT, type Io } from "./command.ts";
+import { percent } from "./training_console.ts";
+
+const SPLITS = ["validation", "test"] as const;
+type Evaluations = Record<typeof SPLITS[number], Evaluation>;
+
+export const testModel = command({
+  name: "test-model",
+  summary: "Tests trained weights again, as saved by cifar10 or cifar100 with --save.",
+  positionals: [{ name: "file", help: "a .safetensors file" }],
+  flags: [
+    { name: "data", type: "string", value: "DIR", help: "folder that holds the data set (data/)" },
+    { name: "threads", type: "integer", min: 1, max: 64, help: "CPU threads (one a core)" },
+    ENGINE_FLAG,
+    { name: "json", type: "boolean", help: "print one JSON object" },
+  ],
+  examples: ["test-model runs/NAME/seed-1.safetensors"],
+  async run({ file, data, threads, engine: engineName, json }, io) {
+    const model = await readModel(file);
+    const dataset = await dataOf(model, data);
+    const engine = await openChosenEngine(engineName, io);
+    try {
+      const evaluations = await evaluate(model, dataset, engine, threads ?? navigator.hardwareConcurrency, io);
+      if (evaluations === null) return EXIT.interrupted;
+      report(model, evaluations, engine, json, io);
+      return EXIT.done;
+    } finally {
+      engine.close();
+    }
+  },
+});
+
+/** The images that the model was trained for, normalised as they were then. */
+async function dataOf({ about }: Model, directory: string | undefined): Promise<Dataset> {
+  const { dataset: name, labels, classes, mean, standard_deviation: standardDeviation } = about;
+  const dataset = await loadDataset(name, { directory, labels, download: false });
+  if (dataset.classes.length !== classes) {
+    throw new Error(
+      `Cannot test the model on ${name} as it tells ${classes} classes apart: ${name} has ${dataset.classes.length}`,
+    );
+  }
+  return { ...dataset, mean, standardDeviation };
+}
+
+/** Null where it was interrupted. */
+async function evaluate(
+  { about: { batch }, graph, activation, parameters, statistics }: Model,
+  dataset: Dataset,
+  engine: Engine,
+  threads: number,
+  io: Io,
+): Promise<Evaluations | null> {
+  const program = await engine.compile(graph, activation, { batch, optimizer: DEFAULT_OPTIMIZER, threads });
+  try {
+    await program.write("parameters", parameters);
+    await program.write("statistics", statistics);
+    const evaluations: Partial<Evaluations> = {};
+    for (const split of SPLITS) {
+      const stop = () => io.signal.aborted;
+      const evaluation = await evaluateProgram(program, dataset, split, { batch, limit: null, stop });
+      if (evaluation === null) return null;
+      evaluations[split] = evaluation;
+    }
+    return evaluations as Evaluations;
+  } finally {
+    program.dispose();
+  }
+}
+
+function report({ about }: Model, { validation, test }: Evaluations, engine: Engine, json: boolean, io: Io): void {
+  const same = validation.accuracy === about.validation_accuracy && test.accuracy === about.test_accuracy;
+  if (json) {
+    const { act, network, dataset, labels, seed } = about;
+    const numbers = {
+      validation_accuracy: validation.accuracy,
+      validation_top5: validation.top5,
+      test_accuracy: test.accuracy,
+      test_top5: test.top5,
+    };
+    const what = { act, network, dataset, labels, seed, engine: engine.name };
+    return io.out(JSON.stringify({ event: "finished", ...what, ...numbers, as_saved: same }));
+  }
+  io.out(`${about.act} with ${about.network} on ${about.dataset}, seed ${about.seed}, ${about.steps} steps`);
+  io.out(`validation ${percent(validation.accuracy)}, top-5 ${percent(validation.top5)}`);
+  io.out(`test ${percent(test.accuracy)}, top-5 ${percent(test.top5)}`);
+  if (same) return io.out("as when it was saved");
+  const [before, then] = [about.validation_accuracy, about.test_accuracy].map((share) => percent(share ?? NaN));
+  io.out(`when it was saved, on ${about.engine}: validation ${before}, test ${then}`);
+}
