@@ -101,7 +101,6 @@ class Transfer {
     }
     this.#received = (await this.#output.stat()).size;
     this.#resumed = this.#received > 0;
-    if (this.#received > this.remote.size) await this.#restart();
   }
 
   close(): void {
