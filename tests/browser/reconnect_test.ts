@@ -40,7 +40,7 @@ const TABLE = "#/current/trials?columns=id,state,accuracy";
 
 describe("a connection that is cut", () => {
   itInBrowser("again and again at random while events flow leaves nothing missed or doubled", async (stage) => {
-    const run = new FakeRun({ trials: 150, workers: 8 });
+    const run = new FakeRun({ trials: 100, workers: 8 });
     const next = random(5);
     const url = await stage.serve(run);
     let sockets = 0;
@@ -59,7 +59,7 @@ describe("a connection that is cut", () => {
       }));
     while (!run.isDone) {
       run.advance(700);
-      if (next() < 0.03) cut();
+      if (next() < 0.05) cut();
       await new Promise((resolve) => setTimeout(resolve, 4));
     }
     run.advance(0); // says that it is finished

@@ -7,8 +7,8 @@ export interface Rows {
   readonly end: number;
 }
 
-/** Rows drawn beyond each edge, so that a fast scroll seldom shows paper. */
-const MARGIN = 8;
+/** Pixels drawn beyond each edge, so that a fast scroll seldom shows paper. */
+const MARGIN = 280;
 
 /** `place` is the element that holds all rows, each `height` pixels, in the scroller nearest to it or the window. */
 export function useVisibleRows(place: { readonly current: HTMLElement | null }, rows: number, height: number): Rows {
@@ -22,8 +22,8 @@ export function useVisibleRows(place: { readonly current: HTMLElement | null }, 
       const top = scroller ? scroller.getBoundingClientRect().top : 0;
       const tall = scroller ? scroller.clientHeight : innerHeight;
       const from = top - element.getBoundingClientRect().top;
-      const first = Math.max(0, Math.floor(from / height) - MARGIN);
-      const end = Math.ceil((from + tall) / height) + MARGIN;
+      const first = Math.max(0, Math.floor((from - MARGIN) / height));
+      const end = Math.ceil((from + tall + MARGIN) / height);
       setVisible((before) => before.first === first && before.end === end ? before : { first, end });
     };
     const later = () => frame ||= requestAnimationFrame(measure);
