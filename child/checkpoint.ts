@@ -27,6 +27,8 @@ export function identityOf({ engine, dataset, activation, settings, seed }: Chil
   const about = {
     expression: printExpression(simplify(activation.expression)),
     "start of beta": activation.betaStart,
+    // Absent where it is the usual one, as in checkpoints written before there was another.
+    ...activation.kernelGain !== undefined && { "initialisation (gain of kernels)": activation.kernelGain },
     dataset: `${name} with ${classes.length} classes`,
     "images (training, validation, test)": [train.count, validation.count, test.count],
     normalisation: [mean, standardDeviation],

@@ -2,7 +2,7 @@
  * The activation functions with a name: the baselines of Ramachandran, Zoph & Le 2017 (section 5) and the eight
  * functions their search found (table 1). ELU, SELU and their like are written so that no branch overflows.
  *
- * A name alone is its row, with its betaStart. In a longer expression, names that are one word (`gelu`, `swish`) mean
+ * A name alone is its row, with its betaStart and initialisation. In a longer expression, names that are one word (`gelu`, `swish`) mean
  * the row's expression of x, or of an argument as in `gelu(2 * x)`, and beta starts at 1. So `swish-1` is Swish-1, but
  * `swish - 1` is Swish less 1.
  */
@@ -15,6 +15,8 @@ export interface CatalogEntry {
   readonly aliases: readonly string[];
   readonly text: string;
   readonly betaStart: number;
+  /** Of its own initialisation, where it has one: see `Activation`. */
+  readonly kernelGain?: number;
   /** Where it comes from. */
   readonly source: string;
 }
@@ -62,7 +64,8 @@ export const CATALOG: readonly CatalogEntry[] = [
     aliases: [],
     text: "1.0507009873554805 * (max(x, 0) + 1.6732632423543772 * (exp(min(x, 0)) - 1))",
     betaStart: 1,
-    source: "Klambauer et al. 2017",
+    kernelGain: 1,
+    source: "Klambauer et al. 2017, with LeCun's initialisation",
   },
   {
     name: "GELU",
@@ -119,6 +122,9 @@ const EXPRESSIONS: ReadonlyMap<string, Expression> = new Map(
  */
 export function activationFrom(text: string): Activation {
   const entry = ENTRIES.get(text.trim().toLowerCase());
-  if (entry) return { name: entry.name, expression: parseExpression(entry.text), betaStart: entry.betaStart };
+  if (entry) {
+    const { name, text, betaStart, kernelGain } = entry;
+    return { name, expression: parseExpression(text), betaStart, ...kernelGain !== undefined && { kernelGain } };
+  }
   return { name: text.trim(), expression: parseExpression(text, EXPRESSIONS), betaStart: 1 };
 }

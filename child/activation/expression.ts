@@ -61,6 +61,11 @@ export interface Activation {
   readonly expression: Expression;
   /** Initial value of every beta; 1 unless the catalogue says otherwise (PReLU starts at 0.25). */
   readonly betaStart: number;
+  /**
+   * What the variance of a convolution's kernel starts at, times its fan in: 2 (He et al. 2015) unless the catalogue says
+   * otherwise (SELU was made for 1, LeCun's).
+   */
+  readonly kernelGain?: number;
 }
 
 /** The preactivation. */

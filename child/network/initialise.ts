@@ -10,9 +10,12 @@ import { type Graph, type Parameter, type ParameterRole, sizeOf } from "./graph.
 type Start = (parameter: Parameter, activation: Activation, random: Random) => () => number;
 
 const START: { readonly [Role in ParameterRole]: Start } = {
-  /** Normal of variance 2 / fan in: He et al. 2015, "Delving Deep into Rectifiers" (arXiv 1502.01852), eq. 10. */
-  conv_kernel: ({ shape: [height, width, inputs] }, _activation, random) => {
-    const deviation = Math.sqrt(2 / (height * width * inputs));
+  /**
+   * Normal of variance 2 / fan in: He et al. 2015, "Delving Deep into Rectifiers" (arXiv 1502.01852), eq. 10. For SELU
+   * 1 / fan in: LeCun et al. 1998, "Efficient BackProp", eq. 16, as Klambauer et al. 2017 (arXiv 1706.02515) ask for.
+   */
+  conv_kernel: ({ shape: [height, width, inputs] }, { kernelGain = 2 }, random) => {
+    const deviation = Math.sqrt(kernelGain / (height * width * inputs));
     return () => deviation * random.normal();
   },
   /** Uniform within sqrt(6 / (in + out)): Glorot & Bengio 2010, eq. 16, as no rectifier follows the logits. */

@@ -25,6 +25,12 @@ describe("initialParameters", () => {
     assertAlmostEquals(withinOne, 0.6827, 0.015);
   });
 
+  it("draws kernels from one of variance 1 / fan in for SELU, which was made for it", () => {
+    const selu = initialParameters(graph, activationFrom("selu"), 7).get("stage3.block3.conv2.kernel")!;
+    const { variance } = moments(selu);
+    assertAlmostEquals(variance, 1 / 576, 5 * (1 / 576) * Math.sqrt(2 / selu.length));
+  });
+
   it("draws the dense kernel uniformly within sqrt(6 / (in + out))", () => {
     const kernel = Array.from(parameters.get("dense.kernel")!);
     const bound = Math.sqrt(6 / 74);
