@@ -17,7 +17,14 @@ import { command, EXIT, type Flag, type Io, UsageError } from "./command.ts";
 import { loadProgress } from "./load_progress.ts";
 import { nameOf, openRunFolder, readSettings } from "./run_folder.ts";
 import { followTraining } from "./training_console.ts";
-import { childSettings, planOf, TRAINING_FLAGS, type TrainingFlags, type TrainingPlan } from "./training_flags.ts";
+import {
+  childSettings,
+  DEFAULT_ACT,
+  planOf,
+  TRAINING_FLAGS,
+  type TrainingFlags,
+  type TrainingPlan,
+} from "./training_flags.ts";
 import { describeResult, describeSummaries, pointRow, rowOf, summaries, writeResults } from "./training_report.ts";
 
 const COARSE_FLAG = {
@@ -30,6 +37,7 @@ const RUN_FLAGS = [
   { name: "name", type: "string", value: "NAME", help: "name of the folder in runs/ (by settings)" },
   { name: "resume", type: "string", value: "NAME", help: "go on with this run and its settings" },
   { name: "save", type: "boolean", help: "write the trained weights of each seed to its folder, as safetensors" },
+  { name: "checkpoint", type: "duration", default: 30_000, help: "how often the state of the training is kept" },
   { name: "data", type: "string", value: "DIR", help: "folder that holds the data set already" },
   { name: "threads", type: "integer", min: 1, max: 64, help: "CPU threads (one a core)" },
   ENGINE_FLAG,
@@ -42,6 +50,8 @@ interface Flags extends TrainingFlags {
   readonly name?: string;
   readonly resume?: string;
   readonly save: boolean;
+  /** Milliseconds. */
+  readonly checkpoint: number;
   readonly data?: string;
   readonly threads?: number;
   readonly engine: string;
@@ -80,8 +90,11 @@ async function run(command: string, flags: Flags, io: Io): Promise<number> {
     throw new UsageError("--name begins a run and --resume goes on with one: give one of them");
   }
   const before: Partial<Settings> = flags.resume === undefined ? {} : await settingsToResume(command, flags.resume);
+  const plan = planOf(flags, before);
+  const activation = activationFrom(flags.act ?? before.act ?? DEFAULT_ACT);
   const labels = flags.coarse ? "coarse" : before.labels ?? "fine";
   const data = flags.data ?? before.data ?? null;
+  if (flags.act !== undefined) activationFrom(flags.act); // fails before the data set, which may be long in coming
   const dataset = await loadDataset(command, {
     directory: data ?? undefined,
     download: true,
@@ -89,8 +102,7 @@ async function run(command: string, flags: Flags, io: Io): Promise<number> {
     onProgress: loadProgress(io),
     signal: io.signal,
   });
-  const settings: Settings = { dataset: command, labels, ...planOf(flags, before, dataset), data };
-  const activation = activationFrom(settings.act);
+  const settings: Settings = { dataset: command, labels, ...plan(dataset), data };
   const name = flags.resume ?? flags.name ?? await defaultName(settings);
   const folder = await openRunFolder(name, { ...settings }, FREE_SETTINGS);
   try {
@@ -165,6 +177,7 @@ function trainSeed(work: Work, seed: number, after: number): Promise<Trained | n
   return trainAndTest({ engine, dataset, activation, settings, seed, threads }, {
     ...follow,
     checkpoint: `${folder}/seed-${seed}.checkpoint`,
+    checkpointEveryMs: flags.checkpoint,
     signal: io.signal,
     onPoint: (point, pace) => {
       follow.onPoint?.(point, pace);

@@ -1,8 +1,8 @@
 /** Starts the real command line as a process of its own, with the permissions that deno.json gives its task. */
 import { assert, assertEquals } from "@std/assert";
 
-const ROOT = new URL("../..", import.meta.url).pathname;
-const { tasks } = JSON.parse(Deno.readTextFileSync(`${ROOT}/deno.json`)) as { tasks: Record<string, string> };
+const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+const { tasks } = JSON.parse(Deno.readTextFileSync("deno.json")) as { tasks: Record<string, string> };
 
 export interface Ended {
   readonly code: number;
@@ -21,7 +21,7 @@ export interface StartOptions {
 /** `deno task NAME ARGS` in another working folder; a name without a task runs with the permissions of `show`. */
 export function start([name, ...args]: readonly string[], { cwd, change = (words) => words }: StartOptions) {
   const [, ...words] = (tasks[name] ?? tasks.show.replace(/show$/, name)).split(" ");
-  const task = change(words).map((word) => word === "main.ts" ? `${ROOT}/main.ts` : word);
+  const task = change(words).map((word) => word === "main.ts" ? MAIN : word);
   return new Deno.Command(Deno.execPath(), {
     args: [...task, ...args],
     cwd,
