@@ -1,6 +1,7 @@
 /** The choice of an engine by the name a user types, and nothing else. */
 import type { Engine } from "./engine.ts";
 import { openReference } from "./reference.ts";
+import { openTfjsNode, openTfjsNodeGpu } from "./tfjs/engine.ts";
 import { openWasm } from "./wasm/engine.ts";
 
 /** An opened engine, and for `auto` one sentence for each engine that was preferred but could not be had. */
@@ -16,10 +17,10 @@ const NOT_BUILT = "it is not part of this version";
 
 const OPENERS: Readonly<Record<string, Opener>> = {
   cuda: () => Promise.reject(new Error(NOT_BUILT)),
-  "tfjs-node-gpu": () => Promise.reject(new Error(NOT_BUILT)),
+  "tfjs-node-gpu": openTfjsNodeGpu,
   webgpu: () => Promise.reject(new Error(NOT_BUILT)),
   wasm: openWasm,
-  "tfjs-node": () => Promise.reject(new Error(NOT_BUILT)),
+  "tfjs-node": openTfjsNode,
   reference: () => Promise.resolve(openReference()),
 };
 

@@ -1,0 +1,192 @@
+/**
+ * Expressions as TensorFlow operations, each distinct subexpression once: what the derivative shares with the value is
+ * kept from the forward pass. `x` is a tensor [images, height, width, channels], `b` a vector [channels] that
+ * TensorFlow broadcasts, and numbers are scalars.
+ */
+import { derive } from "../../activation/derive.ts";
+import { type BinaryName, children, type Expression, type UnaryName } from "../../activation/expression.ts";
+import { printExpression } from "../../activation/print.ts";
+import type { Session, Tensor } from "./session.ts";
+
+/** The function, its derivatives, and what the forward pass should keep for them. */
+export interface Derivatives {
+  readonly value: Expression;
+  readonly byX: Expression;
+  /** Null where the expression has no beta. */
+  readonly byB: Expression | null;
+  /** Keys of the subexpressions of the derivatives. */
+  readonly shared: ReadonlySet<string>;
+}
+
+/** `hasBeta`: whether the derivative by beta is wanted. */
+export function differentiate(value: Expression, hasBeta: boolean): Derivatives {
+  const byX = derive(value, "x");
+  const byB = hasBeta ? derive(value, "b") : null;
+  const shared = new Set<string>();
+  const visit = (e: Expression) => {
+    const key = printExpression(e);
+    if (shared.has(key)) return;
+    shared.add(key);
+    children(e).forEach(visit);
+  };
+  visit(byX);
+  if (byB) visit(byB);
+  return { value, byX, byB, shared };
+}
+
+/** Scalars of a program, made once. */
+export type Constants = (value: number) => Tensor;
+
+/** Writes expressions of one `x` and `b`. The tensors it makes belong to the session's scope. */
+export class ExpressionWriter {
+  readonly #written: Map<string, Tensor>;
+
+  /** `b` is null where the site has no beta; `known` are subexpressions computed before. */
+  constructor(
+    readonly session: Session,
+    readonly constant: Constants,
+    readonly x: Tensor,
+    readonly b: Tensor | null,
+    known: ReadonlyMap<string, Tensor> = new Map(),
+  ) {
+    this.#written = new Map(known);
+  }
+
+  /** Tensors computed so far by the key of their subexpression, but for `x`, `b` and numbers, which are not its own. */
+  get written(): ReadonlyMap<string, Tensor> {
+    return this.#written;
+  }
+
+  /** May be a scalar, or a vector of channels, where the expression is. */
+  write(e: Expression): Tensor {
+    switch (e.kind) {
+      case "x":
+        return this.x;
+      case "b":
+        if (this.b === null) throw new TypeError("Cannot compile b as this activation site has no beta");
+        return this.b;
+      case "number":
+        return this.constant(e.value);
+    }
+    if (e.kind === "power" && e.exponent === 0) return this.constant(1);
+    const key = printExpression(e);
+    let tensor = this.#written.get(key);
+    if (tensor === undefined) this.#written.set(key, tensor = this.#make(e));
+    return tensor;
+  }
+
+  /** A tensor of its own with the shape of `x`. */
+  writeWhole(e: Expression): Tensor {
+    const tensor = this.write(e);
+    if (dependsOnX(e)) return this.session.run("Identity", [tensor]); // another handle of the same memory
+    return this.session.run("AddV2", [this.session.run("ZerosLike", [this.x]), tensor]);
+  }
+
+  /** gradient * e, in one fused operation where TensorFlow has it. The gradient has the shape of `x`. */
+  writeProduct(gradient: Tensor, e: Expression): Tensor {
+    const isZero = (e: Expression) => e.kind === "number" && e.value === 0;
+    const isOne = (e: Expression) => e.kind === "number" && e.value === 1;
+    if (isOne(e)) return this.session.run("Identity", [gradient]);
+    if (e.kind === "select" && isOne(e.then) && isZero(e.otherwise) && isZero(e.right) && dependsOnX(e.left)) {
+      return this.session.run("ReluGrad", [gradient, this.write(e.left)]);
+    }
+    return this.session.run("Mul", [gradient, this.write(e)]);
+  }
+
+  #make(e: Exclude<Expression, { kind: "x" | "b" | "number" }>): Tensor {
+    switch (e.kind) {
+      case "unary":
+        return UNARY[e.name](this, e.argument);
+      case "binary":
+        return this.session.run(BINARY[e.name], [this.write(e.left), this.write(e.right)]);
+      case "power":
+        return this.#power(e.base, e.exponent);
+      case "select": {
+        const chosen = this.session.run("Greater", [this.write(e.left), this.write(e.right)]);
+        return this.session.run("SelectV2", [chosen, this.write(e.then), this.write(e.otherwise)]);
+      }
+    }
+  }
+
+  /** base^exponent by repeated squaring. */
+  #power(base: Expression, exponent: number): Tensor {
+    const to = (exponent: number) => this.write({ kind: "power", base, exponent });
+    if (exponent < 0) return this.session.run("Reciprocal", [to(-exponent)]);
+    if (exponent === 1) return this.session.run("Identity", [this.write(base)]);
+    if (exponent === 2) return this.session.run("Square", [this.write(base)]);
+    const rest = exponent % 2 === 0 ? to(exponent / 2) : this.write(base);
+    return this.session.run("Mul", [to(exponent % 2 === 0 ? exponent / 2 : exponent - 1), rest]);
+  }
+}
+
+const BINARY: Readonly<Record<BinaryName, string>> = {
+  add: "AddV2",
+  sub: "Sub",
+  mul: "Mul",
+  div: "RealDiv",
+  max: "Maximum",
+  min: "Minimum",
+};
+
+type Unary = (writer: ExpressionWriter, argument: Expression) => Tensor;
+
+const operation = (name: string): Unary => (writer, u) => writer.session.run(name, [writer.write(u)]);
+const call = (name: UnaryName, argument: Expression): Expression => ({ kind: "unary", name, argument });
+const squareOf = (base: Expression): Expression => ({ kind: "power", base, exponent: 2 });
+
+const UNARY: Readonly<Record<UnaryName, Unary>> = {
+  neg: operation("Neg"),
+  abs: operation("Abs"),
+  sqrt: (writer, u) => writer.session.run("Sqrt", [writer.write(call("relu", u))]),
+  log: operation("Log"),
+  exp: operation("Exp"),
+  sin: operation("Sin"),
+  cos: operation("Cos"),
+  sinh: operation("Sinh"),
+  cosh: operation("Cosh"),
+  tanh: operation("Tanh"),
+  asinh: operation("Asinh"),
+  atan: operation("Atan"),
+  sinc,
+  sigmoid: operation("Sigmoid"),
+  softplus: operation("Softplus"),
+  gauss: (writer, u) => writer.session.run("Exp", [writer.write(call("neg", squareOf(u)))]),
+  erf: operation("Erf"),
+  relu: operation("Relu"),
+  sign: operation("Sign"),
+  dsinc,
+};
+
+/** sin(u) / u; 1 at 0. MulNoNan gives 0 where 1 / u is 0, though sin(inf) is NaN. */
+function sinc(writer: ExpressionWriter, argument: Expression): Tensor {
+  const { session, constant } = writer;
+  const u = writer.write(argument);
+  const quotient = session.run("MulNoNan", [writer.write(call("sin", argument)), session.run("Reciprocal", [u])]);
+  const atZero = session.run("Equal", [u, constant(0)]);
+  return session.run("SelectV2", [atZero, constant(1), quotient]);
+}
+
+/** Coefficients of dsinc(u) / u in powers of u^2: (-1)^k 2k / (2k + 1)! for k from 1; the next is below 1e-6 of the first. */
+const DSINC_SERIES = [-1 / 3, 1 / 30, -1 / 840, 1 / 45360];
+
+/** (cos(u) - sinc(u)) / u, whose terms cancel near 0: below 1 the power series. */
+function dsinc(writer: ExpressionWriter, argument: Expression): Tensor {
+  const { session, constant } = writer;
+  const u = writer.write(argument);
+  const difference = session.run("Sub", [
+    writer.write(call("cos", argument)),
+    writer.write(call("sinc", argument)),
+  ]);
+  const far = session.run("MulNoNan", [difference, session.run("Reciprocal", [u])]);
+  const square = writer.write(squareOf(argument));
+  const sum = DSINC_SERIES.map((value) => constant(value)).reduceRight((sum, coefficient) =>
+    session.run("AddV2", [session.run("Mul", [sum, square]), coefficient])
+  );
+  const near = session.run("Mul", [u, sum]);
+  const isFar = session.run("GreaterEqual", [writer.write(call("abs", argument)), constant(1)]);
+  return session.run("SelectV2", [isFar, far, near]);
+}
+
+function dependsOnX(e: Expression): boolean {
+  return e.kind === "x" || children(e).some(dependsOnX);
+}

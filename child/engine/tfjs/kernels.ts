@@ -1,0 +1,305 @@
+/**
+ * What each kind of node is in TensorFlow's operations: one table for the forward pass, one for the backward pass. All
+ * values and gradients are tensors [images, height, width, channels]; a kernel returns a tensor of its own, and what else
+ * it makes is freed by the scope it runs in.
+ */
+import type { BackwardKind, BackwardOf } from "../../network/autodiff.ts";
+import {
+  BATCH_NORM_EPSILON,
+  BATCH_NORM_MOMENTUM,
+  type Graph,
+  type NodeId,
+  type NodeKind,
+  type NodeOf,
+  type Shape,
+  sizeOf,
+} from "../../network/graph.ts";
+import { type Constants, type Derivatives, ExpressionWriter } from "./expression.ts";
+import type { Attributes, Session, Tensor } from "./session.ts";
+
+/** One walk over the graph. */
+export interface Pass {
+  readonly graph: Graph;
+  readonly session: Session;
+  readonly constant: Constants;
+  /** Vectors of whole numbers, made once a program. */
+  readonly integers: (values: readonly number[], shape?: number[]) => Tensor;
+  readonly derivatives: Derivatives;
+  readonly training: boolean;
+  readonly images: number;
+  /** Labels as [images, classes] of 0 and 1. */
+  readonly labels: Tensor | null;
+  readonly parameter: (name: string) => Tensor;
+  readonly statistic: (name: string) => Tensor;
+  /** Replaces a running statistic by a tensor, and takes that over. */
+  readonly setStatistic: (name: string, tensor: Tensor) => void;
+  /** Outputs of the forward nodes. */
+  readonly values: Map<NodeId, Tensor>;
+  /** What a forward node keeps for its backward node. */
+  readonly kept: Map<NodeId, ReadonlyMap<string, Tensor>>;
+  readonly gradients: Map<number, Tensor>;
+  readonly parameterGradients: Map<string, Tensor>;
+}
+
+type Forward<Kind extends NodeKind> = (node: NodeOf<Kind>, pass: Pass, id: NodeId) => Tensor;
+
+export const FORWARD: { readonly [Kind in NodeKind]: Forward<Kind> } = {
+  input: () => {
+    throw new TypeError("Cannot compute the input node: it is given");
+  },
+
+  conv: (node, pass) =>
+    pass.session.run("Conv2D", [value(pass, node.input), pass.parameter(node.kernel)], convAttributes(node, pass)),
+
+  batch_norm(node, pass, id) {
+    const { session } = pass;
+    const names = [`${node.statistics}.mean`, `${node.statistics}.variance`];
+    const inputs = [value(pass, node.input), pass.parameter(node.scale), pass.parameter(node.shift)];
+    const [output, mean, variance, ...reserved] = session.runMany(
+      "FusedBatchNormV3",
+      [...inputs, ...names.map(pass.statistic)],
+      6,
+      [
+        ...batchNormAttributes(pass),
+        // Share of the batch in what comes out as running mean and (unbiased) variance.
+        session.attribute("float", "exponential_avg_factor", pass.training ? 1 - BATCH_NORM_MOMENTUM : 1),
+      ],
+    );
+    if (pass.training) {
+      pass.setStatistic(names[0], mean);
+      pass.setStatistic(names[1], variance);
+      pass.kept.set(id, new Map(reserved.map((tensor, i) => [String(i), tensor])));
+    }
+    return output;
+  },
+
+  activation(node, pass, id) {
+    const writer = expressionWriter(node, pass);
+    const output = writer.writeWhole(pass.derivatives.value);
+    if (pass.training) {
+      const { shared } = pass.derivatives;
+      pass.kept.set(id, new Map([...writer.written].filter(([key]) => shared.has(key))));
+    }
+    return output;
+  },
+
+  add: (node, pass) => pass.session.run("AddV2", [value(pass, node.left), value(pass, node.right)]),
+
+  /** Every stride-th pixel, then zero channels on both sides. */
+  shortcut(node, pass) {
+    const { session, integers } = pass;
+    const pixels = session.run("StridedSlice", [
+      value(pass, node.input),
+      integers([0, 0, 0, 0]),
+      integers([pass.images, ...shapeOf(pass, node.input)]),
+      integers([1, node.stride, node.stride, 1]),
+    ]);
+    const padding = addedChannels(node, pass);
+    return session.run("Pad", [pixels, integers([0, 0, 0, 0, 0, 0, padding, padding], [4, 2])]);
+  },
+
+  global_average_pool: (node, pass) =>
+    pass.session.run("Mean", [value(pass, node.input), pass.integers([1, 2])], [
+      pass.session.attribute("bool", "keep_dims", true),
+    ]),
+
+  dense(node, pass) {
+    const input = reshape(pass, value(pass, node.input), [pass.images, sizeOf(shapeOf(pass, node.input))]);
+    const product = pass.session.run("MatMul", [input, pass.parameter(node.kernel)]);
+    return reshape(pass, pass.session.run("BiasAdd", [product, pass.parameter(node.bias)]), [
+      pass.images,
+      ...node.shape,
+    ]);
+  },
+
+  /** Keeps the gradient of each image's loss by its logits, which the same kernel computes. */
+  softmax_cross_entropy(node, pass, id) {
+    const logits = reshape(pass, value(pass, node.input), [pass.images, pass.graph.classes]);
+    const [losses, gradient] = pass.session.runMany("SoftmaxCrossEntropyWithLogits", [logits, pass.labels!], 2);
+    pass.kept.set(id, new Map([["gradient", gradient]]));
+    return pass.session.run("Mean", [losses, pass.integers([0])]);
+  },
+};
+
+type Backward<Kind extends BackwardKind> = (node: BackwardOf<Kind>, pass: Pass) => Tensor | null;
+
+/** Each returns the gradient of the node's input, null where it makes gradients of parameters only. */
+export const BACKWARD: { readonly [Kind in BackwardKind]: Backward<Kind> } = {
+  softmax_cross_entropy_gradient({ of, shape }, pass) {
+    const gradient = kept(pass, of).get("gradient")!;
+    const mean = pass.session.run("Mul", [gradient, pass.constant(1 / pass.images)]);
+    return reshape(pass, mean, [pass.images, ...shape]);
+  },
+
+  dense_input_gradient({ of, gradient, shape }, pass) {
+    const node = forwardNode(pass, of, "dense");
+    const product = pass.session.run("MatMul", [rowsOf(pass, gradient, node.shape), pass.parameter(node.kernel)], [
+      pass.session.attribute("bool", "transpose_b", true),
+    ]);
+    return reshape(pass, product, [pass.images, ...shape]);
+  },
+
+  dense_parameter_gradient({ of, gradient }, pass) {
+    const node = forwardNode(pass, of, "dense");
+    const input = reshape(pass, value(pass, node.input), [pass.images, sizeOf(shapeOf(pass, node.input))]);
+    const rows = rowsOf(pass, gradient, node.shape);
+    const kernel = pass.session.run("MatMul", [input, rows], [pass.session.attribute("bool", "transpose_a", true)]);
+    pass.parameterGradients.set(node.kernel, kernel);
+    pass.parameterGradients.set(node.bias, pass.session.run("BiasAddGrad", [rows]));
+    return null;
+  },
+
+  global_average_pool_gradient({ gradient, shape }, pass) {
+    const share = pass.session.run("Mul", [incoming(pass, gradient), pass.constant(1 / (shape[0] * shape[1]))]);
+    return pass.session.run("BroadcastTo", [share, pass.integers([pass.images, ...shape])]);
+  },
+
+  shortcut_gradient({ of, gradient, shape }, pass) {
+    const { session, integers } = pass;
+    const node = forwardNode(pass, of, "shortcut");
+    const [height, width] = node.shape;
+    const size = [pass.images, height, width, shape[2]];
+    const inner = session.run("Slice", [
+      incoming(pass, gradient),
+      integers([0, 0, 0, addedChannels(node, pass)]),
+      integers(size),
+    ]);
+    const whole = [pass.images, ...shape];
+    const strides = integers([1, node.stride, node.stride, 1]);
+    return session.run("StridedSliceGrad", [
+      integers(whole),
+      integers([0, 0, 0, 0]),
+      integers(whole),
+      strides,
+      inner,
+    ]);
+  },
+
+  batch_norm_gradient({ of, gradient }, pass) {
+    const node = forwardNode(pass, of, "batch_norm");
+    const inputs = [incoming(pass, gradient), value(pass, node.input), pass.parameter(node.scale)];
+    const [output, scale, shift] = pass.session.runMany(
+      "FusedBatchNormGradV3",
+      [...inputs, ...kept(pass, of).values()],
+      5,
+      batchNormAttributes(pass),
+    );
+    pass.parameterGradients.set(node.scale, scale);
+    pass.parameterGradients.set(node.shift, shift);
+    return output;
+  },
+
+  activation_gradient({ of, gradient }, pass) {
+    const node = forwardNode(pass, of, "activation");
+    const { byX, byB } = pass.derivatives;
+    const from = incoming(pass, gradient);
+    const writer = expressionWriter(node, pass, kept(pass, of));
+    if (node.beta !== undefined) {
+      const size = node.shape[2];
+      const beta = byB
+        ? pass.session.run("Sum", [writer.writeProduct(from, byB), pass.integers([0, 1, 2])])
+        : pass.session.floats([size], new Float32Array(size));
+      pass.parameterGradients.set(node.beta, beta);
+    }
+    return writer.writeProduct(from, byX);
+  },
+
+  conv_input_gradient({ of, gradient, shape }, pass) {
+    const node = forwardNode(pass, of, "conv");
+    return pass.session.run("Conv2DBackpropInput", [
+      pass.integers([pass.images, ...shape]),
+      pass.parameter(node.kernel),
+      incoming(pass, gradient),
+    ], convAttributes(node, pass));
+  },
+
+  conv_kernel_gradient({ of, gradient }, pass) {
+    const node = forwardNode(pass, of, "conv");
+    const shape = pass.integers([node.size, node.size, shapeOf(pass, node.input)[2], node.shape[2]]);
+    const inputs = [value(pass, node.input), shape, incoming(pass, gradient)];
+    const kernel = pass.session.run("Conv2DBackpropFilter", inputs, convAttributes(node, pass));
+    pass.parameterGradients.set(node.kernel, kernel);
+    return null;
+  },
+
+  sum({ gradients }, pass) {
+    const { session } = pass;
+    const attributes = [session.attribute("int", "N", gradients.length), session.floatType("T")];
+    return session.run("AddN", gradients.map((gradient) => incoming(pass, gradient)), attributes);
+  },
+};
+
+/** Forward values that a backward node reads. */
+export const READS: { readonly [Kind in BackwardKind]: boolean } = {
+  softmax_cross_entropy_gradient: false,
+  dense_input_gradient: false,
+  dense_parameter_gradient: true,
+  global_average_pool_gradient: false,
+  shortcut_gradient: false,
+  batch_norm_gradient: true,
+  activation_gradient: true,
+  conv_input_gradient: false,
+  conv_kernel_gradient: true,
+  sum: false,
+};
+
+/** "SAME" is the symmetric padding of the graph at stride 1 only: at stride 2 it would put less before than after. */
+function convAttributes({ size, stride }: NodeOf<"conv">, { session }: Pass): Attributes {
+  const side = (size - 1) / 2;
+  return [
+    session.attribute("int", "strides", [1, stride, stride, 1]),
+    ...stride === 1 || side === 0 ? [session.attribute("string", "padding", "SAME")] : [
+      session.attribute("string", "padding", "EXPLICIT"),
+      session.attribute("int", "explicit_paddings", [0, 0, side, side, side, side, 0, 0]),
+    ],
+  ];
+}
+
+function batchNormAttributes({ session, training }: Pass): Attributes {
+  return [
+    session.attribute("float", "epsilon", BATCH_NORM_EPSILON),
+    session.attribute("bool", "is_training", training),
+  ];
+}
+
+function expressionWriter(
+  { input, beta }: NodeOf<"activation">,
+  pass: Pass,
+  known?: ReadonlyMap<string, Tensor>,
+): ExpressionWriter {
+  const b = beta === undefined ? null : pass.parameter(beta);
+  return new ExpressionWriter(pass.session, pass.constant, value(pass, input), b, known);
+}
+
+/** Zero channels on each side of a shortcut. */
+function addedChannels({ input, shape }: NodeOf<"shortcut">, pass: Pass): number {
+  return (shape[2] - shapeOf(pass, input)[2]) / 2;
+}
+
+/** A gradient as a matrix with a row for each image. */
+function rowsOf(pass: Pass, gradient: number, shape: Shape): Tensor {
+  return reshape(pass, incoming(pass, gradient), [pass.images, sizeOf(shape)]);
+}
+
+function reshape(pass: Pass, tensor: Tensor, shape: readonly number[]): Tensor {
+  return pass.session.run("Reshape", [tensor, pass.integers(shape)]);
+}
+
+function shapeOf(pass: Pass, id: NodeId): Shape {
+  return pass.graph.nodes[id].shape;
+}
+
+const value = (pass: Pass, id: NodeId) => found(pass.values.get(id), "value", id);
+const incoming = (pass: Pass, id: number) => found(pass.gradients.get(id), "gradient", id);
+const kept = (pass: Pass, id: NodeId) => found(pass.kept.get(id), "kept tensors", id);
+
+function found<T>(thing: T | undefined, what: string, id: number): T {
+  if (thing === undefined) throw new TypeError(`Cannot compute a node as ${what} ${id} was not computed or is freed`);
+  return thing;
+}
+
+function forwardNode<Kind extends NodeKind>(pass: Pass, id: NodeId, kind: Kind): NodeOf<Kind> {
+  const node = pass.graph.nodes[id];
+  if (node.kind !== kind) throw new TypeError(`Cannot differentiate node ${id} as ${kind}: it is ${node.kind}`);
+  return node as NodeOf<Kind>;
+}

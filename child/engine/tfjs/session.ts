@@ -1,0 +1,115 @@
+/**
+ * TensorFlow's operations on tensors that are freed by hand. A tensor is a number, its handle. Whatever is made must be
+ * freed: by `free`, or by leaving the `scope` it was made in.
+ */
+import type { Attribute, Binding } from "./binding.ts";
+
+/** A tensor on the device. */
+export type Tensor = number;
+
+type AttributeKind = "int" | "float" | "bool" | "string" | "type";
+export type Attributes = readonly Attribute[];
+
+export class Session {
+  readonly #binding: Binding;
+  /** Tensors made since the innermost scope was entered; null outside of any. */
+  #made: Set<Tensor> | null = null;
+
+  constructor(binding: Binding) {
+    this.#binding = binding;
+  }
+
+  /** Tensors that live on the device. */
+  get tensors(): number {
+    return this.#binding.getNumOfTensors();
+  }
+
+  attribute(kind: AttributeKind, name: string, value: Attribute["value"]): Attribute {
+    const { TF_ATTR_INT, TF_ATTR_FLOAT, TF_ATTR_BOOL, TF_ATTR_STRING, TF_ATTR_TYPE } = this.#binding;
+    const types = {
+      int: TF_ATTR_INT,
+      float: TF_ATTR_FLOAT,
+      bool: TF_ATTR_BOOL,
+      string: TF_ATTR_STRING,
+      type: TF_ATTR_TYPE,
+    };
+    return { name, type: types[kind], value };
+  }
+
+  /** An attribute for the element type float32. */
+  floatType(name: string): Attribute {
+    return this.attribute("type", name, this.#binding.TF_FLOAT);
+  }
+
+  floats(shape: readonly number[], values: Float32Array): Tensor {
+    return this.#own(this.#binding.createTensor(shape, this.#binding.TF_FLOAT, values));
+  }
+
+  scalar(value: number): Tensor {
+    return this.floats([], Float32Array.of(value));
+  }
+
+  /** A vector of whole numbers: shapes, axes, paddings. They stay in the host's memory, where kernels want them. */
+  integers(values: readonly number[], shape = [values.length]): Tensor {
+    return this.#own(this.#binding.createTensor(shape, this.#binding.TF_INT32, Int32Array.from(values)));
+  }
+
+  /** The only output of an operation. Element types are inferred from the inputs, but for lists of them. */
+  run(operation: string, inputs: readonly Tensor[], attributes: Attributes = []): Tensor {
+    return this.#own(this.#binding.executeOp(operation, attributes, inputs, 1)[0].id);
+  }
+
+  /** All outputs of an operation. */
+  runMany(operation: string, inputs: readonly Tensor[], outputs: number, attributes: Attributes = []): Tensor[] {
+    return this.#binding.executeOp(operation, attributes, inputs, outputs).map(({ id }) => this.#own(id));
+  }
+
+  /** Waits for the device; the array is the caller's. */
+  data(tensor: Tensor): Float32Array {
+    return this.#binding.tensorDataSync(tensor).slice();
+  }
+
+  free(tensors: Iterable<Tensor>): void {
+    for (const tensor of tensors) {
+      this.#made?.delete(tensor);
+      this.#binding.deleteTensor(tensor);
+    }
+  }
+
+  /** Does the work and frees what it made, but for what it returns in `keep`; everything where it throws. */
+  scope<T>(work: (keep: (...tensors: Tensor[]) => void) => T): T {
+    const outer = this.#made;
+    const made = this.#made = new Set();
+    const kept: Tensor[] = [];
+    try {
+      const result = work((...tensors) => kept.push(...tensors));
+      for (const tensor of kept) made.delete(tensor);
+      for (const tensor of kept) outer?.add(tensor);
+      return result;
+    } finally {
+      this.#made = outer;
+      for (const tensor of made) this.#binding.deleteTensor(tensor);
+    }
+  }
+
+  /** Does the work as if outside of every scope: what it makes is freed by hand. */
+  lasting<T>(work: () => T): T {
+    const outer = this.#made;
+    this.#made = null;
+    try {
+      return work();
+    } finally {
+      this.#made = outer;
+    }
+  }
+
+  /** Takes tensors out of the innermost scope, in which they were made: they are freed by hand. */
+  detach(tensors: Iterable<Tensor>): void {
+    for (const tensor of tensors) this.#made?.delete(tensor);
+  }
+
+  #own(tensor: Tensor): Tensor {
+    this.#made?.add(tensor);
+    return tensor;
+  }
+}
