@@ -2,6 +2,7 @@
 import { jsonOfTrial } from "../controller/console.ts";
 import { loadRun, runFolder } from "../controller/run_store.ts";
 import { command, EXIT } from "./command.ts";
+import { csv } from "./csv.ts";
 
 export const exportRun = command({
   name: "export",
@@ -22,16 +23,3 @@ export const exportRun = command({
     return Promise.resolve(EXIT.done);
   },
 });
-
-function csv(rows: readonly Record<string, unknown>[]): string[] {
-  if (rows.length === 0) return [];
-  const columns = Object.keys(rows[0]);
-  return [columns.join(","), ...rows.map((row) => columns.map((column) => field(row[column])).join(","))];
-}
-
-/** RFC 4180; a leading sign that spreadsheets take for a formula is guarded by a quote mark. */
-function field(value: unknown): string {
-  if (value === null || value === undefined) return "";
-  const text = typeof value === "string" && /^[=+\-@]/.test(value) ? `'${value}` : String(value);
-  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}

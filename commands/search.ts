@@ -8,11 +8,10 @@ import { Search } from "../controller/search.ts";
 import { SearchSpace } from "../controller/search_space.ts";
 import { ENGINE_NAMES, opensOnGpu } from "../child/engine/open.ts";
 import type { Dataset } from "../datasets/dataset.ts";
-import { DATASET_NAMES, loadDataset } from "../datasets/load.ts";
 import { type Dashboard, startDashboard } from "../web/app.ts";
 import { placeChildren } from "../workers/placement.ts";
+import { DATASET_FLAG, openChosenDataset } from "./chosen_dataset.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
-import { loadProgress } from "./load_progress.ts";
 
 const RUNS = "runs";
 const DEFAULT_PORT = 8422;
@@ -31,12 +30,7 @@ export const search = command({
       choices: Object.keys(PRESETS),
       help: "size of the search (laptop, or paper where the engine computes on a GPU)",
     },
-    {
-      name: "dataset",
-      type: "choice",
-      choices: DATASET_NAMES,
-      help: "images (cifar10, or shapes where it cannot be had)",
-    },
+    DATASET_FLAG,
     { name: "data", type: "string", value: "DIR", help: "folder that holds the data set already" },
     { name: "engine", type: "choice", choices: ENGINE_NAMES, default: "auto", help: "what computes" },
     { name: "workers", type: "integer", min: 1, max: 256, help: "children trained at once (one a core)" },
@@ -93,7 +87,7 @@ async function begin(flags: Flags, io: Io): Promise<Opened> {
   const folder = runFolder(RUNS, name);
   RunStore.makeFolder(folder); // before the data set, which may be long in coming
   try {
-    const dataset = await openDataset(flags.dataset, flags.data, io);
+    const dataset = await openChosenDataset(flags.dataset, flags.data, "Searching", io);
     io.signal.throwIfAborted();
     return { store: RunStore.create(folder, infoOf(name, await settingsOf(flags, dataset), dataset)), dataset };
   } catch (error) {
@@ -150,25 +144,13 @@ async function resume(flags: Flags, io: Io): Promise<Opened> {
   const store = RunStore.open(runFolder(RUNS, flags.resume!));
   try {
     const { settings } = store.load().info;
-    return { store, dataset: await openDataset(settings.dataset, settings.dataDirectory ?? undefined, io) };
+    return {
+      store,
+      dataset: await openChosenDataset(settings.dataset, settings.dataDirectory ?? undefined, "Searching", io),
+    };
   } catch (error) {
     store.close();
     throw error;
-  }
-}
-
-/** The named data set, or CIFAR-10; `shapes`, said plainly, where nobody named one and CIFAR-10 cannot be had. */
-async function openDataset(name: string | undefined, directory: string | undefined, io: Io): Promise<Dataset> {
-  const load = (name: string) =>
-    loadDataset(name, { directory, download: true, onProgress: loadProgress(io), signal: io.signal });
-  if (name !== undefined || directory !== undefined) return await load(name ?? "cifar10");
-  try {
-    return await load("cifar10");
-  } catch (error) {
-    if (io.signal.aborted) throw error;
-    io.err(`CIFAR-10 cannot be had: ${error instanceof Error ? error.message : error}`);
-    io.err("Searching on shapes instead: synthetic images, so accuracies say nothing about photographs.");
-    return await load("shapes");
   }
 }
 

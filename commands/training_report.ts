@@ -3,6 +3,7 @@ import { writeAtomically } from "../child/atomic_file.ts";
 import type { CurvePoint, TrainingResult } from "../child/training_run.ts";
 import { type ChartSpec, drawChart, type Series } from "../plot/chart.ts";
 import type { Io } from "./command.ts";
+import { summarise, type Summary } from "./statistics.ts";
 import { percent } from "./training_console.ts";
 
 /** A result as it is printed with --json; accuracies are null where the training diverged. */
@@ -34,30 +35,12 @@ export function describeResult({ seed, outcome, reason, validation, test, images
     `test top-5 ${percent(test.top5)} (${imagesPerSecond.toFixed(0)} images/s)`;
 }
 
-export interface Summary {
-  readonly mean: number;
-  /** Of the sample; null for one seed. */
-  readonly standard_deviation: number | null;
-  readonly median: number;
-  /** Seeds that finished. */
-  readonly n: number;
-}
-
 /** Accuracies of the seeds that did not diverge, by split; null where none did. */
 export function summaries(results: readonly TrainingResult[]): Readonly<Record<"validation" | "test", Summary | null>> {
   return {
     validation: summarise(results.flatMap(({ validation }) => validation?.accuracy ?? [])),
     test: summarise(results.flatMap(({ test }) => test?.accuracy ?? [])),
   };
-}
-
-function summarise(values: readonly number[]): Summary | null {
-  const sorted = values.toSorted((a, b) => a - b), n = sorted.length;
-  if (n === 0) return null;
-  const mean = sorted.reduce((sum, value) => sum + value, 0) / n;
-  const variance = sorted.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1);
-  const median = (sorted[Math.floor((n - 1) / 2)] + sorted[Math.floor(n / 2)]) / 2;
-  return { mean, standard_deviation: n > 1 ? Math.sqrt(variance) : null, median, n };
 }
 
 /** The last lines for people: mean, spread and median a split. */
