@@ -9,6 +9,8 @@ import { channelStatistics, type Dataset, newSplit, type Split } from "./dataset
 import { Random } from "./random.ts";
 
 const SIZE = 32, CHANNELS = 3;
+/** No shape is further from its middle than this, in units of its radius. */
+const REACH = 1.1;
 /** Radians to either side. */
 const LARGEST_TURN = 0.5;
 /** Between a shape's colour and that of the middle of the background, in RGB; from any colour a corner is 220 away. */
@@ -99,11 +101,14 @@ function paint(
   const cos = Math.cos(turn) / radius, sin = Math.sin(turn) / radius;
   const margin = Math.min(radius, SIZE / 2 - 4);
   const x = margin + (SIZE - 2 * margin) * random.uniform(), y = margin + (SIZE - 2 * margin) * random.uniform();
-  for (let row = 0, i = 0; row < SIZE; row++) {
-    for (let column = 0; column < SIZE; column++, i += CHANNELS) {
+  const reach = REACH * radius + 1, first = (at: number) => Math.max(0, Math.ceil(at - reach));
+  const last = (at: number) => Math.min(SIZE - 1, Math.floor(at + reach));
+  for (let row = first(y); row <= last(y); row++) {
+    for (let column = first(x); column <= last(x); column++) {
       const u = (column - x) * cos + (row - y) * sin, v = (row - y) * cos - (column - x) * sin;
       const cover = opacity * Math.max(0, Math.min(1, 0.5 - distance(u, v) * radius));
       if (cover === 0) continue;
+      const i = (row * SIZE + column) * CHANNELS;
       for (let c = 0; c < CHANNELS; c++) canvas[i + c] += cover * (paint[c] - canvas[i + c]);
     }
   }
