@@ -30,6 +30,7 @@ export async function readSettings(name: string): Promise<RunSettings> {
  */
 export async function openRunFolder(name: string, settings: RunSettings, free: readonly string[]): Promise<RunFolder> {
   const path = runFolder(RUNS, name);
+  if (await exists(`${path}/run.sqlite`)) throw new Error(`Cannot train in ${path} as it is the folder of a search`);
   await Deno.mkdir(path, { recursive: true });
   const lock = await takeLock(path);
   try {
@@ -56,6 +57,14 @@ async function takeLock(path: string): Promise<Deno.FsFile> {
   if (await lock.tryLock(true)) return lock;
   lock.close();
   throw new Error(`Cannot train in ${path} as another process is at work in it`);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch {
+    return false;
+  }
 }
 
 async function settingsIn(path: string): Promise<RunSettings | null> {

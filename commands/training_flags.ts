@@ -8,10 +8,11 @@ import { UsageError } from "./command.ts";
 const SCHEDULES: readonly Schedule[] = ["cosine", "step", "constant"];
 const OPTIMIZER_NAMES = Object.keys(OPTIMIZERS) as readonly Optimizer["kind"][];
 const DEFAULT_STEPS = 10_000;
+export const DEFAULT_ACT = "relu";
 
 /** Rows of a command's table. None has a default, so that what was asked for can be told from what was not. */
 export const TRAINING_FLAGS = [
-  { name: "act", type: "string", value: "EXPR", help: "an expression, or a name as swish or gelu (relu)" },
+  { name: "act", type: "string", value: "EXPR", help: `an expression, or a name as swish or gelu (${DEFAULT_ACT})` },
   { name: "network", type: "choice", choices: NETWORK_NAMES, help: "what is trained (resnet20)" },
   { name: "steps", type: "integer", min: 1, help: `training steps (${DEFAULT_STEPS})` },
   { name: "epochs", type: "integer", min: 1, help: "in place of --steps: times through the training images" },
@@ -50,25 +51,29 @@ export interface TrainingPlan {
   readonly seed: number;
 }
 
-/** What was asked for, else what the run had before, else the default. Throws a UsageError for --steps with --epochs. */
-export function planOf(flags: TrainingFlags, before: Partial<TrainingPlan>, dataset: Dataset): TrainingPlan {
+/**
+ * What was asked for, else what the run had before, else the default; complete once there is a data set to count epochs
+ * in. Throws a UsageError for --steps with --epochs.
+ */
+export function planOf(flags: TrainingFlags, before: Partial<TrainingPlan>): (dataset: Dataset) => TrainingPlan {
   if (flags.steps !== undefined && flags.epochs !== undefined) {
     throw new UsageError("--steps and --epochs say the same in two ways: give one of them");
   }
   const batch = flags.batch ?? before.batch ?? 128;
   const optimizer = (flags.optimizer ?? before.optimizer ?? "sgd") as Optimizer["kind"];
-  const fromEpochs = flags.epochs && flags.epochs * Math.floor(dataset.train.count / batch);
-  return {
-    act: flags.act ?? before.act ?? "relu",
+  const steps = flags.steps ?? before.steps ?? DEFAULT_STEPS;
+  const { epochs } = flags;
+  return ({ train }) => ({
+    act: flags.act ?? before.act ?? DEFAULT_ACT,
     network: flags.network ?? before.network ?? "resnet20",
-    steps: flags.steps ?? fromEpochs ?? before.steps ?? DEFAULT_STEPS,
+    steps: epochs === undefined ? steps : epochs * Math.floor(train.count / batch),
     batch,
     lr: flags.lr ?? before.lr ?? OPTIMIZERS[optimizer].learningRate,
     schedule: (flags.schedule ?? before.schedule ?? "cosine") as Schedule,
     optimizer,
     seeds: flags.seeds ?? before.seeds ?? 1,
     seed: flags.seed ?? before.seed ?? 1,
-  };
+  });
 }
 
 /** Every image of the splits counts, and training images are augmented. */
