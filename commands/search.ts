@@ -6,7 +6,7 @@ import { type PresetName, PRESETS } from "../controller/presets.ts";
 import { runFolder, RunStore } from "../controller/run_store.ts";
 import { Search } from "../controller/search.ts";
 import { SearchSpace } from "../controller/search_space.ts";
-import { ENGINE_NAMES, opensOnGpu } from "../child/engine/open.ts";
+import { ENGINE_NAMES, openEngine, opensOnGpu } from "../child/engine/open.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import { type Dashboard, startDashboard } from "../web/app.ts";
 import { placeChildren } from "../workers/placement.ts";
@@ -83,6 +83,7 @@ const SETTING_FLAGS: readonly (readonly [name: keyof Flags, value?: string | num
 ];
 
 async function begin(flags: Flags, io: Io): Promise<Opened> {
+  if (flags.engine !== "auto") (await openEngine(flags.engine)).engine.close(); // throws before anything is begun
   const name = flags.run ?? new Date().toISOString().slice(0, 19).replaceAll(":", "-");
   const folder = runFolder(RUNS, name);
   RunStore.makeFolder(folder); // before the data set, which may be long in coming

@@ -218,6 +218,14 @@ describe("a place that cannot be had", () => {
       listener.close();
     }));
 
+  it("is told for an engine that cannot be had, before a run is begun", () =>
+    inFolder(async (cwd) => {
+      const withoutFfi = (words: string[]) => words.filter((word) => !word.startsWith("--allow-ffi"));
+      const line = ["search", "--dataset", "shapes", "--engine", "tfjs-node"];
+      await fails(line, { cwd, change: withoutFfi }, 1, ["Cannot open engine tfjs-node", "Use --engine auto"]);
+      assertEquals(contents(cwd), {});
+    }));
+
   it("is told for a runs folder that cannot be written, before the data set is looked for", () =>
     inFolder(async (cwd) => {
       await Deno.writeTextFile(`${cwd}/runs`, "mine");
