@@ -32,15 +32,23 @@ interface Opened extends Times {
   readonly devtools: CDPSession;
 }
 
+/** Runs in the page: when its content is first there. */
+function noteContent(): void {
+  const isThere = document.querySelector(".table-row, .card, .history svg.plot") !== null;
+  if (isThere) Object.assign(globalThis, { contentAt: performance.now() });
+  else requestAnimationFrame(noteContent);
+}
+
 /** From opening a page of its own, with a process and caches of its own, to its content. */
 async function load(stage: Stage, url: string): Promise<Opened> {
   let devtools: CDPSession;
   const page = await stage.open(url, WIDE, async (page) => {
     devtools = await page.context().newCDPSession(page);
     await devtools.send("Performance.enable", { timeDomain: "threadTicks" });
+    await page.addInitScript(noteContent);
   });
-  await page.waitForSelector(".table-row, .card, .history svg.plot");
-  const clock = await page.evaluate(() => performance.now());
+  const seen = await page.waitForFunction(() => (globalThis as { contentAt?: number }).contentAt);
+  const clock = await seen.jsonValue() as number;
   return { page, devtools: devtools!, clock, busy: await busyMs(devtools!) };
 }
 

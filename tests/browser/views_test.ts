@@ -56,6 +56,60 @@ describe("every view", () => {
   }
 });
 
+describe("the page", () => {
+  itInBrowser("does not jump while trials arrive", async (stage) => {
+    const run = new FakeRun({ trials: 300, workers: 4 });
+    run.advance(120_000);
+    for (let step = 0; step < 40; step++) run.advance(3_000);
+    const url = await stage.serve(run);
+    const page = await stage.open(url);
+    for (const view of ["overview", "functions", "mind"] as const) {
+      await show(page, url, view);
+      if (view === "functions") await page.locator(".gallery").hover(); // else the cards are sorted as trials end
+      await page.evaluate(() => {
+        const shifts: string[] = [];
+        new PerformanceObserver((list) => {
+          for (
+            const entry of list.getEntries() as (PerformanceEntry & { value: number; sources: { node: Node }[] })[]
+          ) {
+            const moved = entry.sources.map(({ node }) => (node as Element)?.className ?? "").join(", ");
+            // Less than rows that change places in a table. Web Vitals calls 0.1 in all good.
+            if (entry.value > 0.02) shifts.push(`${entry.value.toFixed(4)} ${moved}`);
+          }
+        }).observe({ type: "layout-shift", buffered: false });
+        Object.assign(globalThis, { shifts });
+      });
+      for (let step = 0; step < 15; step++) {
+        run.advance(3_000);
+        await page.waitForTimeout(100);
+      }
+      assertEquals(await page.evaluate(() => (globalThis as unknown as { shifts: string[] }).shifts), [], view);
+    }
+  });
+
+  itInBrowser(
+    "is judged by a measure that sees faint text, controls without names and what is too wide",
+    async (stage) => {
+      const page = await stage.open(await stage.serve(finishedRun()));
+      await page.waitForSelector(DRAWN.overview);
+      await page.evaluate(() => {
+        const faint = document.createElement("p");
+        faint.textContent = "faint";
+        faint.style.color = "#999";
+        const wide = document.createElement("div");
+        wide.style.width = "2000px";
+        wide.textContent = "wide";
+        document.querySelector("main")!.append(faint, wide, document.createElement("button"));
+      });
+      const found = await audit(page);
+      assertEquals(found.length, 3);
+      assertMatch(found[0], /^contrast 2\.\d+ of "faint"$/);
+      assertEquals(found[1], "no name: <button></button>");
+      assertMatch(found[2], /pixels wide/);
+    },
+  );
+});
+
 describe("the filter", () => {
   itInBrowser("applies to every plot, to the downloads and to the URL", async (stage) => {
     const run = finishedRun();

@@ -20,11 +20,17 @@ const CARD = { width: 150, height: 124, gap: 8 };
 
 export function FunctionsView(): VNode {
   const { view, route, shown } = useDashboard();
-  const inOrder = useMemo(() => route.query.sort === "id" ? byAccuracy(shown) : shown, [shown, route.query.sort]);
+  const [isPointed, setPointed] = useState(false);
+  const present = useMemo(() => route.query.sort === "id" ? byAccuracy(shown) : shown, [shown, route.query.sort]);
+  // Cards stay where they are while one points at them, whatever better functions are found meanwhile.
+  const held = useRef({ view, query: route.query, trials: present });
+  const isHeld = isPointed && held.current.view === view && held.current.query === route.query;
+  if (!isHeld) held.current = { view, query: route.query, trials: present };
+  const inOrder = isHeld ? held.current.trials.map(({ id }) => view.trials[id]) : present;
   const selected = (route.trial !== null ? view.trials[route.trial] : inOrder[0]) ?? null;
   return (
     <div class="functions">
-      <Gallery trials={inOrder} selected={selected?.id ?? null} />
+      <Gallery trials={inOrder} selected={selected?.id ?? null} onPoint={setPointed} />
       <section class="panel detail" aria-label="Selected function">
         {selected ? <Detail key={selected.id} trial={selected} /> : <Empty>No trial passes the filter.</Empty>}
       </section>
@@ -39,7 +45,11 @@ function byAccuracy(trials: readonly TrialRow[]): TrialRow[] {
   );
 }
 
-function Gallery({ trials, selected }: { trials: readonly TrialRow[]; selected: number | null }): VNode {
+function Gallery({ trials, selected, onPoint }: {
+  trials: readonly TrialRow[];
+  selected: number | null;
+  onPoint: (isPointed: boolean) => void;
+}): VNode {
   const { go } = useDashboard();
   const place = useRef<HTMLDivElement>(null);
   const width = useWidth(place);
@@ -59,7 +69,13 @@ function Gallery({ trials, selected }: { trials: readonly TrialRow[]; selected: 
     requestAnimationFrame(() => document.getElementById(`card-${next.id}`)?.focus());
   };
   return (
-    <section class="gallery scroller" aria-label={`Gallery of ${trials.length} functions`} onKeyDown={step}>
+    <section
+      class="gallery scroller"
+      aria-label={`Gallery of ${trials.length} functions`}
+      onKeyDown={step}
+      onPointerEnter={() => onPoint(true)}
+      onPointerLeave={() => onPoint(false)}
+    >
       <div ref={place} class="gallery-all" style={{ height: `${rows * rowHeight}px` }}>
         {width > 0 && trials.slice(first * columns, end * columns).map((trial, index) => {
           const at = first * columns + index;
@@ -96,7 +112,7 @@ const Card = memo(function Card({ trial, left, top, width, selected, onSelect }:
       type="button"
       id={`card-${trial.id}`}
       class="card"
-      style={{ left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${CARD.height}px` }}
+      style={{ transform: `translate(${left}px,${top}px)`, width: `${width}px`, height: `${CARD.height}px` }}
       aria-pressed={selected}
       aria-label={`Trial ${trial.id}, ${trial.state}, ${percent(trial.validationAccuracy)}: ${trial.simplified}`}
       onClick={() => onSelect({ trial: trial.id })}

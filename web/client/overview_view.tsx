@@ -24,7 +24,9 @@ export function OverviewView(): VNode {
     <div class="overview">
       <Figures lines={lines} />
       <section class="panel history" aria-label="History">
-        <h2>History</h2>
+        <h2>
+          History <span class="h-note">on {view.run.dataset}{view.run.synthetic && ", synthetic images"}</span>
+        </h2>
         <History lines={lines} />
       </section>
       <section class="panel selected" aria-label="Selected function">

@@ -320,7 +320,7 @@ function Memory(): VNode {
         description: "Memory of the searching process since this page was opened",
         x: { label: "since this page was opened (min)", domain: [0, Math.max(1, minutes.at(-1) ?? 1)] },
         y: { label: "MiB", domain: [0, most * 1.1] },
-        series: [{ label: "memory", kind: "line", x: minutes, y: mebibytes, colour: 0 }],
+        series: [{ label: "memory", kind: memory.length > 1 ? "line" : "dots", x: minutes, y: mebibytes, colour: 0 }],
       }}
       read={(x) => {
         if (memory.length === 0) return null;
