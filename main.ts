@@ -61,6 +61,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "measure an engine",
     load: async () => (await import("./commands/bench.ts")).bench,
   },
+  "build-tfjs-node": {
+    summary: "build what the TensorFlow engines need",
+    load: async () => (await import("./commands/build_tfjs_node.ts")).buildTfjsNode,
+  },
 };
 
 /** Runs a command line and resolves to its exit code. Nothing is thrown. */

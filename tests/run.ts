@@ -74,6 +74,7 @@ async function run(job: Job, index: number): Promise<Result> {
       "--allow-net=127.0.0.1",
       "--allow-env",
       "--allow-sys",
+      "--allow-ffi=.tfjs-node", // TensorFlow, where it was built
       `--allow-run=deno,${Deno.execPath()}`,
       ...job.fast ? [FAST_FLAGS] : [],
       `--junit-path=${reportPath}`,

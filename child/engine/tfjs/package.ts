@@ -39,8 +39,9 @@ export const GPU_PACKAGE: TensorFlowPackage = {
   build: "deno task build-tfjs-node --gpu",
 };
 
+const BUILD_FOLDER = ".tfjs-node";
 /** Beside `deno.json`, whatever the current folder is. */
-export const BUILD_ROOT = new URL("../../../.tfjs-node/", import.meta.url);
+export const BUILD_ROOT = new URL(`../../../${BUILD_FOLDER}/`, import.meta.url);
 
 /** A package's own folder, with its node_modules, its libtensorflow and the binding. */
 export function packageFolder({ engine }: TensorFlowPackage, root = BUILD_ROOT): URL {
