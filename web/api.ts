@@ -82,7 +82,7 @@ export function apiRoutes({ registry, feed, release, addressOf }: ApiOptions): H
 
   api.get("/runs", async (context) => {
     read(context);
-    return context.json({ live: registry.live, runs: await registry.list() });
+    return context.json({ live: registry.live, changeable: registry.change !== null, runs: await registry.list() });
   });
 
   api.get("/runs/:run", async (context) => {

@@ -18,7 +18,7 @@ const MOST_COMPARED = 8;
 
 export function RunsView(): VNode {
   const { route, go } = useDashboard();
-  const { runs, problem, refresh } = useRuns();
+  const { runs, changeable, problem, refresh } = useRuns();
   const compared = (runs ?? []).filter(({ name }) => route.compared.includes(name));
   const toggle = (name: string) => {
     const next = route.compared.includes(name)
@@ -72,6 +72,7 @@ export function RunsView(): VNode {
                     key={run.name}
                     run={run}
                     compared={route.compared.includes(run.name)}
+                    changeable={changeable}
                     onCompare={() => toggle(run.name)}
                     onChanged={refresh}
                   />
@@ -84,15 +85,24 @@ export function RunsView(): VNode {
   );
 }
 
-function useRuns(): { runs: readonly RunSummary[] | null; problem: string | null; refresh: () => void } {
-  const [runs, setRuns] = useState<readonly RunSummary[] | null>(null);
+interface Runs {
+  readonly runs: readonly RunSummary[];
+  /** Whether runs can be renamed, described and deleted here. */
+  readonly changeable: boolean;
+}
+
+function useRuns() {
+  const [{ runs, changeable }, setRuns] = useState<Runs | { runs: null; changeable: false }>({
+    runs: null,
+    changeable: false,
+  });
   const [problem, setProblem] = useState<string | null>(null);
   const refresh = useRef(() => {});
   useEffect(() => {
     let isGone = false;
     refresh.current = () =>
-      void ask<{ runs: RunSummary[] }>("/api/runs").then(
-        (answer) => !isGone && (setRuns(answer.runs), setProblem(null)),
+      void ask<Runs>("/api/runs").then(
+        (answer) => !isGone && (setRuns(answer), setProblem(null)),
         (error) => !isGone && setProblem(error.message),
       );
     refresh.current();
@@ -102,13 +112,14 @@ function useRuns(): { runs: readonly RunSummary[] | null; problem: string | null
       clearInterval(timer);
     };
   }, []);
-  return { runs, problem, refresh: () => refresh.current() };
+  return { runs, changeable, problem, refresh: () => refresh.current() };
 }
 
 function RunRow(
-  { run, compared, onCompare, onChanged }: {
+  { run, compared, changeable, onCompare, onChanged }: {
     run: RunSummary;
     compared: boolean;
+    changeable: boolean;
     onCompare: () => void;
     onChanged: () => void;
   },
@@ -146,7 +157,16 @@ function RunRow(
         <td class="right number wide-only">{duration(run.elapsedMs)}</td>
         <td class="number nowrap wide-only">{dateTime(run.createdAt)}</td>
         <td>
-          <button type="button" class="small" aria-expanded={editing} onClick={() => setEditing(!editing)}>Edit</button>
+          {changeable && (
+            <button
+              type="button"
+              class="small"
+              aria-expanded={editing}
+              onClick={() => setEditing(!editing)}
+            >
+              Edit
+            </button>
+          )}
         </td>
       </tr>
       {editing && (
