@@ -11,6 +11,8 @@ export interface Axis {
   /** What is measured, with its unit: "loss", "elapsed time (min)". */
   readonly label: string;
   readonly kind?: "linear" | "log";
+  /** Counts things: no ticks between whole numbers. */
+  readonly whole?: boolean;
   /** Chosen from the data where absent. */
   readonly domain?: readonly [number, number];
   /** Text of a tick; `step` is the distance between ticks. */
@@ -140,7 +142,7 @@ interface Tick {
 }
 
 function labelled(scale: Scale, axis: Axis, count: number): Tick[] {
-  const values = ticks(scale, count);
+  const values = ticks(scale, count).filter((value) => !axis.whole || Number.isInteger(value));
   const step = values.length > 1 ? values[1] - values[0] : tickStep(scale.domain[1] - scale.domain[0] || 1, count);
   const format = axis.format ?? formatTick;
   return values.map((value) => ({

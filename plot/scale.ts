@@ -86,7 +86,10 @@ export function padded([low, high]: readonly [number, number], share = 0.05): [n
 export function formatTick(value: number, step: number): string {
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size < 1e-4 || size >= 1e7) return value.toExponential(0).replace("e+", "e").replaceAll("-", "\u2212");
+  if (size < 1e-4 || size >= 1e7) {
+    const digits = Math.floor(Math.log10(size) + 1e-9) - Math.floor(Math.log10(Math.abs(step) || size) + 1e-9);
+    return value.toExponential(Math.max(0, Math.min(4, digits))).replace("e+", "e").replaceAll("-", "\u2212");
+  }
   const thousands = size >= 1e4 && Math.abs(step) >= 100;
   const shown = thousands ? value / 1000 : value;
   const decimals = Math.max(0, Math.min(6, -Math.floor(Math.log10(thousands ? step / 1000 : step) + 1e-9)));

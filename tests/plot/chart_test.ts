@@ -28,6 +28,7 @@ describe("scales", () => {
     assertEquals(ticks(logScale([0.001, 10], [0, 100]), 5), [0.001, 0.01, 0.1, 1, 10]);
     assertEquals(formatTick(20000, 5000), "20k");
     assertEquals(formatTick(-3e-7, 1e-7), "\u22123e\u22127");
+    assertEquals([3.4e-5, 3.5e-5].map((value) => formatTick(value, 1e-6)), ["3.4e\u22125", "3.5e\u22125"]);
   });
 
   it("refuse a log scale through zero", () => {
@@ -48,6 +49,13 @@ describe("charts", () => {
     for (const [index, expected] of [x.at(0), y.at(0), x.at(1), y.at(1)].entries()) {
       assertAlmostEquals(d[index], expected, 0.3);
     }
+  });
+
+  it("count in whole numbers where asked to", () => {
+    const spec = { width: 600, height: 200, x: { label: "trial", whole: true }, y: { label: "loss" } };
+    const { picture } = layoutChart({ ...spec, series: [{ label: "a", kind: "line", x: [0, 2], y: [0, 1] }] });
+    const shown = toText(picture).matchAll(/text-anchor="(?:middle|end)" y="[\d.]+">([\d.]+)</g);
+    assertEquals([...shown].map(([, text]) => text), ["0", "1", "2"]);
   });
 
   it("break a line at values that are not finite", () => {

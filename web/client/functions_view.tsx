@@ -257,7 +257,7 @@ function Curve({ trial, steps }: { trial: TrialRow; steps: number }): VNode {
       spec={{
         height: 160,
         description: `Training loss of trial ${trial.id}`,
-        x: { label: "step", domain: [0, steps] },
+        x: { label: "step", whole: true, domain: [0, steps] },
         y: { label: "training loss" },
         series: [{
           label: "loss",

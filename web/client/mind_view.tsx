@@ -47,8 +47,9 @@ function FunctionMap(): VNode {
   const { shown, route, go } = useDashboard();
   const place = useRef<HTMLDivElement>(null);
   const width = useWidth(place);
-  // Laid out anew when trials come in twenties, so that the map rests while one looks at it.
-  const round = Math.floor(shown.length / 20);
+  // Laid out anew with every judged trial while they are few, then in twenties: the map rests while one looks at it.
+  const judged = shown.reduce((sum, { validationAccuracy }) => sum + (validationAccuracy === null ? 0 : 1), 0);
+  const round = judged < 40 ? judged : 40 + Math.floor(judged / 20);
   const prepared = usePrepared(shown);
   const isReady = prepared === 1;
   const places = useMemo(() => isReady ? layOut(shown) : [], [isReady, round, route.query]);

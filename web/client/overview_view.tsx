@@ -2,6 +2,7 @@
 import type { ComponentChildren, VNode } from "preact";
 import { useMemo } from "preact/hooks";
 import type { Series } from "../../plot/chart.ts";
+import { padded } from "../../plot/scale.ts";
 import type { TrialState } from "../../controller/trial.ts";
 import type { TrialRow } from "../protocol.ts";
 import { countStates } from "../registry.ts";
@@ -19,7 +20,10 @@ export function OverviewView(): VNode {
   const { view, route, shown } = useDashboard();
   const lines = baselines(view.trials);
   const best = useMemo(() => ranked(shown), [shown]);
-  const selected = route.trial !== null ? view.trials[route.trial] : best[0];
+  // Before the first is complete, the one in training is more to look at than nothing.
+  const selected = route.trial !== null
+    ? view.trials[route.trial]
+    : best[0] ?? shown.find(({ state }) => state === "running");
   return (
     <div class="overview">
       <Figures lines={lines} />
@@ -258,7 +262,8 @@ function historySpec(trials: readonly TrialRow[], view: RunView, lines: readonly
   return {
     height: 300,
     description: `Validation accuracy of ${trials.length} trials and the best so far`,
-    x: { label: "trial" },
+    // Dots at either end are not cut.
+    x: { label: "trial", whole: true, domain: padded([0, ids[ids.length - 1]], 0.008) },
     y: { label: "validation accuracy (%)" },
     series,
     rules: lines.filter(({ accuracy }) => accuracy !== null)
@@ -293,11 +298,11 @@ function Learning(): VNode {
           key={key}
           spec={{
             height: 150,
-            x: { label: "batch" },
+            x: { label: "batch", whole: true },
             y: { label },
             series: [{
               label,
-              kind: "line",
+              kind: updates.length > 1 ? "line" : "dots",
               x: updates.map(({ batch }) => batch),
               y: updates.map((update) => update[key] ?? NaN),
               colour,

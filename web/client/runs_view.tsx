@@ -275,7 +275,7 @@ function Comparison({ runs }: { runs: readonly RunSummary[] }): VNode {
         spec={{
           height: 280,
           description: `Best validation accuracy so far of ${runs.map(({ name }) => name).join(", ")}`,
-          x: { label: "trials judged" },
+          x: { label: "trials judged", whole: true },
           y: { label: "best validation accuracy (%)" },
           series,
           legend: true,

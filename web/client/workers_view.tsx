@@ -3,6 +3,7 @@ import type { VNode } from "preact";
 import { useMemo, useRef, useState } from "preact/hooks";
 import type { WorkerStatus } from "../../controller/events.ts";
 import type { TrialState } from "../../controller/trial.ts";
+import { padded } from "../../plot/scale.ts";
 import { isOver, type RunView } from "../run_view.ts";
 import { useDashboard } from "./dashboard.ts";
 import { bytes, clock, count, duration, percent } from "./format.ts";
@@ -30,7 +31,7 @@ export function WorkersView(): VNode {
         <h2>
           Time line
           <span class="h-note">
-            the last {duration(TIME_LINE_MS)}
+            the last {duration(timeLine(view, now).span)}
             {busy !== null && `, workers busy ${percent(busy, 1)} of it`}
           </span>
         </h2>
@@ -151,7 +152,14 @@ function WorkerCount({ active }: { active: number }): VNode {
   );
 }
 
-const TIME_LINE_MS = 10 * 60_000;
+/** The time line shows a run from its beginning, but no more than its last minutes. */
+const TIME_LINE_MS = { least: 60_000, most: 10 * 60_000 };
+
+function timeLine(view: RunView, now: number): { readonly from: number; readonly end: number; readonly span: number } {
+  const end = isOver(view) ? lastEnd(view) : now;
+  const span = Math.max(TIME_LINE_MS.least, Math.min(TIME_LINE_MS.most, end - view.run.createdAt));
+  return { from: end - span, end, span };
+}
 const LANE = 22;
 const GUTTER = 30;
 
@@ -170,12 +178,11 @@ function TimeLine({ workers }: { workers: readonly WorkerStatus[] }): VNode {
   const { view, now } = useDashboard();
   const place = useRef<HTMLDivElement>(null);
   const width = useWidth(place);
-  const end = isOver(view) ? lastEnd(view) : now;
-  const from = end - TIME_LINE_MS;
+  const { from, end, span } = timeLine(view, now);
   const stretches = stretchesOf(view, from, end);
-  const at = (time: number) => GUTTER + Math.max(0, (time - from) / TIME_LINE_MS) * (width - GUTTER - 4);
+  const at = (time: number) => GUTTER + Math.max(0, (time - from) / span) * (width - GUTTER - 4);
   const height = workers.length * LANE + 22;
-  const times = Array.from({ length: 5 }, (_, index) => end - index * TIME_LINE_MS / 5);
+  const times = Array.from({ length: 5 }, (_, index) => end - index * span / 5);
   return (
     <div ref={place} class="time-line" style={{ height: `${height}px` }}>
       {width > 0 && (
@@ -189,7 +196,9 @@ function TimeLine({ workers }: { workers: readonly WorkerStatus[] }): VNode {
           {times.map((time, index) => (
             <g key={index}>
               <path class="plot-grid" d={`M${at(time)} 0V${height - 18}`} />
-              <text x={at(time)} y={height - 5} text-anchor={index === 0 ? "end" : "middle"}>{clock(time)}</text>
+              <text x={at(time)} y={height - 5} text-anchor={index === 0 ? "end" : "middle"}>
+                {clock(time, span < TIME_LINE_MS.most)}
+              </text>
             </g>
           ))}
           {workers.map(({ id }, lane) => (
@@ -266,10 +275,11 @@ function Throughput(): VNode {
         description: `Children that ended in each of the last ${counts.length} minutes`,
         x: {
           label: "time",
+          whole: true,
           domain: [first - 0.5, last + 0.5],
           format: (minute) => clock(minute * MINUTE_MS),
         },
-        y: { label: "children" },
+        y: { label: "children", whole: true },
         series: [{
           label: "children",
           kind: "bars",
@@ -318,7 +328,7 @@ function Memory(): VNode {
       spec={{
         height: 160,
         description: "Memory of the searching process since this page was opened",
-        x: { label: "since this page was opened (min)", domain: [0, Math.max(1, minutes.at(-1) ?? 1)] },
+        x: { label: "since this page was opened (min)", domain: padded([0, Math.max(1, minutes.at(-1) ?? 1)], 0.01) },
         y: { label: "MiB", domain: [0, most * 1.1] },
         series: [{ label: "memory", kind: memory.length > 1 ? "line" : "dots", x: minutes, y: mebibytes, colour: 0 }],
       }}
@@ -359,10 +369,10 @@ function lastEnd(view: RunView): number {
 
 /** Share of the time line, since the first trial in it, that active workers trained; null before there is one. */
 function busyShare(view: RunView, now: number, workers: number): number | null {
-  const end = isOver(view) ? lastEnd(view) : now;
-  const trained = stretchesOf(view, end - TIME_LINE_MS, end).filter(({ look }) => look.startsWith("fill-"));
+  const { from, end } = timeLine(view, now);
+  const trained = stretchesOf(view, from, end).filter(({ look }) => look.startsWith("fill-"));
   if (trained.length === 0 || workers === 0) return null;
-  const begin = Math.max(end - TIME_LINE_MS, Math.min(...trained.map(({ from }) => from)));
+  const begin = Math.max(from, Math.min(...trained.map(({ from }) => from)));
   const busy = trained.reduce((sum, { from, to }) => sum + to - Math.max(from, begin), 0);
   return Math.min(1, busy / (workers * Math.max(1, end - begin)));
 }
