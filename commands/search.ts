@@ -9,7 +9,7 @@ import { SearchSpace } from "../controller/search_space.ts";
 import { ENGINE_NAMES, openEngine, opensOnGpu } from "../child/engine/open.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import { type Dashboard, startDashboard } from "../web/app.ts";
-import { placeChildren } from "../workers/placement.ts";
+import { type Machine, mayStartProcesses, placeChildren, visibleGpus } from "../workers/placement.ts";
 import { DATASET_FLAG, openChosenDataset } from "./chosen_dataset.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
 
@@ -119,10 +119,17 @@ async function settingsOf(flags: Flags, dataset: Dataset): Promise<RunSettings> 
     timeLimitMs: flags.time ?? null,
     seed: flags.seed,
     batch: preset.batch,
-    workers: placeChildren(flags.workers).workers,
+    workers: placeChildren(flags.workers, await machineFor(flags.engine)).workers,
     engine: flags.engine,
     child: preset.child,
   };
+}
+
+/** The cores and the GPUs that the engine may use. A process has one GPU: others need the right to start processes. */
+async function machineFor(engine: string): Promise<Machine & { readonly gpusUnused: number }> {
+  const visible = await opensOnGpu(engine) ? visibleGpus() : [];
+  const gpus = mayStartProcesses() ? visible : visible.slice(-1);
+  return { cores: navigator.hardwareConcurrency, gpus, gpusUnused: visible.length - gpus.length };
 }
 
 function infoOf(name: string, settings: RunSettings, dataset: Dataset): RunInfo {
@@ -165,7 +172,12 @@ async function runSearch(
   const { settings } = info;
   const space = new SearchSpace(settings.units);
   const sampler = createSampler(settings.sampler, space, settings.seed);
-  const running = new Search({ store, sampler, space, dataset, threads: placeChildren(settings.workers).threads });
+  const machine = await machineFor(settings.engine);
+  const { threads, gpus } = placeChildren(settings.workers, machine);
+  if (machine.gpusUnused > 0) {
+    io.err(`${machine.gpusUnused} of the GPUs stay unused: \`deno task search:gpus\` may start a process for each`);
+  }
+  const running = new Search({ store, sampler, space, dataset, threads, gpus });
   io.err(
     `run ${info.name}: ${settings.sampler}, ${settings.trials} trials of ${settings.child.network} for ` +
       `${settings.child.steps} steps of ${settings.child.batch} on ${info.dataset}` +

@@ -39,6 +39,8 @@ export interface SearchOptions {
   readonly dataset: Dataset;
   /** CPU threads of each child. */
   readonly threads: number;
+  /** GPUs dealt out among worker processes; none by default: workers are threads. */
+  readonly gpus?: readonly string[];
   /** Module of the child workers; tests give scripted ones. */
   readonly workerModule?: URL;
   readonly hangMs?: number;
@@ -93,6 +95,7 @@ export class Search implements RunSource {
     this.#pool = new Pool({
       workers: settings.workers,
       module: options.workerModule,
+      gpus: options.gpus,
       hangMs: options.hangMs,
       settings: {
         dataset: withoutTest(options.dataset),

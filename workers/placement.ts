@@ -1,14 +1,52 @@
-/** How many workers a search has and how many threads each child: a child a core, as children need not wait for each other. */
+/**
+ * Where a search trains its children. On the CPU: a child a core, as children need not wait for each other. On GPUs: a
+ * child a GPU, and with several of them each worker in a process of its own that sees one (`process_worker.ts`), since
+ * TensorFlow's binding gives a process one GPU. With one GPU or none a worker computes in its own thread.
+ */
 
 export interface Placement {
   readonly workers: number;
   readonly threads: number;
+  /** GPUs to deal out among worker processes; empty where workers are threads. */
+  readonly gpus: readonly string[];
 }
 
-/** `asked` is what the user named, undefined for one a core. Throws a RangeError where it is not 1 to 256. */
-export function placeChildren(asked: number | undefined, cores = navigator.hardwareConcurrency): Placement {
+export interface Machine {
+  readonly cores: number;
+  /** GPUs that the chosen engine may use, as CUDA_VISIBLE_DEVICES names them; empty for an engine on the CPU. */
+  readonly gpus: readonly string[];
+}
+
+/** `asked` is what the user named, undefined for one a core or GPU. Throws a RangeError where it is not 1 to 256. */
+export function placeChildren(
+  asked: number | undefined,
+  { cores, gpus }: Machine = { cores: navigator.hardwareConcurrency, gpus: [] },
+): Placement {
   if (asked !== undefined && !(Number.isInteger(asked) && asked >= 1 && asked <= 256)) {
     throw new RangeError(`Cannot start workers as their number must be 1 to 256: it is ${asked}`);
   }
-  return { workers: asked ?? cores, threads: 1 };
+  const workers = asked ?? (gpus.length || cores);
+  return { workers, threads: 1, gpus: gpus.length > 1 ? gpus : [] };
+}
+
+/** NVIDIA's GPUs that this process may see: those of CUDA_VISIBLE_DEVICES, else all that the driver lists. */
+export function visibleGpus(visible = cudaVisibleDevices(), listed = "/proc/driver/nvidia/gpus"): string[] {
+  if (visible !== undefined) return visible.split(",").map((gpu) => gpu.trim()).filter((gpu) => gpu !== "");
+  try {
+    return [...Deno.readDirSync(listed)].map((_, index) => String(index));
+  } catch {
+    return []; // no driver
+  }
+}
+
+/** Undefined where it is not set, or may not be read. */
+function cudaVisibleDevices(): string | undefined {
+  const variable = "CUDA_VISIBLE_DEVICES";
+  const { state } = Deno.permissions.querySync({ name: "env", variable });
+  return state === "granted" ? Deno.env.get(variable) : undefined;
+}
+
+/** Whether worker processes may be started, which only the task `search:gpus` allows. */
+export function mayStartProcesses(): boolean {
+  return Deno.permissions.querySync({ name: "run", command: "deno" }).state === "granted";
 }

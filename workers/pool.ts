@@ -5,6 +5,7 @@
  * A worker hangs when its heartbeat stands still for `hangMs`. Ordering: jobs start in the order they were given.
  */
 import type { Outcome } from "../child/trainer.ts";
+import { ProcessWorker, type WorkerLike } from "./process_worker.ts";
 import { type ChildJob, type OpenedEngine, readFromWorker, type ToWorker, type WorkerSettings } from "./protocol.ts";
 
 /** What became of a job: the child's outcome, or why no worker could bring it to one. */
@@ -37,6 +38,8 @@ export interface PoolOptions {
   readonly hangMs?: number;
   /** Module of the worker; tests give scripted ones. */
   readonly module?: URL;
+  /** GPUs dealt out among the workers, each then a process that sees one; none by default: workers are threads. */
+  readonly gpus?: readonly string[];
 }
 
 /** A step of a large child may hold a worker's event loop for seconds, never for this long. */
@@ -155,7 +158,7 @@ interface SlotEvents {
 
 /** A place in the pool: a worker, and the next one where that breaks. */
 class Slot {
-  #worker: Worker | null = null;
+  #worker: WorkerLike | null = null;
   #heartbeat = new Int32Array(new SharedArrayBuffer(4));
   #lastBeat = 0;
   #beatAt = 0;
@@ -218,7 +221,7 @@ class Slot {
 
   #start(): void {
     this.#change(this.#restarts === 0 ? "starting" : "restarting");
-    const worker = new Worker(this.options.module ?? new URL("./child_worker.ts", import.meta.url), { type: "module" });
+    const worker = this.#newWorker();
     this.#worker = worker;
     this.#heartbeat = new Int32Array(new SharedArrayBuffer(4));
     this.#lastBeat = 0;
@@ -233,6 +236,13 @@ class Slot {
       mine(() => this.#broken(event.message || "the worker failed"));
     };
     this.#send({ kind: "open", settings: this.options.settings, heartbeat: this.#heartbeat });
+  }
+
+  #newWorker(): WorkerLike {
+    const { module = new URL("./child_worker.ts", import.meta.url), gpus = [] } = this.options;
+    return gpus.length === 0
+      ? new Worker(module, { type: "module" })
+      : new ProcessWorker(module, gpus[this.id % gpus.length]);
   }
 
   #receive(data: unknown): void {

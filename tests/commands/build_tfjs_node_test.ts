@@ -48,7 +48,12 @@ const fails = (machine: Machine, words: string, libtensorflow?: string) =>
 
 const without = (name: string): Machine => Object.fromEntries(Object.entries(working).filter(([key]) => key !== name));
 
-describe("deno task build-tfjs-node", { ignore: Deno.build.os !== "linux" }, () => {
+describe("deno task build-tfjs-node", () => {
+  if (Deno.build.os !== "linux") {
+    it.skip("is not tested as it builds on Linux only", () => {});
+    return;
+  }
+
   it("leaves the binding, compiled against TensorFlow of a Python wheel", async () => {
     const { calls, folder } = await buildOn(working, CPU_PACKAGE);
     assertEquals(Deno.readTextFileSync(new URL("tfjs_binding.node", folder)), "binding");
