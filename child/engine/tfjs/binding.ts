@@ -59,8 +59,6 @@ export const TENSORFLOW_ENVIRONMENT: Readonly<Record<string, string>> = {
   TF_DETERMINISTIC_OPS: "1",
   /** float32 on NVIDIA's tensor cores has 10 bits otherwise, which the golden traces would tell. */
   NVIDIA_TF32_OVERRIDE: "0",
-  /** oneDNN's kernels: off by default on CPUs without AVX-512, where they train 1.7 times as fast (AVX2, 2026-11-24). */
-  TF_ENABLE_ONEDNN_OPTS: "1",
   /** Memory that is kept: the system clears the pages of every fresh tensor otherwise, 1.5 times the time of a step. */
   TF_CPU_ALLOCATOR_USE_BFC: "true",
 };
