@@ -91,10 +91,10 @@ async function run(command: string, flags: Flags, io: Io): Promise<number> {
   }
   const before: Partial<Settings> = flags.resume === undefined ? {} : await settingsToResume(command, flags.resume);
   const plan = planOf(flags, before);
+  // Fails before the data set, which may be long in coming.
   const activation = activationFrom(flags.act ?? before.act ?? DEFAULT_ACT);
   const labels = flags.coarse ? "coarse" : before.labels ?? "fine";
   const data = flags.data ?? before.data ?? null;
-  if (flags.act !== undefined) activationFrom(flags.act); // fails before the data set, which may be long in coming
   const dataset = await loadDataset(command, {
     directory: data ?? undefined,
     download: true,
