@@ -12,6 +12,6 @@ export function scheduleConvolution(request: ConvolutionRequest): ConvolutionSch
   const { input, output, size, stride } = request;
   const tiled = output.height % TILE === 0 && output.width % TILE === 0;
   const vectors = input.channels % 8 === 0 && output.channels % 8 === 0;
-  const winograd = size === 3 && stride === 1 && tiled && vectors && request.needsInputGradient;
-  return winograd ? winogradKernelsFor(request) : directKernelsFor(request);
+  const fits = size === 3 && stride === 1 && tiled && vectors && request.needsInputGradient;
+  return request.winograd && fits ? winogradKernelsFor(request) : directKernelsFor(request);
 }

@@ -4,6 +4,8 @@ import type { Kernels } from "./kernels.ts";
 import type { Layout } from "./layout.ts";
 
 export interface ConvolutionRequest {
+  /** Whether Winograd's algorithm may be used. */
+  readonly winograd: boolean;
   readonly kernels: Kernels;
   readonly input: Layout;
   readonly output: Layout;

@@ -3,29 +3,59 @@ import type { Activation } from "../../activation/expression.ts";
 import type { Graph } from "../../network/graph.ts";
 import { checkActivation } from "../checks.ts";
 import type { CompileOptions, Engine, Program } from "../engine.ts";
+import { selfCheck } from "../self_check.ts";
 import { assemble } from "./assemble.ts";
+import { splitStores } from "./function_builder.ts";
 import { MAXIMUM_PAGES, moduleText, PAGE_BYTES } from "./module.ts";
 import { makePlan } from "./plan.ts";
 import { WasmProgram } from "./program.ts";
 
-/** Opens the engine. */
-export function openWasm(): Promise<Engine> {
-  return Promise.resolve(new WasmEngine());
+/** What the kernels of a program may be. */
+interface KernelSet {
+  readonly name: string;
+  /** 3x3 convolutions of stride 1 by Winograd's algorithm; else every convolution is direct. */
+  readonly winograd: boolean;
+  /** V8's revectorizer may pack pairs of 128-bit operations into 256-bit ones where its flag is given. */
+  readonly packable: boolean;
+}
+
+/** The fastest first: V8 calls its revectorizer experimental, and Winograd's algorithm rounds more than sums do. */
+const KERNEL_SETS: readonly KernelSet[] = [
+  { name: "fast", winograd: true, packable: true },
+  { name: "plain", winograd: false, packable: false },
+];
+
+/** Opens the engine with the first set of kernels that computes what `reference` does. Throws an Error if none does. */
+export async function openWasm(check: typeof selfCheck = selfCheck): Promise<Engine> {
+  const notices: string[] = [];
+  for (const kernels of KERNEL_SETS) {
+    const engine = new WasmEngine(kernels, notices);
+    const fault = await check(engine);
+    if (fault === null) return engine;
+    engine.close();
+    notices.push(`engine wasm: its ${kernels.name} kernels are not used as they compute wrongly here: ${fault}`);
+  }
+  throw new Error(notices.join("; "));
 }
 
 class WasmEngine implements Engine {
   readonly name = "wasm";
-  readonly device = "CPU, WebAssembly SIMD";
-  readonly notices: readonly string[] = [];
+  readonly device: string;
   /** Memories of disposed programs, used again: a fresh one of some 300 MB a child would wait for the collector. */
   readonly #free: WebAssembly.Memory[] = [];
+
+  /** `notices` say which sets of kernels were tried before. */
+  constructor(readonly kernels: KernelSet, readonly notices: readonly string[]) {
+    this.device = `CPU, WebAssembly SIMD${notices.length > 0 ? `, ${kernels.name} kernels` : ""}`;
+  }
 
   async compile(graph: Graph, activation: Activation, options: CompileOptions): Promise<Program> {
     checkActivation(graph, activation);
     const threads = options.threads ?? 1;
-    const plan = makePlan(graph, activation, options.batch, threads);
+    const { winograd, packable } = this.kernels;
+    const plan = makePlan(graph, activation, { batch: options.batch, threads, winograd });
     const text = moduleText(plan, options.optimizer);
-    const module = await assemble(graph.name, text);
+    const module = await assemble(graph.name, packable ? text : splitStores(text));
     const memory = this.#takeMemory(plan.memory.total);
     const release = () => this.#free.push(memory);
     return await WasmProgram.start(graph, plan, options.optimizer, module, memory, threads, release);

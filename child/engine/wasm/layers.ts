@@ -130,11 +130,12 @@ function copyChannels(
   small: string,
 ): void {
   const whole = input.channels % 4 === 0 && offset % 16 === 0;
-  const [load, store] = whole ? ["v128.load", "v128.store"] : ["f32.load", "f32.store"];
   for (const i of range(whole ? input.channels / 4 : input.channels)) {
     const at = i * (whole ? 16 : 4);
-    const inLarge = `offset=${input.origin + at} ${large}`, inSmall = `offset=${output.origin + offset + at} ${small}`;
-    f.line(backward ? `(${store} ${inLarge} (${load} ${inSmall}))` : `(${store} ${inSmall} (${load} ${inLarge}))`);
+    const inLarge = [large, input.origin + at] as const, inSmall = [small, output.origin + offset + at] as const;
+    const [from, to] = backward ? [inSmall, inLarge] : [inLarge, inSmall];
+    if (whole) f.store(...to, f.load(...from, 1));
+    else f.line(`(f32.store offset=${to[1]} ${to[0]} (f32.load offset=${from[1]} ${from[0]}))`);
   }
 }
 

@@ -124,8 +124,16 @@ type Unit =
 export const CONSTANTS = { base: 64, capacity: 2000 } as const;
 const FIRST_FREE = 16384;
 
-export function makePlan(graph: Graph, activation: Activation, batch: number, threads: number): Plan {
-  return new Planner(graph, activation, batch, threads).plan();
+export interface PlanOptions {
+  /** Images of a training step. */
+  readonly batch: number;
+  readonly threads: number;
+  /** Whether convolutions may use Winograd's algorithm. */
+  readonly winograd: boolean;
+}
+
+export function makePlan(graph: Graph, activation: Activation, options: PlanOptions): Plan {
+  return new Planner(graph, activation, options).plan();
 }
 
 class Planner {
@@ -146,16 +154,21 @@ class Planner {
   readonly #scratchOffsets = new Map<string, number>();
   #scratchUses = new Map<string, number>();
   #sumsBytes = 0;
+  readonly batch: number;
+  readonly threads: number;
+  readonly winograd: boolean;
   readonly chunks: number;
 
   constructor(
     readonly graph: Graph,
     activation: Activation,
-    readonly batch: number,
-    readonly threads: number,
+    options: PlanOptions,
   ) {
+    this.batch = options.batch;
+    this.threads = options.threads;
+    this.winograd = options.winograd;
     this.#expression = simplify(activation.expression);
-    this.chunks = Math.ceil(batch / CHUNK_IMAGES);
+    this.chunks = Math.ceil(this.batch / CHUNK_IMAGES);
     this.#consumers = graph.nodes.map(() => []);
     graph.nodes.forEach((node, id) => inputsOf(node).forEach((input) => this.#consumers[input].push(id)));
   }
@@ -337,6 +350,7 @@ class Planner {
     const size = node.kind === "conv" ? node.size : 1, stride = node.kind === "conv" ? node.stride : 1;
     const kernel = this.#parameters + this.#place(node.kernel).offset;
     const schedule = scheduleConvolution({
+      winograd: this.winograd,
       kernels: this.#kernels,
       input: input.layout,
       output: output.layout,
