@@ -1,15 +1,18 @@
-/** `deno task bench train`: images per second of training steps, on random images, for each of several functions. */
+/**
+ * `deno task bench train`: images per second of training steps on random images, for each of several functions.
+ * `deno task bench kernels`: where the time of a step of the wasm engine goes.
+ */
 import { activationFrom } from "../child/activation/catalog.ts";
 import { usesBeta } from "../child/activation/expression.ts";
 import { simplify } from "../child/activation/simplify.ts";
-import type { Engine, Program } from "../child/engine/engine.ts";
+import { type KernelTime, measurePeak, profileStep } from "../child/engine/wasm/profile.ts";
+import { sizeOf } from "../child/network/graph.ts";
 import { buildNetwork } from "../child/network/networks.ts";
-import { initialParameters } from "../child/network/initialise.ts";
 import { DEFAULT_OPTIMIZER } from "../child/optimizer.ts";
-import { type Batch } from "../datasets/dataset.ts";
-import { Random } from "../datasets/random.ts";
 import { ENGINE_FLAG, openChosenEngine } from "./chosen_engine.ts";
-import { command, EXIT } from "./command.ts";
+import { command, EXIT, type Io, UsageError } from "./command.ts";
+import { textTable } from "./table.ts";
+import { imagesPerSecond, randomBatch } from "./train_speed.ts";
 
 /** ReLU, Swish, the paper's findings and some others of growing cost. */
 const FUNCTIONS = [
@@ -26,78 +29,125 @@ const FUNCTIONS = [
   "log(1 + exp(x)) - sigmoid(x)",
   "atan(x) / (1 + exp(-x))",
 ];
-/** Steps before the clock starts: V8 compiles the kernels meanwhile. */
-const WARM_UP_STEPS = 5;
+
+interface Flags {
+  readonly engine: string;
+  readonly network: string;
+  readonly batch: number;
+  readonly children: number;
+  readonly threads: number;
+  readonly acts?: string;
+  readonly steps: number;
+  readonly json: boolean;
+}
 
 export const bench = command({
   name: "bench",
-  summary: "Measures training steps on random images; prints images per second of the median step.",
-  positionals: [{ name: "what", help: "what to measure", choices: ["train"] }],
+  summary: "Measures training on random images: images per second of the median step, or the time of each kernel.",
+  positionals: [{
+    name: "what",
+    help: "train: images per second; kernels: of the wasm engine",
+    choices: ["train", "kernels"],
+  }],
   flags: [
     ENGINE_FLAG,
     { name: "network", type: "string", value: "NAME", default: "resnet20", help: "the child's network" },
     { name: "batch", type: "integer", default: 128, min: 1, help: "images a step" },
-    { name: "threads", type: "integer", default: 1, min: 1, max: 64, help: "CPU threads of the child" },
-    { name: "acts", type: "string", value: "A;B", help: "functions, separated by semicolons (12 by default)" },
+    {
+      name: "children",
+      type: "integer",
+      default: 1,
+      min: 1,
+      max: 64,
+      help: "children trained at once; their sum is printed",
+    },
+    { name: "threads", type: "integer", default: 1, min: 1, max: 64, help: "CPU threads of each child" },
+    {
+      name: "acts",
+      type: "string",
+      value: "A;B",
+      help: "functions, separated by semicolons (train: 12, kernels: swish)",
+    },
     { name: "steps", type: "integer", default: 9, min: 1, help: "steps measured" },
-    { name: "json", type: "boolean", help: "print one JSON object a function" },
+    { name: "json", type: "boolean", help: "print one JSON object a function or kernel" },
   ],
-  examples: ["bench train", 'bench train --acts "relu;swish" --threads 2 --json'],
-  async run({ engine: name, network, batch, threads, acts, steps, json }, io) {
-    const engine = await openChosenEngine(name, io);
-    try {
-      for (const act of acts?.split(";") ?? FUNCTIONS) {
-        if (io.signal.aborted) return EXIT.interrupted;
-        io.live(`measuring ${act} …`);
-        const rate = Math.round(10 * await imagesPerSecond(engine, { network, act, batch, threads, steps })) / 10;
-        const row = { bench: "train", engine: engine.name, act, batch, children: 1, threads, images_per_s: rate };
-        io.out(json ? JSON.stringify(row) : `${act.padEnd(30)} ${rate.toFixed(0).padStart(6)} images/s`);
-      }
-    } finally {
-      engine.close();
-    }
-    return EXIT.done;
+  examples: ["bench train", 'bench train --acts "relu;swish" --children 2 --json', "bench kernels --acts relu"],
+  async run({ what, ...flags }, io) {
+    return what === "train" ? await benchTrain(flags, io) : await benchKernels(flags, io);
   },
 });
 
-interface Measurement {
-  readonly network: string;
-  readonly act: string;
-  readonly batch: number;
-  readonly threads: number;
-  readonly steps: number;
-}
-
-async function imagesPerSecond(engine: Engine, { network, act, batch, threads, steps }: Measurement): Promise<number> {
-  const activation = activationFrom(act);
-  const graph = buildNetwork(network, { classes: 10, usesBeta: usesBeta(simplify(activation.expression)) });
-  const program = await engine.compile(graph, activation, { batch, optimizer: DEFAULT_OPTIMIZER, threads });
-  try {
-    await program.write("parameters", initialParameters(graph, activation, 1));
-    const images = randomBatch(batch, graph.nodes[0].shape.reduce((product, extent) => product * extent, 1));
-    const times: number[] = [];
-    for (let step = 0; step < WARM_UP_STEPS + steps; step++) times.push(await timeStep(program, images));
-    return batch / median(times.slice(WARM_UP_STEPS));
-  } finally {
-    program.dispose();
+async function benchTrain({ acts, children, json, ...flags }: Flags, io: Io): Promise<number> {
+  const engine = await openChosenEngine(flags.engine, io);
+  engine.close(); // each child opens its own
+  const { batch, threads } = flags;
+  for (const act of acts?.split(";") ?? FUNCTIONS) {
+    if (io.signal.aborted) return EXIT.interrupted;
+    io.live(`measuring ${act} …`);
+    const rate = await imagesPerSecond({ ...flags, engine: engine.name, act }, children);
+    const row = { bench: "train", engine: engine.name, act, batch, children, threads, images_per_s: tenths(rate) };
+    io.out(json ? JSON.stringify(row) : `${act.padEnd(30)} ${rate.toFixed(0).padStart(6)} images/s`);
   }
+  return EXIT.done;
 }
 
-/** Seconds. */
-async function timeStep(program: Program, batch: Batch): Promise<number> {
-  const start = performance.now();
-  await program.train([{ batch, learningRate: 0.01 }]);
-  return (performance.now() - start) / 1000;
+async function benchKernels({ engine, acts, network, batch, steps, json, children, threads }: Flags, io: Io) {
+  if (!["auto", "wasm"].includes(engine) || children > 1 || threads > 1) {
+    throw new UsageError(
+      "bench kernels looks into the wasm engine, one child on one thread: leave out the other flags",
+    );
+  }
+  io.live("measuring the peak …");
+  const peak = await measurePeak();
+  for (const act of acts?.split(";") ?? ["swish"]) {
+    if (io.signal.aborted) return EXIT.interrupted;
+    io.live(`measuring ${act} …`);
+    const activation = activationFrom(act);
+    const graph = buildNetwork(network, { classes: 10, usesBeta: usesBeta(simplify(activation.expression)) });
+    const images = randomBatch(batch, sizeOf(graph.nodes[0].shape), graph.classes);
+    const kernels = await profileStep(graph, activation, { batch: images, optimizer: DEFAULT_OPTIMIZER, steps });
+    const rows = kernels.map((kernel) => kernelRow(kernel, kernels, peak));
+    if (json) rows.forEach((row) => io.out(JSON.stringify({ bench: "kernels", act, batch, ...row })));
+    else printKernels(`${network}, ${act}, batch ${batch}, one thread`, rows, peak, io);
+  }
+  return EXIT.done;
 }
 
-function randomBatch(count: number, values: number): Batch {
-  const random = new Random(1);
+type KernelRow = ReturnType<typeof kernelRow>;
+
+/** Shares are of the step and of the peak of one core. */
+function kernelRow({ kernel, calls, seconds, operations }: KernelTime, all: readonly KernelTime[], peak: number) {
+  const step = all.reduce((sum, { seconds }) => sum + seconds, 0);
+  const rate = operations / seconds;
   return {
-    images: Float32Array.from({ length: count * values }, () => random.normal()),
-    labels: Uint8Array.from({ length: count }, () => random.integer(10)),
+    kernel,
+    calls,
+    ms: Math.round(1e5 * seconds) / 100,
+    share_of_step: Math.round(1e4 * seconds / step) / 1e4,
+    gflop_per_s: tenths(rate / 1e9),
+    share_of_peak: Math.round(1e3 * rate / peak) / 1e3,
   };
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+function printKernels(title: string, rows: readonly KernelRow[], peak: number, io: Io): void {
+  const step = rows.reduce((sum, { ms }) => sum + ms, 0);
+  io.out(`${title}: ${step.toFixed(1)} ms a step; peak of one core ${(peak / 1e9).toFixed(1)} GFLOP/s`);
+  const right = (title: string) => ({ title, align: "right" as const });
+  const columns = [...["ms", "% of step", "calls", "GFLOP/s", "% of peak"].map(right), {
+    title: "kernel",
+    align: "left" as const,
+  }];
+  const cells = rows.map((row) => [
+    row.ms.toFixed(2),
+    (100 * row.share_of_step).toFixed(1),
+    `${row.calls}`,
+    row.gflop_per_s.toFixed(1),
+    (100 * row.share_of_peak).toFixed(1),
+    row.kernel,
+  ]);
+  textTable({ columns, rows: cells }).forEach(io.out);
+}
+
+function tenths(value: number): number {
+  return Math.round(10 * value) / 10;
 }

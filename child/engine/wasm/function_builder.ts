@@ -44,6 +44,30 @@ export class ConstantTable {
   }
 }
 
+/** Operations of a kernel by what they are done for each of: "images", or "" for those done once. */
+type Operations = Map<string, number>;
+
+/** Floating-point operations of one lane. */
+const OPERATIONS: Readonly<Record<string, number>> = {
+  "f32x4.add": 1,
+  "f32x4.sub": 1,
+  "f32x4.mul": 1,
+  "f32x4.div": 1,
+  "f32x4.sqrt": 1,
+  "f32x4.relaxed_madd": 2,
+  "f32x4.relaxed_nmadd": 2,
+};
+
+function addTo(operations: Operations, factor: string, number: number): void {
+  if (number > 0) operations.set(factor, (operations.get(factor) ?? 0) + number);
+}
+
+/** "operations = 12 + 345 * images" */
+function printOperations(operations: Operations): string {
+  const terms = [...operations].map(([factor, number]) => factor ? `${number} * ${factor}` : `${number}`);
+  return `operations = ${terms.join(" + ") || "0"}`;
+}
+
 const scratchFloat = new Float32Array(1);
 const scratchBits = new Uint32Array(scratchFloat.buffer);
 
@@ -57,6 +81,7 @@ export class FunctionBuilder {
   readonly #lines: string[] = [];
   readonly #locals: string[] = [];
   readonly #memo = new Map<string, Vector>();
+  #operations: Operations = new Map();
   #depth = 2;
 
   /** `parameters` are i32, reached as `$name`. */
@@ -66,6 +91,7 @@ export class FunctionBuilder {
   text(): string {
     const parameters = this.parameters.map((name) => `(param $${name} i32)`).join(" ");
     return [
+      `  ;; ${this.name}: ${printOperations(this.#operations)}`,
       `  (func $${this.name} (export "${this.name}") ${parameters}`,
       ...this.#locals.map((local) => `    ${local}`),
       ...this.#lines,
@@ -110,7 +136,14 @@ export class FunctionBuilder {
     const label = nameOf(left).replace("$", "$again_");
     this.line(`(loop ${label}`);
     this.#depth++;
+    const before = this.#operations;
+    this.#operations = new Map();
     body();
+    for (const [factor, number] of this.#operations) {
+      const [name, times] = typeof count === "number" ? ["", count] : [nameOf(count).slice(1), 1];
+      addTo(before, [factor, name].filter(Boolean).join(" * "), number * times);
+    }
+    this.#operations = before;
     this.line(`(br_if ${label} (local.tee ${nameOf(left)} (i32.sub ${left} (i32.const 1))))`);
     this.#depth--;
     this.line(")");
@@ -173,6 +206,7 @@ export class FunctionBuilder {
 
   /** Applies a WAT instruction to each part of the operands. */
   apply(instruction: string, ...operands: Vector[]): Vector {
+    addTo(this.#operations, "", (OPERATIONS[instruction] ?? 0) * LANES * operands[0].length);
     return this.bind(operands[0].map((_, i) => `(${instruction} ${operands.map((o) => o[i]).join(" ")})`));
   }
 

@@ -21,13 +21,25 @@ export const PAGE_BYTES = 65536;
 /** Floats that the update takes at once, in bytes. */
 const UPDATE_BYTES = 32;
 
-export function moduleText(plan: Plan, optimizer: Optimizer): string {
+/** A place in a step after which the module calls the imported `mark` with the index of this. */
+export interface Mark {
+  /** The kernel that was called, or the name of other work. */
+  readonly kernel: string;
+  readonly call?: Call;
+  /** Images of a whole group. */
+  readonly group?: number;
+}
+
+/** With `marks`, a list that is filled here, the module imports `mark` and calls it after all that takes time. */
+export function moduleText(plan: Plan, optimizer: Optimizer, marks?: Mark[]): string {
   const { kernels, memory, chunks } = plan;
   const updates = [true, false].map((decayed) => kernels.update(optimizer, decayed, chunks, memory.parameterBytes));
   const index = new Map<BatchNormMemory, number>(plan.batchNorms.map(({ memory }, i) => [memory, i]));
   const finish = (kind: string) => (bn: BatchNormMemory) => `(call $${kind}_${index.get(bn)})`;
+  const marked = (mark: Mark) => marks ? ` (call $mark (i32.const ${marks.push(mark) - 1}))` : "";
   return [
     `(module`,
+    marks ? `  (import "env" "mark" (func $mark (param i32)))` : "",
     `  (memory (import "env" "memory") ${Math.ceil(memory.total / PAGE_BYTES)} ${MAXIMUM_PAGES} shared)`,
     ...kernels.texts(),
     ...plan.batchNorms.flatMap(({ memory }, i) => [
@@ -38,26 +50,28 @@ export function moduleText(plan: Plan, optimizer: Optimizer): string {
     FILL_ZERO,
     BARRIER,
     SERVE,
-    ...plan.forward.map((segment, i) => segmentText(`forward_${i}`, segment, plan)),
-    ...plan.backward.map((segment, i) => segmentText(`backward_${i}`, segment, plan)),
+    ...plan.forward.map((segment, i) => segmentText(`forward_${i}`, segment, plan, marked)),
+    ...plan.backward.map((segment, i) => segmentText(`backward_${i}`, segment, plan, marked)),
     clearText(plan),
-    prepareText(plan),
+    prepareText(plan, marked),
     ...updates.map((kernel, i) => updateText(`update_range_${i}`, kernel, i === 0, plan)),
     `  (func $train ${RUN_PARAMETERS}`,
-    `    (call $clear (local.get $thread) (local.get $threads))`,
+    `    (call $clear (local.get $thread) (local.get $threads))${marked({ kernel: "clear" })}`,
     `    (call $prepare (local.get $thread) (local.get $threads))`,
     `    (call $barrier (local.get $threads))`,
-    ...plan.forward.flatMap((s, i) => segmentCall(`forward_${i}`, 1, s.finishes.map(finish("finish_forward")))),
-    ...plan.backward.flatMap((s, i) => segmentCall(`backward_${i}`, 1, s.finishes.map(finish("finish_backward")))),
+    ...plan.forward.flatMap((s, i) => segmentCall(`forward_${i}`, 1, s.finishes.map(finish("finish_forward")), marked)),
+    ...plan.backward.flatMap((s, i) =>
+      segmentCall(`backward_${i}`, 1, s.finishes.map(finish("finish_backward")), marked)
+    ),
     `    (call $barrier (local.get $threads))`,
     `    (call $update_range_0 (local.get $thread) (local.get $threads))`,
-    `    (call $update_range_1 (local.get $thread) (local.get $threads))`,
+    `    (call $update_range_1 (local.get $thread) (local.get $threads))${marked({ kernel: "update" })}`,
     `    (call $barrier (local.get $threads)))`,
     `  (func $evaluate ${RUN_PARAMETERS}`,
     `    (call $prepare (local.get $thread) (local.get $threads))`,
     ...onFirstThread(plan.batchNorms.map((_, i) => `(call $prepare_evaluation_${i})`)),
     `    (call $barrier (local.get $threads))`,
-    ...plan.forward.flatMap((_, i) => segmentCall(`forward_${i}`, 0, [])),
+    ...plan.forward.flatMap((_, i) => segmentCall(`forward_${i}`, 0, [], marked)),
     `    (call $barrier (local.get $threads)))`,
     RUN,
     kernels.constants.data(),
@@ -110,12 +124,14 @@ const RUN = `  (func $run (export "run") (param $mode i32) ${RUN_PARAMETERS}
       (then (call $train ${RUN_ARGUMENTS}))
       (else (call $evaluate ${RUN_ARGUMENTS}))))`;
 
+type Marked = (mark: Mark) => string;
+
 /** Runs a segment on every thread; then, where it completes batch norms, one thread finishes them. */
-function segmentCall(name: string, training: 0 | 1, finishes: string[]): string[] {
+function segmentCall(name: string, training: 0 | 1, finishes: string[], marked: Marked): string[] {
   const run = `    (call $${name} ${RUN_ARGUMENTS} (i32.const ${training}))`;
   if (finishes.length === 0) return [run];
   const barrier = `    (call $barrier (local.get $threads))`;
-  return [run, barrier, ...onFirstThread(finishes), barrier];
+  return [run, barrier, ...onFirstThread(finishes), `${barrier}${marked({ kernel: "finish_batch_norms" })}`];
 }
 
 function onFirstThread(lines: string[]): string[] {
@@ -133,9 +149,11 @@ function share(count: number): string[] {
 }
 
 /** A segment over this thread's chunks, a group of images at a time. */
-function segmentText(name: string, segment: Segment, plan: Plan): string {
+function segmentText(name: string, segment: Segment, plan: Plan, marked: Marked): string {
   const calls = (when: Call["when"]) =>
-    segment.calls.filter((call) => call.when === when).map((c) => callText(c, plan));
+    segment.calls.filter((call) => call.when === when).map((call) =>
+      callText(call, plan, marked({ kernel: call.kernel, call, group: segment.group }))
+    );
   return [
     `  (func $${name} ${RUN_PARAMETERS} (param $training i32)`,
     `    (local $from i32) (local $to i32) (local $image i32) (local $last i32) (local $group i32)`,
@@ -159,8 +177,8 @@ function segmentText(name: string, segment: Segment, plan: Plan): string {
   ].join("\n");
 }
 
-function callText(call: Call, plan: Plan): string {
-  const text = `(call $${call.kernel} ${call.arguments.map((a) => argumentText(a, plan)).join(" ")})`;
+function callText(call: Call, plan: Plan, mark: string): string {
+  const text = `(call $${call.kernel} ${call.arguments.map((a) => argumentText(a, plan)).join(" ")})${mark}`;
   return call.trainingOnly ? `      (if (local.get $training) (then ${text}))` : `      ${text}`;
 }
 
@@ -208,12 +226,12 @@ function clearText({ chunks, memory }: Plan): string {
 }
 
 /** The kernel transforms, dealt out to the threads in turn. */
-function prepareText(plan: Plan): string {
+function prepareText(plan: Plan, marked: Marked): string {
   return [
     `  (func $prepare (param $thread i32) (param $threads i32)`,
     ...plan.prepare.map((call, i) =>
       `    (if (i32.eq (i32.rem_u (i32.const ${i}) (local.get $threads)) (local.get $thread)) (then ${
-        callText(call, plan)
+        callText(call, plan, marked({ kernel: call.kernel, call, group: 1 }))
       }))`
     ),
     "  )",

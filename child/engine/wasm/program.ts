@@ -42,7 +42,10 @@ export class WasmProgram implements Program {
     this.#run = instance.exports.run as Run;
   }
 
-  /** `memory` must be zero beyond the constants; `release` is called once when the program is disposed. */
+  /**
+   * `memory` must be zero beyond the constants; `release` is called once when the program is disposed; `mark` at the
+   * places of a module with marks, which has one thread.
+   */
   static async start(
     graph: Graph,
     plan: Plan,
@@ -51,8 +54,9 @@ export class WasmProgram implements Program {
     memory: WebAssembly.Memory,
     threads: number,
     release: () => void,
+    mark: (place: number) => void = () => {},
   ): Promise<WasmProgram> {
-    const instance = await WebAssembly.instantiate(module, { env: { memory } });
+    const instance = await WebAssembly.instantiate(module, { env: { memory, mark } });
     const workers = await Promise.all(Array.from({ length: threads - 1 }, (_, i) => {
       const thread = i + 1, scratch = plan.memory.scratch + thread * plan.memory.scratchBytes;
       return startThread({ module, memory, thread, threads, scratch });

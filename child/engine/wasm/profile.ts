@@ -1,0 +1,141 @@
+/** Where the time of a training step goes, kernel by kernel, measured inside real steps. */
+import type { Batch } from "../../../datasets/dataset.ts";
+import type { Activation } from "../../activation/expression.ts";
+import type { Graph } from "../../network/graph.ts";
+import { initialParameters } from "../../network/initialise.ts";
+import type { Optimizer } from "../../optimizer.ts";
+import { assemble } from "./assemble.ts";
+import { ConstantTable, FunctionBuilder, range } from "./function_builder.ts";
+import { type Mark, MAXIMUM_PAGES, moduleText, PAGE_BYTES } from "./module.ts";
+import { CHUNK_IMAGES, CONSTANTS, makePlan, type Plan } from "./plan.ts";
+import { WasmProgram } from "./program.ts";
+import { TILE_BLOCK } from "./winograd.ts";
+
+/** One kernel's share of the median step on one thread. */
+export interface KernelTime {
+  /** Says the kind and the shapes. */
+  readonly kernel: string;
+  /** Calls in a step. */
+  readonly calls: number;
+  /** Seconds in a step. */
+  readonly seconds: number;
+  /** Floating-point operations in a step, a fused multiply-add being two; those of float32 vectors only. */
+  readonly operations: number;
+}
+
+const WARM_UP_STEPS = 5;
+
+/** Trains on the batch over and over on one thread; the kernels of the step of median length, slowest first. */
+export async function profileStep(
+  graph: Graph,
+  activation: Activation,
+  { batch, optimizer, steps }: { readonly batch: Batch; readonly optimizer: Optimizer; readonly steps: number },
+): Promise<KernelTime[]> {
+  const images = batch.labels.length;
+  const plan = makePlan(graph, activation, { batch: images, threads: 1, winograd: true });
+  const marks: Mark[] = [];
+  const module = await assemble(graph.name, moduleText(plan, optimizer, marks));
+  const memory = newMemory(plan.memory.total);
+  const seconds = new Float64Array(marks.length), calls = new Int32Array(marks.length);
+  let last = 0;
+  const mark = (place: number) => {
+    const now = performance.now();
+    seconds[place] += (now - last) / 1000;
+    calls[place]++;
+    last = now;
+  };
+  const program = await WasmProgram.start(graph, plan, optimizer, module, memory, 1, () => {}, mark);
+  const measured: KernelTime[][] = [];
+  try {
+    await program.write("parameters", initialParameters(graph, activation, 1));
+    for (let step = 0; step < WARM_UP_STEPS + steps; step++) {
+      seconds.fill(0);
+      calls.fill(0);
+      // `train` lets waiting messages through before the run, so the first mark, after clearing, is not counted.
+      await program.train([{ batch, learningRate: 0.01 }]);
+      seconds[0] = 0;
+      if (step >= WARM_UP_STEPS) measured.push(byKernel(marks, seconds, calls, plan, images));
+    }
+  } finally {
+    program.dispose();
+  }
+  const total = (times: readonly KernelTime[]) => times.reduce((sum, { seconds }) => sum + seconds, 0);
+  return measured.sort((a, b) => total(a) - total(b))[Math.floor(steps / 2)];
+}
+
+function byKernel(
+  marks: readonly Mark[],
+  seconds: Float64Array,
+  calls: Int32Array,
+  { kernels }: Plan,
+  images: number,
+): KernelTime[] {
+  const costs = new Map(kernels.texts().map(costOf)), times = new Map<string, KernelTime>();
+  marks.forEach((mark, place) => {
+    const before = times.get(mark.kernel) ?? { kernel: mark.kernel, calls: 0, seconds: 0, operations: 0 };
+    times.set(mark.kernel, {
+      kernel: mark.kernel,
+      calls: before.calls + calls[place],
+      seconds: before.seconds + seconds[place],
+      operations: before.operations + operationsAt(mark, costs.get(mark.kernel) ?? [], calls[place], images),
+    });
+  });
+  return [...times.values()].filter(({ calls }) => calls > 0).sort((a, b) => b.seconds - a.seconds);
+}
+
+interface Term {
+  readonly number: number;
+  /** A parameter of the kernel, or "" for what is done once a call. */
+  readonly factor: string;
+}
+
+/** A kernel's name and operations, from the comment before its text: "name: operations = 12 + 345 * images". */
+function costOf(text: string): [kernel: string, cost: Term[]] {
+  const [, name, sum] = /^\s*;; (\S+): operations = (.*)$/m.exec(text)!;
+  return [
+    name,
+    sum.split(" + ").map((term) => {
+      const [number, factor = ""] = term.split(" * ");
+      return { number: Number(number), factor };
+    }),
+  ];
+}
+
+/** Operations of all calls at one place of a step. */
+function operationsAt({ call, group = 1 }: Mark, cost: readonly Term[], calls: number, images: number): number {
+  const perImage = (kind: string) =>
+    call!.arguments.flatMap((a) => a.kind === kind && "perImage" in a ? [a.perImage] : [])[0];
+  const counts: Readonly<Record<string, () => number>> = {
+    "": () => calls,
+    images: () => images,
+    tiles: () => images * perImage("tiles"),
+    blocks: () => calls * Math.ceil(Math.min(group, CHUNK_IMAGES) * perImage("tile_blocks") / TILE_BLOCK),
+  };
+  return cost.reduce((sum, { number, factor }) => sum + number * (counts[factor]?.() ?? 0), 0);
+}
+
+/** Sums and factors that stay in registers: enough of them to hide the latency of a fused multiply-add. */
+const PEAK = { sums: 12, parts: 2, rounds: 1 << 22 };
+
+/** Floating-point operations a second of one core where nothing but registers is touched: the most a kernel can reach. */
+export async function measurePeak(): Promise<number> {
+  const constants = new ConstantTable(CONSTANTS.base, CONSTANTS.capacity);
+  const f = new FunctionBuilder("peak", ["into"], constants);
+  const factor = f.constant(0.999, PEAK.parts);
+  const sums = range(PEAK.sums).map((i) => f.bind(f.constant(i, PEAK.parts)));
+  f.repeat(PEAK.rounds, () => sums.forEach((sum) => f.assign(sum, f.madd(sum, factor, factor))));
+  sums.forEach((sum, i) => f.store(f.parameter("into"), i * PEAK.parts * 16, sum));
+  const module = await assemble("peak", `(module (memory (export "memory") 1) ${f.text()} ${constants.data()})`);
+  const run = (await WebAssembly.instantiate(module)).exports.peak as (into: number) => void;
+  const operations = PEAK.rounds * PEAK.sums * PEAK.parts * 4 * 2;
+  const rates = range(9).map(() => {
+    const start = performance.now();
+    run(16384);
+    return operations / (performance.now() - start) * 1000;
+  });
+  return Math.max(...rates);
+}
+
+function newMemory(bytes: number): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES), maximum: MAXIMUM_PAGES, shared: true });
+}

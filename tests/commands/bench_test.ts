@@ -1,0 +1,49 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { commandLine, type Ended, fails, inFolder } from "./command_line.ts";
+
+const TINY = ["--network", "resnet8", "--batch", "16", "--acts", "relu", "--steps", "1", "--json"];
+
+function rows({ code, out, err }: Ended): Record<string, unknown>[] {
+  assertEquals(code, 0, err.join("\n"));
+  return out.trim().split("\n").map((line) => JSON.parse(line));
+}
+
+describe("deno task bench train", () => {
+  it("prints a line a function, with the images per second of all children together", () =>
+    inFolder(async (cwd) => {
+      const [row, ...more] = rows(await commandLine(["bench", "train", ...TINY, "--children", "2"], { cwd }));
+      assertEquals(more, []);
+      const { images_per_s: rate, ...said } = row;
+      assertEquals(said, { bench: "train", engine: "wasm", act: "relu", batch: 16, children: 2, threads: 1 });
+      assert(Number(rate) > 0, `${rate}`);
+    }));
+
+  it("ends with one line where a child cannot be trained", () =>
+    inFolder(async (cwd) => {
+      const { code, out, err } = await commandLine(
+        ["bench", "train", "--network", "resnet9", "--engine", "wasm", "--json"],
+        { cwd },
+      );
+      assertEquals([code, out, err.length], [1, "", 2]); // the first line names the engine
+      assertStringIncludes(err[1], 'error: Cannot build network "resnet9"');
+    }));
+});
+
+describe("deno task bench kernels", () => {
+  it("counts calls and operations of each kernel, of which the times make the step", () =>
+    inFolder(async (cwd) => {
+      const all = rows(await commandLine(["bench", "kernels", ...TINY], { cwd }));
+      const share = all.reduce((sum, row) => sum + Number(row.share_of_step), 0);
+      assert(Math.abs(share - 1) < 0.01, `${share}`);
+      const product = all.find(({ kernel }) => kernel === "winograd_multiply_16_16_64")!;
+      // Two convolutions forward and two backward by their input: 64 tiles an image, 36 products of 16 x 16 a tile.
+      const operations = 4 * 16 * 64 * 36 * 16 * 16 * 2;
+      const counted = Number(product.gflop_per_s) * Number(product.ms) * 1e6;
+      assert(Math.abs(counted / operations - 1) < 0.1, `${counted} is not near ${operations}`);
+      assert(Number(product.share_of_peak) > 0 && Number(product.share_of_peak) < 1.5, JSON.stringify(product));
+    }));
+
+  it("says that it is about the wasm engine and one thread", () =>
+    inFolder((cwd) => fails(["bench", "kernels", "--engine", "reference"], { cwd }, 2, ["wasm engine"])));
+});
