@@ -1,0 +1,130 @@
+/**
+ * The wasm engine against its peers: for each function all of them right after one another, so that a machine that grows
+ * slower or faster does so for all. With PyTorch in a virtual environment and after `deno task build-tfjs-node`:
+ *
+ *     deno run --allow-read --allow-run --allow-write --allow-sys tests/bench/compare.ts measure PYTHON RAW.jsonl
+ *     deno run --allow-read tests/bench/compare.ts summary RAW.jsonl
+ *
+ * `measure` appends a line a measurement; `summary` prints the table of all measurements, the median of each.
+ */
+import { cpus } from "node:os";
+
+const FUNCTIONS = [
+  "relu",
+  "swish",
+  "max(x, sigmoid(x))",
+  "cos(x) - x",
+  "min(x, sin(x))",
+  "atan(x)^2 - x",
+  "max(x, tanh(x))",
+  "sinc(x) + x",
+  "x * (asinh(x))^2",
+  "exp(-(x^2)) * erf(x)",
+  "log(1 + exp(x)) - sigmoid(x)",
+  "atan(x) / (1 + exp(-x))",
+];
+const PEERS = "tests/bench/peers";
+const OURS = ["deno", "task", "-q", "bench", "train", "--json"];
+const PLAIN_TFJS = ["deno", "run", "--allow-read", "--allow-env", "--allow-ffi=.tfjs-node"];
+
+/** What is run for a function; each prints lines of JSON with `act` and `images_per_s`. */
+const COMMANDS: readonly ((act: string, python: string) => string[])[] = [
+  (act) => [...OURS, "--engine", "wasm", "--children", "2", "--acts", act],
+  (act) => [...OURS, "--engine", "wasm", "--threads", "2", "--acts", act],
+  (act, python) => [python, `${PEERS}/resnet20_torch.py`, "--threads", "2", "--compile", "--acts", act],
+  (act) => [...OURS, "--engine", "tfjs-node", "--acts", act],
+  (act) => [...PLAIN_TFJS, `${PEERS}/resnet20_tfjs_node.ts`, act],
+];
+
+interface Row {
+  readonly act: string;
+  readonly images_per_s: number;
+  /** Of PyTorch: its version and mode. */
+  readonly peer?: string;
+  readonly engine?: string;
+  readonly children?: number;
+  readonly threads?: number;
+}
+
+async function measure(python: string, file: string): Promise<void> {
+  await append(file, {
+    machine: cpus()[0].model,
+    cores: cpus().length,
+    date: new Date().toISOString(),
+    deno: Deno.version,
+  });
+  for (const act of FUNCTIONS) {
+    for (const command of COMMANDS) {
+      const [name, ...args] = command(act, python);
+      const { code, stdout } = await new Deno.Command(name, { args, stderr: "null" }).output();
+      const lines = new TextDecoder().decode(stdout).split("\n").filter((line) => line.startsWith("{"));
+      for (const line of lines) await append(file, JSON.parse(line));
+      if (code !== 0) console.error(`no figure from: ${name} ${args.join(" ")}`);
+    }
+    console.error(`${new Date().toLocaleTimeString()} ${act}`);
+  }
+}
+
+function append(file: string, row: unknown): Promise<void> {
+  return Deno.writeTextFile(file, JSON.stringify(row) + "\n", { append: true });
+}
+
+const torch = (mode: string) => ({ peer }: Row) => peer?.startsWith("torch") === true && peer.includes(` ${mode}`);
+
+/** Columns of the table: PyTorch's is the better of its two layouts, function by function. */
+const COLUMNS: Readonly<Record<string, (row: Row) => boolean>> = {
+  "wasm, 2 children": ({ engine, children }) => engine === "wasm" && children === 2,
+  "wasm, 2 threads": ({ engine, threads }) => engine === "wasm" && threads === 2,
+  "PyTorch eager": torch("eager"),
+  "PyTorch compile": torch("compile"),
+  "engine tfjs-node": ({ engine }) => engine === "tfjs-node",
+  "plain tfjs-node": ({ engine }) => engine === "plain tfjs-node",
+};
+
+function summary(file: string): void {
+  const rows: Row[] = Deno.readTextFileSync(file).trim().split("\n").map((line) => JSON.parse(line));
+  const names = Object.keys(COLUMNS);
+  const rate = (act: string, name: string) => bestMedian(rows.filter((row) => row.act === act && COLUMNS[name](row)));
+  const line = (cells: readonly (string | number)[]) => console.log(`| ${cells.join(" | ")} |`);
+  line(["images/s", ...names]);
+  line(["---", ...names.map(() => "---:")]);
+  for (const act of FUNCTIONS) line([`\`${act}\``, ...names.map((name) => rate(act, name)?.toFixed(0) ?? "")]);
+  console.log();
+  for (const ours of ["wasm, 2 children", "wasm, 2 threads"]) {
+    for (const peer of ["PyTorch eager", "PyTorch compile", "plain tfjs-node"]) {
+      console.log(`- ${ours} over ${peer}: ${ratios(FUNCTIONS.map((act) => [rate(act, ours), rate(act, peer)]))}`);
+    }
+    const relu = rate("relu", ours);
+    console.log(`- ${ours}, each function over relu: ${ratios(FUNCTIONS.map((act) => [rate(act, ours), relu]))}`);
+  }
+  const tfjs = FUNCTIONS.map((act) => [rate(act, "engine tfjs-node"), rate(act, "plain tfjs-node")] as const);
+  console.log(`- engine tfjs-node over plain tfjs-node: ${ratios(tfjs)}`);
+}
+
+/** The best layout's median; undefined where there is no figure. */
+function bestMedian(rows: readonly Row[]): number | undefined {
+  const ways = Map.groupBy(rows, ({ peer }) => peer);
+  const medians = [...ways.values()].map((rows) => median(rows.map(({ images_per_s }) => images_per_s)));
+  return medians.length === 0 ? undefined : Math.max(...medians);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b), middle = (sorted.length - 1) / 2;
+  return (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;
+}
+
+function ratios(pairs: readonly (readonly [number | undefined, number | undefined])[]): string {
+  const known = pairs.flatMap(([a, b]) => a === undefined || b === undefined ? [] : [a / b]);
+  if (known.length === 0) return "not measured";
+  const mean = Math.exp(known.reduce((sum, ratio) => sum + Math.log(ratio), 0) / known.length);
+  const [least, most] = [Math.min(...known), Math.max(...known)].map((ratio) => ratio.toFixed(2));
+  return `geometric mean ${mean.toFixed(2)}, from ${least} to ${most}, over ${known.length} functions`;
+}
+
+const [what, ...args] = Deno.args;
+if (what === "measure" && args.length === 2) await measure(args[0], args[1]);
+else if (what === "summary" && args.length === 1) summary(args[0]);
+else {
+  console.error("usage: compare.ts measure PYTHON RAW.jsonl | compare.ts summary RAW.jsonl");
+  Deno.exit(2);
+}
