@@ -29,6 +29,14 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "the same on CIFAR-100",
     load: async () => (await import("./commands/cifar.ts")).cifar100,
   },
+  baselines: {
+    summary: "train the paper's baselines and print its table",
+    load: async () => (await import("./commands/baselines.ts")).baselines,
+  },
+  swish: {
+    summary: "watch what becomes of Swish's beta under three optimizers",
+    load: async () => (await import("./commands/swish.ts")).swish,
+  },
   "test-model": {
     summary: "test trained weights again",
     load: async () => (await import("./commands/test_model.ts")).testModel,

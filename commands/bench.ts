@@ -6,13 +6,15 @@ import { activationFrom } from "../child/activation/catalog.ts";
 import { usesBeta } from "../child/activation/expression.ts";
 import { simplify } from "../child/activation/simplify.ts";
 import { type KernelTime, measurePeak, profileStep } from "../child/engine/wasm/profile.ts";
+import { multiplyAdds } from "../child/network/cost.ts";
 import { sizeOf } from "../child/network/graph.ts";
 import { buildNetwork } from "../child/network/networks.ts";
 import { DEFAULT_OPTIMIZER } from "../child/optimizer.ts";
 import { ENGINE_FLAG, openChosenEngine } from "./chosen_engine.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
 import { textTable } from "./table.ts";
-import { imagesPerSecond, randomBatch } from "./train_speed.ts";
+import { imagesPerSecond } from "./train_speed.ts";
+import { randomBatch } from "./warm_child.ts";
 
 /** ReLU, Swish, the paper's findings and some others of growing cost. */
 const FUNCTIONS = [
@@ -107,10 +109,25 @@ async function benchKernels({ engine, acts, network, batch, steps, json, childre
     const images = randomBatch(batch, sizeOf(graph.nodes[0].shape), graph.classes);
     const kernels = await profileStep(graph, activation, { batch: images, optimizer: DEFAULT_OPTIMIZER, steps });
     const rows = kernels.map((kernel) => kernelRow(kernel, kernels, peak));
-    if (json) rows.forEach((row) => io.out(JSON.stringify({ bench: "kernels", act, batch, ...row })));
-    else printKernels(`${network}, ${act}, batch ${batch}, one thread`, rows, peak, io);
+    const step = stepRow(kernels, 2 * batch * multiplyAdds(graph).training, peak);
+    if (json) [step, ...rows].forEach((row) => io.out(JSON.stringify({ bench: "kernels", act, batch, ...row })));
+    else printKernels(`${network}, ${act}, batch ${batch}, one thread`, step, rows, io);
   }
   return EXIT.done;
+}
+
+/**
+ * The floor is the time that the operations of the definition (2 a multiply-add of the convolutions and the dense layer)
+ * take at the peak; Winograd's algorithm needs fewer, so that a step can be below it.
+ */
+function stepRow(kernels: readonly KernelTime[], directOperations: number, peak: number) {
+  const seconds = kernels.reduce((sum, { seconds }) => sum + seconds, 0);
+  return {
+    step_ms: tenths(1e3 * seconds),
+    peak_gflop_per_s: tenths(peak / 1e9),
+    direct_gflop: tenths(directOperations / 1e9),
+    floor_ms: tenths(1e3 * directOperations / peak),
+  };
 }
 
 type KernelRow = ReturnType<typeof kernelRow>;
@@ -129,9 +146,12 @@ function kernelRow({ kernel, calls, seconds, operations }: KernelTime, all: read
   };
 }
 
-function printKernels(title: string, rows: readonly KernelRow[], peak: number, io: Io): void {
-  const step = rows.reduce((sum, { ms }) => sum + ms, 0);
-  io.out(`${title}: ${step.toFixed(1)} ms a step; peak of one core ${(peak / 1e9).toFixed(1)} GFLOP/s`);
+function printKernels(title: string, step: ReturnType<typeof stepRow>, rows: readonly KernelRow[], io: Io): void {
+  io.out(`${title}: ${step.step_ms} ms a step`);
+  io.out(
+    `${step.direct_gflop} GFLOP by the definition at this core's peak of ${step.peak_gflop_per_s} GFLOP/s: ` +
+      `${step.floor_ms} ms`,
+  );
   const right = (title: string) => ({ title, align: "right" as const });
   const columns = [...["ms", "% of step", "calls", "GFLOP/s", "% of peak"].map(right), {
     title: "kernel",

@@ -1,7 +1,7 @@
 /** One child of `deno task bench train`: opens the engine, warms a child up, and measures it when told to. */
 /// <reference lib="deno.worker" />
 import { openEngine } from "../child/engine/open.ts";
-import { type SpeedReply, type SpeedRequest, type WarmChild, warmChild } from "./train_speed.ts";
+import { type SpeedReply, type SpeedRequest, type WarmChild, warmChild } from "./warm_child.ts";
 
 let child: WarmChild;
 

@@ -196,7 +196,11 @@ const UPDATES: { readonly [Kind in Optimizer["kind"]]: (optimizer: OptimizerOf<K
 // TypeScript cannot see that a value and the table's row of its kind belong together; the tables' types say that they do.
 
 function runForward<Kind extends NodeKind>(node: NodeOf<Kind>, output: Float64Array, pass: Pass, id: number): void {
-  const compute = FORWARD[node.kind] as (node: NodeOf<Kind>, output: Float64Array, pass: Pass, id: number) => void;
+  type Compute = (node: NodeOf<Kind>, output: Float64Array, pass: Pass, id: number) => void;
+  const compute = FORWARD[node.kind] as Compute | undefined;
+  if (compute === undefined) {
+    throw new TypeError(`Cannot compute a graph in reference as node kind "${node.kind}" is not known to it`);
+  }
   compute(node, output, pass, id);
 }
 

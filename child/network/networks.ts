@@ -1,6 +1,7 @@
 /** The architectures by the name a user types. */
 import type { Graph } from "./graph.ts";
 import type { GraphOptions } from "./graph_builder.ts";
+import { buildPreactivationResNet } from "./preactivation_resnet.ts";
 import { buildResNet } from "./resnet.ts";
 
 const BUILDERS: Readonly<Record<string, (options: GraphOptions) => Graph>> = {
@@ -11,6 +12,9 @@ const BUILDERS: Readonly<Record<string, (options: GraphOptions) => Graph>> = {
   resnet44: (options) => buildResNet(44, options),
   resnet56: (options) => buildResNet(56, options),
   resnet110: (options) => buildResNet(110, options),
+  /** The smallest of the family of resnet164. */
+  preresnet11: (options) => buildPreactivationResNet("preresnet11", 11, options),
+  resnet164: (options) => buildPreactivationResNet("resnet164", 164, options),
 };
 
 /** Every name that `buildNetwork` knows. */

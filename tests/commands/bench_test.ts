@@ -33,7 +33,9 @@ describe("deno task bench train", () => {
 describe("deno task bench kernels", () => {
   it("counts calls and operations of each kernel, of which the times make the step", () =>
     inFolder(async (cwd) => {
-      const all = rows(await commandLine(["bench", "kernels", ...TINY], { cwd }));
+      const [step, ...all] = rows(await commandLine(["bench", "kernels", ...TINY], { cwd }));
+      assertEquals(step.direct_gflop, 1.2); // 16 images, 3 passes of 12.3 million multiply-adds
+      assert(Number(step.floor_ms) > 0 && Number(step.step_ms) > 0, JSON.stringify(step));
       const share = all.reduce((sum, row) => sum + Number(row.share_of_step), 0);
       assert(Math.abs(share - 1) < 0.01, `${share}`);
       const product = all.find(({ kernel }) => kernel === "winograd_multiply_16_16_64")!;

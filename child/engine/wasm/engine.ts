@@ -54,6 +54,7 @@ class WasmEngine implements Engine {
     const threads = options.threads ?? 1;
     const { winograd, packable } = this.kernels;
     const plan = makePlan(graph, activation, { batch: options.batch, threads, winograd });
+    checkMemory(plan.memory.total); // before the text, in which addresses beyond 4 GiB are no longer valid
     const text = moduleText(plan, options.optimizer);
     const module = await assemble(graph.name, packable ? text : splitStores(text));
     const memory = this.#takeMemory(plan.memory.total);
@@ -67,13 +68,6 @@ class WasmEngine implements Engine {
 
   #takeMemory(bytes: number): WebAssembly.Memory {
     const pages = Math.ceil(bytes / PAGE_BYTES);
-    if (pages > MAXIMUM_PAGES) {
-      throw new RangeError(
-        `Cannot compile a program of ${
-          Math.ceil(bytes / 2 ** 30)
-        } GiB as WebAssembly addresses 4 GiB: use a smaller batch`,
-      );
-    }
     const memory = this.#free.pop();
     if (!memory) return new WebAssembly.Memory({ initial: pages, maximum: MAXIMUM_PAGES, shared: true });
     const missing = pages - memory.buffer.byteLength / PAGE_BYTES;
@@ -81,4 +75,12 @@ class WasmEngine implements Engine {
     new Uint8Array(memory.buffer).fill(0);
     return memory;
   }
+}
+
+/** Throws a RangeError where a program needs more than WebAssembly can address. */
+function checkMemory(bytes: number): void {
+  if (bytes <= MAXIMUM_PAGES * PAGE_BYTES) return;
+  throw new RangeError(
+    `Cannot compile a program of ${Math.ceil(bytes / 2 ** 30)} GiB as WebAssembly addresses 4 GiB: use a smaller batch`,
+  );
 }

@@ -562,11 +562,10 @@ class Planner {
     const trivial = fusion.batchNorm === null && fusion.activation === null;
     const toResidual = (term: Term) => fusion.residual !== null && this.#send(fusion.residual, term);
     if (trivial) {
-      for (const term of terms) {
-        toResidual(term);
-        this.#send(fusion.y, term);
-      }
-      return;
+      // One tensor from here on: terms passed on as they are would be one more after each unit of an identity chain.
+      const term: Term = { kind: "plain", tensor: this.#gathered(fusion.out, 0)!, ready: this.#current };
+      toResidual(term);
+      return this.#send(fusion.y, term);
     }
     const bn = fusion.batchNorm === null ? null : this.#batchNorms.get(fusion.batchNorm)!;
     const y = this.#tensor(fusion.y), residual = this.#residual(fusion);

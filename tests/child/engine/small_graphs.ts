@@ -4,6 +4,7 @@ import type { Tensors } from "../../../child/engine/engine.ts";
 import { uniform } from "../../../child/golden.ts";
 import { type Graph, type NodeId, type ParameterRole, type Shape, sizeOf } from "../../../child/network/graph.ts";
 import { GraphBuilder } from "../../../child/network/graph_builder.ts";
+import { buildPreactivationResNet } from "../../../child/network/preactivation_resnet.ts";
 import { buildResNet } from "../../../child/network/resnet.ts";
 
 export interface SmallGraph {
@@ -20,6 +21,9 @@ const CONVOLUTIONS: readonly (readonly [number, number, number, number, number, 
   [6, 4, 3, 16, 1, 1],
   [7, 5, 24, 5, 1, 2],
   [8, 8, 16, 16, 1, 1],
+  [4, 4, 16, 64, 1, 1],
+  [4, 4, 64, 16, 1, 1],
+  [8, 6, 64, 32, 1, 2],
   [16, 12, 16, 16, 3, 1],
   [4, 4, 64, 64, 3, 1],
   [2, 3, 7, 6, 3, 1],
@@ -69,6 +73,18 @@ export const SMALL_GRAPHS: readonly SmallGraph[] = [
     const conv = builder.conv("first", normAct(builder, "first", start), { channels: 16, size: 3 });
     const sum = builder.add(conv, start);
     return builder.add(builder.conv("second", normAct(builder, "second", sum), { channels: 16, size: 1 }), sum);
+  }),
+  small("a chain of additions without activation", [4, 4, 3], (builder, input) => {
+    let value = builder.conv("stem", input, { channels: 8, size: 3 });
+    for (const name of ["first", "second", "third", "fourth"]) {
+      value = builder.add(builder.conv(name, normAct(builder, name, value), { channels: 8, size: 1 }), value);
+    }
+    return normAct(builder, "final", value);
+  }),
+  small("an activation read by a convolution and by a projection", [8, 6, 3], (builder, input) => {
+    const first = block(builder, "first", input, 16, 3);
+    const conv = builder.conv("second", first, { channels: 32, size: 1, stride: 2 });
+    return builder.add(conv, builder.conv("projection", first, { channels: 32, size: 1, stride: 2 }));
   }),
   small("a node with three consumers", [5, 7, 3], (builder, input) => {
     const value = block(builder, "first", input, 12, 3);
@@ -120,6 +136,10 @@ export const SMALL_GRAPHS: readonly SmallGraph[] = [
       const pooled = builder.globalAveragePool(block(builder, "first", builder.input(), 16, 3));
       return builder.build(builder.dense("dense", pooled, { outputs: 100 }));
     },
+  },
+  {
+    name: "pre-activation ResNet-11",
+    build: (usesBeta) => buildPreactivationResNet("preresnet11", 11, { classes: 10, usesBeta, image: [8, 8, 3] }),
   },
   { name: "ResNet-8", build: (usesBeta) => buildResNet(8, { classes: 10, usesBeta, image: [8, 8, 3] }) },
 ];

@@ -1,0 +1,168 @@
+/**
+ * `deno task baselines`: the paper's comparison (section 5, tables 4 and 5) on one network. Every baseline is trained over
+ * the same seeds, so that functions are compared with equal kernels at the start and equal batches.
+ */
+import { activationFrom } from "../child/activation/catalog.ts";
+import type { Activation } from "../child/activation/expression.ts";
+import { fingerprint } from "../child/activation/fingerprint.ts";
+import type { TrainingResult } from "../child/training_run.ts";
+import type { Dataset } from "../datasets/dataset.ts";
+import { baselinesTable, type FunctionResults, type Judged, type Setting, writeBaselines } from "./baselines_report.ts";
+import { DATASET_FLAG, openChosenDataset } from "./chosen_dataset.ts";
+import { ENGINE_FLAG } from "./chosen_engine.ts";
+import { command, type Flag, type Io, UsageError } from "./command.ts";
+import { BASELINE_NAMES } from "./paper_accuracies.ts";
+import { nameOf } from "./run_folder.ts";
+import { textTable } from "./table.ts";
+import { childSettings, planOf, TRAINING_FLAGS, type TrainingFlags, type TrainingPlan } from "./training_flags.ts";
+import { rowOf } from "./training_report.ts";
+import { SERIES_FLAGS, type SeriesTraining, settingsBefore, trainSeries } from "./training_series.ts";
+
+/** About an hour with ResNet-20 on 2 cores. */
+const DEFAULTS = { steps: 1000, seeds: 3 };
+
+const OWN_HELP: Readonly<Record<string, string>> = {
+  steps: `training steps (${DEFAULTS.steps})`,
+  seeds: `trainings of each function, from seeds that follow each other (${DEFAULTS.seeds})`,
+};
+
+const FLAGS: readonly Flag[] = [
+  DATASET_FLAG,
+  { name: "act", type: "strings", value: "EXPR", help: "a function besides the paper's; may be given several times" },
+  ...TRAINING_FLAGS.filter(({ name }) => name !== "act").map((flag) => ({
+    ...flag,
+    help: OWN_HELP[flag.name] ?? flag.help,
+  })),
+  ...SERIES_FLAGS,
+  ENGINE_FLAG,
+  { name: "json", type: "boolean", help: "print one JSON object a training, and a last one with the table" },
+];
+
+/** What the command was told. */
+interface Flags extends Omit<TrainingFlags, "act"> {
+  readonly dataset?: string;
+  readonly act: readonly string[];
+  readonly name?: string;
+  readonly resume?: string;
+  readonly data?: string;
+  readonly threads?: number;
+  readonly engine: string;
+  readonly json: boolean;
+}
+
+/** `settings.json`. Other seeds, more functions and another place of the data are still the same run. */
+interface Settings extends Omit<TrainingPlan, "act"> {
+  readonly dataset: string;
+  readonly acts: readonly string[];
+  readonly data: string | null;
+}
+
+const FREE_SETTINGS = ["seeds", "seed", "acts", "data"];
+
+export const baselines = command<readonly [], readonly Flag[]>({
+  name: "baselines",
+  summary: "Trains the functions that the paper compares Swish with, over several seeds, and prints its table.",
+  positionals: [],
+  flags: FLAGS,
+  examples: [
+    "baselines --dataset cifar10 --network resnet20 --steps 1000 --seeds 3",
+    'baselines --act "max(x, sigmoid(x))" --act "cos(x) - x"',
+    "baselines --resume NAME",
+  ],
+  run: (flags, io) => run(flags as unknown as Flags, io),
+});
+
+async function run(flags: Flags, io: Io): Promise<number> {
+  const before = await settingsBefore<Settings>("baselines", flags);
+  const planFor = planOf({ ...flags, act: undefined }, { ...DEFAULTS, ...before });
+  const acts = [...new Set([...before.acts ?? [], ...flags.act])];
+  const activations = functionsOf(acts);
+  const data = flags.data ?? before.data ?? null;
+  const dataset = await openChosenDataset(flags.dataset ?? before.dataset, data ?? undefined, "Training", io);
+  const { act: _, ...plan } = planFor(dataset);
+  const settings: Settings = { dataset: dataset.name, ...plan, acts, data };
+  const name = flags.resume ?? flags.name ?? await defaultName(settings);
+  return await trainAll({ name, settings, dataset, activations, flags, io });
+}
+
+/** The paper's, and those asked for besides. Throws a UsageError where two are the same function with the same start. */
+function functionsOf(acts: readonly string[]): Activation[] {
+  const all = [...BASELINE_NAMES, ...acts].map(activationFrom);
+  const known = new Map<string, Activation>();
+  for (const activation of all) {
+    const { expression, betaStart, kernelGain } = activation;
+    const key = `${fingerprint(expression)} ${betaStart} ${kernelGain}`, same = known.get(key);
+    if (same) {
+      throw new UsageError(`--act ${activation.name} is the same function as ${same.name}, which is trained too`);
+    }
+    known.set(key, activation);
+  }
+  return all;
+}
+
+function defaultName({ seeds: _, seed: __, data: ___, acts: ____, ...settings }: Settings): Promise<string> {
+  return nameOf(["baselines", settings.dataset, settings.network], settings);
+}
+
+interface Work {
+  readonly name: string;
+  readonly settings: Settings;
+  readonly dataset: Dataset;
+  readonly activations: readonly Activation[];
+  readonly flags: Flags;
+  readonly io: Io;
+}
+
+/** All functions with the first seed, then with the next: however early it is stopped, none has been favoured. */
+async function trainAll({ name, settings, dataset, activations, flags, io }: Work): Promise<number> {
+  const { seed: first, seeds } = settings;
+  const child = childSettings({ ...settings, act: "" });
+  const trainings: SeriesTraining[] = Array.from({ length: seeds }, (_, index) => first + index).flatMap((seed) =>
+    activations.map((activation) => ({ title: `${activation.name}, seed ${seed}`, activation, settings: child, seed }))
+  );
+  const results = new Map<string, TrainingResult[]>(activations.map(({ name }) => [name, []]));
+  const judged = (): Judged => ({
+    dataset,
+    functions: activations.map((activation): FunctionResults => ({
+      activation,
+      results: results.get(activation.name)!,
+    })),
+  });
+  const about = aboutOf(settings);
+  return await trainSeries(
+    {
+      name,
+      command: "baselines",
+      settings: { ...settings },
+      free: FREE_SETTINGS,
+      dataset,
+      engine: flags.engine,
+      threads: flags.threads,
+      trainings,
+    },
+    {
+      async onTrained({ activation, title }, { result }, place) {
+        results.get(activation.name)!.push(result);
+        if (flags.json) io.out(JSON.stringify({ event: "training", act: activation.name, ...rowOf(result) }));
+        else io.err(`${title}: ${result.test ? `test ${(100 * result.test.accuracy).toFixed(2)} %` : result.outcome}`);
+        await writeBaselines(judged(), { ...about, engine: place.engine, device: place.device }, place.folder);
+      },
+      onFinished({ folder, engine }) {
+        const table = baselinesTable(judged());
+        const files = `${folder}/baselines.md`;
+        if (flags.json) {
+          io.out(JSON.stringify({ event: "finished", ...about, engine, table: table.data, results: files }));
+        } else {
+          [...textTable(table), "", ...table.notes].forEach(io.out);
+          io.err(`written to ${folder}: baselines.md, baselines.csv, results.json and the plots`);
+        }
+        return Promise.resolve();
+      },
+    },
+    io,
+  );
+}
+
+function aboutOf({ data: _, acts: __, ...settings }: Settings): Setting {
+  return settings;
+}

@@ -1,0 +1,136 @@
+/**
+ * `deno task swish`: what a trainable beta does. ReLU, Swish-1 (beta fixed at 1) and Swish are trained under SGD, RMSProp
+ * and Adam over the same seeds; the betas of Swish are watched by layer on the way and by channel at the end.
+ */
+import { activationFrom } from "../child/activation/catalog.ts";
+import type { Child } from "../child/trainer.ts";
+import { type Optimizer, OPTIMIZERS } from "../child/optimizer.ts";
+import { DATASET_FLAG, openChosenDataset } from "./chosen_dataset.ts";
+import { ENGINE_FLAG } from "./chosen_engine.ts";
+import { command, type Flag, type Io } from "./command.ts";
+import { nameOf } from "./run_folder.ts";
+import { betasOf, swishTable, type SwishTraining, writeSwish } from "./swish_report.ts";
+import { textTable } from "./table.ts";
+import { childSettings, planOf, TRAINING_FLAGS, type TrainingFlags, type TrainingPlan } from "./training_flags.ts";
+import { rowOf } from "./training_report.ts";
+import { SERIES_FLAGS, type SeriesTraining, settingsBefore, trainSeries } from "./training_series.ts";
+
+const FUNCTIONS = ["ReLU", "Swish-1", "Swish"].map(activationFrom);
+const OPTIMIZER_KINDS = Object.keys(OPTIMIZERS) as readonly Optimizer["kind"][];
+
+/** About ten minutes on 2 cores. */
+const DEFAULTS = { network: "resnet8", steps: 500 };
+const OWN_HELP: Readonly<Record<string, string>> = {
+  network: `what is trained (${DEFAULTS.network})`,
+  steps: `training steps (${DEFAULTS.steps})`,
+  seeds: "trainings of each function with each optimizer, from seeds that follow each other (1)",
+};
+/** Each optimizer has a learning rate of its own. */
+const NOT_HERE = ["act", "optimizer", "lr"];
+
+const FLAGS: readonly Flag[] = [
+  DATASET_FLAG,
+  ...TRAINING_FLAGS.filter(({ name }) => !NOT_HERE.includes(name)).map((flag) => ({
+    ...flag,
+    help: OWN_HELP[flag.name] ?? flag.help,
+  })),
+  ...SERIES_FLAGS,
+  ENGINE_FLAG,
+  { name: "json", type: "boolean", help: "print one JSON object a training, and a last one with the table" },
+];
+
+interface Flags extends Omit<TrainingFlags, "act" | "optimizer" | "lr"> {
+  readonly dataset?: string;
+  readonly name?: string;
+  readonly resume?: string;
+  readonly data?: string;
+  readonly threads?: number;
+  readonly engine: string;
+  readonly json: boolean;
+}
+
+/** `settings.json`. Other seeds and another place of the data are still the same run. */
+interface Settings extends Omit<TrainingPlan, "act" | "optimizer" | "lr"> {
+  readonly dataset: string;
+  readonly data: string | null;
+}
+
+const FREE_SETTINGS = ["seeds", "seed", "data"];
+
+export const swish = command<readonly [], readonly Flag[]>({
+  name: "swish",
+  summary: "Trains with ReLU, Swish-1 and Swish under three optimizers and draws what becomes of beta.",
+  positionals: [],
+  flags: FLAGS,
+  examples: ["swish", "swish --dataset cifar10 --network resnet20 --steps 2000 --seeds 3", "swish --resume NAME"],
+  run: (flags, io) => run(flags as unknown as Flags, io),
+});
+
+async function run(flags: Flags, io: Io): Promise<number> {
+  const before = await settingsBefore<Settings>("swish", flags);
+  const planFor = planOf(flags, { ...DEFAULTS, ...before });
+  const data = flags.data ?? before.data ?? null;
+  const dataset = await openChosenDataset(flags.dataset ?? before.dataset, data ?? undefined, "Training", io);
+  const { act: _, optimizer: __, lr: ___, ...plan } = planFor(dataset);
+  const settings: Settings = { dataset: dataset.name, ...plan, data };
+  const { seeds, seed: first } = settings;
+  const about = { dataset: dataset.name, synthetic: dataset.synthetic, ...plan };
+  const done: SwishTraining[] = [];
+  return await trainSeries(
+    {
+      name: flags.resume ?? flags.name ?? await defaultName(settings),
+      command: "swish",
+      settings: { ...settings },
+      free: FREE_SETTINGS,
+      dataset,
+      engine: flags.engine,
+      threads: flags.threads,
+      trainings: Array.from({ length: seeds }, (_, index) => first + index).flatMap((seed) => trainingsOf(plan, seed)),
+    },
+    {
+      async onTrained({ activation, settings: { optimizer: { kind } }, title }, { result, state }, place) {
+        done.push({ act: activation.name, optimizer: kind, result, betas: betasOf(state.parameters) });
+        if (flags.json) {
+          io.out(JSON.stringify({ event: "training", act: activation.name, optimizer: kind, ...rowOf(result) }));
+        } else {io.err(
+            `${title}: ${result.test ? `test ${(100 * result.test.accuracy).toFixed(2)} %` : result.outcome}`,
+          );}
+        await writeSwish(done, { ...about, engine: place.engine, device: place.device }, place.folder);
+      },
+      onFinished({ folder, engine }) {
+        const table = swishTable(done), results = `${folder}/swish.md`;
+        if (flags.json) io.out(JSON.stringify({ event: "finished", ...about, engine, table: table.data, results }));
+        else {
+          textTable(table).forEach(io.out);
+          io.err(`written to ${folder}: swish.md, results.json and the plots`);
+        }
+        return Promise.resolve();
+      },
+    },
+    io,
+  );
+}
+
+function trainingsOf(plan: Omit<TrainingPlan, "act" | "optimizer" | "lr">, seed: number): SeriesTraining[] {
+  return OPTIMIZER_KINDS.flatMap((optimizer) =>
+    FUNCTIONS.map((activation) => ({
+      title: `${activation.name} with ${optimizer}, seed ${seed}`,
+      activation,
+      settings: childSettings({ ...plan, act: "", optimizer, lr: OPTIMIZERS[optimizer].learningRate }),
+      seed,
+      observe: meanBetas,
+    }))
+  );
+}
+
+/** The mean beta of each layer, by the layer's name; empty without beta. */
+async function meanBetas(child: Child): Promise<Record<string, number>> {
+  const betas = betasOf(await child.program.read("parameters"));
+  return Object.fromEntries(
+    Object.entries(betas).map(([layer, values]) => [layer, values.reduce((sum, b) => sum + b, 0) / values.length]),
+  );
+}
+
+function defaultName({ seeds: _, seed: __, data: ___, ...settings }: Settings): Promise<string> {
+  return nameOf(["swish", settings.dataset, settings.network], settings);
+}

@@ -1,0 +1,161 @@
+/** `deno task baselines` and `swish` as processes with the smallest children, and their tables by hand. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { activationFrom } from "../../child/activation/catalog.ts";
+import type { TrainingResult } from "../../child/training_run.ts";
+import { baselinesTable } from "../../commands/baselines_report.ts";
+import { paperAccuracies } from "../../commands/paper_accuracies.ts";
+import { signTest, summarise } from "../../commands/statistics.ts";
+import { histogram } from "../../commands/swish_report.ts";
+import { makeShapes } from "../../datasets/shapes.ts";
+import { commandLine, contents, fails, inFolder } from "./command_line.ts";
+
+const TINY = [
+  "--dataset",
+  "shapes",
+  "--network",
+  "resnet8",
+  "--batch",
+  "100",
+  "--steps",
+  "2",
+  "--threads",
+  "1",
+  "--json",
+];
+const BASELINES = ["ReLU", "LReLU", "PReLU", "Softplus", "ELU", "SELU", "GELU", "Swish-1", "Swish"];
+
+type Row = Record<string, unknown>;
+
+async function rowsOf(line: readonly string[], cwd: string): Promise<Row[]> {
+  const { code, out, err } = await commandLine(line, { cwd });
+  assertEquals(code, 0, err.join("\n"));
+  return out.trim().split("\n").map((row) => JSON.parse(row));
+}
+
+function result(seed: number, accuracy: number | null): TrainingResult {
+  const scores = accuracy === null ? null : { loss: 1, accuracy, top5: 1, images: 100 };
+  return {
+    seed,
+    outcome: accuracy === null ? "diverged" : "complete",
+    reason: accuracy === null ? "the loss became NaN at step 1" : null,
+    steps: 2,
+    finalLoss: 1,
+    validation: scores,
+    test: scores,
+    betaMean: null,
+    seconds: 1,
+    imagesPerSecond: 1,
+    curve: [],
+  };
+}
+
+describe("deno task baselines", () => {
+  it("trains every baseline and --act with the first seed, and goes on with the next where --seeds is raised", () =>
+    inFolder(async (cwd) => {
+      const first = await rowsOf(["baselines", ...TINY, "--seeds", "1", "--act", "cos(x) - x", "--name", "all"], cwd);
+      assertEquals(first.map(({ act }) => act), [...BASELINES, "cos(x) - x", undefined]);
+      const both = await rowsOf(["baselines", "--resume", "all", "--seeds", "2", "--json"], cwd);
+      assertEquals(both.slice(0, 10), first.slice(0, 10));
+      assertEquals(both.map(({ act, seed }) => `${act} ${seed}`).slice(9, 12), ["cos(x) - x 1", "ReLU 2", "LReLU 2"]);
+      const { table } = both.at(-1) as { table: { act: string; test: { n: number } }[] };
+      assertEquals(table.map(({ act, test: { n } }) => [act, n]), [...BASELINES, "cos(x) - x"].map((act) => [act, 2]));
+
+      const folder = `${cwd}/runs/all`, files = contents(folder);
+      const named = ["baselines.md", "baselines.csv", "results.json", "accuracy.svg", "loss.svg", "validation.svg"];
+      assertEquals(named.filter((name) => !files[`${folder}/${name}`]), []);
+      const markdown = files[`${folder}/baselines.md`];
+      for (const words of ["Synthetic images", "SELU: ", "kernels of variance 1 / fan in", "2 steps of 100"]) {
+        assertStringIncludes(markdown, words);
+      }
+      await fails(["swish", "--resume", "all"], { cwd }, 1, ["it is a run of baselines"]);
+    }));
+
+  it("refuses a function that is trained already, under whatever form", () =>
+    inFolder((cwd) =>
+      fails(["baselines", ...TINY, "--act", "max(0, x)"], { cwd }, 2, ["is the same function as ReLU"])
+    ));
+});
+
+describe("the table of baselines", () => {
+  const functions = ["ReLU", "Softplus", "Swish"].map(activationFrom);
+  const accuracies = [[0.5, 0.6, 0.9], [0.8, null, 0.7], [0.7, 0.7, 0.8]];
+  const dataset = { ...makeShapes({ train: 10, validation: 10, test: 10 }), name: "cifar10" };
+  const table = baselinesTable({
+    dataset,
+    functions: functions.map((activation, at) => ({
+      activation,
+      results: accuracies[at].map((accuracy, seed) => result(seed, accuracy)),
+    })),
+  });
+
+  it("has median, mean, spread and number of the seeds that did not diverge", () => {
+    assertEquals(table.rows[0].slice(0, 5), ["ReLU", "60.00", "66.67", "20.82", "3"]);
+    assertEquals(table.rows[1].slice(0, 5), ["Softplus", "75.00", "75.00", "7.07", "2 (1 diverged)"]);
+  });
+
+  it("tests Swish against each by sign, a diverged training being worse than any other", () => {
+    assertEquals(table.rows[0].slice(5, 8), ["2 0 1", "1.000", "0.500"]);
+    assertEquals(table.rows[1].slice(5, 8), ["2 0 1", "1.000", "0.500"]);
+    assertEquals(table.rows[2].slice(5, 8), ["", "", ""]);
+  });
+
+  it("has the paper's figures beside one's own", () => {
+    assertEquals(table.rows[0].slice(8), ["93.8", "95.3", "94.8"]);
+    assertEquals(table.rows[2].slice(8), ["94.5", "95.5", "94.8"]);
+    assertEquals(paperAccuracies(activationFrom("x * sigmoid(x)"), "cifar100"), [75.1, 78.5, 83.8]);
+    assertEquals(paperAccuracies(activationFrom("relu"), "shapes"), null);
+    assertEquals(paperAccuracies(activationFrom("x^2"), "cifar10"), null);
+  });
+});
+
+describe("statistics", () => {
+  it("tests signs exactly: 8 of 9 wins are 10 of 512 chances one-sided, ties left out", () => {
+    const pairs = [...Array(8).fill([2, 1]), [1, 2], [1, 1]];
+    const { wins, losses, ties, one_sided_p, two_sided_p } = signTest(pairs);
+    assertEquals([wins, losses, ties], [8, 1, 1]);
+    assert(Math.abs(one_sided_p - 10 / 512) < 1e-12 && Math.abs(two_sided_p - 20 / 512) < 1e-12);
+    assertEquals(signTest([]).one_sided_p, 1);
+  });
+
+  it("summarises by mean, spread of the sample and median", () => {
+    assertEquals(summarise([1, 2, 6]), { mean: 3, standard_deviation: Math.sqrt(7), median: 2, n: 3 });
+    assertEquals(summarise([4]), { mean: 4, standard_deviation: null, median: 4, n: 1 });
+    assertEquals(summarise([]), null);
+  });
+});
+
+describe("deno task swish", () => {
+  it("trains three functions with three optimizers, and keeps each layer's betas on the way and at the end", () =>
+    inFolder(async (cwd) => {
+      const rows = await rowsOf(["swish", ...TINY, "--name", "beta"], cwd);
+      const pairs = rows.slice(0, -1).map(({ act, optimizer }) => `${act} ${optimizer}`);
+      const expected = ["sgd", "rmsprop", "adam"].flatMap((kind) =>
+        ["ReLU", "Swish-1", "Swish"].map((act) => `${act} ${kind}`)
+      );
+      assertEquals(pairs, expected);
+      const folder = `${cwd}/runs/beta`, files = contents(folder);
+      const { trainings } = JSON.parse(files[`${folder}/results.json`]);
+      const swish = trainings.filter(({ act }: Row) => act === "Swish");
+      assertEquals(swish.map(({ betas }: { betas: Row }) => Object.keys(betas).length), [7, 7, 7]); // sites of ResNet-8
+      for (const { betas, curve } of swish) {
+        assertEquals(Object.keys(curve.at(-1).beta), Object.keys(betas));
+        assert(Object.values(betas as Record<string, number[]>).flat().some((beta) => beta !== 1));
+      }
+      const plots = [
+        "functions",
+        "loss",
+        ...["sgd", "rmsprop", "adam"].flatMap((kind) => [
+          `beta_by_layer_${kind}`,
+          `beta_histogram_${kind}`,
+        ]),
+      ];
+      assertEquals(plots.filter((name) => !files[`${folder}/${name}.svg`]?.startsWith("<svg")), []);
+      assertStringIncludes(files[`${folder}/swish.md`], "| Swish | adam |");
+    }));
+
+  it("counts betas in bins that leave none out", () => {
+    assertEquals(histogram([0.98, 1, 1.01, 1.12]), { width: 0.05, first: 19, counts: [1, 2, 0, 1] });
+    assertEquals(histogram([-100, 1e4]).counts.reduce((a, b) => a + b), 2);
+  });
+});
