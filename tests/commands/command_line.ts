@@ -1,5 +1,5 @@
 /** Starts the real command line as a process of its own, with the permissions that deno.json gives its task. */
-import { assert, assertEquals } from "@std/assert";
+import { assert } from "@std/assert";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 const { tasks } = JSON.parse(Deno.readTextFileSync("deno.json")) as { tasks: Record<string, string> };
@@ -25,7 +25,7 @@ export function start([name, ...args]: readonly string[], { cwd, change = (words
   return new Deno.Command(Deno.execPath(), {
     args: [...task, ...args],
     cwd,
-    env: { ACTSEARCH_DEBUG: "" },
+    env: { ACTSEARCH_DEBUG: "", DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -45,7 +45,8 @@ export async function fails(
   says: readonly string[],
 ): Promise<void> {
   const ended = await commandLine(line, options), [error = ""] = ended.err;
-  assertEquals([ended.code, ended.out, ended.err.length], [code, "", 1], `${line.join(" ")}: ${JSON.stringify(ended)}`);
+  const told = `${line.join(" ")}: ${JSON.stringify(ended)}`;
+  assert(ended.code === code && ended.out === "" && ended.err.length === 1, told);
   assert(error.startsWith("error: "), error);
   for (const words of says) assert(error.includes(words), `${line.join(" ")}: "${error}" lacks "${words}"`);
 }
@@ -77,7 +78,9 @@ export function decode(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }
 
-/** Without what Deno itself says where two of it start at once. */
+/** What Deno itself says where several of it start at once: they share `node_modules` and its caches. */
+const OF_DENO = /^(Blocking waiting for file lock|Could not initialize cache database|Failed to open cache file)/;
+
 export function linesOf(bytes: Uint8Array): string[] {
-  return decode(bytes).split("\n").filter((line) => line !== "" && !line.startsWith("Blocking waiting for file lock"));
+  return decode(bytes).split("\n").filter((line) => line !== "" && !OF_DENO.test(line));
 }
