@@ -1,5 +1,5 @@
 /** `deno task runs`: the runs in runs/, newest first. */
-import { bestTrial, isFinished } from "../controller/search.ts";
+import { FINISHED_STATES } from "../controller/trial.ts";
 import { listRuns } from "../controller/run_store.ts";
 import { command, EXIT } from "./command.ts";
 
@@ -15,8 +15,8 @@ export const runs = command({
       io.err(`passed over: ${error.message}`);
     });
     if (found.length + unreadable === 0) io.err("there are no runs in runs/ yet: start one with deno task search");
-    for (const { info, state, trials } of found) {
-      const best = bestTrial(trials), done = trials.filter(isFinished).length;
+    for (const { info, state, counts, best } of found) {
+      const done = FINISHED_STATES.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
       const { name, settings, dataset, synthetic } = info;
       if (json) {
         const accuracy = best?.validationAccuracy ?? null;

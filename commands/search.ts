@@ -8,15 +8,20 @@ import { Search } from "../controller/search.ts";
 import { SearchSpace } from "../controller/search_space.ts";
 import { ENGINE_NAMES, openEngine, opensOnGpu } from "../child/engine/open.ts";
 import type { Dataset } from "../datasets/dataset.ts";
-import { type Dashboard, startDashboard } from "../web/app.ts";
+import type { Dashboard } from "../web/app.ts";
 import { type Machine, mayStartProcesses, placeChildren, visibleGpus } from "../workers/placement.ts";
 import { DATASET_FLAG, openChosenDataset } from "./chosen_dataset.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
+import {
+  DASHBOARD_FLAGS,
+  type DashboardFlags,
+  dashboardLine,
+  openDashboard,
+  requireAddress,
+} from "./open_dashboard.ts";
+import { runRegistry } from "./run_registry.ts";
 
 const RUNS = "runs";
-const DEFAULT_PORT = 8422;
-/** Ports tried where the user named none. */
-const PORTS_TRIED = 20;
 
 export const search = command({
   name: "search",
@@ -40,13 +45,13 @@ export const search = command({
     { name: "units", type: "integer", min: 1, max: 3, default: 2, help: "core units of an expression" },
     { name: "run", type: "string", value: "NAME", help: "name of the run's folder in runs/ (by time)" },
     { name: "resume", type: "string", value: "NAME", help: "continue this run exactly where it was" },
-    { name: "port", type: "integer", max: 65535, help: `the dashboard's port (from ${DEFAULT_PORT})` },
+    ...DASHBOARD_FLAGS,
     { name: "web", type: "boolean", default: true, help: "without the dashboard" },
     { name: "json", type: "boolean", help: "one JSON object a line on stdout, prose on stderr" },
   ],
   examples: ["search", "search --preset smoke --dataset shapes --no-web", "search --resume NAME"],
   async run(flags, io) {
-    if (flags.web && flags.port !== undefined) requireFreePort(flags.port);
+    if (flags.web) requireAddress(flags);
     const { store, dataset } = flags.resume === undefined ? await begin(flags, io) : await resume(flags, io);
     try {
       return await runSearch(store, dataset, flags, io);
@@ -165,7 +170,7 @@ async function resume(flags: Flags, io: Io): Promise<Opened> {
 async function runSearch(
   store: RunStore,
   dataset: Dataset,
-  flags: { readonly port?: number; readonly web: boolean; readonly json: boolean },
+  flags: DashboardFlags & { readonly web: boolean; readonly json: boolean },
   io: Io,
 ): Promise<number> {
   const { info } = store.load();
@@ -186,8 +191,8 @@ async function runSearch(
   let dashboard: Dashboard | null = null;
   const finish = followRun(running, io, flags.json);
   try {
-    dashboard = flags.web ? await openDashboard(running, flags.port) : null;
-    if (dashboard) io.err(`dashboard: ${dashboard.url}`);
+    dashboard = flags.web ? await openDashboard(runRegistry(RUNS, running), flags) : null;
+    if (dashboard) io.err(dashboardLine(dashboard));
     const state = await running.run(io.signal);
     if (state === "interrupted") io.err(`stopped; go on with: deno task search --resume ${info.name}`);
     return state === "finished" ? EXIT.done : EXIT.interrupted;
@@ -195,33 +200,5 @@ async function runSearch(
     finish();
     sampler.dispose();
     await dashboard?.close();
-  }
-}
-
-/** Before anything is begun. Throws a UsageError where the port cannot be had. */
-function requireFreePort(port: number): void {
-  try {
-    Deno.listen({ hostname: "127.0.0.1", port }).close();
-  } catch (error) {
-    throw portError(port, error);
-  }
-}
-
-function portError(port: number, error: unknown): UsageError {
-  const why = error instanceof Deno.errors.AddrInUse ? "is in use" : `cannot be used (${(error as Error).message})`;
-  return new UsageError(`port ${port} ${why}: give another --port, or --no-web`);
-}
-
-/** On the port named, or the first free one from the default on. */
-async function openDashboard(source: Search, port: number | undefined): Promise<Dashboard> {
-  const last = port ?? DEFAULT_PORT + PORTS_TRIED;
-  for (let candidate = port ?? DEFAULT_PORT;; candidate++) {
-    try {
-      return await startDashboard({ source, port: candidate });
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-      if (candidate < last) continue;
-      throw portError(candidate, error);
-    }
   }
 }

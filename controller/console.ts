@@ -3,8 +3,7 @@
  * object a line. It only listens.
  */
 import type { RunSource, SearchEvent } from "./events.ts";
-import { bestTrial, isFinished } from "./search.ts";
-import type { Trial } from "./trial.ts";
+import { bestTrial, isFinished, type Trial } from "./trial.ts";
 
 /** Where the lines go; as the commands' `Io`. */
 export interface ConsoleOutput {

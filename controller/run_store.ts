@@ -9,7 +9,7 @@
 import { DatabaseSync } from "node:sqlite";
 import type { RunInfo, RunState, SamplerUpdate, SearchEvent } from "./events.ts";
 import { MIGRATIONS } from "./migrations.ts";
-import type { Trial } from "./trial.ts";
+import type { Trial, TrialState } from "./trial.ts";
 
 export type Notice = Extract<SearchEvent, { event: "notice" }>;
 
@@ -28,19 +28,37 @@ export interface StoredRun {
   readonly batchesTold: number;
 }
 
+/** What a list says of a run, without reading its trials. */
+export interface StoredSummary {
+  readonly info: RunInfo;
+  readonly state: RunState;
+  readonly elapsedMs: number;
+  /** Trials by state; a state without trials is absent. */
+  readonly counts: Readonly<Partial<Record<TrialState, number>>>;
+  /** The complete trial of the highest validation accuracy, the earlier of equals. */
+  readonly best: Trial | null;
+}
+
 /** Anything about a run folder that its user can mend; the message says how. */
 export class RunStoreError extends Error {
   override name = "RunStoreError";
 }
+
+/** Another process continues the run. */
+export class RunBusyError extends RunStoreError {}
 
 const FILE = "run.sqlite";
 const LOCK = "run.lock";
 /** Letters, digits and a few signs, so that a name is one folder below runs/ and needs no quoting. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
+export function isRunName(name: string): boolean {
+  return NAME.test(name);
+}
+
 /** The folder of a run. Throws a RunStoreError where the name is not one. */
 export function runFolder(root: string, name: string): string {
-  if (!NAME.test(name)) {
+  if (!isRunName(name)) {
     throw new RunStoreError(
       `Cannot use "${name}" as a run's name as it must be letters, digits, ".", "_" and "-", at most 100`,
     );
@@ -59,7 +77,7 @@ export class RunStore {
 
   /** A folder for a new run. Throws a RunStoreError where it holds a run already or cannot be written. */
   static makeFolder(folder: string): void {
-    if (exists(`${folder}/${FILE}`)) {
+    if (isRunFolder(folder)) {
       throw new RunStoreError(`Cannot start a run in ${folder} as there is one: use --resume, or another --run name`);
     }
     try {
@@ -79,7 +97,7 @@ export class RunStore {
 
   /** A run that is there. Throws a RunStoreError where it is none, is newer than this program, or is being written. */
   static open(folder: string, options: { readOnly?: boolean } = {}): RunStore {
-    if (!exists(`${folder}/${FILE}`)) {
+    if (!isRunFolder(folder)) {
       throw new RunStoreError(
         `Cannot open ${folder} as it is not a run folder: it has no ${FILE} (see: deno task runs)`,
       );
@@ -90,26 +108,53 @@ export class RunStore {
 
   /** Throws a RunStoreError where the file is damaged. */
   load(): StoredRun {
+    return this.#read(() => this.#load());
+  }
+
+  /** Takes milliseconds however many trials there are. Throws a RunStoreError where the file is damaged. */
+  summary(): StoredSummary {
+    return this.#read(() => {
+      const counts = this.#database.prepare("SELECT state, count(*) AS trials FROM trial GROUP BY state").all()
+        .map(({ state, trials }) => [state, trials]);
+      const best = this.#database.prepare(
+        "SELECT data FROM trial WHERE state = 'complete' ORDER BY validation_accuracy DESC, id LIMIT 1",
+      ).get();
+      return {
+        ...this.#head(),
+        counts: Object.fromEntries(counts),
+        best: best ? JSON.parse(best.data as string) : null,
+      };
+    });
+  }
+
+  #read<T>(body: () => T): T {
     try {
-      return this.#read();
+      return body();
     } catch (cause) {
       throw unreadable(this.folder, cause);
     }
   }
 
-  #read(): StoredRun {
+  /** What is kept of the run besides its trials. A run is called as its folder is, which may have been renamed. */
+  #head(): Pick<StoredRun, "info" | "state" | "elapsedMs" | "samplerState" | "batchesTold"> {
     const run = this.#database.prepare("SELECT * FROM run").get();
     if (!run) throw neverBegun(this.folder);
+    return {
+      info: { ...JSON.parse(run.info as string), name: this.folder.slice(this.folder.lastIndexOf("/") + 1) },
+      state: run.state as RunState,
+      elapsedMs: run.elapsed_ms as number,
+      samplerState: run.sampler_state as Uint8Array | null,
+      batchesTold: run.batches_told as number,
+    };
+  }
+
+  #load(): StoredRun {
     const all = <T>(table: string, order: string) =>
       this.#database.prepare(`SELECT data FROM ${table} ORDER BY ${order}`).all().map((row) =>
         JSON.parse(row.data as string) as T
       );
     return {
-      info: JSON.parse(run.info as string),
-      state: run.state as RunState,
-      elapsedMs: run.elapsed_ms as number,
-      samplerState: run.sampler_state as Uint8Array | null,
-      batchesTold: run.batches_told as number,
+      ...this.#head(),
       trials: all<Trial>("trial", "id"),
       updates: all<SamplerUpdate>("sampler_update", "batch"),
       notices: all<Notice>("notice", "seq"),
@@ -174,12 +219,12 @@ export class RunStore {
  * Runs below the root, newest first; folders that are no runs are passed over, and so are runs that cannot be read, each of
  * which is told.
  */
-export function listRuns(root: string, onUnreadable: (error: RunStoreError) => void): StoredRun[] {
+export function listRuns(root: string, onUnreadable: (error: RunStoreError) => void): StoredSummary[] {
   if (!exists(root)) return [];
   const runs = [...Deno.readDirSync(root)].flatMap(({ name, isDirectory }) => {
-    if (!isDirectory || !exists(`${root}/${name}/${FILE}`)) return [];
+    if (!isDirectory || !isRunFolder(`${root}/${name}`)) return [];
     try {
-      return [loadRun(`${root}/${name}`)];
+      return [reading(`${root}/${name}`, (store) => store.summary())];
     } catch (error) {
       if (!(error instanceof RunStoreError)) throw error;
       onUnreadable(error);
@@ -191,9 +236,36 @@ export function listRuns(root: string, onUnreadable: (error: RunStoreError) => v
 
 /** A run as it was last saved. Throws a RunStoreError as `RunStore.open` and `load` do. */
 export function loadRun(folder: string): StoredRun {
+  return reading(folder, (store) => store.load());
+}
+
+/** Whether a folder holds a run, readable or not. */
+export function isRunFolder(folder: string): boolean {
+  return exists(`${folder}/${FILE}`);
+}
+
+/** Whether a process, this one included, continues the run now. False where the folder cannot be written. */
+export function isBeingContinued(folder: string): boolean {
+  try {
+    takeLock(folder).close();
+    return false;
+  } catch (error) {
+    return error instanceof RunBusyError;
+  }
+}
+
+/**
+ * Throws a RunBusyError where a process continues the run, and a RunStoreError where the folder cannot be written: after
+ * it a run may be moved or deleted.
+ */
+export function requireIdle(folder: string): void {
+  takeLock(folder).close();
+}
+
+function reading<T>(folder: string, read: (store: RunStore) => T): T {
   const store = RunStore.open(folder, { readOnly: true });
   try {
-    return store.load();
+    return read(store);
   } finally {
     store.close();
   }
@@ -229,18 +301,16 @@ function requireRun(database: DatabaseSync, version: number, folder: string): vo
 function takeLock(folder: string): DatabaseSync {
   let lock: DatabaseSync | null = null;
   try {
-    lock = new DatabaseSync(`${folder}/${LOCK}`);
+    lock = new DatabaseSync(`${folder}/${LOCK}`, { timeout: 500 }); // who only asks holds it for a moment
     lock.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
     return lock;
   } catch (cause) {
     lock?.close();
     const busy = message(cause).includes("locked");
-    throw new RunStoreError(
-      busy
-        ? `Cannot continue ${folder} as another process is running it: stop that one first`
-        : unwritable(folder, cause).message,
-      { cause },
-    );
+    if (!busy) throw unwritable(folder, cause);
+    throw new RunBusyError(`Cannot continue ${folder} as another process is running it: stop that one first`, {
+      cause,
+    });
   }
 }
 

@@ -4,7 +4,7 @@
  * next thing happens, so that a run killed at any instant goes on where it was.
  *
  * A run is a function of its settings and seed: candidates are told in the order they were proposed, whatever the number
- * of workers, and a child's seed follows from the run's seed and the trial's number. A child starts from fresh weights
+ * of workers, and a child's seed follows from the run's seed and its place among the candidates. A child starts from fresh weights
  * and is judged on the validation split; the test split never reaches a worker.
  */
 import { activationFrom } from "../child/activation/catalog.ts";
@@ -30,7 +30,7 @@ import { rewardOf } from "./reward.ts";
 import type { Notice, RunStore, StoredRun } from "./run_store.ts";
 import type { Sampler } from "./sampler.ts";
 import type { SearchSpace } from "./search_space.ts";
-import type { Trial, TrialState } from "./trial.ts";
+import { isByHand, isFinished, type Trial } from "./trial.ts";
 
 export interface SearchOptions {
   readonly store: RunStore;
@@ -44,22 +44,6 @@ export interface SearchOptions {
   /** Module of the child workers; tests give scripted ones. */
   readonly workerModule?: URL;
   readonly hangMs?: number;
-}
-
-const FINISHED: readonly TrialState[] = ["complete", "pruned", "diverged", "failed"];
-
-export function isFinished(trial: Trial): boolean {
-  return FINISHED.includes(trial.state);
-}
-
-/** The trial of the highest validation accuracy, the earlier of equals; null before there is one. */
-export function bestTrial(trials: Iterable<Trial>): Trial | null {
-  let best: Trial | null = null;
-  for (const trial of trials) {
-    if (trial.state !== "complete") continue;
-    if (best === null || trial.validationAccuracy! > best.validationAccuracy!) best = trial;
-  }
-  return best;
 }
 
 export class Search implements RunSource {
@@ -144,6 +128,9 @@ export class Search implements RunSource {
     try {
       await this.#openEngine();
       this.#setState("running", null);
+      this.#trials.filter((trial) => isByHand(trial) && !isFinished(trial)).forEach((trial) =>
+        this.#trainByHand(trial)
+      );
       await this.#loop();
       await Promise.all(this.#byHand);
       if (this.#interrupted || this.#stop) {
@@ -183,9 +170,9 @@ export class Search implements RunSource {
     const stored = this.#stored;
     if (stored.samplerState) await sampler.restore(stored.samplerState);
     for (let batch = stored.batchesTold;; batch++) {
-      let proposed = this.#trials.filter((trial) => trial.batch === batch && trial.tokens.length > 0);
+      let proposed = this.#trials.filter((trial) => trial.batch === batch && !isByHand(trial));
       if (proposed.length === 0) {
-        const left = trials - this.#trials.filter((trial) => trial.tokens.length > 0).length;
+        const left = trials - this.#proposed;
         if (left <= 0 || this.#stop || this.#interrupted || this.#outOfTime()) return;
         proposed = await this.#propose(batch, Math.min(batchSize, left));
         if (proposed.length === 0) return this.notice("info", "the sampler has proposed its whole space");
@@ -232,24 +219,27 @@ export class Search implements RunSource {
     for (const [copy, original] of copies) this.#takeResult(copy, this.#trials[original]);
   }
 
-  /** The first earlier trial of an equal function that was, or is being, judged. */
+  /** The first earlier candidate of an equal function that was, or is being, judged. */
   #originalOf(trial: Trial): number | null {
     const original = this.#trials.find((other) =>
       other.id < trial.id && other.fingerprint === trial.fingerprint && other.duplicateOf === null &&
+      !isByHand(other) &&
       (other.state !== "failed" || other.batch === trial.batch)
     );
     return original?.id ?? null;
   }
 
   async #train(trial: Trial): Promise<void> {
-    const seed = new Random(this.#info.settings.seed).split("child", trial.id).nextUint32();
-    const result = await this.#pool.train({
-      trial: trial.id,
-      expression: trial.expression,
-      seed,
-      deadlineMs: null,
-    });
+    const seed = this.#childSeed(trial);
+    const result = await this.#pool.train({ trial: trial.id, expression: trial.expression, seed, deadlineMs: null });
     this.#finish(this.#trials[trial.id], result);
+  }
+
+  /** Follows from the place among the candidates alone, so that one added by hand changes nothing for the others. */
+  #childSeed(trial: Trial): number {
+    const byHand = isByHand(trial);
+    const place = this.#trials.filter((other) => other.id < trial.id && isByHand(other) === byHand).length;
+    return new Random(this.#info.settings.seed).split(byHand ? "child by hand" : "child", place).nextUint32();
   }
 
   #finish(trial: Trial, result: JobResult): void {
@@ -291,6 +281,11 @@ export class Search implements RunSource {
 
   #settle(trial: Trial): void {
     this.#change({ ...trial, reward: rewardOf(trial, this.#info.classes) });
+  }
+
+  /** Candidates of the sampler so far. */
+  get #proposed(): number {
+    return this.#trials.filter((trial) => !isByHand(trial)).length;
   }
 
   #outOfTime(): boolean {
@@ -343,10 +338,14 @@ export class Search implements RunSource {
       const trial = newTrial(this.#trials.length, this.#updates.length, expression, []);
       this.#trials.push(trial);
       this.#change(trial);
-      const done: Promise<unknown> = this.#train(trial).finally(() => this.#byHand.delete(done));
-      this.#byHand.add(done);
+      this.#trainByHand(trial);
     }
     return null;
+  }
+
+  #trainByHand(trial: Trial): void {
+    const done: Promise<unknown> = this.#train(trial).finally(() => this.#byHand.delete(done));
+    this.#byHand.add(done);
   }
 
   // Events --------------------------------------------------------------------------------------------------------

@@ -54,3 +54,26 @@ export interface Trial {
   readonly startedAt: number | null;
   readonly finishedAt: number | null;
 }
+
+export const FINISHED_STATES = (Object.keys(NEXT_STATES) as TrialState[]).filter((state) =>
+  NEXT_STATES[state].length === 0
+);
+
+export function isFinished(trial: Trial): boolean {
+  return FINISHED_STATES.includes(trial.state);
+}
+
+/** Whether a user, not the sampler, asked for it: the sampler does not learn from it. */
+export function isByHand(trial: Trial): boolean {
+  return trial.tokens.length === 0;
+}
+
+/** The trial of the highest validation accuracy, the earlier of equals; null before there is one. */
+export function bestTrial(trials: Iterable<Trial>): Trial | null {
+  let best: Trial | null = null;
+  for (const trial of trials) {
+    if (trial.state !== "complete") continue;
+    if (best === null || trial.validationAccuracy! > best.validationAccuracy!) best = trial;
+  }
+  return best;
+}

@@ -1,6 +1,7 @@
 /** What clients may send with POST, PATCH and DELETE, checked field by field: a value of the type, or a sentence. */
 import { activationFrom } from "../child/activation/catalog.ts";
 import type { SearchControl } from "../controller/events.ts";
+import { isRunName } from "../controller/run_store.ts";
 import type { RunChange } from "./registry.ts";
 
 /** Thrown with the sentence that the client is answered with. */
@@ -12,13 +13,7 @@ const MAX_WORKERS = 256;
 const MAX_SEEDS = 20;
 const MAX_NOTES = 10_000;
 const MAX_TAGS = 20;
-/** Also what keeps a run's name inside its folder: no separator, no leading dot. */
-const RUN_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,79}$/;
 const TAG = /^[^\s,]{1,30}$/;
-
-export function isRunName(name: string): boolean {
-  return RUN_NAME.test(name);
-}
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -54,9 +49,11 @@ export function readChange(body: unknown): RunChange {
   const fields = object(body);
   const change: { name?: string; notes?: string; tags?: string[] } = {};
   if (fields.name !== undefined) {
-    change.name = text(fields, "name", 80);
+    change.name = text(fields, "name", 100);
     if (!isRunName(change.name)) {
-      throw new RequestError("name must be letters, digits, dots, hyphens and underscores, not beginning with a dot");
+      throw new RequestError(
+        "name must be letters, digits, dots, hyphens and underscores, the first a letter or digit",
+      );
     }
   }
   if (fields.notes !== undefined) change.notes = text(fields, "notes", MAX_NOTES);

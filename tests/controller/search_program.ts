@@ -6,8 +6,8 @@ import { Search } from "../../controller/search.ts";
 import { SearchSpace } from "../../controller/search_space.ts";
 import { makeShapes } from "../../datasets/shapes.ts";
 
-/** Runs the search in the folder to its end, from wherever it was. */
-export async function runScripted(folder: string, workers: number): Promise<void> {
+/** The search in the folder, new or from wherever it was. */
+export function openScripted(folder: string, workers: number): { search: Search; store: RunStore } {
   const dataset = makeShapes({ train: 1, validation: 1, test: 1 });
   const store = isRun(folder) ? RunStore.open(folder) : RunStore.create(folder, {
     name: "scripted",
@@ -32,12 +32,17 @@ export async function runScripted(folder: string, workers: number): Promise<void
     dataset: "shapes",
     synthetic: true,
     classes: 10,
-    createdAt: 0,
+    createdAt: Date.now(),
   });
   const space = new SearchSpace(1), sampler = new RandomSampler(space, 7);
   const workerModule = new URL("../workers/scripted_worker.ts", import.meta.url);
+  return { search: new Search({ store, sampler, space, dataset, threads: 1, workerModule }), store };
+}
+
+/** Runs the search in the folder to its end, from wherever it was. */
+export async function runScripted(folder: string, workers: number): Promise<void> {
+  const { search, store } = openScripted(folder, workers);
   try {
-    const search = new Search({ store, sampler, space, dataset, threads: 1, workerModule });
     await search.run(new AbortController().signal);
   } finally {
     store.close();

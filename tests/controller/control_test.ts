@@ -1,0 +1,160 @@
+/** What someone watching may ask of a running search. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import type { SearchControl, SearchEvent } from "../../controller/events.ts";
+import { RunStore } from "../../controller/run_store.ts";
+import type { Search } from "../../controller/search.ts";
+import { isByHand, isFinished, type Trial } from "../../controller/trial.ts";
+import { openScripted, runScripted } from "./search_program.ts";
+
+type Reaction = (event: SearchEvent, search: Search, abort: () => void) => void;
+
+async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const root = await Deno.makeTempDir();
+  try {
+    await body(`${root}/run`);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+/** Runs from wherever the run was, reacting to what happens, and gives the state it came to. */
+async function runReacting(folder: string, react: Reaction): Promise<string> {
+  const { search, store } = openScripted(folder, 2), controller = new AbortController();
+  search.subscribe((event) => react(event, search, () => controller.abort()));
+  try {
+    return await search.run(controller.signal);
+  } finally {
+    store.close();
+  }
+}
+
+/** Reacts the first time that the condition holds. */
+function once(when: (event: SearchEvent) => boolean, then: (search: Search, abort: () => void) => void): Reaction {
+  let done = false;
+  return (event, search, abort) => {
+    if (done || !when(event)) return;
+    done = true;
+    then(search, abort);
+  };
+}
+
+const finishes = (id: number) => (event: SearchEvent) =>
+  event.event === "trial_changed" && event.trial.id === id && isFinished(event.trial);
+
+function trialsOf(folder: string): readonly Trial[] {
+  const store = RunStore.open(folder, { readOnly: true });
+  try {
+    return store.load().trials;
+  } finally {
+    store.close();
+  }
+}
+
+/** What the sampler's own candidates came to. */
+function judged(trials: readonly Trial[]) {
+  return trials.filter((trial) => !isByHand(trial)).map(({ expression, validationAccuracy, reward, batch }) => ({
+    ...{ expression, validationAccuracy, reward, batch },
+  }));
+}
+
+function ask(search: Search, request: SearchControl): void {
+  search.control(request).then((refused) => assertEquals(refused, null));
+}
+
+describe("a candidate added by hand", () => {
+  it("is trained with each of its seeds, and changes nothing for the sampler's own", () =>
+    inFolder(async (plain) => {
+      await runScripted(plain, 2);
+      await inFolder(async (folder) => {
+        const add = once(
+          finishes(3),
+          (search) => ask(search, { control: "add_candidate", expression: "relu(x)", seeds: 3 }),
+        );
+        assertEquals(await runReacting(folder, add), "finished");
+        const trials = trialsOf(folder), byHand = trials.filter(isByHand);
+        assertEquals(byHand.map(({ state, duplicateOf }) => [state, duplicateOf]), Array(3).fill(["complete", null]));
+        assertEquals(judged(trials), judged(trialsOf(plain)));
+      });
+    }));
+
+  it("is not lost where the search ends before its turn", () =>
+    inFolder(async (folder) => {
+      const addAndEnd = once(finishes(2), (search, abort) => {
+        ask(search, { control: "add_candidate", expression: "x * tanh(x)", seeds: 5 });
+        abort();
+      });
+      assertEquals(await runReacting(folder, addAndEnd), "interrupted");
+      const left = trialsOf(folder).filter(isByHand);
+      assertEquals(left.length, 5);
+      assert(left.some(({ state }) => state === "queued"), "all were trained before the end");
+      await runScripted(folder, 2);
+      assertEquals(trialsOf(folder).filter(isByHand).map(({ state }) => state), Array(5).fill("complete"));
+    }));
+
+  it("that is no expression is refused with a sentence", () =>
+    inFolder(async (folder) => {
+      let refused: Promise<string | null> | undefined;
+      await runReacting(
+        folder,
+        once(finishes(0), (search) => {
+          refused = search.control({ control: "add_candidate", expression: "foo(x)" });
+          ask(search, { control: "stop" });
+        }),
+      );
+      assertStringIncludes((await refused!)!, '"foo"');
+    }));
+});
+
+describe("control", () => {
+  it("stops after the batch, which is told to the sampler, and the run goes on to the same end", () =>
+    inFolder(async (unbroken) => {
+      await runScripted(unbroken, 2);
+      await inFolder(async (folder) => {
+        const stop = once(finishes(7), (search) => ask(search, { control: "stop" }));
+        assertEquals(await runReacting(folder, stop), "interrupted");
+        assertEquals(trialsOf(folder).length, 12); // two batches of 6
+        assert(trialsOf(folder).every(isFinished));
+        await runScripted(folder, 2);
+        assertEquals(judged(trialsOf(folder)), judged(trialsOf(unbroken)));
+      });
+    }));
+
+  it("starts no child while paused, and goes on", () =>
+    inFolder(async (folder) => {
+      let started = 0, whilePaused = 0, paused = false;
+      const pause = once(finishes(5), (search) => {
+        ask(search, { control: "pause" });
+        paused = true;
+        setTimeout(() => {
+          paused = false;
+          ask(search, { control: "resume" });
+        }, 300);
+      });
+      const state = await runReacting(folder, (event, search, abort) => {
+        if (event.event === "trial_changed" && event.trial.state === "running") paused ? whilePaused++ : started++;
+        pause(event, search, abort);
+      });
+      assertEquals([state, whilePaused], ["finished", 0]);
+      assert(started > 20, `${started} started`);
+    }));
+
+  it("changes the number of workers while running", () =>
+    inFolder(async (folder) => {
+      const workers = new Set<number>();
+      const grow = once(finishes(1), (search) => ask(search, { control: "set_workers", workers: 4 }));
+      const state = await runReacting(folder, (event, search, abort) => {
+        if (event.event === "worker_changed" && event.worker.state === "training") workers.add(event.worker.id);
+        grow(event, search, abort);
+      });
+      assertEquals([state, workers.size], ["finished", 4]);
+    }));
+
+  it("is refused once the run has ended", () =>
+    inFolder(async (folder) => {
+      const { search, store } = openScripted(folder, 2);
+      await search.run(new AbortController().signal);
+      assertEquals(await search.control({ control: "pause" }), "the run is finished");
+      store.close();
+    }));
+});
