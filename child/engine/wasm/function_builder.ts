@@ -68,6 +68,9 @@ function printOperations(operations: Operations): string {
   return `operations = ${terms.join(" + ") || "0"}`;
 }
 
+/** A local that is never set. */
+const NOTHING = "$nothing";
+
 const scratchFloat = new Float32Array(1);
 const scratchBits = new Uint32Array(scratchFloat.buffer);
 
@@ -93,6 +96,7 @@ export class FunctionBuilder {
     return [
       `  ;; ${this.name}: ${printOperations(this.#operations)}`,
       `  (func $${this.name} (export "${this.name}") ${parameters}`,
+      `    (local ${NOTHING} v128)`,
       ...this.#locals.map((local) => `    ${local}`),
       ...this.#lines,
       "  )",
@@ -136,9 +140,10 @@ export class FunctionBuilder {
     const label = nameOf(left).replace("$", "$again_");
     this.line(`(loop ${label}`);
     this.#depth++;
-    const before = this.#operations;
+    const before = this.#operations, locals = this.#locals.length;
     this.#operations = new Map();
     body();
+    this.#forget(locals);
     for (const [factor, number] of this.#operations) {
       const [name, times] = typeof count === "number" ? ["", count] : [nameOf(count).slice(1), 1];
       addTo(before, [factor, name].filter(Boolean).join(" * "), number * times);
@@ -147,6 +152,16 @@ export class FunctionBuilder {
     this.line(`(br_if ${label} (local.tee ${nameOf(left)} (i32.sub ${left} (i32.const 1))))`);
     this.#depth--;
     this.line(")");
+  }
+
+  /**
+   * Clears the vectors made since there were so many locals. Without it a local of a loop's body lives on into the next
+   * round, which V8's revectorizer counts as a use it cannot pack: whole kernels were left at 128 bits for it.
+   */
+  #forget(locals: number): void {
+    const vectors = this.#locals.slice(locals).flatMap((local) => /(\$\w+) v128/.exec(local)?.[1] ?? []);
+    if (vectors.length === 0) return;
+    this.line(`${vectors.map((name) => `(local.set ${name} (local.get ${NOTHING}))`).join(" ")} ;; ends their lives`);
   }
 
   when(condition: Int, then: () => void): void {
@@ -238,10 +253,14 @@ export class FunctionBuilder {
 
   /** Remembers a value under a key, so that functions that need the same intermediate compute it once. */
   memo(key: string, operands: readonly Vector[], make: () => Vector): Vector {
-    const full = `${key}:${operands.map((o) => o.join()).join(";")}`;
-    let value = this.#memo.get(full);
-    if (!value) this.#memo.set(full, value = make());
+    let value = this.known(key, operands);
+    if (!value) this.#memo.set(memoKey(key, operands), value = make());
     return value;
+  }
+
+  /** What `memo` remembers, if it does. */
+  known(key: string, operands: readonly Vector[]): Vector | undefined {
+    return this.#memo.get(memoKey(key, operands));
   }
 
   #fresh(hint: string, type: string): string {
@@ -249,6 +268,10 @@ export class FunctionBuilder {
     this.#locals.push(`(local ${name} ${type})`);
     return name;
   }
+}
+
+function memoKey(key: string, operands: readonly Vector[]): string {
+  return `${key}:${operands.map((o) => o.join()).join(";")}`;
 }
 
 /**
