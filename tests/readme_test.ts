@@ -39,6 +39,14 @@ describe("README", () => {
     assertEquals(named.filter((path) => !theirs.has(path) && !exists(path)), []);
   });
 
+  it("lists every request that /api answers, and no other", () => {
+    const source = Deno.readTextFileSync("web/api.ts");
+    const answered = [...source.matchAll(/\bapi\.(get|post|patch|delete)\("([^"]+)"/g)]
+      .map(([, method, path]) => `${method.toUpperCase()} /api${path.replace(":run", "RUN").replace(":id", "ID")}`);
+    const listed = [...readme.matchAll(/^\| ((?:GET|POST|PATCH|DELETE) \/api\S*) /gm)].map(([, request]) => request);
+    assertEquals(listed.toSorted(), answered.toSorted());
+  });
+
   it("gives a reason for every dependency", () => {
     const packages = Object.entries(imports).filter(([, target]) => target.startsWith("npm:")).map(([name]) => name);
     assertEquals(packages.filter((name) => !readme.includes(`\n| \`${name}\` `)), []);
