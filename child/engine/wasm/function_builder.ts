@@ -84,6 +84,8 @@ export class FunctionBuilder {
   readonly #lines: string[] = [];
   readonly #locals: string[] = [];
   readonly #memo = new Map<string, Vector>();
+  /** Constants that the present loop's body has loaded. */
+  #bodyConstants = new Map<string, Vector>();
   #operations: Operations = new Map();
   #depth = 2;
 
@@ -140,9 +142,11 @@ export class FunctionBuilder {
     const label = nameOf(left).replace("$", "$again_");
     this.line(`(loop ${label}`);
     this.#depth++;
-    const before = this.#operations, locals = this.#locals.length;
+    const before = this.#operations, constants = this.#bodyConstants, locals = this.#locals.length;
     this.#operations = new Map();
+    this.#bodyConstants = new Map();
     body();
+    this.#bodyConstants = constants;
     this.#forget(locals);
     for (const [factor, number] of this.#operations) {
       const [name, times] = typeof count === "number" ? ["", count] : [nameOf(count).slice(1), 1];
@@ -212,7 +216,13 @@ export class FunctionBuilder {
   }
 
   constantBits(bits: number, parts: number): Vector {
-    return this.broadcast("(i32.const 0)", this.constants.address(bits >>> 0), parts);
+    const key = `${bits >>> 0} ${parts}`;
+    let value = this.#bodyConstants.get(key);
+    if (!value) {
+      value = this.broadcast("(i32.const 0)", this.constants.address(bits >>> 0), parts);
+      this.#bodyConstants.set(key, value);
+    }
+    return value;
   }
 
   zero(parts: number): Vector {
