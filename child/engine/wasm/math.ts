@@ -28,11 +28,18 @@ const LN2_HIGH = 0.693359375; // 9 bits: n * LN2_HIGH is exact
 const LN2_LOW = -2.12194440e-4;
 const ROUND = 12582912; // 1.5 * 2^23: adding it rounds to an integer, which then stands in the low bits
 
+interface ExponentialOptions {
+  readonly low?: Vector;
+  readonly halvings?: number;
+  /** False where x is never above 0, so that nothing overflows. */
+  readonly positive?: boolean;
+}
+
 /**
  * exp(high + low) / 2^halvings, |low| small: Cody-Waite reduction to |r| <= ln(2)/2, a polynomial, and 2^n added to its
  * exponent. What is above float32 becomes inf, what is below its normal numbers becomes 0.
  */
-function exponential(f: Build, x: Vector, low: Vector | null = null, halvings = 0): Vector {
+function exponential(f: Build, x: Vector, { low, halvings = 0, positive = true }: ExponentialOptions = {}): Vector {
   const parts = x.length;
   const magic = f.constant(ROUND, parts);
   const shifted = f.madd(x, f.constant(Math.LOG2E, parts), magic);
@@ -43,8 +50,10 @@ function exponential(f: Build, x: Vector, low: Vector | null = null, halvings = 
   // shifted's low bits are n: all others leave to the left.
   const value = f.apply("i32x4.add", p, f.shift("i32x4.shl", shifted, 23));
   const tooSmall = f.less(x, f.constant(-87.3365 + halvings * Math.LN2, parts));
+  const bounded = f.apply("v128.andnot", value, tooSmall);
+  if (!positive) return bounded;
   const tooLarge = f.less(f.constant(88.722839 + halvings * Math.LN2, parts), x);
-  return f.select(tooLarge, f.constant(Infinity, parts), f.apply("v128.andnot", value, tooSmall));
+  return f.select(tooLarge, f.constant(Infinity, parts), bounded);
 }
 
 /** 1 + r + the polynomial of least relative error (4e-9) on |r| <= ln(2)/2, by Lawson's algorithm. */
@@ -61,7 +70,7 @@ function exp(f: Build, x: Vector): Vector {
 function gauss(f: Build, x: Vector): Vector {
   return f.memo("gauss", [x], () => {
     const high = f.mul(f.neg(x), x);
-    return exponential(f, high, f.neg(f.madd(x, x, high)));
+    return exponential(f, high, { low: f.neg(f.madd(x, x, high)), positive: false });
   });
 }
 
@@ -88,7 +97,7 @@ const ATANH_OF_MANTISSA = [0.6666677594184875, 0.39977559447288513, 0.2987136244
 function softplus(f: Build, x: Vector): Vector {
   return f.memo("softplus", [x], () => {
     const parts = x.length;
-    const t = f.memo("decay", [x], () => exp(f, f.neg(f.abs(x))));
+    const t = f.memo("decay", [x], () => exponential(f, f.neg(f.abs(x)), { positive: false }));
     const s = f.div(t, f.add(t, f.constant(2, parts)));
     return f.add(twiceAtanh(f, s, ATANH_TO_THIRD), f.pmax(x, f.constant(0, parts)));
   });
@@ -128,7 +137,7 @@ function log(f: Build, x: Vector): Vector {
 
 /** sinh and cosh need exp(|x|) / 2, which does not overflow before they do. */
 function halfExp(f: Build, x: Vector): Vector {
-  return f.memo("halfExp", [x], () => exponential(f, f.abs(x), null, 1));
+  return f.memo("halfExp", [x], () => exponential(f, f.abs(x), { halvings: 1 }));
 }
 
 function cosh(f: Build, x: Vector): Vector {
