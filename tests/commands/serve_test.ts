@@ -11,7 +11,7 @@ async function withServer(flags: readonly string[], test: (address: string) => P
     const decoder = new TextDecoder();
     for await (const chunk of process.stderr) {
       said += decoder.decode(chunk);
-      const address = /http:\S+/.exec(said)?.[0];
+      const address = /http:\S+/.exec(said)?.[0].replace("localhost", "127.0.0.1"); // where tests may connect to
       if (!address) continue;
       try {
         await test(address);
