@@ -8,15 +8,14 @@ import { fingerprint } from "../child/activation/fingerprint.ts";
 import type { TrainingResult } from "../child/training_run.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import { baselinesTable, type FunctionResults, type Judged, type Setting, writeBaselines } from "./baselines_report.ts";
-import { DATASET_FLAG, openChosenDataset } from "./chosen_dataset.ts";
-import { ENGINE_FLAG } from "./chosen_engine.ts";
+import { openChosenDataset } from "./chosen_dataset.ts";
 import { command, type Flag, type Io, UsageError } from "./command.ts";
 import { BASELINE_NAMES } from "./paper_accuracies.ts";
 import { nameOf } from "./run_folder.ts";
 import { textTable } from "./table.ts";
-import { childSettings, planOf, TRAINING_FLAGS, type TrainingFlags, type TrainingPlan } from "./training_flags.ts";
+import { childSettings, planOf, type TrainingFlags, type TrainingPlan } from "./training_flags.ts";
 import { rowOf } from "./training_report.ts";
-import { SERIES_FLAGS, type SeriesTraining, settingsBefore, trainSeries } from "./training_series.ts";
+import { type SeriesFlags, seriesFlags, type SeriesTraining, settingsBefore, trainSeries } from "./training_series.ts";
 
 /** About an hour with ResNet-20 on 2 cores. */
 const DEFAULTS = { steps: 1000, seeds: 3 };
@@ -26,28 +25,13 @@ const OWN_HELP: Readonly<Record<string, string>> = {
   seeds: `trainings of each function, from seeds that follow each other (${DEFAULTS.seeds})`,
 };
 
-const FLAGS: readonly Flag[] = [
-  DATASET_FLAG,
+const FLAGS = seriesFlags(OWN_HELP, ["act"], [
   { name: "act", type: "strings", value: "EXPR", help: "a function besides the paper's; may be given several times" },
-  ...TRAINING_FLAGS.filter(({ name }) => name !== "act").map((flag) => ({
-    ...flag,
-    help: OWN_HELP[flag.name] ?? flag.help,
-  })),
-  ...SERIES_FLAGS,
-  ENGINE_FLAG,
-  { name: "json", type: "boolean", help: "print one JSON object a training, and a last one with the table" },
-];
+]);
 
 /** What the command was told. */
-interface Flags extends Omit<TrainingFlags, "act"> {
-  readonly dataset?: string;
+interface Flags extends Omit<TrainingFlags, "act">, SeriesFlags {
   readonly act: readonly string[];
-  readonly name?: string;
-  readonly resume?: string;
-  readonly data?: string;
-  readonly threads?: number;
-  readonly engine: string;
-  readonly json: boolean;
 }
 
 /** `settings.json`. Other seeds, more functions and another place of the data are still the same run. */

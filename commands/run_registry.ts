@@ -11,14 +11,8 @@ import {
   RunStoreError,
   type StoredSummary,
 } from "../controller/run_store.ts";
-import {
-  type Best,
-  countStates,
-  type RunChange,
-  type RunRegistry,
-  type RunSummary,
-  summarize,
-} from "../web/registry.ts";
+import { asBest, countStates, type RunChange, type RunRegistry, type RunSummary, summarize } from "../web/registry.ts";
+import { isOver } from "../web/run_view.ts";
 import { snapshotOf } from "./stored_run.ts";
 
 /** `live` is the run that this process searches, which lies in the same folder. */
@@ -76,11 +70,9 @@ async function changeRun(
 
 function summaryOf({ info, state, elapsedMs, counts, best }: StoredSummary, labels: RunLabels): RunSummary {
   const { name, settings, engine, dataset, synthetic, createdAt } = info;
-  const found: Best | null = best &&
-    { trial: best.id, expression: best.simplified, validationAccuracy: best.validationAccuracy! };
   return {
     ...{ name, state, settings, engine, dataset, synthetic, createdAt, elapsedMs, ...labels },
-    ...{ counts: { ...countStates([]), ...counts }, best: found, live: false },
+    ...{ counts: { ...countStates([]), ...counts }, best: asBest(best), live: false },
   };
 }
 
@@ -92,8 +84,7 @@ function storedSource(folder: string): RunSource {
 
 /** A run whose process died still says that it goes on; it does where a process holds it. */
 function stateOf({ state }: Pick<StoredSummary, "state">, folder: string): StoredSummary["state"] {
-  if (state === "finished" || state === "failed" || state === "interrupted") return state;
-  return isBeingContinued(folder) ? state : "interrupted";
+  return isOver({ state }) || isBeingContinued(folder) ? state : "interrupted";
 }
 
 /** The folder of a run; null where there is none of that name, or the name is none. */

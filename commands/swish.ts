@@ -5,15 +5,14 @@
 import { activationFrom } from "../child/activation/catalog.ts";
 import type { Child } from "../child/trainer.ts";
 import { type Optimizer, OPTIMIZERS } from "../child/optimizer.ts";
-import { DATASET_FLAG, openChosenDataset } from "./chosen_dataset.ts";
-import { ENGINE_FLAG } from "./chosen_engine.ts";
+import { openChosenDataset } from "./chosen_dataset.ts";
 import { command, type Flag, type Io } from "./command.ts";
 import { nameOf } from "./run_folder.ts";
 import { betasOf, swishTable, type SwishTraining, writeSwish } from "./swish_report.ts";
 import { textTable } from "./table.ts";
-import { childSettings, planOf, TRAINING_FLAGS, type TrainingFlags, type TrainingPlan } from "./training_flags.ts";
+import { childSettings, planOf, type TrainingFlags, type TrainingPlan } from "./training_flags.ts";
 import { rowOf } from "./training_report.ts";
-import { SERIES_FLAGS, type SeriesTraining, settingsBefore, trainSeries } from "./training_series.ts";
+import { type SeriesFlags, seriesFlags, type SeriesTraining, settingsBefore, trainSeries } from "./training_series.ts";
 
 const FUNCTIONS = ["ReLU", "Swish-1", "Swish"].map(activationFrom);
 const OPTIMIZER_KINDS = Object.keys(OPTIMIZERS) as readonly Optimizer["kind"][];
@@ -28,26 +27,9 @@ const OWN_HELP: Readonly<Record<string, string>> = {
 /** Each optimizer has a learning rate of its own. */
 const NOT_HERE = ["act", "optimizer", "lr"];
 
-const FLAGS: readonly Flag[] = [
-  DATASET_FLAG,
-  ...TRAINING_FLAGS.filter(({ name }) => !NOT_HERE.includes(name)).map((flag) => ({
-    ...flag,
-    help: OWN_HELP[flag.name] ?? flag.help,
-  })),
-  ...SERIES_FLAGS,
-  ENGINE_FLAG,
-  { name: "json", type: "boolean", help: "print one JSON object a training, and a last one with the table" },
-];
+const FLAGS = seriesFlags(OWN_HELP, NOT_HERE);
 
-interface Flags extends Omit<TrainingFlags, "act" | "optimizer" | "lr"> {
-  readonly dataset?: string;
-  readonly name?: string;
-  readonly resume?: string;
-  readonly data?: string;
-  readonly threads?: number;
-  readonly engine: string;
-  readonly json: boolean;
-}
+type Flags = Omit<TrainingFlags, "act" | "optimizer" | "lr"> & SeriesFlags;
 
 /** `settings.json`. Other seeds and another place of the data are still the same run. */
 interface Settings extends Omit<TrainingPlan, "act" | "optimizer" | "lr"> {

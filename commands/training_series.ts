@@ -7,13 +7,42 @@ import type { Engine } from "../child/engine/engine.ts";
 import type { ChildSettings } from "../child/trainer.ts";
 import { trainAndTest, type Trained, type TrainingOptions, trainingWork } from "../child/training_run.ts";
 import type { Dataset } from "../datasets/dataset.ts";
-import { openChosenEngine } from "./chosen_engine.ts";
-import { EXIT, type Io, UsageError } from "./command.ts";
+import { DATASET_FLAG } from "./chosen_dataset.ts";
+import { ENGINE_FLAG, openChosenEngine } from "./chosen_engine.ts";
+import { EXIT, type Flag, type Io, UsageError } from "./command.ts";
 import { nameOf, openRunFolder, readSettings, type RunSettings } from "./run_folder.ts";
 import { followTraining } from "./training_console.ts";
+import { TRAINING_FLAGS } from "./training_flags.ts";
 
-/** Rows of a command's table of flags: what every series has. */
-export const SERIES_FLAGS = [
+/** What a series is told on the command line, besides what is trained. */
+export interface SeriesFlags {
+  readonly dataset?: string;
+  readonly name?: string;
+  readonly resume?: string;
+  readonly data?: string;
+  readonly threads?: number;
+  readonly engine: string;
+  readonly json: boolean;
+}
+
+/** A series' table of flags: all of a training but `without`, some with help of their own, those of `more`, and its own. */
+export function seriesFlags(
+  help: Readonly<Record<string, string>>,
+  without: readonly string[],
+  more: readonly Flag[] = [],
+): readonly Flag[] {
+  const training = TRAINING_FLAGS.filter(({ name }) => !without.includes(name));
+  return [
+    DATASET_FLAG,
+    ...more,
+    ...training.map((flag) => ({ ...flag, help: help[flag.name] ?? flag.help })),
+    ...OWN_FLAGS,
+    ENGINE_FLAG,
+    { name: "json", type: "boolean", help: "print one JSON object a training, and a last one with the table" },
+  ];
+}
+
+const OWN_FLAGS = [
   { name: "name", type: "string", value: "NAME", help: "name of the folder in runs/ (by settings)" },
   { name: "resume", type: "string", value: "NAME", help: "go on with this run and its settings" },
   { name: "data", type: "string", value: "DIR", help: "folder that holds the data set already" },

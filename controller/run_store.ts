@@ -247,7 +247,7 @@ export function isRunFolder(folder: string): boolean {
 /** Whether a process, this one included, continues the run now. False where the folder cannot be written. */
 export function isBeingContinued(folder: string): boolean {
   try {
-    takeLock(folder).close();
+    requireIdle(folder);
     return false;
   } catch (error) {
     return error instanceof RunBusyError;

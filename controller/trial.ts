@@ -69,8 +69,8 @@ export function isByHand(trial: Trial): boolean {
 }
 
 /** The trial of the highest validation accuracy, the earlier of equals; null before there is one. */
-export function bestTrial(trials: Iterable<Trial>): Trial | null {
-  let best: Trial | null = null;
+export function bestTrial<T extends Pick<Trial, "state" | "validationAccuracy">>(trials: Iterable<T>): T | null {
+  let best: T | null = null;
   for (const trial of trials) {
     if (trial.state !== "complete") continue;
     if (best === null || trial.validationAccuracy! > best.validationAccuracy!) best = trial;

@@ -1,6 +1,6 @@
 /** The runs that a dashboard can show: what it needs of them, wherever they are kept. */
 import type { RunSettings, RunSource, RunState } from "../controller/events.ts";
-import type { Trial, TrialState } from "../controller/trial.ts";
+import { bestTrial, type Trial, type TrialState } from "../controller/trial.ts";
 
 /** The best function of a run. */
 export interface Best {
@@ -81,15 +81,13 @@ export function countStates(trials: readonly Pick<Trial, "state">[]): Record<Tri
   return counts;
 }
 
-/** The complete trial of highest validation accuracy, the earliest of equals. */
-export function bestOf(
-  trials: readonly Pick<Trial, "id" | "state" | "simplified" | "validationAccuracy">[],
-): Best | null {
-  let best: Best | null = null;
-  for (const { id, state, simplified, validationAccuracy } of trials) {
-    if (state !== "complete" || validationAccuracy === null) continue;
-    if (best && validationAccuracy <= best.validationAccuracy) continue;
-    best = { trial: id, expression: simplified, validationAccuracy };
-  }
-  return best;
+type Judged = Pick<Trial, "id" | "state" | "simplified" | "validationAccuracy">;
+
+/** The best of `bestTrial`, as the list of runs has it. */
+export function bestOf(trials: readonly Judged[]): Best | null {
+  return asBest(bestTrial(trials));
+}
+
+export function asBest(trial: Judged | null): Best | null {
+  return trial && { trial: trial.id, expression: trial.simplified, validationAccuracy: trial.validationAccuracy! };
 }

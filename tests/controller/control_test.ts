@@ -5,18 +5,10 @@ import type { SearchControl, SearchEvent } from "../../controller/events.ts";
 import { RunStore } from "../../controller/run_store.ts";
 import type { Search } from "../../controller/search.ts";
 import { isByHand, isFinished, type Trial } from "../../controller/trial.ts";
+import { inFolder } from "../commands/command_line.ts";
 import { openScripted, runScripted } from "./search_program.ts";
 
 type Reaction = (event: SearchEvent, search: Search, abort: () => void) => void;
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const root = await Deno.makeTempDir();
-  try {
-    await body(`${root}/run`);
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
-}
 
 /** Runs from wherever the run was, reacting to what happens, and gives the state it came to. */
 async function runReacting(folder: string, react: Reaction): Promise<string> {
