@@ -8,6 +8,11 @@ import type { CurvePoint, Trial } from "./trial.ts";
 
 export type RunState = "starting" | "running" | "paused" | "stopping" | "interrupted" | "finished" | "failed";
 
+/** Whether nothing more will happen, unless the run is continued. */
+export function isOver({ state }: { readonly state: RunState }): boolean {
+  return state === "finished" || state === "failed" || state === "interrupted";
+}
+
 /** Everything a run is a function of (DESIGN.md, Determinism), besides the machine and engine. */
 export interface RunSettings {
   readonly sampler: string;
@@ -49,9 +54,9 @@ export interface WorkerStatus {
   readonly step: number;
   readonly steps: number;
   readonly imagesPerSecond: number | null;
-  /** Trials it finished, and times it had to be replaced. */
+  /** Trials it finished, and times it had to be replaced; null where that is not known. */
   readonly finished: number;
-  readonly restarts: number;
+  readonly restarts: number | null;
   /** Milliseconds since the epoch of the last change of state, for the time line. */
   readonly since: number;
   readonly lastError: string | null;

@@ -28,6 +28,16 @@ export interface StoredRun {
   readonly batchesTold: number;
 }
 
+/** Where to begin reading: what comes before cannot change any more, as its reader knows. */
+export interface StoredFrom {
+  /** Id of the first trial. */
+  readonly trial: number;
+  /** Batch of the first update of the sampler. */
+  readonly batch: number;
+  /** Number of the first notice. */
+  readonly notice: number;
+}
+
 /** What a list says of a run, without reading its trials. */
 export interface StoredSummary {
   readonly info: RunInfo;
@@ -106,9 +116,14 @@ export class RunStore {
     return connect(folder, (database, lock) => new RunStore(folder, database, lock), mode);
   }
 
-  /** Throws a RunStoreError where the file is damaged. */
-  load(): StoredRun {
-    return this.#read(() => this.#load());
+  /** All of it, or only what begins at some point. Throws a RunStoreError where the file is damaged. */
+  load(from: StoredFrom = { trial: 0, batch: 0, notice: 0 }): StoredRun {
+    return this.#read(() => this.#load(from));
+  }
+
+  /** Another number whenever another connection wrote. Microseconds. */
+  version(): number {
+    return this.#read(() => Number(this.#database.prepare("PRAGMA data_version").get()!.data_version));
   }
 
   /** Takes milliseconds however many trials there are. Throws a RunStoreError where the file is damaged. */
@@ -148,16 +163,16 @@ export class RunStore {
     };
   }
 
-  #load(): StoredRun {
-    const all = <T>(table: string, order: string) =>
-      this.#database.prepare(`SELECT data FROM ${table} ORDER BY ${order}`).all().map((row) =>
+  #load({ trial, batch, notice }: StoredFrom): StoredRun {
+    const from = <T>(table: string, key: string, first: number) =>
+      this.#database.prepare(`SELECT data FROM ${table} WHERE ${key} >= ? ORDER BY ${key}`).all(first).map((row) =>
         JSON.parse(row.data as string) as T
       );
     return {
       ...this.#head(),
-      trials: all<Trial>("trial", "id"),
-      updates: all<SamplerUpdate>("sampler_update", "batch"),
-      notices: all<Notice>("notice", "seq"),
+      trials: from<Trial>("trial", "id", trial),
+      updates: from<SamplerUpdate>("sampler_update", "batch", batch),
+      notices: from<Notice>("notice", "seq", notice),
     };
   }
 
@@ -244,10 +259,13 @@ export function isRunFolder(folder: string): boolean {
   return exists(`${folder}/${FILE}`);
 }
 
-/** Whether a process, this one included, continues the run now. False where the folder cannot be written. */
+/**
+ * Whether a process, this one included, continues the run now. False where the folder cannot be written; true, once in a
+ * long while, where another process asks at the same moment. Does not wait, as it is asked again and again.
+ */
 export function isBeingContinued(folder: string): boolean {
   try {
-    requireIdle(folder);
+    takeLock(folder, 0).close();
     return false;
   } catch (error) {
     return error instanceof RunBusyError;
@@ -298,10 +316,11 @@ function requireRun(database: DatabaseSync, version: number, folder: string): vo
   database.prepare("SELECT info, state FROM run").get();
 }
 
-function takeLock(folder: string): DatabaseSync {
+/** Waits, by default, for who only asks and so holds it for a moment. */
+function takeLock(folder: string, timeout = 500): DatabaseSync {
   let lock: DatabaseSync | null = null;
   try {
-    lock = new DatabaseSync(`${folder}/${LOCK}`, { timeout: 500 }); // who only asks holds it for a moment
+    lock = new DatabaseSync(`${folder}/${LOCK}`, { timeout });
     lock.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
     return lock;
   } catch (cause) {

@@ -32,6 +32,9 @@ import type { Sampler } from "./sampler.ts";
 import type { SearchSpace } from "./search_space.ts";
 import { isByHand, isFinished, type Trial } from "./trial.ts";
 
+/** How often the progress of children is saved, for who follows the run in its store. */
+const HEARTBEAT_MS = 1000;
+
 export interface SearchOptions {
   readonly store: RunStore;
   readonly sampler: Sampler;
@@ -70,7 +73,7 @@ export class Search implements RunSource {
     this.#options = options;
     this.#stored = options.store.load();
     this.#info = this.#stored.info;
-    this.#trials = this.#stored.trials.map((trial) => isFinished(trial) ? trial : { ...trial, state: "queued" });
+    this.#trials = this.#stored.trials.map((trial) => isFinished(trial) ? trial : requeued(trial));
     this.#updates = [...this.#stored.updates];
     this.#notices = [...this.#stored.notices];
     this.#elapsedBefore = this.#stored.elapsedMs;
@@ -125,6 +128,7 @@ export class Search implements RunSource {
     };
     if (signal.aborted) interrupt();
     signal.addEventListener("abort", interrupt, { once: true });
+    const heartbeat = setInterval(() => this.#saveProgress(), HEARTBEAT_MS);
     try {
       await this.#openEngine();
       this.#setState("running", null);
@@ -144,6 +148,7 @@ export class Search implements RunSource {
       this.#setState("interrupted", "interrupted");
     } finally {
       signal.removeEventListener("abort", interrupt);
+      clearInterval(heartbeat);
       this.#pool.close();
     }
     return this.#state;
@@ -244,7 +249,7 @@ export class Search implements RunSource {
 
   #finish(trial: Trial, result: JobResult): void {
     if (result.outcome === "interrupted") {
-      return this.#change({ ...trial, state: "queued", worker: null, curve: [], startedAt: null });
+      return this.#change(requeued(trial));
     }
     const common = { ...trial, attempts: result.attempts, finishedAt: Date.now() };
     if (result.outcome === "failed") {
@@ -391,6 +396,18 @@ export class Search implements RunSource {
     this.#emit({ event: "trial_changed", trial });
   }
 
+  /** What others read in the store between two changes: how long, and how far each child is. */
+  #saveProgress(): void {
+    try {
+      for (const { trial } of this.#workers.values()) {
+        if (trial !== null) this.#options.store.saveTrial(this.#trials[trial]);
+      }
+      this.#options.store.saveState(this.#state, this.#elapsedMs);
+    } catch {
+      // Nothing is lost; what must not be lost is saved as it happens, and says why it cannot be.
+    }
+  }
+
   #setState(state: RunState, reason: string | null): void {
     this.#state = state;
     this.#options.store.saveState(state, this.#elapsedMs);
@@ -405,6 +422,11 @@ export class Search implements RunSource {
     }
     for (const listener of this.#listeners) listener(numbered);
   }
+}
+
+/** A trial whose child will be trained from its first step. */
+function requeued(trial: Trial): Trial {
+  return { ...trial, state: "queued", worker: null, curve: [], steps: 0, startedAt: null };
 }
 
 function newTrial(id: number, batch: number, expression: string, tokens: readonly number[]): Trial {
