@@ -5,15 +5,13 @@ import {
   isBeingContinued,
   isRunFolder,
   listRuns,
-  loadRun,
   requireIdle,
   runFolder,
   RunStoreError,
   type StoredSummary,
 } from "../controller/run_store.ts";
 import { asBest, countStates, type RunChange, type RunRegistry, type RunSummary, summarize } from "../web/registry.ts";
-import { isOver } from "../web/run_view.ts";
-import { snapshotOf } from "./stored_run.ts";
+import { FollowedRun, stateNow } from "./followed_run.ts";
 
 /** `live` is the run that this process searches, which lies in the same folder. */
 export function runRegistry(root: string, live: RunSource | null): RunRegistry {
@@ -23,7 +21,7 @@ export function runRegistry(root: string, live: RunSource | null): RunRegistry {
   const entry = (run: StoredSummary): RunSummary => {
     const { name } = run.info, labels = readLabels(folderOf(name));
     if (name === liveName) return summarize(live!, { ...labels, live: true });
-    return { ...summaryOf(run, labels), state: stateOf(run, folderOf(name)) };
+    return { ...summaryOf(run, labels), state: stateNow(run.state, isBeingContinued(folderOf(name))) };
   };
 
   return {
@@ -33,7 +31,7 @@ export function runRegistry(root: string, live: RunSource | null): RunRegistry {
     open: (name) => {
       if (name === liveName) return Promise.resolve(live);
       const folder = existing(folderOf, name);
-      return Promise.resolve(folder === null ? null : storedSource(folder));
+      return Promise.resolve(folder === null ? null : new FollowedRun(folder));
     },
     change: (name, change) => refusalOf(() => changeRun(name, change, liveName, folderOf)),
     remove: (name) =>
@@ -74,17 +72,6 @@ function summaryOf({ info, state, elapsedMs, counts, best }: StoredSummary, labe
     ...{ name, state, settings, engine, dataset, synthetic, createdAt, elapsedMs, ...labels },
     ...{ counts: { ...countStates([]), ...counts }, best: asBest(best), live: false },
   };
-}
-
-/** What was saved, which does not change while it is shown. Throws a RunStoreError where it cannot be read. */
-function storedSource(folder: string): RunSource {
-  const run = loadRun(folder), state = stateOf(run, folder);
-  return { snapshot: () => snapshotOf({ ...run, state }), subscribe: () => () => {}, control: null };
-}
-
-/** A run whose process died still says that it goes on; it does where a process holds it. */
-function stateOf({ state }: Pick<StoredSummary, "state">, folder: string): StoredSummary["state"] {
-  return isOver({ state }) || isBeingContinued(folder) ? state : "interrupted";
 }
 
 /** The folder of a run; null where there is none of that name, or the name is none. */

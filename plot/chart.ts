@@ -102,6 +102,7 @@ export function layoutChart(spec: ChartSpec): ChartLayout {
     ...legend,
     ...drawAxes(spec, box, x, y, xTicks, yTicks),
     drawData(spec, box, x, y),
+    ...(spec.rules ?? []).flatMap((rule, index) => labelRule(rule, index, box, rule.axis === "x" ? x : y)),
   ]);
   return { picture, x, y };
 }
@@ -186,20 +187,27 @@ function drawAxes(
   ];
 }
 
-function drawRule(rule: Rule, box: Box, scale: Scale): SvgElement[] {
-  const at = pixel(scale.at(rule.value));
-  if (rule.axis === "x") {
-    if (!(at >= box.left && at <= box.right)) return [];
-    return [
-      element("path", { class: "plot-rule", d: `M${at} ${box.top}V${box.bottom}` }),
-      element("text", { x: at + 4, y: box.top + 10 }, [rule.label]),
-    ];
-  }
-  if (!(at >= box.top && at <= box.bottom)) return [];
-  return [
-    element("path", { class: "plot-rule", d: `M${pixel(box.left)} ${at}H${box.right}` }),
-    element("text", { x: box.right - 4, y: at - 4, "text-anchor": "end" }, [rule.label]),
-  ];
+function drawRule({ axis, value }: Rule, box: Box, scale: Scale): SvgElement[] {
+  const at = pixel(scale.at(value));
+  if (!isInside(axis, at, box)) return [];
+  const d = axis === "x" ? `M${at} ${box.top}V${box.bottom}` : `M${pixel(box.left)} ${at}H${box.right}`;
+  return [element("path", { class: "plot-rule", d })];
+}
+
+/** Over the data, which it keeps off with a rim; labels of neighbours are at opposite ends, as they may be near each other. */
+function labelRule({ axis, value, label }: Rule, index: number, box: Box, scale: Scale): SvgElement[] {
+  const at = pixel(scale.at(value));
+  if (label === "" || !isInside(axis, at, box)) return [];
+  const place: Record<string, string | number> = axis === "x"
+    ? { x: at + 4, y: box.top + 10 }
+    : index % 2 === 0
+    ? { x: box.right - 4, y: at + 12, "text-anchor": "end" }
+    : { x: pixel(box.left) + 4, y: at + 12 };
+  return [element("text", { class: "plot-rule-label", ...place }, [label])];
+}
+
+function isInside(axis: Rule["axis"], at: number, box: Box): boolean {
+  return axis === "x" ? at >= box.left && at <= box.right : at >= box.top && at <= box.bottom;
 }
 
 /** Series are drawn inside an svg of their own, which clips them to the plot without needing an id. */

@@ -30,6 +30,7 @@ export const PLOT_RULES = [
   ".plot .plot-frame{stroke:var(--plot-line);fill:none}",
   ".plot .plot-grid{stroke:var(--plot-grid);fill:none}",
   ".plot .plot-rule{stroke:var(--plot-soft);stroke-dasharray:4 3;fill:none}",
+  ".plot .plot-rule-label{fill:var(--plot-ink);stroke:var(--plot-paper);stroke-width:3px;paint-order:stroke}",
   ".plot .plot-line{fill:none;stroke-width:1.6;stroke-linejoin:round}",
   ".plot .plot-dots{fill:none;stroke-width:3.4;stroke-linecap:round;stroke-opacity:.55}",
   ".plot .plot-dash{stroke-dasharray:5 3}",

@@ -5,7 +5,7 @@
  */
 import { type Context, Hono } from "hono";
 import { upgradeWebSocket } from "hono/deno";
-import type { RunSource } from "../controller/events.ts";
+import { isOver, type RunSource } from "../controller/events.ts";
 import { apiRoutes } from "./api.ts";
 import { type Asset, loadAssets } from "./assets.ts";
 import { RunFeed } from "./feed.ts";
@@ -140,9 +140,9 @@ class Feeds {
     this.#registry = registry;
   }
 
-  /** Null where there is no such run. Without a name the live run, or else the newest. */
+  /** Null where there is no such run. Without a name the live run, or else the newest that goes on, or the newest. */
   async open(name: string | null): Promise<RunFeed | null> {
-    const wanted = name ?? this.#registry.live ?? (await this.#registry.list())[0]?.name;
+    const wanted = name ?? this.#registry.live ?? await this.#newest();
     if (wanted === undefined) return null;
     const known = this.#feeds.get(wanted);
     if (known) {
@@ -157,6 +157,11 @@ class Feeds {
     });
     if (!opened) this.#feeds.delete(wanted);
     return opened;
+  }
+
+  async #newest(): Promise<string | undefined> {
+    const runs = await this.#registry.list();
+    return (runs.find((run) => !isOver(run)) ?? runs[0])?.name;
   }
 
   close(name: string): void {

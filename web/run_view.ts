@@ -2,7 +2,7 @@
  * The state of a run as folded from a snapshot and the events after it: the same on the server's side of a test and in
  * the browser. Changes in place, because a view of 10,000 trials changes many times a second; `version` tells that it did.
  */
-import type { RunInfo, RunState, SamplerUpdate, WorkerStatus } from "../controller/events.ts";
+import { isOver, type RunInfo, type RunState, type SamplerUpdate, type WorkerStatus } from "../controller/events.ts";
 import type { CurvePoint } from "../controller/trial.ts";
 import { type LiveEvent, type LiveSnapshot, type Notice, type TrialRow, unpackTrial } from "./protocol.ts";
 
@@ -86,7 +86,7 @@ export class RunView {
 
   /** Milliseconds of searching at a time of the server's clock. */
   elapsedAtTime(now: number): number {
-    return isGoingOn(this.state) ? this.elapsedMs + Math.max(0, now - this.elapsedAt) : this.elapsedMs;
+    return isOver(this) ? this.elapsedMs : this.elapsedMs + Math.max(0, now - this.elapsedAt);
   }
 
   #changeState(state: RunState, reason: string | null, at: number): void {
@@ -124,14 +124,4 @@ export class RunView {
     this.spans.push({ worker: worker.id, state: worker.state, trial: worker.trial, from: at, to: null });
     if (this.spans.length > SPANS_KEPT) this.spans.splice(0, this.spans.length - SPANS_KEPT);
   }
-}
-
-/** Whether nothing more will happen. */
-export function isOver({ state }: { readonly state: RunState }): boolean {
-  return state === "finished" || state === "failed" || state === "interrupted";
-}
-
-/** Whether time passes for a run in this state. */
-export function isGoingOn(state: RunState): boolean {
-  return state === "running" || state === "starting" || state === "stopping";
 }

@@ -3,48 +3,56 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe } from "@std/testing/bdd";
 import type { Page } from "playwright-core";
 import { VIEWS } from "../../web/client/route.ts";
+import { audit } from "./audit.ts";
 import { itInBrowser, SCRATCH } from "./browser.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 const TRIALS = 4;
 
-interface Search {
+interface Started {
   readonly process: Deno.ChildProcess;
-  readonly url: string;
-  /** What it printed, one JSON object a line; complete when the process has ended. */
-  readonly lines: Promise<readonly Record<string, unknown>[]>;
+  /** What it printed on stdout, when it has ended. */
+  readonly out: Promise<string>;
+  /** Where its dashboard is, as soon as it is told. */
+  readonly url: Promise<string>;
 }
 
-/** Starts `search --preset smoke --dataset shapes` with what `deno task search` allows it, in a folder of its own. */
-async function startSearch(): Promise<Search> {
-  const folder = `${SCRATCH}/search`;
+/** Starts a task of deno.json, with what that allows it, in a folder of its own. */
+function startTask(task: "search" | "serve", args: string, folder: string): Started {
   Deno.mkdirSync(folder, { recursive: true });
   const { tasks } = JSON.parse(Deno.readTextFileSync("deno.json"));
-  const [, ...flags] = tasks.search.split(" ").slice(0, -2);
+  const [, ...flags] = tasks[task].split(" ").slice(0, -2);
   const process = new Deno.Command("deno", {
-    args: [...flags, MAIN, ...`search --preset smoke --dataset shapes --trials ${TRIALS} --json`.split(" ")],
+    args: [...flags, MAIN, task, ...args.split(" ")],
     cwd: folder,
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const text = new Response(process.stdout).text();
-  const url = await addressIn(process.stderr);
-  const lines = text.then((text) => text.trim().split("\n").map((line) => JSON.parse(line)));
-  return { process, url, lines };
+  return { process, out: new Response(process.stdout).text(), url: addressIn(process.stderr) };
 }
 
-/** The dashboard's address, as soon as it is told. What follows is read as well, so that the search never waits for us. */
+const SMOKE = "--preset smoke --dataset shapes --json";
+
+async function end({ process }: Started, signal: Deno.Signal): Promise<void> {
+  try {
+    process.kill(signal);
+  } catch {
+    // It has ended.
+  }
+  await process.status;
+}
+
+/** The dashboard's address; "" where none is told. What follows is read as well, so that the process never waits for us. */
 function addressIn(stderr: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     let said = "";
     const write = (chunk: string) => {
       said += chunk;
-      const url = /^dashboard: (\S+)$/m.exec(said)?.[1];
+      const url = /^dashboard: ([^;\s]+)/m.exec(said)?.[1];
       if (url) resolve(url);
     };
-    const close = () => reject(new Error(`the search told no address: ${said}`));
-    void stderr.pipeThrough(new TextDecoderStream()).pipeTo(new WritableStream({ write, close }));
+    void stderr.pipeThrough(new TextDecoderStream()).pipeTo(new WritableStream({ write, close: () => resolve("") }));
   });
 }
 
@@ -68,9 +76,9 @@ describe("a search", () => {
   itInBrowser(
     "is watched live from its first trial to its last, paused, resumed and given a candidate",
     async (stage) => {
-      const search = await startSearch();
+      const search = startTask("search", `${SMOKE} --trials ${TRIALS}`, `${SCRATCH}/search`);
       try {
-        const page = await stage.open(search.url);
+        const page = await stage.open(await search.url);
         const states = await record(page, ".pill");
         await page.getByRole("button", { name: "Pause" }).click();
         await page.locator(".pill.run-paused").waitFor();
@@ -99,7 +107,9 @@ describe("a search", () => {
         const rows = await page.locator(".table-row").evaluateAll((rows) =>
           rows.map((row) => [...row.children].map((cell) => cell.textContent))
         );
-        const told = (await search.lines).filter(({ event }) => event === "trial");
+        const told = (await search.out).trim().split("\n").map((line) => JSON.parse(line)).filter(({ event }) =>
+          event === "trial"
+        );
         assertEquals(
           rows.sort((one, other) => Number(one[0]) - Number(other[0])),
           told.sort((one, other) => Number(one.trial) - Number(other.trial)).map((trial) => [
@@ -113,12 +123,44 @@ describe("a search", () => {
         );
         assertMatch(rows.map(([, , , text]) => text).join("\n"), /^x \* sigmoid\(b \* x\)$/m);
       } finally {
-        try {
-          search.process.kill();
-        } catch {
-          // It has ended.
-        }
-        await search.process.status;
+        await end(search, "SIGTERM");
+      }
+    },
+  );
+
+  itInBrowser(
+    "of another process is followed by `serve`, until it is killed and after it is continued",
+    async (stage) => {
+      const folder = `${SCRATCH}/followed`, run = "--run followed --trials 1000";
+      const serve = startTask("serve", "--port 0", folder), started: Started[] = [serve];
+      const search = (args: string) => {
+        const search = startTask("search", `${args} --no-web`, folder);
+        started.push(search);
+        return search;
+      };
+      try {
+        const page = await stage.open(await serve.url);
+        await page.getByText("there is no run yet").waitFor();
+        const first = search(`${SMOKE} ${run}`);
+        await page.getByText("Followed live: another process searches it.").waitFor();
+        await page.locator(".pill.run-running").waitFor();
+        await page.locator(".chip.state-complete b").filter({ hasText: /^[1-9]/ }).waitFor({ timeout: 30_000 });
+        assertEquals(await page.getByRole("button", { name: "Pause" }).count(), 0);
+        assertEquals(await audit(page), []);
+        await page.evaluate(() => location.hash = "#/current/workers");
+        await page.locator(".worker-training").first().waitFor();
+
+        await end(first, "SIGKILL");
+        await page.locator(".pill.run-interrupted").waitFor();
+        await page.getByText("deno task search --resume followed").waitFor();
+        assertEquals(await page.locator(".worker-training").count(), 0);
+
+        const second = search("--resume followed");
+        await page.locator(".pill.run-running").waitFor({ timeout: 30_000 });
+        await end(second, "SIGINT");
+        await page.locator(".pill.run-interrupted").waitFor();
+      } finally {
+        for (const one of started) await end(one, "SIGTERM");
       }
     },
   );

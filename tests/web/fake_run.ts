@@ -345,7 +345,7 @@ export class FakeRun implements RunSource {
       ...worker,
       state: "restarting",
       trial: null,
-      restarts: worker.restarts + 1,
+      restarts: (worker.restarts ?? 0) + 1,
       since: this.#now,
       lastError: reason,
     });

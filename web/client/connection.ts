@@ -13,6 +13,8 @@ const REPAINT_MS = 200;
 const GOING_AWAY = 1001;
 /** An hour of them, at one every `ALIVE_MS`. */
 const MEMORY_KEPT = 720;
+/** A run that is not there may yet be begun. */
+const REFUSED_RETRY_MS = 2_000;
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 10_000;
 
@@ -130,10 +132,14 @@ export class Connection {
         this.clockOffset = message.at - Date.now();
         this.memory.push({ at: message.at, bytes: message.memory });
         if (this.memory.length > MEMORY_KEPT) this.memory.shift();
+        if (this.link === "refused") return;
         break;
       case "refused":
         this.link = "refused";
         this.refusal = message.reason;
+        this.#stream = null;
+        clearTimeout(this.#retry);
+        this.#retry = setTimeout(() => this.#ask(), REFUSED_RETRY_MS) as unknown as number;
         this.#changed();
         return;
       default:

@@ -114,6 +114,7 @@ const Card = memo(function Card({ trial, left, top, width, selected, onSelect }:
       class="card"
       style={{ transform: `translate(${left}px,${top}px)`, width: `${width}px`, height: `${CARD.height}px` }}
       aria-pressed={selected}
+      title={trial.simplified}
       aria-label={`Trial ${trial.id}, ${trial.state}, ${percent(trial.validationAccuracy)}: ${trial.simplified}`}
       onClick={() => onSelect({ trial: trial.id })}
     >

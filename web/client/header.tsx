@@ -1,8 +1,7 @@
 /** The bar on top: which run, in what state, the views, and what can be asked of the search. */
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
-import type { RunState } from "../../controller/events.ts";
-import { isOver } from "../run_view.ts";
+import { isOver, type RunState } from "../../controller/events.ts";
 import { useDashboard } from "./dashboard.ts";
 import { type View, VIEWS, writeRoute } from "./route.ts";
 import { applyTheme, currentTheme, nextTheme } from "./theme.ts";
@@ -20,7 +19,7 @@ const NAMES: Readonly<Record<View, string>> = {
 export const SYNTHETIC = "Drawn by the program: accuracies say nothing about photographs";
 
 export function Header(): VNode {
-  const { view, route } = useDashboard();
+  const { view, route, connection } = useDashboard();
   return (
     <header class="top">
       <a class="skip" href="#view" onClick={skipToView}>Skip to content</a>
@@ -46,6 +45,7 @@ export function Header(): VNode {
           </a>
         ))}
       </nav>
+      {!connection.controllable && <Followed />}
       <div class="top-end">
         <Controls />
         <ThemeButton />
@@ -96,14 +96,17 @@ function Controls(): VNode | null {
           <button
             type="button"
             disabled={view.state !== "running" && !isPaused}
+            aria-label={isPaused ? "Resume" : "Pause"}
             onClick={() => control({ control: isPaused ? "resume" : "pause" })}
           >
-            {isPaused ? "Resume" : "Pause"}
+            <Icon name={isPaused ? "resume" : "pause"} />
+            <span class="wide-only">{isPaused ? "Resume" : "Pause"}</span>
           </button>
           <button
             type="button"
             class={stopping ? "danger" : ""}
             disabled={view.state === "stopping"}
+            aria-label={stopping ? undefined : "Stop"}
             onBlur={() => setStopping(false)}
             onClick={async () => {
               if (!stopping) return setStopping(true);
@@ -111,13 +114,47 @@ function Controls(): VNode | null {
               if (await control({ control: "stop" })) say("The search stops when this batch is done.");
             }}
           >
-            {stopping ? "Stop after this batch?" : "Stop"}
+            <Icon name="stop" />
+            {stopping ? "Stop after this batch?" : <span class="wide-only">Stop</span>}
           </button>
-          <button type="button" class="primary" onClick={() => propose("")}>
-            Add<span class="wide-only">a candidate</span>
+          <button type="button" class="primary" aria-label="Add a candidate" onClick={() => propose("")}>
+            <Icon name="add" />
+            <span class="wide-only">Add a candidate</span>
           </button>
         </>
       )}
+    </span>
+  );
+}
+
+const ICONS = {
+  pause: "M4 3h3v10H4zM9 3h3v10H9z",
+  resume: "M4 2.5l9.5 5.5L4 13.5z",
+  stop: "M3.5 3.5h9v9h-9z",
+  add: "M7 2.5h2V7h4.5v2H9v4.5H7V9H2.5V7H7z",
+} as const;
+
+function Icon({ name }: { name: keyof typeof ICONS }): VNode {
+  return (
+    <svg class="icon" width="12" height="12" viewBox="0 0 16 16" aria-hidden="true">
+      <path d={ICONS[name]} />
+    </svg>
+  );
+}
+
+/** Why a run that is not searched by the server's own process cannot be steered here. */
+function Followed(): VNode | null {
+  const { view } = useDashboard();
+  if (view.state === "finished" || view.state === "failed") return null;
+  return (
+    <span class="followed" role="status">
+      {view.state === "interrupted"
+        ? (
+          <>
+            Its process has ended. Go on: <code>deno task search --resume {view.run.name}</code>
+          </>
+        )
+        : "Followed live: another process searches it."}
     </span>
   );
 }

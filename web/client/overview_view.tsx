@@ -3,10 +3,11 @@ import type { ComponentChildren, VNode } from "preact";
 import { useMemo } from "preact/hooks";
 import type { Series } from "../../plot/chart.ts";
 import { padded } from "../../plot/scale.ts";
+import { isOver } from "../../controller/events.ts";
 import type { TrialState } from "../../controller/trial.ts";
 import type { TrialRow } from "../protocol.ts";
 import { countStates } from "../registry.ts";
-import { isOver, type RunView } from "../run_view.ts";
+import type { RunView } from "../run_view.ts";
 import { STATES } from "../trial_query.ts";
 import { type Baseline, baselines, ranked, useDashboard } from "./dashboard.ts";
 import { clock, count, dateTime, decimal, duration, percent } from "./format.ts";
@@ -398,7 +399,7 @@ function Notices({ view }: { view: RunView }): VNode {
     <ul class="notices">
       {latest.map(({ seq, at, level, message }) => (
         <li key={seq} class={`notice-${level}`}>
-          <time>{clock(at)}</time> <span class="visually-hidden">{level}:</span> {message}
+          <time title={dateTime(at)}>{clock(at)}</time> <span class="visually-hidden">{level}:</span> {message}
         </li>
       ))}
     </ul>

@@ -21,7 +21,7 @@ interface Column {
 }
 
 const COLUMNS: Readonly<Record<string, Column>> = {
-  id: { name: "trial", key: "id", width: "58px", align: "right", show: ({ id }) => id },
+  id: { name: "trial", key: "id", width: "52px", align: "right", show: ({ id }) => id },
   state: {
     name: "state",
     key: "state",
@@ -50,7 +50,7 @@ const COLUMNS: Readonly<Record<string, Column>> = {
   simplified: {
     name: "function",
     key: "simplified",
-    width: "minmax(150px, 2fr)",
+    width: "minmax(110px, 2fr)",
     show: ({ simplified }) => <code>{simplified}</code>,
   },
   expression: {

@@ -1,12 +1,12 @@
 /** The workers: what each does, how fast, and where time was lost. */
 import type { VNode } from "preact";
 import { useMemo, useRef, useState } from "preact/hooks";
-import type { WorkerStatus } from "../../controller/events.ts";
+import { isOver, type WorkerStatus } from "../../controller/events.ts";
 import type { TrialState } from "../../controller/trial.ts";
 import { padded } from "../../plot/scale.ts";
-import { isOver, type RunView } from "../run_view.ts";
+import type { RunView } from "../run_view.ts";
 import { useDashboard } from "./dashboard.ts";
-import { bytes, clock, count, duration, percent } from "./format.ts";
+import { bytes, clock, count, dateTime, duration, percent } from "./format.ts";
 import { Empty } from "./overview_view.tsx";
 import { Chart, useWidth } from "./picture.tsx";
 
@@ -79,10 +79,10 @@ function WorkerTable({ workers }: { workers: readonly WorkerStatus[] }): VNode {
             <th>trial</th>
             <th class="wide">progress</th>
             <th class="right">images/s</th>
-            <th class="right">for</th>
-            <th class="right">finished</th>
-            <th class="right">restarts</th>
-            <th>last error</th>
+            <th class="right wide-only">for</th>
+            <th class="right wide-only">finished</th>
+            <th class="right wide-only">restarts</th>
+            <th class="wide-only">last error</th>
           </tr>
         </thead>
         <tbody>
@@ -114,10 +114,10 @@ function WorkerTable({ workers }: { workers: readonly WorkerStatus[] }): VNode {
                 )}
               </td>
               <td class="right number">{worker.imagesPerSecond === null ? "–" : count(worker.imagesPerSecond)}</td>
-              <td class="right number">{duration(now - worker.since)}</td>
-              <td class="right number">{worker.finished}</td>
-              <td class="right number">{worker.restarts}</td>
-              <td class="clip-cell" title={worker.lastError ?? undefined}>{worker.lastError ?? ""}</td>
+              <td class="right number wide-only">{duration(now - worker.since)}</td>
+              <td class="right number wide-only">{worker.finished}</td>
+              <td class="right number wide-only">{worker.restarts ?? "–"}</td>
+              <td class="clip-cell wide-only" title={worker.lastError ?? undefined}>{worker.lastError ?? ""}</td>
             </tr>
           ))}
         </tbody>
@@ -387,7 +387,7 @@ function Troubles({ view }: { view: RunView }): VNode {
       <ul class="notices">
         {notices.map(({ seq, at, level, message }) => (
           <li key={seq} class={`notice-${level}`}>
-            <time>{clock(at)}</time> {message}
+            <time title={dateTime(at)}>{clock(at)}</time> {message}
           </li>
         ))}
       </ul>
