@@ -1,6 +1,6 @@
 /**
- * A real browser for the tests of the page: Debian's chromium, driven by playwright-core. Every page is watched: a console
- * error, an exception, a request that fails or leaves this machine fails the test that opened it.
+ * A real browser for the tests of the page. Every page is watched: a console error, an exception, a request that fails or
+ * leaves this machine fails the test that opened it.
  */
 import { assertEquals } from "@std/assert";
 import { afterAll, it } from "@std/testing/bdd";
@@ -8,11 +8,9 @@ import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playw
 import type { RunSource } from "../../controller/events.ts";
 import { type Dashboard, startDashboard } from "../../web/app.ts";
 import type { RunRegistry } from "../../web/registry.ts";
+import { CHROMIUM, launch, SCRATCH } from "./chromium.ts";
 
-const CHROMIUM = "/usr/bin/chromium";
 const SCREENSHOTS = "tests/browser/screenshots";
-/** What the browser and started searches write while they live. Not the folder of `deno task test`, which clears its own. */
-export const SCRATCH = "tests/browser/.tmp";
 /** Milliseconds that anything on the page may take: generous, as other work may share the cores. */
 const PATIENCE_MS = 10_000;
 
@@ -58,22 +56,6 @@ if (missing === null) {
   afterAll(async () => {
     await (await browser)?.close();
     Deno.removeSync(SCRATCH, { recursive: true });
-  });
-}
-
-async function launch(): Promise<Browser> {
-  // The browser's profile goes where these tests may write.
-  Deno.mkdirSync(SCRATCH, { recursive: true });
-  Deno.env.set("TMPDIR", Deno.realPathSync(SCRATCH));
-  // Asked when it is loaded whether this is Windows' Linux, a library in playwright-core would look into a part of /proc
-  // that takes every permission; this makes it look only when it is asked again.
-  Deno.env.set("__IS_WSL_TEST__", "1");
-  const { chromium } = await import("playwright-core");
-  return await chromium.launch({
-    executablePath: CHROMIUM,
-    // In a container chromium has neither the right to make a sandbox of its own nor much shared memory. It only opens
-    // pages of this project.
-    args: ["--no-sandbox", "--disable-dev-shm-usage"],
   });
 }
 

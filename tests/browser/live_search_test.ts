@@ -4,7 +4,8 @@ import { describe } from "@std/testing/bdd";
 import type { Page } from "playwright-core";
 import { VIEWS } from "../../web/client/route.ts";
 import { audit } from "./audit.ts";
-import { itInBrowser, SCRATCH } from "./browser.ts";
+import { itInBrowser } from "./browser.ts";
+import { SCRATCH } from "./chromium.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 const TRIALS = 4;

@@ -56,6 +56,23 @@ describe("every view", () => {
   }
 });
 
+describe("ten thousand trials", () => {
+  itInBrowser("are rows and cards only where they are in sight", async (stage) => {
+    const url = await stage.serve(new FakeRun({ trials: 10_000, workers: 8 }).finish(60_000));
+    const page = await stage.open(url);
+    const drawn = async (selector: string, last: string) => {
+      await page.locator(".scroller").evaluate((scroller) => scroller.scrollTop = scroller.scrollHeight);
+      await page.waitForSelector(last);
+      const count = await page.locator(selector).count();
+      assert(count > 0 && count < 100, `${count} of ${selector} are drawn`);
+    };
+    await show(page, url, "trials");
+    await drawn(".table-row", "#row-9999");
+    await show(page, url, "functions");
+    await drawn(".card", ".card");
+  });
+});
+
 describe("the page", () => {
   itInBrowser("does not jump while trials arrive", async (stage) => {
     const run = new FakeRun({ trials: 300, workers: 4 });

@@ -1,6 +1,6 @@
 /** Charts of `plot/` on screen: as wide as their place, with the values under the pointer. */
 import { h, type VNode } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type ChartSpec, layoutChart } from "../../plot/chart.ts";
 import type { SvgElement } from "../../plot/svg.ts";
 
@@ -71,7 +71,9 @@ export function Chart({ spec, read, onPick }: ChartProps): VNode {
 /** Pixels across an element, kept up to date. */
 export function useWidth(place: { readonly current: HTMLElement | null }): number {
   const [width, setWidth] = useState(0);
-  useEffect(() => {
+  // Before the first paint: an empty plot is never seen.
+  useLayoutEffect(() => {
+    setWidth(Math.round(place.current!.clientWidth));
     const observer = new ResizeObserver(([entry]) => setWidth(Math.round(entry.contentRect.width)));
     observer.observe(place.current!);
     return () => observer.disconnect();
