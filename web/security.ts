@@ -190,6 +190,6 @@ function signInPage(status: number, problem: string | null): Response {
 <meta name="viewport" content="width=device-width"><link rel="stylesheet" href="/app.css"></head>
 <body class="sign-in"><main><h1>actsearch</h1><p>${problem ?? "This search is shown to holders of its token."}</p>
 <form method="post" action="/login"><label>Token <input name="token" type="password" required autofocus></label>
-<button>Show the search</button></form></main></body></html>`;
+<button class="primary">Show the search</button></form></main></body></html>`;
   return new Response(page, { status, headers: { "content-type": "text/html; charset=utf-8" } });
 }

@@ -25,7 +25,7 @@ export function WorkersView(): VNode {
           </span>
           {connection.controllable && !isOver(view) && <WorkerCount active={active.length} />}
         </h2>
-        {workers.length === 0 ? <Empty>No worker has started.</Empty> : <WorkerTable workers={workers} />}
+        {workers.length === 0 ? <Empty>No worker was given a trial.</Empty> : <WorkerTable workers={workers} />}
       </section>
       <section class="panel" aria-label="Time line">
         <h2>
@@ -78,7 +78,7 @@ function WorkerTable({ workers }: { workers: readonly WorkerStatus[] }): VNode {
             <th>state</th>
             <th>trial</th>
             <th class="wide">progress</th>
-            <th class="right">images/s</th>
+            <th class="right wide-only">images/s</th>
             <th class="right wide-only">for</th>
             <th class="right wide-only">finished</th>
             <th class="right wide-only">restarts</th>
@@ -113,7 +113,9 @@ function WorkerTable({ workers }: { workers: readonly WorkerStatus[] }): VNode {
                   />
                 )}
               </td>
-              <td class="right number">{worker.imagesPerSecond === null ? "–" : count(worker.imagesPerSecond)}</td>
+              <td class="right number wide-only">
+                {worker.state !== "training" || worker.imagesPerSecond === null ? "–" : count(worker.imagesPerSecond)}
+              </td>
               <td class="right number wide-only">{duration(now - worker.since)}</td>
               <td class="right number wide-only">{worker.finished}</td>
               <td class="right number wide-only">{worker.restarts ?? "–"}</td>
