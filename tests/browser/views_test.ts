@@ -243,7 +243,7 @@ describe("control", () => {
 
   itInBrowser("copies an expression and its command, and queues it with other seeds", async (stage) => {
     const run = new FakeRun({ trials: 40, workers: 2 });
-    while (!run.isDone) run.advance(5000);
+    while (run.snapshot().trials.length < 40) run.advance(5000);
     const best = run.snapshot().trials.filter(({ state }) => state === "complete")
       .sort((one, other) => other.validationAccuracy! - one.validationAccuracy! || one.id - other.id)[0];
     const url = await stage.serve(run);
@@ -257,6 +257,9 @@ describe("control", () => {
     await page.getByRole("button", { name: "Copy deno task cifar100" }).click();
     await page.getByText("The command is copied.").waitFor();
     assertEquals(await copied(), `deno task cifar100 --act "${best.expression}"`);
+    await page.getByRole("button", { name: "Queue with 3 other seeds" }).click();
+    await page.getByText("Queued with 3 other seeds.").waitFor();
+    assertEquals(run.controls, [{ control: "add_candidate", expression: best.expression, seeds: 3 }]);
   });
 });
 

@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import type { SearchEvent } from "../../controller/events.ts";
 import { RunFeed } from "../../web/feed.ts";
 import { Live, type Socket } from "../../web/live.ts";
-import { packTrial, type ServerMessage } from "../../web/protocol.ts";
+import { liveEvent, liveSnapshot, packTrial, type ServerMessage } from "../../web/protocol.ts";
 import { RunView } from "../../web/run_view.ts";
 import { FakeRun, random } from "./fake_run.ts";
 
@@ -114,12 +114,12 @@ describe("a watcher", () => {
 
   it("begins again from a snapshot when the process it knew is gone", async () => {
     const watcher = new Watcher();
-    for (const seed of [1, 2]) {
-      const run = new FakeRun({ trials: 40, seed });
+    for (const trials of [40, 80]) { // the second is further than the first when it is asked
+      const run = new FakeRun({ trials });
       const { live, feed } = startLive(run);
+      run.finish();
       live.connected(watcher);
       await live.received(watcher, watcher.request());
-      run.finish();
       live.pump();
       watcher.read(Infinity);
       assertSame(watcher.view!, run);
@@ -205,6 +205,24 @@ describe("a watcher", () => {
     for (const watcher of watchers) live.connected(watcher);
     assertEquals(watchers.map(({ closed }) => closed), [null, null, "too many watchers: 2 at most"]);
     live.close();
+  });
+});
+
+describe("a view", () => {
+  it("takes each event once, and none where one before it is missing", () => {
+    const run = new FakeRun({ trials: 10 }), events: SearchEvent[] = [];
+    const view = new RunView(liveSnapshot(run.snapshot()), 0);
+    run.subscribe((event) => events.push(event));
+    run.advance(1000);
+    const [first, second, third] = events.map(liveEvent);
+    assertEquals([first, first, third, second, third].map((event) => view.apply(event)), [
+      true,
+      true,
+      false,
+      true,
+      true,
+    ]);
+    assertEquals(view.seq, third.seq);
   });
 });
 

@@ -1,6 +1,7 @@
 /** Functions as pictures: a gallery of small plots, and the selected one large with all that is known of it. */
 import type { VNode } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { isOver } from "../../controller/events.ts";
 import type { CurvePoint, Trial } from "../../controller/trial.ts";
 import type { TrialRow } from "../protocol.ts";
 import { ask, runPath, transferCommand, useDashboard } from "./dashboard.ts";
@@ -168,7 +169,7 @@ function Detail({ trial }: { trial: TrialRow }): VNode {
         <button type="button" onClick={() => copy(transferCommand(trial.expression), "The command")}>
           Copy <code>deno task cifar100</code>
         </button>
-        {connection.controllable && (
+        {connection.controllable && !isOver(view) && (
           <>
             <button type="button" onClick={again}>Queue with 3 other seeds</button>
             <button type="button" onClick={() => propose(trial.expression)}>Edit and queue</button>
