@@ -6,6 +6,7 @@
  * V8's revectorizer packs into one 256-bit register, so kernels work on vectors of 2 parts (8 lanes) wherever the
  * channels allow, and every operation is written once a part.
  */
+import type { Body } from "./passes.ts";
 
 /** WAT expressions of type v128, one a part; cheap to repeat (a `local.get`). */
 export type Vector = readonly string[];
@@ -15,12 +16,16 @@ export type Int = string;
 
 export const LANES = 4;
 export const FLOAT_BYTES = 4;
+const CONSTANT_LANES = 8;
 
-/** Where a kernel's float constants lie in memory: a splat load is cheaper in V8 than materialising a v128.const. */
+/**
+ * Where a kernel's float constants lie in memory, each in 8 lanes: to load them takes V8 one instruction of 256 bits,
+ * where a splat load takes two and a v128.const more.
+ */
 export class ConstantTable {
   readonly #bits = new Map<number, number>();
 
-  /** `base` is the byte address of the table, `capacity` the floats it may hold. */
+  /** `base` is the byte address of the table, `capacity` the constants it may hold. */
   constructor(readonly base: number, readonly capacity: number) {}
 
   /** Byte address of a constant given as the 32 bits of a float. */
@@ -33,12 +38,13 @@ export class ConstantTable {
       }
       this.#bits.set(bits, index);
     }
-    return this.base + index * FLOAT_BYTES;
+    return this.base + index * CONSTANT_LANES * FLOAT_BYTES;
   }
 
   /** The WAT data segment that fills the table. */
   data(): string {
-    const bytes = new Uint8Array(Uint32Array.from(this.#bits.keys()).buffer);
+    const lanes = [...this.#bits.keys()].flatMap((bits) => new Array<number>(CONSTANT_LANES).fill(bits));
+    const bytes = new Uint8Array(Uint32Array.from(lanes).buffer);
     const text = Array.from(bytes, (byte) => "\\" + byte.toString(16).padStart(2, "0")).join("");
     return `(data (i32.const ${this.base}) "${text}")`;
   }
@@ -81,7 +87,9 @@ export function floatBits(value: number): number {
 }
 
 export class FunctionBuilder {
-  readonly #lines: string[] = [];
+  #lines: string[] = [];
+  /** The parts of each vector bound since `record` began. */
+  #recorded: string[][] = [];
   readonly #locals: string[] = [];
   readonly #memo = new Map<string, Vector>();
   /** Constants that the present loop's body has loaded. */
@@ -147,7 +155,7 @@ export class FunctionBuilder {
     this.#bodyConstants = new Map();
     body();
     this.#bodyConstants = constants;
-    this.#forget(locals);
+    this.#forget(this.#locals.slice(locals).flatMap((local) => /(\$\w+) v128/.exec(local)?.[1] ?? []));
     for (const [factor, number] of this.#operations) {
       const [name, times] = typeof count === "number" ? ["", count] : [nameOf(count).slice(1), 1];
       addTo(before, [factor, name].filter(Boolean).join(" * "), number * times);
@@ -158,12 +166,27 @@ export class FunctionBuilder {
     this.line(")");
   }
 
+  /** What the body writes, instead of writing it. */
+  record(body: () => void): Body {
+    const before = this.#lines;
+    [this.#lines, this.#recorded] = [[], []];
+    body();
+    const recorded = { lines: this.#lines, vectors: this.#recorded };
+    this.#lines = before;
+    return recorded;
+  }
+
+  /** Writes statements of a recorded body, as a whole body of a loop. */
+  replay(lines: readonly string[], { vectors }: Body): void {
+    lines.forEach((line) => this.line(line));
+    this.#forget(vectors.flat().filter((name) => lines.some((line) => line.startsWith(`(local.set ${name} `))));
+  }
+
   /**
-   * Clears the vectors made since there were so many locals. Without it a local of a loop's body lives on into the next
+   * Clears vectors. Without it a local of a loop's body lives on into the next
    * round, which V8's revectorizer counts as a use it cannot pack: whole kernels were left at 128 bits for it.
    */
-  #forget(locals: number): void {
-    const vectors = this.#locals.slice(locals).flatMap((local) => /(\$\w+) v128/.exec(local)?.[1] ?? []);
+  #forget(vectors: readonly string[]): void {
     if (vectors.length === 0) return;
     this.line(`${vectors.map((name) => `(local.set ${name} (local.get ${NOTHING}))`).join(" ")} ;; ends their lives`);
   }
@@ -184,11 +207,10 @@ export class FunctionBuilder {
 
   /** Binds each part to a fresh local, so that it is computed once and in this order. */
   bind(parts: readonly string[], hint = "v"): Vector {
-    return parts.map((part) => {
-      const name = this.#fresh(hint, "v128");
-      this.line(`(local.set ${name} ${part})`);
-      return `(local.get ${name})`;
-    });
+    const names = parts.map(() => this.#fresh(hint, "v128"));
+    this.#recorded.push(names);
+    parts.forEach((part, i) => this.line(`(local.set ${names[i]} ${part})`));
+    return names.map((name) => `(local.get ${name})`);
   }
 
   /** Assigns to a vector that `bind` made. */
@@ -219,7 +241,12 @@ export class FunctionBuilder {
     const key = `${bits >>> 0} ${parts}`;
     let value = this.#bodyConstants.get(key);
     if (!value) {
-      value = this.broadcast("(i32.const 0)", this.constants.address(bits >>> 0), parts);
+      const loaded = this.load(
+        "(i32.const 0)",
+        this.constants.address(bits >>> 0),
+        Math.min(parts, CONSTANT_LANES / LANES),
+      );
+      value = range(parts).map((i) => loaded[i % loaded.length]);
       this.#bodyConstants.set(key, value);
     }
     return value;
@@ -252,14 +279,15 @@ export class FunctionBuilder {
   pmax = (a: Vector, b: Vector) => this.apply("f32x4.pmax", a, b);
   /** b < a ? b : a; keeps a NaN that is in `a`. */
   pmin = (a: Vector, b: Vector) => this.apply("f32x4.pmin", a, b);
-  abs = (a: Vector) => this.apply("f32x4.abs", a);
-  neg = (a: Vector) => this.apply("f32x4.neg", a);
+  /** Without the sign bit; f32x4.abs and f32x4.neg make their masks anew each time. */
+  abs = (a: Vector) => this.and(a, this.constantBits(0x7fffffff, a.length));
+  neg = (a: Vector) => this.apply("v128.xor", a, this.constantBits(0x80000000, a.length));
   sqrt = (a: Vector) => this.apply("f32x4.sqrt", a);
   less = (a: Vector, b: Vector) => this.apply("f32x4.lt", a, b);
   and = (a: Vector, b: Vector) => this.apply("v128.and", a, b);
   or = (a: Vector, b: Vector) => this.apply("v128.or", a, b);
-  /** Lanes of `yes` where the mask is set, else of `no`. */
-  select = (mask: Vector, yes: Vector, no: Vector) => this.apply("v128.bitselect", yes, no, mask);
+  /** Lanes of `yes` where the mask is set, else of `no`; a lane of the mask is all ones or all zeros. */
+  select = (mask: Vector, yes: Vector, no: Vector) => this.apply("i32x4.relaxed_laneselect", yes, no, mask);
 
   /** Remembers a value under a key, so that functions that need the same intermediate compute it once. */
   memo(key: string, operands: readonly Vector[], make: () => Vector): Vector {

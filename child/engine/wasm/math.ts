@@ -5,17 +5,23 @@
  * `pmin`/`pmax` keep a NaN of their first operand.
  */
 import type { UnaryName } from "../../activation/expression.ts";
-import type { FunctionBuilder, Vector } from "./function_builder.ts";
+import { type FunctionBuilder, range, type Vector } from "./function_builder.ts";
 
 type Build = FunctionBuilder;
 
-/** c[0] + c[1] z + c[2] z^2 + … by Horner's rule. */
+/**
+ * c[0] + c[1] z + c[2] z^2 + … by Horner's rule; from degree 3 on in z^2 over pairs (c[0] + c[1] z) + z^2 (…), one
+ * operation more but half the waiting: an element's time is that of its longest chain of operations.
+ */
 function polynomial(f: Build, z: Vector, coefficients: readonly number[]): Vector {
-  const parts = z.length;
-  return coefficients.slice(0, -1).reduceRight(
-    (sum, c) => f.madd(sum, z, f.constant(c, parts)),
-    f.constant(coefficients.at(-1)!, parts),
-  );
+  // Constants are loaded where they are used, to leave registers free.
+  const constant = (i: number) => f.constant(coefficients[i], z.length);
+  const horner = (z: Vector, terms: number, term: (i: number) => Vector) =>
+    range(terms - 1).reduceRight((sum, i) => f.madd(sum, z, term(i)), term(terms - 1));
+  const count = coefficients.length;
+  if (count < 4) return horner(z, count, constant);
+  const pair = (i: number) => 2 * i + 1 < count ? f.madd(constant(2 * i + 1), z, constant(2 * i)) : constant(2 * i);
+  return horner(f.memo("square", [z], () => f.mul(z, z)), Math.ceil(count / 2), pair);
 }
 
 /** |value| with the sign of `sign`. */
@@ -114,9 +120,8 @@ function logOfNormal(f: Build, x: Vector, less: Vector | null = null): Vector {
   const e = f.apply("f32x4.convert_i32x4_s", f.shift("i32x4.shr_s", shifted, 23));
   const mantissa = f.apply("i32x4.add", f.and(shifted, f.constantBits(0x007fffff, parts)), offset);
   const s = f.div(f.sub(mantissa, one), f.add(mantissa, one));
-  const exponent = less ? f.sub(e, less) : e;
-  const low = f.madd(exponent, f.constant(LN2_LOW, parts), twiceAtanh(f, s, ATANH_OF_MANTISSA));
-  return f.madd(exponent, f.constant(LN2_HIGH, parts), low);
+  // float32's ln(2) is exact to 3e-9, and where the exponent is not 0 the result is not small beside it.
+  return f.madd(less ? f.sub(e, less) : e, f.constant(Math.LN2, parts), twiceAtanh(f, s, ATANH_OF_MANTISSA));
 }
 
 /** With the subnormal numbers scaled up, and what has no logarithm, or itself, for one. */

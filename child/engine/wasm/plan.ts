@@ -22,7 +22,7 @@ import type { ConvolutionSchedule } from "./convolution_schedule.ts";
 import { ConstantTable, FLOAT_BYTES } from "./function_builder.ts";
 import { Kernels } from "./kernels.ts";
 import { Layout, wholeVectors } from "./layout.ts";
-import { COEFFICIENTS, type TermLayout } from "./pointwise.ts";
+import { COEFFICIENTS, passScratchBytes, type TermLayout } from "./pointwise.ts";
 
 export const CHUNK_IMAGES = 16;
 /** A group's largest tensor should stay well inside a second-level cache of 512 KiB beside its neighbours. */
@@ -121,7 +121,7 @@ type Unit =
   | { readonly kind: "node"; readonly id: NodeId; readonly schedule?: ConvolutionSchedule };
 
 /** Bytes before the planned memory: kernel constants and control words. */
-export const CONSTANTS = { base: 64, capacity: 2000 } as const;
+export const CONSTANTS = { base: 64, capacity: 500 } as const;
 const FIRST_FREE = 16384;
 
 export interface PlanOptions {
@@ -448,6 +448,7 @@ class Planner {
     const kernel = this.#kernels.pointwiseForward(this.#pointwise(fusion), out.layout);
     this.#emit(kernel, [
       images,
+      this.#passScratch(),
       tensor(y),
       residual ? tensor(residual) : fixed(0),
       tensor(out),
@@ -457,6 +458,13 @@ class Planner {
     this.#units.push({ kind: "fusion", fusion });
     this.#emitStatistics(fusion.out);
   }
+
+  /** Where a pointwise kernel keeps values between its passes: the same memory for all. */
+  #passScratch(): Argument {
+    const widest = Math.max(...this.graph.nodes.map(({ shape }) => shape[1]));
+    return { kind: "scratch", offset: this.#passScratchOffset ??= this.#scratch.take(passScratchBytes(widest)) };
+  }
+  #passScratchOffset?: number;
 
   #residual(fusion: Fusion): Tensor | null {
     return fusion.residual === null ? null : this.#tensor(fusion.residual);
@@ -578,6 +586,7 @@ class Planner {
     const kernel = this.#kernels.pointwiseBackward(this.#pointwise(fusion), terms.map(layoutOf), du.layout);
     this.#emitBackward(kernel, [
       images,
+      this.#passScratch(),
       tensor(y),
       residual ? tensor(residual) : fixed(0),
       fixed(bn?.coefficients ?? 0),

@@ -13,6 +13,7 @@ import { type Expression, usesBeta } from "../../activation/expression.ts";
 import { ExpressionWriter } from "./expression.ts";
 import { type ConstantTable, FLOAT_BYTES, FunctionBuilder, type Int, type Vector } from "./function_builder.ts";
 import { type Layout, partsOf } from "./layout.ts";
+import { type Body, cutIntoPasses, MOST_KEPT_BYTES } from "./passes.ts";
 
 /** Order of the rows of a batch norm's coefficients, each `lanes` floats. */
 export const COEFFICIENTS = ["scale", "shift", "mean", "inverseDeviation", "k1", "k2", "k3"] as const;
@@ -37,19 +38,32 @@ export interface Pointwise {
   readonly expression: Expression | null;
 }
 
+/** Where a walk is in one tensor; `row` is the band's first row, `line` the row of the pixel. */
+interface Pointers {
+  readonly layout: Layout;
+  readonly image: Int;
+  block?: Int;
+  row?: Int;
+  line?: Int;
+  pixel?: Int;
+}
+
 /** Pointers that walk over several tensors of one shape, a block of channels at a time. */
 class Walk {
-  readonly #tensors: { layout: Layout; image: Int; block?: Int; row?: Int; pixel?: Int }[] = [];
+  readonly #tensors: Pointers[] = [];
   readonly #vectors: { pointer: Int }[] = [];
 
-  constructor(readonly f: FunctionBuilder, readonly shape: Layout, readonly parts: number) {}
+  /** With `scratch`, the address in the parameter of that name, work at a pixel may be cut into passes. */
+  constructor(
+    readonly f: FunctionBuilder,
+    readonly shape: Layout,
+    readonly parts: number,
+    readonly scratch = false,
+  ) {}
 
   /** A tensor whose first image is at the parameter. Returns how to reach the current pixel. */
   tensor(parameter: string, layout: Layout): () => Int {
-    const entry: { layout: Layout; image: Int; pixel?: Int } = {
-      layout,
-      image: this.f.int(parameter, this.f.parameter(parameter)),
-    };
+    const entry: Pointers = { layout, image: this.f.int(parameter, this.f.parameter(parameter)) };
     this.#tensors.push(entry);
     return () => entry.pixel!;
   }
@@ -61,6 +75,53 @@ class Walk {
     return pointer;
   }
 
+  /** Whole rows, a divisor of the height, of at most BAND_PIXELS where a row allows. */
+  get #bandRows(): number {
+    const { height, width } = this.shape;
+    let rows = Math.max(1, Math.min(height, Math.floor(BAND_PIXELS / width)));
+    while (height % rows > 0) rows--;
+    return rows;
+  }
+
+  /** The pixels of a few rows, in as many passes as the work at a pixel is cut into. */
+  #band(pixel: () => void): void {
+    const { f } = this;
+    if (!this.scratch) return this.#pass(this.#tensors, pixel);
+    const kept = f.int("kept", f.parameter("scratch"));
+    let body: Body = { lines: [], vectors: [] }, [first, ...later]: (readonly string[])[] = [];
+    let pixelBytes = 0;
+    this.#pass(this.#tensors, () => {
+      body = f.record(pixel);
+      ({ passes: [first, ...later], pixelBytes } = cutIntoPasses(body, kept));
+      first.forEach((line) => f.line(line));
+      f.advance(kept, pixelBytes);
+    });
+    for (const lines of later) {
+      f.set(kept, f.parameter("scratch"));
+      const read = this.#tensors.filter(({ pixel }) => lines.some((line) => line.includes(pixel!)));
+      this.#pass(read, () => {
+        f.replay(lines, body);
+        f.advance(kept, pixelBytes);
+      });
+    }
+  }
+
+  #pass(tensors: readonly Pointers[], body: () => void): void {
+    const { f, shape } = this;
+    for (const t of tensors) t.line = f.int("line", t.row!);
+    f.repeat(this.#bandRows, () => {
+      for (const t of tensors) {
+        if (t.pixel) f.set(t.pixel, t.line!);
+        else t.pixel = f.int("pixel", t.line!);
+      }
+      f.repeat(shape.width, () => {
+        body();
+        for (const t of tensors) f.advance(t.pixel!, t.layout.pixelBytes);
+      });
+      for (const t of tensors) f.advance(t.line!, t.layout.rowBytes);
+    });
+  }
+
   /** Visits every block of channels of every pixel: `before` and `after` once a block of an image. */
   run(before: () => void, pixel: () => void, after: () => void): void {
     const { f, shape, parts } = this;
@@ -70,13 +131,9 @@ class Walk {
       f.repeat(blocks, () => {
         before();
         for (const t of this.#tensors) t.row = f.int("row", `(i32.add ${t.block} (i32.const ${t.layout.origin}))`);
-        f.repeat(shape.height, () => {
-          for (const t of this.#tensors) t.pixel = f.int("pixel", t.row!);
-          f.repeat(shape.width, () => {
-            pixel();
-            for (const t of this.#tensors) f.advance(t.pixel!, t.layout.pixelBytes);
-          });
-          for (const t of this.#tensors) f.advance(t.row!, t.layout.rowBytes);
+        f.repeat(shape.height / this.#bandRows, () => {
+          this.#band(pixel);
+          for (const t of this.#tensors) f.advance(t.row!, this.#bandRows * t.layout.rowBytes);
         });
         after();
         for (const t of this.#tensors) f.advance(t.block!, parts * 16);
@@ -88,14 +145,22 @@ class Walk {
   }
 }
 
+/** Pixels that each pass of a pointwise kernel goes over, few enough for what is kept between passes to stay near. */
+const BAND_PIXELS = 64;
+
+/** Bytes of scratch memory for the kernels of images that are so wide. */
+export function passScratchBytes(width: number): number {
+  return Math.max(BAND_PIXELS, width) * MOST_KEPT_BYTES;
+}
+
 /** Channels a kernel takes at once: 16, which V8 packs into two registers, so that constants are loaded half as often. */
 const MOST_PARTS = 4;
 
-/** (images, y, residual, out, coefficients, beta) */
+/** (images, scratch, y, residual, out, coefficients, beta) */
 export function pointwiseForward(name: string, p: Pointwise, out: Layout, constants: ConstantTable): string {
-  const f = new FunctionBuilder(name, ["images", "y", "residual", "out", "coefficients", "beta"], constants);
+  const f = new FunctionBuilder(name, ["images", "scratch", "y", "residual", "out", "coefficients", "beta"], constants);
   const parts = partsOf(out.lanes, MOST_PARTS);
-  const walk = new Walk(f, out, parts);
+  const walk = new Walk(f, out, parts, true);
   const y = walk.tensor("y", p.y);
   const residual = p.residual && walk.tensor("residual", p.residual);
   const into = walk.tensor("out", out);
@@ -120,7 +185,7 @@ export function pointwiseForward(name: string, p: Pointwise, out: Layout, consta
 }
 
 /**
- * (images, y, residual, coefficients, beta, scaleGradient, shiftGradient, betaGradient, du, term0, y0, k0, term1, …)
+ * (images, scratch, y, residual, coefficients, beta, scaleGradient, shiftGradient, betaGradient, du, term0, y0, k0, term1, …)
  * The gradients are added to.
  */
 export function pointwiseBackward(
@@ -131,11 +196,12 @@ export function pointwiseBackward(
   constants: ConstantTable,
 ): string {
   const f = new FunctionBuilder(name, [
-    ...["images", "y", "residual", "coefficients", "beta", "scaleGradient", "shiftGradient", "betaGradient", "du"],
+    ...["images", "scratch", "y", "residual", "coefficients", "beta"],
+    ...["scaleGradient", "shiftGradient", "betaGradient", "du"],
     ...termParameters(terms),
   ], constants);
   const parts = partsOf(du.lanes, MOST_PARTS);
-  const walk = new Walk(f, du, parts);
+  const walk = new Walk(f, du, parts, true);
   const y = walk.tensor("y", p.y);
   const residual = p.residual && walk.tensor("residual", p.residual);
   const into = walk.tensor("du", du);

@@ -1,0 +1,167 @@
+/**
+ * Cuts a loop's straight-line body into passes, each to be a loop of its own over the same pixels, with the vectors that
+ * are alive at a cut kept in scratch memory between them.
+ *
+ * A processor looks only some 200 to 500 instructions ahead. Where one element's chain of dependent operations is long,
+ * and so are the instructions of an element, few elements are computed side by side and most of the time is waiting: two
+ * loops of half the length each have twice as many under way. Measured: see COST below.
+ */
+
+/** A body written by a FunctionBuilder: a statement a line, and the parts of each vector that it binds. */
+export interface Body {
+  readonly lines: readonly string[];
+  readonly vectors: readonly (readonly string[])[];
+}
+
+export interface Passes {
+  /** The statements of each pass. */
+  readonly passes: readonly (readonly string[])[];
+  /** Bytes of scratch memory a pixel takes. */
+  readonly pixelBytes: number;
+}
+
+/**
+ * What a pass is taken to cost a pixel, in cycles: the waiting, as its instructions move through a window of this size no
+ * faster than their longest chain, or the work, at so many instructions a cycle. Fitted to an AMD Zen 5 core whose two
+ * threads share it (2026-11-24): one vector of 8 lanes was taken at 3.1 to 3.6 instructions a cycle uncut.
+ */
+const COST = { window: 250, instructionsPerCycle: 5 } as const;
+/** Cycles until the result is there (AMD Zen 5, measured or from Agner Fog's tables); 1 for all others. */
+const LATENCIES: readonly (readonly [instruction: RegExp, cycles: number])[] = [
+  [/^v128\.load/, 8],
+  [/^f32x4\.relaxed_n?madd/, 4],
+  [/^f32x4\.mul/, 3],
+  [/^f32x4\.(add|sub)/, 2],
+  [/^f32x4\.div/, 15],
+  [/^f32x4\.sqrt/, 20],
+  [/^f32x4\.convert/, 4],
+];
+const MOST_PASSES = 5;
+/** A cut must gain so much, as it also costs the loop and memory. */
+const LEAST_GAIN = 0.95;
+/** How far from an even division a cut may be where fewer vectors are alive, in parts of the whole body. */
+const LEEWAY = 0.15;
+/** Bytes a pixel that may be kept between passes: 8 vectors of 16 channels. */
+export const MOST_KEPT_BYTES = 8 * 64;
+
+interface Statement {
+  readonly text: string;
+  /** The variable that it sets. */
+  readonly sets: string | undefined;
+  /** The body's own vectors that it reads. */
+  readonly reads: readonly string[];
+  /** Whether it is as cheap to repeat as to keep: it loads, from memory that the passes leave as it is. */
+  readonly repeatable: boolean;
+}
+
+/** Passes over the body; `pointer` is where the pixel's scratch memory is. */
+export function cutIntoPasses({ lines, vectors }: Body, pointer: string): Passes {
+  const partsOfVector = new Map(vectors.flatMap((parts) => parts.map((part) => [part, parts] as const)));
+  const statements = lines.map((line) => parseStatement(line, partsOfVector));
+  let best = makePasses(statements, partsOfVector, [], pointer);
+  for (let count = 2; count <= MOST_PASSES; count++) {
+    const cuts = chooseCuts(statements, partsOfVector, count);
+    const next = cuts && makePasses(statements, partsOfVector, cuts, pointer);
+    if (next && next.pixelBytes <= MOST_KEPT_BYTES && costOf(next) < LEAST_GAIN * costOf(best)) best = next;
+  }
+  return best;
+}
+
+function costOf({ passes }: Passes): number {
+  return passes.reduce((sum, lines) => sum + passCost(lines), 0);
+}
+
+function passCost(lines: readonly string[]): number {
+  const ready = new Map<string, number>();
+  for (const line of lines) {
+    const [, name, instruction] = /^\(local\.set (\$\w+) \((\S+)/.exec(line) ?? [];
+    if (!name) continue;
+    const start = Math.max(0, ...[...line.matchAll(/\(local\.get (\$\w+)\)/g)].map(([, read]) => ready.get(read) ?? 0));
+    ready.set(name, start + (LATENCIES.find(([pattern]) => pattern.test(instruction))?.[1] ?? 1));
+  }
+  const instructions = lines.length / 2; // packed in pairs
+  const waiting = Math.max(0, ...ready.values()) * instructions / COST.window;
+  return Math.max(waiting, instructions / COST.instructionsPerCycle);
+}
+
+function makePasses(
+  statements: readonly Statement[],
+  partsOfVector: ReadonlyMap<string, readonly string[]>,
+  cuts: readonly number[],
+  pointer: string,
+): Passes {
+  const passOf = (i: number) => cuts.filter((cut) => cut <= i).length;
+  const definition = new Map(
+    statements.flatMap((s, i) => s.sets && partsOfVector.has(s.sets) ? [[s.sets, i] as const] : []),
+  );
+  // What is kept: vectors read in a later pass than they are made in.
+  const kept = new Map<readonly string[], number>();
+  let pixelBytes = 0;
+  statements.forEach(({ reads }, i) => {
+    for (const name of reads) {
+      const made = definition.get(name)!, parts = partsOfVector.get(name)!;
+      if (statements[made].repeatable || passOf(made) === passOf(i) || kept.has(parts)) continue;
+      kept.set(parts, pixelBytes);
+      pixelBytes += 16 * parts.length;
+    }
+  });
+  const passes: string[][] = Array.from({ length: cuts.length + 1 }, () => []);
+  const present = passes.map(() => new Set<string>());
+  const at = (parts: readonly string[], part: string) =>
+    `offset=${kept.get(parts)! + 16 * parts.indexOf(part)} ${pointer}`;
+  const fetch = (name: string, pass: number) => {
+    if (present[pass].has(name)) return;
+    const parts = partsOfVector.get(name)!;
+    for (const part of parts) {
+      const { text, repeatable } = statements[definition.get(part)!];
+      passes[pass].push(repeatable ? text : `(local.set ${part} (v128.load ${at(parts, part)}))`);
+      present[pass].add(part);
+    }
+  };
+  statements.forEach(({ text, sets, reads }, i) => {
+    const pass = passOf(i);
+    reads.forEach((name) => fetch(name, pass));
+    passes[pass].push(text);
+    if (sets === undefined || !partsOfVector.has(sets)) return;
+    present[pass].add(sets);
+    const parts = partsOfVector.get(sets)!;
+    if (!kept.has(parts) || sets !== parts.at(-1)) return;
+    for (const part of parts) passes[pass].push(`(v128.store ${at(parts, part)} (local.get ${part}))`);
+  });
+  return { passes, pixelBytes };
+}
+
+function parseStatement(line: string, partsOfVector: ReadonlyMap<string, unknown>): Statement {
+  const text = line.trim();
+  const sets = /^\(local\.set (\$\w+) /.exec(text)?.[1];
+  const reads = [...text.matchAll(/\(local\.get (\$\w+)\)/g)].map(([, name]) => name)
+    .filter((name) => partsOfVector.has(name));
+  return { text, sets, reads, repeatable: sets !== undefined && reads.length === 0 };
+}
+
+/** Indices of the statements that later passes begin with; null where so many passes cannot be made. */
+function chooseCuts(
+  statements: readonly Statement[],
+  partsOfVector: ReadonlyMap<string, readonly string[]>,
+  passes: number,
+): number[] | null {
+  const lastRead = new Map(statements.flatMap(({ reads }, i) => reads.map((name) => [name, i] as const)));
+  const work = statements.map(({ repeatable }) => repeatable ? 0 : 1);
+  const before = work.map(() => 0);
+  for (let i = 1; i < work.length; i++) before[i] = before[i - 1] + work[i - 1];
+  const total = before.at(-1)! + work.at(-1)!;
+  /** Vectors alive just before statement i; infinitely many inside a vector. */
+  const alive = (i: number) => {
+    const { sets } = statements[i];
+    if (sets && partsOfVector.has(sets) && partsOfVector.get(sets)![0] !== sets) return Infinity;
+    return statements.slice(0, i).filter(({ sets, repeatable }) => sets && !repeatable && lastRead.get(sets)! >= i)
+      .length;
+  };
+  const cuts = Array.from({ length: passes - 1 }, (_, k) => {
+    const target = (k + 1) / passes * total;
+    const near = before.map((_, i) => i).filter((i) => Math.abs(before[i] - target) <= LEEWAY * total);
+    const cost = (i: number) => alive(i) + Math.abs(before[i] - target) / total;
+    return near.length === 0 ? 0 : near.reduce((best, i) => cost(i) < cost(best) ? i : best);
+  });
+  return cuts.every((cut, k) => cut > (cuts[k - 1] ?? 0)) ? cuts : null;
+}
