@@ -7,6 +7,9 @@ import type { Attribute, Binding } from "./binding.ts";
 /** A tensor on the device. */
 export type Tensor = number;
 
+/** TensorFlow's number for float64, which the binding does not name. */
+const TF_DOUBLE = 2;
+
 type AttributeKind = "int" | "float" | "bool" | "string" | "type";
 export type Attributes = readonly Attribute[];
 
@@ -24,6 +27,10 @@ export class Session {
     return this.#binding.getNumOfTensors();
   }
 
+  get onGpu(): boolean {
+    return this.#binding.isUsingGpuDevice();
+  }
+
   attribute(kind: AttributeKind, name: string, value: Attribute["value"]): Attribute {
     const { TF_ATTR_INT, TF_ATTR_FLOAT, TF_ATTR_BOOL, TF_ATTR_STRING, TF_ATTR_TYPE } = this.#binding;
     const types = {
@@ -39,6 +46,11 @@ export class Session {
   /** An attribute for the element type float32. */
   floatType(name: string): Attribute {
     return this.attribute("type", name, this.#binding.TF_FLOAT);
+  }
+
+  cast(tensor: Tensor, to: "float32" | "float64"): Tensor {
+    const type = to === "float32" ? this.#binding.TF_FLOAT : TF_DOUBLE;
+    return this.run("Cast", [tensor], [this.attribute("type", "DstT", type)]);
   }
 
   floats(shape: readonly number[], values: Float32Array): Tensor {

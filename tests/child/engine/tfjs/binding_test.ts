@@ -25,7 +25,7 @@ describe("loading TensorFlow's binding", () => {
 
   it("tells a missing driver from CUDA or cuDNN that do not fit", () => {
     const without = bindingWith(false);
-    assertThrows(() => requireGpu(GPU_PACKAGE, without, null), Error, "no NVIDIA driver");
+    assertThrows(() => requireGpu(GPU_PACKAGE, without, null), Error, "apt-get install nvidia-driver");
     assertThrows(() => requireGpu(GPU_PACKAGE, without, "550.54"), Error, "run `deno task build-tfjs-node --gpu`");
     assertEquals(requireGpu(GPU_PACKAGE, bindingWith(true), "550.54"), undefined);
     assertEquals(requireGpu(CPU_PACKAGE, without, null), undefined);
