@@ -5,23 +5,29 @@
  * `pmin`/`pmax` keep a NaN of their first operand.
  */
 import type { UnaryName } from "../../activation/expression.ts";
-import { type FunctionBuilder, range, type Vector } from "./function_builder.ts";
+import type { FunctionBuilder, Vector } from "./function_builder.ts";
 
 type Build = FunctionBuilder;
 
+/** Constants that are loaded where they are used, to leave registers free. */
+function constants(f: Build, z: Vector, values: readonly number[]): (() => Vector)[] {
+  return values.map((value) => () => f.constant(value, z.length));
+}
+
+/** c[0] + c[1] z + c[2] z^2 + … by Horner's rule: the fewest operations and the least rounding. */
+function horner(f: Build, z: Vector, c: readonly (() => Vector)[]): Vector {
+  return c.slice(0, -1).reduceRight((sum, term) => f.madd(sum, z, term()), c.at(-1)!());
+}
+
 /**
- * c[0] + c[1] z + c[2] z^2 + … by Horner's rule; from degree 3 on in z^2 over pairs (c[0] + c[1] z) + z^2 (…), one
- * operation more but half the waiting: an element's time is that of its longest chain of operations.
+ * The same, from degree 3 on in z^2 over pairs (c[0] + c[1] z) + z^2 (…): one operation more but half the waiting, as an
+ * element takes as long as its longest chain of operations.
  */
 function polynomial(f: Build, z: Vector, coefficients: readonly number[]): Vector {
-  // Constants are loaded where they are used, to leave registers free.
-  const constant = (i: number) => f.constant(coefficients[i], z.length);
-  const horner = (z: Vector, terms: number, term: (i: number) => Vector) =>
-    range(terms - 1).reduceRight((sum, i) => f.madd(sum, z, term(i)), term(terms - 1));
-  const count = coefficients.length;
-  if (count < 4) return horner(z, count, constant);
-  const pair = (i: number) => 2 * i + 1 < count ? f.madd(constant(2 * i + 1), z, constant(2 * i)) : constant(2 * i);
-  return horner(f.memo("square", [z], () => f.mul(z, z)), Math.ceil(count / 2), pair);
+  const c = constants(f, z, coefficients);
+  if (c.length < 4) return horner(f, z, c);
+  const pairs = c.flatMap((low, i) => i % 2 ? [] : [() => i + 1 < c.length ? f.madd(c[i + 1](), z, low()) : low()]);
+  return horner(f, f.memo("square", [z], () => f.mul(z, z)), pairs);
 }
 
 /** |value| with the sign of `sign`. */
@@ -52,7 +58,8 @@ function exponential(f: Build, x: Vector, { low, halvings = 0, positive = true }
   const n = f.sub(shifted, magic);
   let r = f.nmadd(n, f.constant(LN2_LOW, parts), f.nmadd(n, f.constant(LN2_HIGH, parts), x));
   if (low) r = f.add(r, low);
-  const p = polynomial(f, r, EXP.map((c) => c / 2 ** halvings));
+  const one = f.constant(1, parts), scale = f.constant(2 ** -halvings, parts);
+  const p = f.madd(f.madd(polynomial(f, r, EXP), r, one), halvings ? f.mul(r, scale) : r, scale);
   // shifted's low bits are n: all others leave to the left.
   const value = f.apply("i32x4.add", p, f.shift("i32x4.shl", shifted, 23));
   const tooSmall = f.less(x, f.constant(-87.3365 + halvings * Math.LN2, parts));
@@ -62,9 +69,9 @@ function exponential(f: Build, x: Vector, { low, halvings = 0, positive = true }
   return f.select(tooLarge, f.constant(Infinity, parts), bounded);
 }
 
-/** 1 + r + the polynomial of least relative error (4e-9) on |r| <= ln(2)/2, by Lawson's algorithm. */
+/** exp(r) = 1 + r + r^2 times the polynomial of least relative error (4e-9) on |r| <= ln(2)/2, by Lawson's algorithm. */
 const EXP = [
-  ...[1, 1, 0.4999999403953552, 0.1666652113199234, 0.04166838899254799],
+  ...[0.4999999403953552, 0.1666652113199234, 0.04166838899254799],
   ...[0.00836874544620514, 0.0013814540579915047],
 ];
 
@@ -186,28 +193,36 @@ function tanh(f: Build, x: Vector): Vector {
   });
 }
 
-/** x P(x^2) / Q(x^2): the rational function of XLA's ErfImpl32, 1 beyond 3.744. */
+/** x P(x^2) / Q(x^2): the rational function of XLA's ErfImpl32, 1 beyond 3.744. Horner's rule, as Q cancels. */
 function erf(f: Build, x: Vector): Vector {
   return f.memo("erf", [x], () => {
     const parts = x.length, bound = 3.7439211627767994;
     const c = f.pmax(f.pmin(x, f.constant(bound, parts)), f.constant(-bound, parts));
     const z = f.mul(c, c);
-    const above = polynomial(f, z, [
-      1.128379143519084,
-      0.18520832239976145,
-      0.050955695062380861,
-      0.0034082910107109506,
-      0.00022905065861350646,
-    ]);
-    const below = polynomial(f, z, [
-      1,
-      0.49746925110067538,
-      0.11098505178285362,
-      0.014070470171167667,
-      0.0010179625278914885,
-      0.000023547966471313185,
-      -1.1791602954361697e-7,
-    ]);
+    const above = horner(
+      f,
+      z,
+      constants(f, z, [
+        1.128379143519084,
+        0.18520832239976145,
+        0.050955695062380861,
+        0.0034082910107109506,
+        0.00022905065861350646,
+      ]),
+    );
+    const below = horner(
+      f,
+      z,
+      constants(f, z, [
+        1,
+        0.49746925110067538,
+        0.11098505178285362,
+        0.014070470171167667,
+        0.0010179625278914885,
+        0.000023547966471313185,
+        -1.1791602954361697e-7,
+      ]),
+    );
     return f.div(f.mul(c, above), below);
   });
 }
