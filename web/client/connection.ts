@@ -117,6 +117,9 @@ export class Connection {
         this.#stream = message.stream;
         this.controllable = message.controllable;
         this.clockOffset = message.at - Date.now();
+        // What the page was opened for is not kept waiting.
+        clearTimeout(this.#repaint);
+        [this.#repaint, this.#paintedAt] = [0, -REPAINT_MS];
         break;
       case "events":
         // Events of the run watched before may still be on their way after another was asked for.
