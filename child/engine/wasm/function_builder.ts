@@ -223,8 +223,14 @@ export class FunctionBuilder {
     return this.bind(range(parts).map((i) => `(v128.load offset=${offset + 16 * i} ${pointer})`), "load");
   }
 
+  /**
+   * The last part first: V8's revectorizer makes one store of two, but where the lower of them comes first it leaves that
+   * one in place, in case the other lies outside memory.
+   */
   store(pointer: Int, offset: number, value: Vector): void {
-    value.forEach((part, i) => this.line(`(v128.store offset=${offset + 16 * i} ${pointer} ${part})`));
+    for (const i of range(value.length).reverse()) {
+      this.line(`(v128.store offset=${offset + 16 * i} ${pointer} ${value[i]})`);
+    }
   }
 
   /** One float in every lane. */

@@ -126,7 +126,7 @@ function makePasses(
     present[pass].add(sets);
     const parts = partsOfVector.get(sets)!;
     if (!kept.has(parts) || sets !== parts.at(-1)) return;
-    for (const part of parts) passes[pass].push(`(v128.store ${at(parts, part)} (local.get ${part}))`);
+    for (const part of parts.toReversed()) passes[pass].push(`(v128.store ${at(parts, part)} (local.get ${part}))`);
   });
   return { passes, pixelBytes };
 }
