@@ -36,37 +36,58 @@ function withSign(f: Build, value: Vector, sign: Vector): Vector {
   return f.or(value, f.and(sign, bit));
 }
 
-const LN2_HIGH = 0.693359375; // 9 bits: n * LN2_HIGH is exact
-const LN2_LOW = -2.12194440e-4;
 const ROUND = 12582912; // 1.5 * 2^23: adding it rounds to an integer, which then stands in the low bits
+/** float32's ln(2), exact to 2e-9: beside n = 128 that is a relative error of 2.4e-7 in exp. */
+const LN2 = Math.fround(Math.LN2);
+/** exp(x) is finite and normal from LEAST to MOST. */
+const LEAST = -87.3365, MOST = 88.72283;
+/** exp reaches 2^128 here; where the remainder is taken by LN2 none is left, so that the result is the bits of inf. */
+const OVERFLOW = 128 * LN2;
 
 interface ExponentialOptions {
-  readonly low?: Vector;
-  readonly halvings?: number;
-  /** False where x is never above 0, so that nothing overflows. */
-  readonly positive?: boolean;
+  /** exp(-x), which costs nothing. */
+  readonly negative?: boolean;
+  /** Small beside x: exp(±(x - less)). */
+  readonly less?: Vector;
+  /** Half of it, for what overflows later than exp. */
+  readonly half?: boolean;
+  /** To 2.4e-7 only where |x| is near 88, and to 1e-7 below 40. */
+  readonly rough?: boolean;
+  /** False where ±x is never so large that exp overflows. */
+  readonly above?: boolean;
+  /** "tiny": what is below normal numbers may be any of that size. */
+  readonly below?: "zero" | "tiny";
 }
 
 /**
- * exp(high + low) / 2^halvings, |low| small: Cody-Waite reduction to |r| <= ln(2)/2, a polynomial, and 2^n added to its
- * exponent. What is above float32 becomes inf, what is below its normal numbers becomes 0.
+ * exp(±x) by ±x = n ln(2) + r, |r| <= ln(2)/2, a polynomial of r, and n added to its exponent. What is above float32
+ * becomes inf, what is below its normal numbers becomes 0.
  */
-function exponential(f: Build, x: Vector, { low, halvings = 0, positive = true }: ExponentialOptions = {}): Vector {
-  const parts = x.length;
-  const magic = f.constant(ROUND, parts);
-  const shifted = f.madd(x, f.constant(Math.LOG2E, parts), magic);
+function exponential(f: Build, given: Vector, options: ExponentialOptions = {}): Vector {
+  const { negative = false, less, half = false, rough = false, above = true, below = "zero" } = options;
+  const sign = negative ? -1 : 1;
+  const constant = (value: number) => f.constant(value, given.length);
+  /** The argument, or what `bound` is where ±x goes beyond it. */
+  const atMost = (x: Vector, bound: number) => negative ? f.pmax(x, constant(-bound)) : f.pmin(x, constant(bound));
+  const atLeast = (x: Vector, bound: number) => negative ? f.pmin(x, constant(-bound)) : f.pmax(x, constant(bound));
+  let x = given;
+  if (above && rough) x = atMost(x, OVERFLOW);
+  if (below === "tiny") x = atLeast(x, LEAST);
+  const magic = constant(half ? ROUND - 1 : ROUND);
+  const shifted = f.madd(x, constant(sign * Math.LOG2E), magic);
   const n = f.sub(shifted, magic);
-  let r = f.nmadd(n, f.constant(LN2_LOW, parts), f.nmadd(n, f.constant(LN2_HIGH, parts), x));
-  if (low) r = f.add(r, low);
-  const one = f.constant(1, parts), scale = f.constant(2 ** -halvings, parts);
-  const p = f.madd(f.madd(polynomial(f, r, EXP), r, one), halvings ? f.mul(r, scale) : r, scale);
-  // shifted's low bits are n: all others leave to the left.
+  let r = x; // ±r
+  for (const part of rough ? [LN2] : [LN2, Math.LN2 - LN2]) r = (negative ? f.madd : f.nmadd)(n, constant(part), r);
+  if (less) r = f.sub(r, less);
+  const p = f.madd(f.madd(polynomial(f, r, EXP.map((c, i) => c * sign ** i)), r, constant(sign)), r, constant(1));
+  // shifted's low bits are n, or n - 1 for the half: all others leave to the left.
   const value = f.apply("i32x4.add", p, f.shift("i32x4.shl", shifted, 23));
-  const tooSmall = f.less(x, f.constant(-87.3365 + halvings * Math.LN2, parts));
-  const bounded = f.apply("v128.andnot", value, tooSmall);
-  if (!positive) return bounded;
-  const tooLarge = f.less(f.constant(88.722839 + halvings * Math.LN2, parts), x);
-  return f.select(tooLarge, f.constant(Infinity, parts), bounded);
+  if (below === "tiny") return value;
+  const least = constant(sign * (half ? LEAST + Math.LN2 : LEAST));
+  const bounded = f.apply("v128.andnot", value, negative ? f.less(least, x) : f.less(x, least));
+  if (!above || rough) return bounded;
+  const most = constant(sign * (half ? MOST + Math.LN2 : MOST));
+  return f.select(negative ? f.less(x, most) : f.less(most, x), constant(Infinity), bounded);
 }
 
 /** exp(r) = 1 + r + r^2 times the polynomial of least relative error (4e-9) on |r| <= ln(2)/2, by Lawson's algorithm. */
@@ -82,8 +103,8 @@ function exp(f: Build, x: Vector): Vector {
 /** exp(-x^2), with what rounding took from x^2 (a fused multiply-add tells it), as exp turns absolute error into relative. */
 function gauss(f: Build, x: Vector): Vector {
   return f.memo("gauss", [x], () => {
-    const high = f.mul(f.neg(x), x);
-    return exponential(f, high, { low: f.neg(f.madd(x, x, high)), positive: false });
+    const high = f.mul(x, x);
+    return exponential(f, high, { negative: true, less: f.nmadd(x, x, high), above: false });
   });
 }
 
@@ -91,7 +112,7 @@ function gauss(f: Build, x: Vector): Vector {
 function sigmoid(f: Build, x: Vector): Vector {
   return f.memo("sigmoid", [x], () => {
     const one = f.constant(1, x.length), t = f.known("decay", [x]);
-    if (!t) return f.div(one, f.add(one, exp(f, f.neg(x))));
+    if (!t) return f.div(one, f.add(one, exponential(f, x, { negative: true, rough: true, below: "tiny" })));
     return f.div(f.select(f.less(x, f.constant(0, x.length)), t, one), f.add(one, t));
   });
 }
@@ -110,25 +131,26 @@ const ATANH_OF_MANTISSA = [0.6666677594184875, 0.39977559447288513, 0.2987136244
 function softplus(f: Build, x: Vector): Vector {
   return f.memo("softplus", [x], () => {
     const parts = x.length;
-    const t = f.memo("decay", [x], () => exponential(f, f.neg(f.abs(x)), { positive: false }));
+    const t = f.memo("decay", [x], () => exponential(f, f.abs(x), { negative: true, rough: true, above: false }));
     const s = f.div(t, f.add(t, f.constant(2, parts)));
     return f.add(twiceAtanh(f, s, ATANH_TO_THIRD), f.pmax(x, f.constant(0, parts)));
   });
 }
 
-/**
- * log(x) = e ln(2) + 2 atanh((m - 1) / (m + 1)), x = m 2^e with m in [sqrt(1/2), sqrt(2)), for normal x above 0. `less` is
- * taken from the exponent.
- */
-function logOfNormal(f: Build, x: Vector, less: Vector | null = null): Vector {
-  const parts = x.length, one = f.constant(1, parts);
-  const offset = f.constantBits(0x3f3504f3, parts); // sqrt(1/2)
+/** A normal x above 0 as m 2^e, m in [sqrt(1/2), sqrt(2)). */
+function mantissaAndExponent(f: Build, x: Vector): { m: Vector; e: Vector } {
+  const offset = f.constantBits(0x3f3504f3, x.length); // sqrt(1/2)
   const shifted = f.apply("i32x4.sub", x, offset);
   const e = f.apply("f32x4.convert_i32x4_s", f.shift("i32x4.shr_s", shifted, 23));
-  const mantissa = f.apply("i32x4.add", f.and(shifted, f.constantBits(0x007fffff, parts)), offset);
-  const s = f.div(f.sub(mantissa, one), f.add(mantissa, one));
-  // float32's ln(2) is exact to 3e-9, and where the exponent is not 0 the result is not small beside it.
-  return f.madd(less ? f.sub(e, less) : e, f.constant(Math.LN2, parts), twiceAtanh(f, s, ATANH_OF_MANTISSA));
+  return { m: f.apply("i32x4.add", f.and(shifted, f.constantBits(0x007fffff, x.length)), offset), e };
+}
+
+/**
+ * e ln(2) + 2 atanh(s), which is the logarithm of m 2^e where s = (m - 1) / (m + 1). float32's ln(2) is exact to 3e-9, and
+ * where e is not 0 the result is not small beside it.
+ */
+function logarithm(f: Build, e: Vector, s: Vector): Vector {
+  return f.madd(e, f.constant(Math.LN2, s.length), twiceAtanh(f, s, ATANH_OF_MANTISSA));
 }
 
 /** With the subnormal numbers scaled up, and what has no logarithm, or itself, for one. */
@@ -137,7 +159,10 @@ function log(f: Build, x: Vector): Vector {
     const parts = x.length;
     const subnormal = f.less(x, f.constantBits(0x00800000, parts));
     const scaled = f.select(subnormal, f.mul(x, f.constant(2 ** 23, parts)), x);
-    const value = logOfNormal(f, scaled, f.and(subnormal, f.constant(23, parts)));
+    const { m, e } = mantissaAndExponent(f, scaled);
+    const one = f.constant(1, parts);
+    const exponent = f.sub(e, f.and(subnormal, f.constant(23, parts)));
+    const value = logarithm(f, exponent, f.div(f.sub(m, one), f.add(m, one)));
     // 0 -> -inf, negative -> NaN, inf -> inf, NaN -> NaN
     const zero = f.constant(0, parts), infinity = f.constant(Infinity, parts);
     const regular = f.and(f.less(zero, x), f.less(x, infinity));
@@ -149,7 +174,7 @@ function log(f: Build, x: Vector): Vector {
 
 /** sinh and cosh need exp(|x|) / 2, which does not overflow before they do. */
 function halfExp(f: Build, x: Vector): Vector {
-  return f.memo("halfExp", [x], () => exponential(f, f.abs(x), { halvings: 1 }));
+  return f.memo("halfExp", [x], () => exponential(f, f.abs(x), { half: true }));
 }
 
 function cosh(f: Build, x: Vector): Vector {
@@ -228,27 +253,20 @@ function erf(f: Build, x: Vector): Vector {
 }
 
 /**
- * log(|x| + sqrt(x^2 + 1)) with the sign of x; an odd polynomial below 0.5, where the logarithm of nearly 1 loses
- * digits; log|x| + log 2 above 1e9, where x^2 would overflow.
+ * log(a + root) with the sign of x, a = |x|, root = sqrt(a^2 + 1). Where a + root is near 1, its logarithm is 2 atanh of
+ * (a + root - 1) / (a + root + 1) = a / (1 + root), which does not cancel. log(a) + log(2) above 1e9, where a^2 would
+ * overflow.
  */
 function asinh(f: Build, x: Vector): Vector {
   return f.memo("asinh", [x], () => {
-    const parts = x.length;
+    const parts = x.length, one = f.constant(1, parts);
     const a = f.abs(x);
-    const z = f.mul(x, x);
-    // Of least relative error, 3e-8 on |x| <= 0.5, by Lawson's algorithm.
-    const series = polynomial(f, z, [
-      -0.16666288673877716,
-      0.07484758645296097,
-      -0.042699333280324936,
-      0.02012198232114315,
-    ]);
-    const small = f.madd(f.mul(series, z), a, a);
-    const root = sqrt(f, f.add(z, f.constant(1, parts))); // written as the derivative's, so that V8 finds them equal
+    const root = sqrt(f, f.add(f.mul(x, x), one)); // written as the derivative's, so that V8 finds them equal
     const huge = f.less(f.constant(1e9, parts), a);
-    const logarithm = logOfNormal(f, f.select(huge, a, f.add(a, root)));
-    const large = f.add(logarithm, f.and(huge, f.constant(Math.LN2, parts)));
-    const value = f.select(f.less(a, f.constant(0.5, parts)), small, large);
+    const { m, e } = mantissaAndExponent(f, f.select(huge, a, f.add(a, root)));
+    const small = f.less(a, f.constant(0.35, parts)); // there e is 0, as it is to 0.3535
+    const s = f.div(f.select(small, a, f.sub(m, one)), f.add(f.select(small, root, m), one));
+    const value = f.add(logarithm(f, e, s), f.and(huge, f.constant(Math.LN2, parts)));
     return withSign(f, f.select(f.less(a, f.constant(Infinity, parts)), value, a), x); // inf and NaN as they are
   });
 }
@@ -271,9 +289,10 @@ function atan(f: Build, x: Vector): Vector {
 }
 
 /**
- * x = n pi/2 + r, |r| <= pi/4, by three parts of pi/2 (exact products with fused multiply-add), which holds the
- * accuracy to |x| about 1e4 and the sign of the result to about 1e6; beyond, r is bounded, so that results stay in
- * [-1, 1] though their phase means nothing (float32 itself has only a few points a period there).
+ * x = n pi/2 + r, |r| <= pi/4, by two parts of pi/2 (exact products with fused multiply-add), which holds the accuracy to
+ * |x| about 1e4, but for the few x so near a zero that the third part would be felt, and the sign of the result to about
+ * 1e6; beyond, r is bounded, so that results stay in [-1, 1] though their phase means nothing (float32 itself has only a
+ * few points a period there).
  */
 function quadrant(f: Build, x: Vector): { r: Vector; n: Vector } {
   const parts = x.length;
@@ -281,8 +300,8 @@ function quadrant(f: Build, x: Vector): { r: Vector; n: Vector } {
   const shifted = f.memo("quadrantN", [x], () => f.madd(x, f.constant(2 / Math.PI, parts), magic));
   const r = f.memo("quadrantR", [x], () => {
     const n = f.sub(shifted, magic);
-    const parts3 = [1.57079637050628662109375, -4.37113900018624283e-8, -1.71512489e-15];
-    const reduced = parts3.reduce((r, part) => f.nmadd(n, f.constant(part, parts), r), x);
+    const halfPi = [1.57079637050628662109375, -4.37113900018624283e-8];
+    const reduced = halfPi.reduce((r, part) => f.nmadd(n, f.constant(part, parts), r), x);
     const bound = 0.7855;
     return f.pmax(f.pmin(reduced, f.constant(bound, parts)), f.constant(-bound, parts));
   });
@@ -300,13 +319,14 @@ function sine(f: Build, x: Vector, turn: 0 | 1): Vector {
   });
   const cos = f.memo("cosR", [r], () => {
     const series = polynomial(f, z, [4.166664568298827e-2, -1.388731625493765e-3, 2.443315711809948e-5]);
-    return f.madd(f.mul(series, z), z, f.nmadd(f.constant(0.5, parts), z, f.constant(1, parts)));
+    return f.madd(f.madd(series, z, f.constant(-0.5, parts)), z, f.constant(1, parts));
   });
-  // The low two bits of n say the quadrant: odd swaps sine and cosine, the second bit is the sign.
+  // The low two bits of n say the quadrant: odd swaps sine and cosine, the second bit is the sign, of the next quadrant's
+  // sine for the cosine.
+  const odd = f.memo("quadrantOdd", [n], () => f.shift("i32x4.shr_s", f.shift("i32x4.shl", n, 31), 31));
   const k = turn ? f.apply("i32x4.add", n, f.constantBits(1, parts)) : n;
-  const swap = f.apply("i32x4.ne", f.and(k, f.constantBits(1, parts)), f.constant(0, parts));
   const sign = f.shift("i32x4.shl", f.and(k, f.constantBits(2, parts)), 30);
-  return f.apply("v128.xor", f.select(swap, cos, sin), sign);
+  return f.apply("v128.xor", turn ? f.select(odd, sin, cos) : f.select(odd, cos, sin), sign);
 }
 
 function sin(f: Build, x: Vector): Vector {
@@ -322,22 +342,22 @@ function sinc(f: Build, x: Vector): Vector {
   return f.memo("sinc", [x], () => {
     const parts = x.length;
     const a = f.abs(x);
-    const quotient = f.div(sin(f, x), x);
-    const one = f.constant(1, parts);
     const infinite = f.apply("f32x4.eq", a, f.constant(Infinity, parts));
-    return f.select(infinite, f.constant(0, parts), f.select(f.less(a, f.constant(1e-4, parts)), one, quotient));
+    const finite = f.select(f.less(a, f.constant(1e-4, parts)), f.constant(1, parts), f.div(sin(f, x), x));
+    return f.apply("v128.andnot", finite, infinite);
   });
 }
 
-/** (cos(x) - sinc(x)) / x, and below 1 its Taylor series, where the difference cancels; 0 at +-inf. */
+/** (cos(x) - sin(x)/x) / x, and below 1 its Taylor series, where the difference cancels; 0 at +-inf. */
 function dsinc(f: Build, x: Vector): Vector {
   const parts = x.length;
   const a = f.abs(x);
-  const large = f.div(f.sub(cos(f, x), sinc(f, x)), x);
+  const reciprocal = f.div(f.constant(1, parts), x);
+  const large = f.mul(f.nmadd(sin(f, x), reciprocal, cos(f, x)), reciprocal);
   const series = polynomial(f, f.mul(x, x), [-1 / 3, 1 / 30, -1 / 840, 1 / 45360, -1 / 3991680]);
   const infinite = f.apply("f32x4.eq", a, f.constant(Infinity, parts));
   const finite = f.select(f.less(a, f.constant(1, parts)), f.mul(series, x), large);
-  return f.select(infinite, f.constant(0, parts), finite);
+  return f.apply("v128.andnot", finite, infinite);
 }
 
 /** 1 in the lanes of the mask, else 0. */
