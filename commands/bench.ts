@@ -12,9 +12,10 @@ import { buildNetwork } from "../child/network/networks.ts";
 import { DEFAULT_OPTIMIZER } from "../child/optimizer.ts";
 import { ENGINE_FLAG, openChosenEngine } from "./chosen_engine.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
+import { summarise } from "./statistics.ts";
 import { textTable } from "./table.ts";
-import { imagesPerSecond } from "./train_speed.ts";
-import { randomBatch } from "./warm_child.ts";
+import { type WarmChildren, warmChildren } from "./train_speed.ts";
+import { type Measurement, randomBatch } from "./warm_child.ts";
 
 /** ReLU, Swish, the paper's findings and some others of growing cost. */
 const FUNCTIONS = [
@@ -40,6 +41,7 @@ interface Flags {
   readonly threads: number;
   readonly acts?: string;
   readonly steps: number;
+  readonly turns: number;
   readonly json: boolean;
 }
 
@@ -71,6 +73,13 @@ export const bench = command({
       help: "functions, separated by semicolons (train: 12, kernels: swish)",
     },
     { name: "steps", type: "integer", default: 9, min: 1, help: "steps measured" },
+    {
+      name: "turns",
+      type: "integer",
+      default: 1,
+      min: 1,
+      help: "rounds of all functions, each kept in memory: a machine that grows slower does so for all",
+    },
     { name: "json", type: "boolean", help: "print one JSON object a function or kernel" },
   ],
   examples: ["bench train", 'bench train --acts "relu;swish" --children 2 --json', "bench kernels --acts relu"],
@@ -79,22 +88,48 @@ export const bench = command({
   },
 });
 
-async function benchTrain({ acts, children, json, ...flags }: Flags, io: Io): Promise<number> {
+async function benchTrain({ acts, children, turns, json, ...flags }: Flags, io: Io): Promise<number> {
   const engine = await openChosenEngine(flags.engine, io);
   engine.close(); // each child opens its own
   const { batch, threads } = flags;
-  for (const act of acts?.split(";") ?? FUNCTIONS) {
-    if (io.signal.aborted) return EXIT.interrupted;
-    io.live(`measuring ${act} …`);
-    const rate = await imagesPerSecond({ ...flags, engine: engine.name, act }, children);
-    const row = { bench: "train", engine: engine.name, act, batch, children, threads, images_per_s: tenths(rate) };
-    io.out(json ? JSON.stringify(row) : `${act.padEnd(30)} ${rate.toFixed(0).padStart(6)} images/s`);
+  const functions = acts?.split(";") ?? FUNCTIONS;
+  for (const group of turns > 1 ? [functions] : functions.map((act) => [act])) {
+    const rates = await ratesInTurns(group.map((act) => ({ ...flags, engine: engine.name, act })), children, turns, io);
+    if (!rates) return EXIT.interrupted;
+    for (const [i, act] of group.entries()) {
+      const rate = summarise(rates[i])!.median;
+      const row = { bench: "train", engine: engine.name, act, batch, children, threads, images_per_s: tenths(rate) };
+      io.out(json ? JSON.stringify(row) : `${act.padEnd(30)} ${rate.toFixed(0).padStart(6)} images/s`);
+    }
   }
   return EXIT.done;
 }
 
-async function benchKernels({ engine, acts, network, batch, steps, json, children, threads }: Flags, io: Io) {
-  if (!["auto", "wasm"].includes(engine) || children > 1 || threads > 1) {
+/** Images per second of each measurement in each turn; null when interrupted. All children are kept warm. */
+async function ratesInTurns(measurements: readonly Measurement[], count: number, turns: number, io: Io) {
+  const rates: number[][] = measurements.map(() => []);
+  const warm: WarmChildren[] = [];
+  try {
+    for (const measurement of measurements) {
+      io.live(`measuring ${measurement.act} …`);
+      if (io.signal.aborted) return null;
+      warm.push(await warmChildren(measurement, count));
+    }
+    for (let turn = 0; turn < turns; turn++) {
+      for (const [i, children] of warm.entries()) {
+        if (io.signal.aborted) return null;
+        rates[i].push(await children.measure());
+      }
+    }
+  } finally {
+    warm.forEach((children) => children.close());
+  }
+  return rates;
+}
+
+async function benchKernels(flags: Flags, io: Io) {
+  const { engine, acts, network, batch, steps, json, children, threads, turns } = flags;
+  if (!["auto", "wasm"].includes(engine) || children > 1 || threads > 1 || turns > 1) {
     throw new UsageError(
       "bench kernels looks into the wasm engine, one child on one thread: leave out the other flags",
     );

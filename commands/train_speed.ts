@@ -1,25 +1,31 @@
 /** How fast children train: one or several at once, each in a Web Worker as in a search. */
 import type { Measurement, SpeedReply, SpeedRequest } from "./warm_child.ts";
 
-/**
- * Images per second of `children` together, each at its median step. Their steps begin when all are warm. Throws what
- * opening the engine or compiling throws.
- */
-export async function imagesPerSecond(measurement: Measurement, children: number): Promise<number> {
+/** Children that train the same function, compiled and warm. */
+export interface WarmChildren {
+  /** Images per second of all together, each at its median step. */
+  measure(): Promise<number>;
+  close(): void;
+}
+
+/** Throws what opening the engine or compiling throws. */
+export async function warmChildren(measurement: Measurement, count: number): Promise<WarmChildren> {
   const workers = Array.from(
-    { length: children },
+    { length: count },
     () => new Worker(new URL("./train_speed_worker.ts", import.meta.url), { type: "module" }),
   );
+  const close = () => workers.forEach((worker) => worker.terminate());
   try {
     await Promise.all(workers.map((worker) => ask(worker, { kind: "prepare", measurement })));
-    const replies = await Promise.all(workers.map((worker) => ask(worker, { kind: "measure" })));
-    return replies.reduce(
-      (sum, reply) => sum + (reply.kind === "measured" ? measurement.batch / reply.seconds : 0),
-      0,
-    );
-  } finally {
-    workers.forEach((worker) => worker.terminate());
+  } catch (error) {
+    close();
+    throw error;
   }
+  const measure = async () => {
+    const replies = await Promise.all(workers.map((worker) => ask(worker, { kind: "measure" })));
+    return replies.reduce((sum, reply) => sum + (reply.kind === "measured" ? measurement.batch / reply.seconds : 0), 0);
+  };
+  return { measure, close };
 }
 
 function ask(worker: Worker, request: SpeedRequest): Promise<SpeedReply> {

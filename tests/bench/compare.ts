@@ -27,13 +27,13 @@ const PEERS = "tests/bench/peers";
 const OURS = ["deno", "task", "-q", "bench", "train", "--json"];
 const PLAIN_TFJS = ["deno", "run", "--allow-read", "--allow-env", "--allow-ffi=.tfjs-node"];
 
-/** Relu and the function right after one another, as their ratio is of interest too. */
-const afterRelu = (act: string) => act === "relu" ? act : `relu;${act}`;
+/** Relu and the function step by step in turns, as their ratio is of interest too. */
+const besideRelu = (act: string) => ["--turns", "25", "--steps", "1", "--acts", act === "relu" ? act : `relu;${act}`];
 
 /** What is run for a function; each prints lines of JSON with `act` and `images_per_s`. */
 const COMMANDS: readonly ((act: string, python: string) => string[])[] = [
-  (act) => [...OURS, "--engine", "wasm", "--children", "2", "--acts", afterRelu(act)],
-  (act) => [...OURS, "--engine", "wasm", "--threads", "2", "--acts", afterRelu(act)],
+  (act) => [...OURS, "--engine", "wasm", "--children", "2", ...besideRelu(act)],
+  (act) => [...OURS, "--engine", "wasm", "--threads", "2", ...besideRelu(act)],
   (act, python) => [python, `${PEERS}/resnet20_torch.py`, "--threads", "2", "--compile", "--acts", act],
   (act) => [...OURS, "--engine", "tfjs-node", "--acts", act],
   (act) => [...PLAIN_TFJS, `${PEERS}/resnet20_tfjs_node.ts`, act],
@@ -103,7 +103,7 @@ function summary(file: string): void {
   console.log(`- engine tfjs-node over plain tfjs-node: ${ratios(tfjs)}`);
 }
 
-/** Of each function but relu, the measurement and that of relu right before it. */
+/** Of each function but relu, the measurement and that of relu beside it. */
 function overRelu(rows: readonly Row[]): [number, number][] {
   return rows.flatMap((row, i): [number, number][] =>
     row.act !== "relu" && rows[i - 1]?.act === "relu" ? [[row.images_per_s, rows[i - 1].images_per_s]] : []

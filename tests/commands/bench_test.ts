@@ -19,6 +19,14 @@ describe("deno task bench train", () => {
       assert(Number(rate) > 0, `${rate}`);
     }));
 
+  it("takes the functions in turns", () =>
+    inFolder(async (cwd) => {
+      const args = ["bench", "train", ...TINY.with(TINY.indexOf("relu"), "relu;swish"), "--turns", "3"];
+      const printed = rows(await commandLine(args, { cwd }));
+      assertEquals(printed.map(({ act }) => act), ["relu", "swish"]);
+      assert(printed.every(({ images_per_s: rate }) => Number(rate) > 0), JSON.stringify(printed));
+    }));
+
   it("ends with one line where a child cannot be trained", () =>
     inFolder(async (cwd) => {
       const { code, out, err } = await commandLine(

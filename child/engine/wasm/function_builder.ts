@@ -88,8 +88,8 @@ export function floatBits(value: number): number {
 
 export class FunctionBuilder {
   #lines: string[] = [];
-  /** The parts of each vector bound since `record` began. */
-  #recorded: string[][] = [];
+  /** The parts of each vector bound since `record` began; null outside it. */
+  #recorded: string[][] | null = null;
   readonly #locals: string[] = [];
   readonly #memo = new Map<string, Vector>();
   /** Constants that the present loop's body has loaded. */
@@ -169,10 +169,10 @@ export class FunctionBuilder {
   /** What the body writes, instead of writing it. */
   record(body: () => void): Body {
     const before = this.#lines;
-    [this.#lines, this.#recorded] = [[], []];
+    const recorded = { lines: [] as string[], vectors: [] as string[][] };
+    [this.#lines, this.#recorded] = [recorded.lines, recorded.vectors];
     body();
-    const recorded = { lines: this.#lines, vectors: this.#recorded };
-    this.#lines = before;
+    [this.#lines, this.#recorded] = [before, null];
     return recorded;
   }
 
@@ -183,8 +183,8 @@ export class FunctionBuilder {
   }
 
   /**
-   * Clears vectors. Without it a local of a loop's body lives on into the next
-   * round, which V8's revectorizer counts as a use it cannot pack: whole kernels were left at 128 bits for it.
+   * Clears vectors. Without it a local of a loop's body lives on into the next round, which V8's revectorizer counts as a
+   * use it cannot pack: whole kernels were left at 128 bits for it.
    */
   #forget(vectors: readonly string[]): void {
     if (vectors.length === 0) return;
@@ -208,7 +208,7 @@ export class FunctionBuilder {
   /** Binds each part to a fresh local, so that it is computed once and in this order. */
   bind(parts: readonly string[], hint = "v"): Vector {
     const names = parts.map(() => this.#fresh(hint, "v128"));
-    this.#recorded.push(names);
+    this.#recorded?.push(names);
     parts.forEach((part, i) => this.line(`(local.set ${names[i]} ${part})`));
     return names.map((name) => `(local.get ${name})`);
   }

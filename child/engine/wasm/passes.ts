@@ -46,22 +46,49 @@ export const MOST_KEPT_BYTES = 8 * 64;
 
 interface Statement {
   readonly text: string;
-  /** The variable that it sets. */
+  /** The body's own vector part that it sets. */
   readonly sets: string | undefined;
-  /** The body's own vectors that it reads. */
+  /** The body's own vector parts that it reads. */
   readonly reads: readonly string[];
   /** Whether it is as cheap to repeat as to keep: it loads, from memory that the passes leave as it is. */
   readonly repeatable: boolean;
 }
 
+/** What the cuts are chosen by. */
+class ParsedBody {
+  readonly statements: readonly Statement[];
+  /** All parts of the vector that a part belongs to. */
+  readonly partsOf: ReadonlyMap<string, readonly string[]>;
+  /** Index of the statement that sets a part. */
+  readonly definition = new Map<string, number>();
+  /** Parts alive just before each statement; infinitely many where that is inside a vector. */
+  readonly alive: readonly number[];
+
+  constructor(lines: readonly string[], vectors: readonly (readonly string[])[]) {
+    this.partsOf = new Map(vectors.flatMap((parts) => parts.map((part) => [part, parts] as const)));
+    this.statements = lines.map((line) => parseStatement(line, this.partsOf));
+    const lastRead = new Map<string, number>();
+    this.statements.forEach(({ sets, reads }, i) => {
+      if (sets) this.definition.set(sets, i);
+      reads.forEach((part) => lastRead.set(part, i));
+    });
+    const living = new Set<string>();
+    this.alive = this.statements.map(({ sets, reads, repeatable }, i) => {
+      const before = living.size;
+      reads.forEach((part) => lastRead.get(part) === i && living.delete(part));
+      if (sets && !repeatable && lastRead.has(sets)) living.add(sets);
+      return sets && this.partsOf.get(sets)![0] !== sets ? Infinity : before;
+    });
+  }
+}
+
 /** Passes over the body; `pointer` is where the pixel's scratch memory is. */
 export function cutIntoPasses({ lines, vectors }: Body, pointer: string): Passes {
-  const partsOfVector = new Map(vectors.flatMap((parts) => parts.map((part) => [part, parts] as const)));
-  const statements = lines.map((line) => parseStatement(line, partsOfVector));
-  let best = makePasses(statements, partsOfVector, [], pointer);
+  const body = new ParsedBody(lines, vectors);
+  let best = makePasses(body, [], pointer);
   for (let count = 2; count <= MOST_PASSES; count++) {
-    const cuts = chooseCuts(statements, partsOfVector, count);
-    const next = cuts && makePasses(statements, partsOfVector, cuts, pointer);
+    const cuts = chooseCuts(body, count);
+    const next = cuts && makePasses(body, cuts, pointer);
     if (next && next.pixelBytes <= MOST_KEPT_BYTES && costOf(next) < LEAST_GAIN * costOf(best)) best = next;
   }
   return best;
@@ -84,37 +111,21 @@ function passCost(lines: readonly string[]): number {
   return Math.max(waiting, instructions / COST.instructionsPerCycle);
 }
 
-function makePasses(
-  statements: readonly Statement[],
-  partsOfVector: ReadonlyMap<string, readonly string[]>,
-  cuts: readonly number[],
-  pointer: string,
-): Passes {
+function makePasses(body: ParsedBody, cuts: readonly number[], pointer: string): Passes {
+  const { statements, partsOf, definition } = body;
   const passOf = (i: number) => cuts.filter((cut) => cut <= i).length;
-  const definition = new Map(
-    statements.flatMap((s, i) => s.sets && partsOfVector.has(s.sets) ? [[s.sets, i] as const] : []),
-  );
-  // What is kept: vectors read in a later pass than they are made in.
-  const kept = new Map<readonly string[], number>();
-  let pixelBytes = 0;
-  statements.forEach(({ reads }, i) => {
-    for (const name of reads) {
-      const made = definition.get(name)!, parts = partsOfVector.get(name)!;
-      if (statements[made].repeatable || passOf(made) === passOf(i) || kept.has(parts)) continue;
-      kept.set(parts, pixelBytes);
-      pixelBytes += 16 * parts.length;
-    }
-  });
+  const { kept, pixelBytes } = keptVectors(body, passOf);
   const passes: string[][] = Array.from({ length: cuts.length + 1 }, () => []);
   const present = passes.map(() => new Set<string>());
-  const at = (parts: readonly string[], part: string) =>
-    `offset=${kept.get(parts)! + 16 * parts.indexOf(part)} ${pointer}`;
+  const at = (part: string) => {
+    const parts = partsOf.get(part)!;
+    return `offset=${kept.get(parts)! + 16 * parts.indexOf(part)} ${pointer}`;
+  };
   const fetch = (name: string, pass: number) => {
     if (present[pass].has(name)) return;
-    const parts = partsOfVector.get(name)!;
-    for (const part of parts) {
+    for (const part of partsOf.get(name)!) {
       const { text, repeatable } = statements[definition.get(part)!];
-      passes[pass].push(repeatable ? text : `(local.set ${part} (v128.load ${at(parts, part)}))`);
+      passes[pass].push(repeatable ? text : `(local.set ${part} (v128.load ${at(part)}))`);
       present[pass].add(part);
     }
   };
@@ -122,45 +133,49 @@ function makePasses(
     const pass = passOf(i);
     reads.forEach((name) => fetch(name, pass));
     passes[pass].push(text);
-    if (sets === undefined || !partsOfVector.has(sets)) return;
+    if (!sets) return;
     present[pass].add(sets);
-    const parts = partsOfVector.get(sets)!;
+    const parts = partsOf.get(sets)!;
     if (!kept.has(parts) || sets !== parts.at(-1)) return;
-    for (const part of parts.toReversed()) passes[pass].push(`(v128.store ${at(parts, part)} (local.get ${part}))`);
+    // The last part first, as in FunctionBuilder.store.
+    for (const part of parts.toReversed()) passes[pass].push(`(v128.store ${at(part)} (local.get ${part}))`);
   });
   return { passes, pixelBytes };
 }
 
-function parseStatement(line: string, partsOfVector: ReadonlyMap<string, unknown>): Statement {
+/** Vectors read in a later pass than they are made in, and where among a pixel's scratch bytes each is kept. */
+function keptVectors({ statements, partsOf, definition }: ParsedBody, passOf: (statement: number) => number) {
+  const kept = new Map<readonly string[], number>();
+  let pixelBytes = 0;
+  statements.forEach(({ reads }, i) => {
+    for (const name of reads) {
+      const made = definition.get(name)!, parts = partsOf.get(name)!;
+      if (statements[made].repeatable || passOf(made) === passOf(i) || kept.has(parts)) continue;
+      kept.set(parts, pixelBytes);
+      pixelBytes += 16 * parts.length;
+    }
+  });
+  return { kept, pixelBytes };
+}
+
+function parseStatement(line: string, partsOf: ReadonlyMap<string, unknown>): Statement {
   const text = line.trim();
-  const sets = /^\(local\.set (\$\w+) /.exec(text)?.[1];
+  const set = /^\(local\.set (\$\w+) /.exec(text)?.[1];
+  const sets = set !== undefined && partsOf.has(set) ? set : undefined;
   const reads = [...text.matchAll(/\(local\.get (\$\w+)\)/g)].map(([, name]) => name)
-    .filter((name) => partsOfVector.has(name));
-  return { text, sets, reads, repeatable: sets !== undefined && reads.length === 0 };
+    .filter((name) => partsOf.has(name));
+  return { text, sets, reads, repeatable: set !== undefined && reads.length === 0 };
 }
 
 /** Indices of the statements that later passes begin with; null where so many passes cannot be made. */
-function chooseCuts(
-  statements: readonly Statement[],
-  partsOfVector: ReadonlyMap<string, readonly string[]>,
-  passes: number,
-): number[] | null {
-  const lastRead = new Map(statements.flatMap(({ reads }, i) => reads.map((name) => [name, i] as const)));
-  const work = statements.map(({ repeatable }) => repeatable ? 0 : 1);
-  const before = work.map(() => 0);
-  for (let i = 1; i < work.length; i++) before[i] = before[i - 1] + work[i - 1];
-  const total = before.at(-1)! + work.at(-1)!;
-  /** Vectors alive just before statement i; infinitely many inside a vector. */
-  const alive = (i: number) => {
-    const { sets } = statements[i];
-    if (sets && partsOfVector.has(sets) && partsOfVector.get(sets)![0] !== sets) return Infinity;
-    return statements.slice(0, i).filter(({ sets, repeatable }) => sets && !repeatable && lastRead.get(sets)! >= i)
-      .length;
-  };
+function chooseCuts({ statements, alive }: ParsedBody, passes: number): number[] | null {
+  const before = [0];
+  for (const { repeatable } of statements) before.push(before.at(-1)! + (repeatable ? 0 : 1));
+  const total = before.pop()!;
   const cuts = Array.from({ length: passes - 1 }, (_, k) => {
     const target = (k + 1) / passes * total;
     const near = before.map((_, i) => i).filter((i) => Math.abs(before[i] - target) <= LEEWAY * total);
-    const cost = (i: number) => alive(i) + Math.abs(before[i] - target) / total;
+    const cost = (i: number) => alive[i] + Math.abs(before[i] - target) / total;
     return near.length === 0 ? 0 : near.reduce((best, i) => cost(i) < cost(best) ? i : best);
   });
   return cuts.every((cut, k) => cut > (cuts[k - 1] ?? 0)) ? cuts : null;
