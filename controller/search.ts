@@ -142,7 +142,7 @@ export class Search implements RunSource {
       } else this.#setState("finished", null);
     } catch (error) {
       if (!this.#interrupted) {
-        this.#setState("failed", error instanceof Error ? error.message : String(error));
+        this.#fail(error instanceof Error ? error.message : String(error));
         throw error;
       }
       this.#setState("interrupted", "interrupted");
@@ -405,6 +405,15 @@ export class Search implements RunSource {
       this.#options.store.saveState(this.#state, this.#elapsedMs);
     } catch {
       // Nothing is lost; what must not be lost is saved as it happens, and says why it cannot be.
+    }
+  }
+
+  /** The reason stays with the run, unless what failed is to store anything. */
+  #fail(reason: string): void {
+    try {
+      this.notice("error", `the search failed: ${reason}`);
+    } finally {
+      this.#setState("failed", reason);
     }
   }
 

@@ -3,9 +3,11 @@
  * slower or faster does so for all. With PyTorch in a virtual environment and after `deno task build-tfjs-node`:
  *
  *     deno run --allow-read --allow-run --allow-write --allow-sys tests/bench/compare.ts measure PYTHON RAW.jsonl
+ *     deno run --allow-read --allow-run --allow-write --allow-sys tests/bench/compare.ts ours RAW.jsonl
  *     deno run --allow-read tests/bench/compare.ts summary RAW.jsonl
  *
- * `measure` appends a line a measurement; `summary` prints the table of all measurements, the median of each.
+ * `measure` and `ours`, without the peers, append a line a measurement; `summary` prints the table of all, the median of
+ * each.
  */
 import { cpus } from "node:os";
 
@@ -30,10 +32,14 @@ const PLAIN_TFJS = ["deno", "run", "--allow-read", "--allow-env", "--allow-ffi=.
 /** Relu and the function step by step in turns, as their ratio is of interest too. */
 const besideRelu = (act: string) => ["--turns", "25", "--steps", "1", "--acts", act === "relu" ? act : `relu;${act}`];
 
-/** What is run for a function; each prints lines of JSON with `act` and `images_per_s`. */
-const COMMANDS: readonly ((act: string, python: string) => string[])[] = [
+/** What is run for a function, to print lines of JSON with `act` and `images_per_s`. */
+type Command = (act: string, python: string) => string[];
+const WASM: readonly Command[] = [
   (act) => [...OURS, "--engine", "wasm", "--children", "2", ...besideRelu(act)],
   (act) => [...OURS, "--engine", "wasm", "--threads", "2", ...besideRelu(act)],
+];
+const PEERS_TOO: readonly Command[] = [
+  ...WASM,
   (act, python) => [python, `${PEERS}/resnet20_torch.py`, "--threads", "2", "--compile", "--acts", act],
   (act) => [...OURS, "--engine", "tfjs-node", "--acts", act],
   (act) => [...PLAIN_TFJS, `${PEERS}/resnet20_tfjs_node.ts`, act],
@@ -49,7 +55,7 @@ interface Row {
   readonly threads?: number;
 }
 
-async function measure(python: string, file: string): Promise<void> {
+async function measure(commands: readonly Command[], python: string, file: string): Promise<void> {
   await append(file, {
     machine: cpus()[0].model,
     cores: cpus().length,
@@ -57,7 +63,7 @@ async function measure(python: string, file: string): Promise<void> {
     deno: Deno.version,
   });
   for (const act of FUNCTIONS) {
-    for (const command of COMMANDS) {
+    for (const command of commands) {
       const [name, ...args] = command(act, python);
       const { code, stdout } = await new Deno.Command(name, { args, stderr: "null" }).output();
       const lines = new TextDecoder().decode(stdout).split("\n").filter((line) => line.startsWith("{"));
@@ -97,17 +103,22 @@ function summary(file: string): void {
     for (const peer of ["PyTorch eager", "PyTorch compile", "plain tfjs-node"]) {
       console.log(`- ${ours} over ${peer}: ${ratios(FUNCTIONS.map((act) => [rate(act, ours), rate(act, peer)]))}`);
     }
-    console.log(`- ${ours}, each function over relu: ${ratios(overRelu(rows.filter(COLUMNS[ours])))}`);
+    const shares = sharesOfRelu(rows.filter(COLUMNS[ours]));
+    console.log(`- ${ours}, each function over relu: ${ratios([...shares.values()].map((of) => [median(of), 1]))}`);
+    for (const [act, of] of shares) console.log(`  - ${act}: ${of.map((share) => share.toFixed(2)).join(" ")}`);
   }
   const tfjs = FUNCTIONS.map((act) => [rate(act, "engine tfjs-node"), rate(act, "plain tfjs-node")] as const);
   console.log(`- engine tfjs-node over plain tfjs-node: ${ratios(tfjs)}`);
 }
 
-/** Of each function but relu, the measurement and that of relu beside it. */
-function overRelu(rows: readonly Row[]): [number, number][] {
-  return rows.flatMap((row, i): [number, number][] =>
-    row.act !== "relu" && rows[i - 1]?.act === "relu" ? [[row.images_per_s, rows[i - 1].images_per_s]] : []
-  );
+/** What each function but relu makes of relu's speed beside it, each time it was measured. */
+function sharesOfRelu(rows: readonly Row[]): Map<string, number[]> {
+  const shares = new Map<string, number[]>();
+  rows.forEach(({ act, images_per_s }, i) => {
+    if (act === "relu" || rows[i - 1]?.act !== "relu") return;
+    shares.set(act, [...shares.get(act) ?? [], images_per_s / rows[i - 1].images_per_s]);
+  });
+  return shares;
 }
 
 /** The best layout's median; undefined where there is no figure. */
@@ -131,9 +142,12 @@ function ratios(pairs: readonly (readonly [number | undefined, number | undefine
 }
 
 const [what, ...args] = Deno.args;
-if (what === "measure" && args.length === 2) await measure(args[0], args[1]);
+if (what === "measure" && args.length === 2) await measure(PEERS_TOO, args[0], args[1]);
+else if (what === "ours" && args.length === 1) await measure(WASM, "", args[0]);
 else if (what === "summary" && args.length === 1) summary(args[0]);
 else {
-  console.error("usage: compare.ts measure PYTHON RAW.jsonl | compare.ts summary RAW.jsonl");
+  console.error(
+    "usage: compare.ts measure PYTHON RAW.jsonl | compare.ts ours RAW.jsonl | compare.ts summary RAW.jsonl",
+  );
   Deno.exit(2);
 }

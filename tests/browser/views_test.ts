@@ -159,6 +159,18 @@ describe("the filter", () => {
     assert(Number.parseInt(map!) > 2 && Number.parseInt(map!) <= functions, `${map} of ${functions} functions`);
     await page.reload();
     await page.getByText(`against all ${chosen.length} proposals`).waitFor();
+    await tab("Workers");
+    await page.getByText("of those the filter shows").waitFor();
+    const trained = page.locator(".time-line rect[class*=fill-]");
+    assert(await trained.and(page.locator(".faint")).count() > 0);
+    assert(await trained.and(page.locator(":not(.faint)")).count() > 0);
+    await tab("Runs");
+    assertEquals(await page.getByRole("searchbox").count(), 0);
+    await page.getByLabel("Compare fake").check();
+    const plotted = (trials: number) => page.getByRole("row", { name: `trials plotted ${trials}` }).waitFor();
+    await plotted(chosen.length);
+    await page.getByRole("searchbox").fill("");
+    await plotted(trials.filter(({ state }) => state === "complete").length);
   });
 });
 
@@ -275,7 +287,7 @@ describe("the list of runs", () => {
     await page.getByRole("img", { name: "Best validation accuracy so far of fake, random-3" }).waitFor();
     assertEquals(
       await page.locator(".differing tbody th").allTextContents(),
-      ["best", "sampler", "seed", "trials", "workers"],
+      ["best", "trials plotted", "sampler", "seed", "trials", "workers"],
     );
     await page.getByRole("button", { name: "Edit" }).nth(1).click();
     stage.excuse(/\b400\b/); // the answer to a name that is refused

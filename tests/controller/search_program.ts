@@ -1,13 +1,18 @@
 /** A search with scripted children, as a process of its own that tests can kill: FOLDER WORKERS. */
 import { RandomSampler } from "../../controller/random.ts";
 import { PRESETS } from "../../controller/presets.ts";
+import type { Sampler } from "../../controller/sampler.ts";
 import { RunStore } from "../../controller/run_store.ts";
 import { Search } from "../../controller/search.ts";
 import { SearchSpace } from "../../controller/search_space.ts";
 import { makeShapes } from "../../datasets/shapes.ts";
 
 /** The search in the folder, new or from wherever it was. */
-export function openScripted(folder: string, workers: number): { search: Search; store: RunStore } {
+export function openScripted(
+  folder: string,
+  workers: number,
+  sampler: Sampler = new RandomSampler(new SearchSpace(1), 7),
+): { search: Search; store: RunStore } {
   const dataset = makeShapes({ train: 1, validation: 1, test: 1 });
   const store = isRun(folder) ? RunStore.open(folder) : RunStore.create(folder, {
     name: "scripted",
@@ -34,7 +39,7 @@ export function openScripted(folder: string, workers: number): { search: Search;
     classes: 10,
     createdAt: Date.now(),
   });
-  const space = new SearchSpace(1), sampler = new RandomSampler(space, 7);
+  const space = new SearchSpace(1);
   const workerModule = new URL("../workers/scripted_worker.ts", import.meta.url);
   return { search: new Search({ store, sampler, space, dataset, threads: 1, workerModule }), store };
 }

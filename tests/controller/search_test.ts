@@ -1,8 +1,10 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { RunStore, RunStoreError } from "../../controller/run_store.ts";
+import { RandomSampler } from "../../controller/random.ts";
+import { loadRun, RunStore, RunStoreError } from "../../controller/run_store.ts";
+import { SearchSpace } from "../../controller/search_space.ts";
 import { Random } from "../../datasets/random.ts";
-import { runScripted } from "./search_program.ts";
+import { openScripted, runScripted } from "./search_program.ts";
 
 /** What must not depend on workers, kills or time. */
 function results(folder: string) {
@@ -44,6 +46,18 @@ describe("search", () => {
       assertEquals([state, trials.length], ["finished", 60]);
     });
   });
+
+  it("keeps with the run why it failed", () =>
+    inFolder(async (folder) => {
+      const sampler = new RandomSampler(new SearchSpace(1), 7);
+      sampler.ask = () => Promise.reject(new Error("out of candidates"));
+      const { search, store } = openScripted(folder, 1, sampler);
+      await assertRejects(() => search.run(new AbortController().signal), Error, "out of candidates");
+      store.close();
+      const { state, notices } = loadRun(folder);
+      assertEquals([state, notices.at(-1)?.level], ["failed", "error"]);
+      assertEquals(notices.at(-1)?.message, "the search failed: out of candidates");
+    }));
 
   it("loses no finished trial in 20 kills and ends as an unbroken run", async () => {
     await inFolder(async (unbroken) => {

@@ -1,4 +1,4 @@
-/** The filter: which trials every view and plot shows. */
+/** The filter: which trials every view and plot shows. Where runs are compared it counts none, as it is of all of them. */
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { TrialState } from "../../controller/trial.ts";
@@ -10,7 +10,7 @@ import { count } from "./format.ts";
 export function FilterBar(): VNode {
   const { view, route, shown, go } = useDashboard();
   const { query } = route;
-  const counts = countStates(view.trials);
+  const counts = route.view === "runs" ? null : countStates(view.trials);
   const field = useRef<HTMLInputElement>(null);
   const set = (change: Partial<TrialQuery>) => go({ query: { ...query, ...change } });
   useEffect(() => focusOnSlash(field.current!), []);
@@ -36,7 +36,7 @@ export function FilterBar(): VNode {
             aria-pressed={isShown(state)}
             onClick={() => set({ states: toggled(query.states, state) })}
           >
-            {state} <b>{count(counts[state])}</b>
+            {state} {counts && <b>{count(counts[state])}</b>}
           </button>
         ))}
         <button
@@ -54,7 +54,9 @@ export function FilterBar(): VNode {
         </button>
       </div>
       <span class="filter-count" role="status">
-        {shown.length === view.trials.length
+        {!counts
+          ? "of the runs compared"
+          : shown.length === view.trials.length
           ? `${count(shown.length)} trials`
           : `${count(shown.length)} of ${count(view.trials.length)}`}
       </span>

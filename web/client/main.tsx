@@ -26,9 +26,12 @@ const VIEW: Readonly<Record<View, () => VNode>> = {
   runs: RunsView,
 };
 
-/** Views that show trials, to which the filter applies. */
-const FILTERED: ReadonlySet<View> = new Set(["overview", "functions", "trials", "mind"]);
 const TOAST_MS = 6_000;
+
+/** The filter applies to every plot: of the runs' view, to the comparison. */
+function isFiltered({ view, compared }: Route): boolean {
+  return view !== "runs" || compared.length > 0;
+}
 
 function App({ connection }: { connection: Connection }): VNode {
   useConnection(connection);
@@ -58,7 +61,7 @@ function App({ connection }: { connection: Connection }): VNode {
   return (
     <Dashboard.Provider value={state}>
       <Header />
-      {FILTERED.has(route.view) && <FilterBar />}
+      {isFiltered(route) && <FilterBar />}
       <main id="view" class={`view view-${route.view}`} tabIndex={-1}>
         <Body />
       </main>

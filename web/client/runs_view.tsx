@@ -2,6 +2,7 @@
 import type { VNode } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { TrialRow } from "../protocol.ts";
+import { selectTrials } from "../trial_query.ts";
 import type { RunChange, RunSummary } from "../registry.ts";
 import { ask, runPath, useDashboard } from "./dashboard.ts";
 import { count, dateTime, duration, percent } from "./format.ts";
@@ -263,11 +264,13 @@ function RunForm({ run, onDone }: { run: RunSummary; onDone: () => void }): VNod
 }
 
 function Comparison({ runs }: { runs: readonly RunSummary[] }): VNode {
+  const { query } = useDashboard().route;
   const trials = useTrialsOf(runs);
-  const series = useMemo(() => runs.flatMap((run, index) => bestSoFar(run.name, trials.get(run.name) ?? [], index)), [
-    runs,
-    trials,
-  ]);
+  const plotted = useMemo(
+    () => runs.map(({ name }) => selectTrials(trials.get(name) ?? [], { ...query, sort: "id", descending: false })),
+    [runs, trials, query],
+  );
+  const series = runs.flatMap(({ name }, index) => bestSoFar(name, plotted[index], index));
   const differing = useMemo(() => differingSettings(runs), [runs]);
   return (
     <>
@@ -297,6 +300,10 @@ function Comparison({ runs }: { runs: readonly RunSummary[] }): VNode {
                   <b>{percent(best?.validationAccuracy ?? null)}</b>
                 </td>
               ))}
+            </tr>
+            <tr>
+              <th scope="row">trials plotted</th>
+              {plotted.map(({ length }, index) => <td key={index} class="number">{count(length)}</td>)}
             </tr>
             {differing.map(([setting, values]) => (
               <tr key={setting}>

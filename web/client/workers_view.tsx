@@ -4,6 +4,7 @@ import { useMemo, useRef, useState } from "preact/hooks";
 import { isOver, type WorkerStatus } from "../../controller/events.ts";
 import type { TrialState } from "../../controller/trial.ts";
 import { padded } from "../../plot/scale.ts";
+import type { TrialRow } from "../protocol.ts";
 import type { RunView } from "../run_view.ts";
 import { useDashboard } from "./dashboard.ts";
 import { bytes, clock, count, dateTime, duration, percent } from "./format.ts";
@@ -11,7 +12,7 @@ import { Empty } from "./overview_view.tsx";
 import { Chart, useWidth } from "./picture.tsx";
 
 export function WorkersView(): VNode {
-  const { view, connection, now } = useDashboard();
+  const { view, shown, connection, now } = useDashboard();
   const workers = [...view.workers.values()].sort((one, other) => one.id - other.id);
   const active = workers.filter(({ state }) => state !== "stopped");
   const busy = busyShare(view, now, active.length);
@@ -40,7 +41,10 @@ export function WorkersView(): VNode {
       </section>
       <section class="panel" aria-label="Throughput">
         <h2>
-          Throughput <span class="h-note">children that ended in each minute</span>
+          Throughput{" "}
+          <span class="h-note">
+            children that ended in each minute{shown.length < view.trials.length && ", of those the filter shows"}
+          </span>
         </h2>
         <Throughput />
       </section>
@@ -54,7 +58,7 @@ export function WorkersView(): VNode {
       )}
       <section class="panel" aria-label="Retries and errors">
         <h2>Retries and errors</h2>
-        <Troubles view={view} />
+        <Troubles />
       </section>
     </div>
   );
@@ -173,11 +177,14 @@ interface Stretch {
   readonly from: number;
   readonly to: number;
   readonly name: string;
+  /** Null where it is not a trial's. */
+  readonly trial: number | null;
 }
 
-/** What each worker did in the last minutes; the gaps between trials are idle time. */
+/** What each worker did in the last minutes; the gaps between trials are idle time, and what the filter hides is faint. */
 function TimeLine({ workers }: { workers: readonly WorkerStatus[] }): VNode {
-  const { view, now } = useDashboard();
+  const { view, shown, now } = useDashboard();
+  const ids = useMemo(() => new Set(shown.map(({ id }) => id)), [shown]);
   const place = useRef<HTMLDivElement>(null);
   const width = useWidth(place);
   const { from, end, span } = timeLine(view, now);
@@ -210,7 +217,7 @@ function TimeLine({ workers }: { workers: readonly WorkerStatus[] }): VNode {
               {stretches.filter(({ worker }) => worker === id).map((stretch) => (
                 <rect
                   key={`${stretch.look} ${stretch.from}`}
-                  class={`span ${stretch.look}`}
+                  class={`span ${stretch.look}${stretch.trial === null || ids.has(stretch.trial) ? "" : " faint"}`}
                   x={at(stretch.from)}
                   y={lane * LANE + 3}
                   width={Math.max(1, at(stretch.to) - at(stretch.from) - 0.5)}
@@ -259,9 +266,9 @@ const MINUTES_SHOWN = 120;
 
 /** How many children ended in each minute: what a slow machine, pauses and lost workers cost is seen here. */
 function Throughput(): VNode {
-  const { view, now } = useDashboard();
+  const { view, shown, now } = useDashboard();
   const last = Math.floor((isOver(view) ? lastEnd(view) : now) / MINUTE_MS);
-  const counts = useMemo(() => endsByMinute(view, last), [view, view.version, last]);
+  const counts = useMemo(() => endsByMinute(shown, last), [shown, last]);
   if (counts.length === 0) {
     return (
       <div class="place-160">
@@ -300,10 +307,10 @@ function Throughput(): VNode {
 }
 
 /** From the minute of the first end (or the earliest shown) to minute `last` since the epoch. */
-function endsByMinute(view: RunView, last: number): number[] {
+function endsByMinute(trials: readonly TrialRow[], last: number): number[] {
   const counts = new Array<number>(MINUTES_SHOWN).fill(0);
   let first = Infinity;
-  for (const { finishedAt } of view.trials) {
+  for (const { finishedAt } of trials) {
     if (finishedAt === null) continue;
     const minute = Math.floor(finishedAt / MINUTE_MS);
     const index = minute - last + MINUTES_SHOWN - 1;
@@ -353,6 +360,7 @@ function stretchesOf(view: RunView, from: number, end: number): Stretch[] {
     from: startedAt!,
     to: finishedAt ?? end,
     name: `trial ${id}, ${state}`,
+    trial: id,
   }));
   const others = view.spans.filter(({ state, to }) => state !== "training" && state !== "idle" && (to ?? end) >= from)
     .map(({ worker, state, from, to }): Stretch => ({
@@ -361,6 +369,7 @@ function stretchesOf(view: RunView, from: number, end: number): Stretch[] {
       from,
       to: to ?? end,
       name: state,
+      trial: null,
     }));
   return [...others, ...trained];
 }
@@ -379,9 +388,10 @@ function busyShare(view: RunView, now: number, workers: number): number | null {
   return Math.min(1, busy / (workers * Math.max(1, end - begin)));
 }
 
-function Troubles({ view }: { view: RunView }): VNode {
-  const { go } = useDashboard();
-  const troubled = view.trials.filter(({ attempts, state }) => attempts > 1 || state === "failed").slice(-50).reverse();
+function Troubles(): VNode {
+  const { view, shown, go } = useDashboard();
+  const troubled = shown.filter(({ attempts, state }) => attempts > 1 || state === "failed")
+    .sort((one, other) => other.id - one.id).slice(0, 50);
   const notices = view.notices.filter(({ level }) => level !== "info").slice(-50).reverse();
   if (troubled.length === 0 && notices.length === 0) return <Empty>No trial had to be given to a second worker.</Empty>;
   return (
