@@ -89,7 +89,8 @@ const NEVER_NEGATIVE: ReadonlySet<UnaryName> = new Set<UnaryName>([
   "relu",
 ]);
 
-function isNeverNegative(e: Expression): boolean {
+/** Whether no x makes it negative, as far as its form tells. */
+export function isNeverNegative(e: Expression): boolean {
   switch (e.kind) {
     case "number":
       return e.value >= 0;

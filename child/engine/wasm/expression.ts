@@ -3,6 +3,7 @@
  * derivative and its gradient by beta share what they have in common.
  */
 import type { Expression } from "../../activation/expression.ts";
+import { isNeverNegative } from "../../activation/simplify.ts";
 import { printExpression } from "../../activation/print.ts";
 import type { FunctionBuilder, Vector } from "./function_builder.ts";
 import { UNARY } from "./math.ts";
@@ -31,8 +32,10 @@ export class ExpressionWriter {
         return this.b;
       case "number":
         return f.constant(e.value, this.x.length);
-      case "unary":
-        return UNARY[e.name](f, this.write(e.argument));
+      case "unary": {
+        const argument = this.write(e.argument);
+        return e.name === "sqrt" && isNeverNegative(e.argument) ? f.sqrt(argument) : UNARY[e.name](f, argument);
+      }
       case "binary":
         return this.#binary(e);
       case "power":
