@@ -270,22 +270,27 @@ function asinh(f: Build, x: Vector): Vector {
   });
 }
 
-/** Cephes atanf (S. Moshier 1992): |x| <= tan(pi/8) as it is, up to tan(3 pi/8) by (x-1)/(x+1), beyond by -1/x. */
+/**
+ * r + r^3 P(r^2) where |x| <= 1 with r = |x|, and pi/2 more beyond with r = -1/|x|; P is of least relative error, 7e-7, by
+ * Lawson's algorithm.
+ */
 function atan(f: Build, x: Vector): Vector {
   return f.memo("atan", [x], () => {
     const parts = x.length;
     const a = f.abs(x), one = f.constant(1, parts);
-    const middle = f.less(f.constant(0.4142135623730950, parts), a);
-    const high = f.less(f.constant(2.414213562373095, parts), a);
-    const above = f.select(high, f.constant(-1, parts), f.select(middle, f.sub(a, one), a));
-    const below = f.select(high, a, f.select(middle, f.add(a, one), one));
-    const offset = f.select(high, f.constant(Math.PI / 2, parts), f.and(middle, f.constant(Math.PI / 4, parts)));
-    const r = f.div(above, below);
+    const high = f.less(one, a);
+    const r = f.div(f.select(high, f.constant(-1, parts), a), f.select(high, a, one));
     const z = f.mul(r, r);
-    const series = polynomial(f, z, [-3.33329491539e-1, 1.99777106478e-1, -1.38776856032e-1, 8.05374449538e-2]);
+    const series = polynomial(f, z, ATAN);
+    const offset = f.and(high, f.constant(Math.PI / 2, parts));
     return withSign(f, f.add(offset, f.madd(f.mul(series, z), r, r)), x);
   });
 }
+
+const ATAN = [
+  ...[-0.3332849187959849, 0.19897872218055174, -0.1354457041005548],
+  ...[0.08484090938049854, -0.037796588498078834, 0.008106318636876525],
+];
 
 /**
  * x = n pi/2 + r, |r| <= pi/4, by two parts of pi/2 (exact products with fused multiply-add), which holds the accuracy to
