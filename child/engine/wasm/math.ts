@@ -51,28 +51,19 @@ interface ExponentialOptions {
   readonly less?: Vector;
   /** Half of it, for what overflows later than exp. */
   readonly half?: boolean;
-  /** To 2.4e-7 only where |x| is near 88, and to 1e-7 below 40. */
+  /** One multiply-add less; where it is fused, exact to 2.4e-7 where |x| is near 88 and to 1e-7 below 40. */
   readonly rough?: boolean;
   /** False where ±x is never so large that exp overflows. */
   readonly above?: boolean;
-  /** "tiny": what is below normal numbers may be any of that size. */
-  readonly below?: "zero" | "tiny";
 }
 
 /**
- * exp(±x) by ±x = n ln(2) + r, |r| <= ln(2)/2, a polynomial of r, and n added to its exponent. What is above float32
- * becomes inf, what is below its normal numbers becomes 0.
+ * exp(±x) from LEAST to MOST by ±x = n ln(2) + r, |r| <= ln(2)/2, a polynomial of r, and n added to its exponent. The
+ * rough one is inf at OVERFLOW.
  */
-function exponential(f: Build, given: Vector, options: ExponentialOptions = {}): Vector {
-  const { negative = false, less, half = false, rough = false, above = true, below = "zero" } = options;
+function normalExponential(f: Build, x: Vector, { negative, less, half, rough }: ExponentialOptions): Vector {
   const sign = negative ? -1 : 1;
-  const constant = (value: number) => f.constant(value, given.length);
-  /** The argument, or what `bound` is where ±x goes beyond it. */
-  const atMost = (x: Vector, bound: number) => negative ? f.pmax(x, constant(-bound)) : f.pmin(x, constant(bound));
-  const atLeast = (x: Vector, bound: number) => negative ? f.pmin(x, constant(-bound)) : f.pmax(x, constant(bound));
-  let x = given;
-  if (above && rough) x = atMost(x, OVERFLOW);
-  if (below === "tiny") x = atLeast(x, LEAST);
+  const constant = (value: number) => f.constant(value, x.length);
   const magic = constant(half ? ROUND - 1 : ROUND);
   const shifted = f.madd(x, constant(sign * Math.LOG2E), magic);
   const n = f.sub(shifted, magic);
@@ -81,13 +72,19 @@ function exponential(f: Build, given: Vector, options: ExponentialOptions = {}):
   if (less) r = f.sub(r, less);
   const p = f.madd(f.madd(polynomial(f, r, EXP.map((c, i) => c * sign ** i)), r, constant(sign)), r, constant(1));
   // shifted's low bits are n, or n - 1 for the half: all others leave to the left.
-  const value = f.apply("i32x4.add", p, f.shift("i32x4.shl", shifted, 23));
-  if (below === "tiny") return value;
-  const least = constant(sign * (half ? LEAST + Math.LN2 : LEAST));
-  const bounded = f.apply("v128.andnot", value, negative ? f.less(least, x) : f.less(x, least));
-  if (!above || rough) return bounded;
-  const most = constant(sign * (half ? MOST + Math.LN2 : MOST));
-  return f.select(negative ? f.less(x, most) : f.less(most, x), constant(Infinity), bounded);
+  return f.apply("i32x4.add", p, f.shift("i32x4.shl", shifted, 23));
+}
+
+/** exp(±x) of any x: what is above float32 becomes inf, what is below its normal numbers becomes 0. */
+function exponential(f: Build, x: Vector, options: ExponentialOptions = {}): Vector {
+  const { negative, half, above = true } = options;
+  /** Of ±a and ±b. */
+  const isLess = (a: Vector, b: Vector) => negative ? f.less(b, a) : f.less(a, b);
+  const bound = (value: number) => f.constant((half ? value + Math.LN2 : value) * (negative ? -1 : 1), x.length);
+  const value = normalExponential(f, x, options);
+  const bounded = f.apply("v128.andnot", value, isLess(x, bound(LEAST)));
+  if (!above) return bounded;
+  return f.select(isLess(bound(MOST), x), f.constant(Infinity, x.length), bounded);
 }
 
 /** exp(r) = 1 + r + r^2 times the polynomial of least relative error (4e-9) on |r| <= ln(2)/2, by Lawson's algorithm. */
@@ -108,12 +105,16 @@ function gauss(f: Build, x: Vector): Vector {
   });
 }
 
-/** 1 / (1 + exp(-x)); beside softplus from the exponential that is there: (x < 0 ? t : 1) / (1 + t), t = exp(-|x|). */
+/**
+ * 1 / (1 + exp(-x)), where no more than a normal number is needed of an exp below 1e-38; beside softplus from the
+ * exponential that is there: (x < 0 ? t : 1) / (1 + t), t = exp(-|x|).
+ */
 function sigmoid(f: Build, x: Vector): Vector {
   return f.memo("sigmoid", [x], () => {
-    const one = f.constant(1, x.length), t = f.known("decay", [x]);
-    if (!t) return f.div(one, f.add(one, exponential(f, x, { negative: true, rough: true, below: "tiny" })));
-    return f.div(f.select(f.less(x, f.constant(0, x.length)), t, one), f.add(one, t));
+    const parts = x.length, one = f.constant(1, parts), t = f.known("decay", [x]);
+    if (t) return f.div(f.select(f.less(x, f.constant(0, parts)), t, one), f.add(one, t));
+    const bounded = f.pmin(f.pmax(x, f.constant(-OVERFLOW, parts)), f.constant(-LEAST, parts));
+    return f.div(one, f.add(one, normalExponential(f, bounded, { negative: true, rough: true })));
   });
 }
 
