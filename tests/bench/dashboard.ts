@@ -9,7 +9,7 @@
  */
 import type { Browser, CDPSession, Page } from "playwright-core";
 import { startDashboard } from "../../web/app.ts";
-import { launch } from "../browser/chromium.ts";
+import { launch, SCRATCH } from "../browser/chromium.ts";
 import { FakeRun } from "../web/fake_run.ts";
 
 const trials = Number(Deno.args[0] ?? 10_000);
@@ -120,3 +120,4 @@ const browser = await launch();
 for (const view of VIEWS) await measure(browser, dashboard.url, view);
 await browser.close();
 await dashboard.close();
+await Deno.remove(SCRATCH, { recursive: true });
