@@ -223,14 +223,8 @@ export class FunctionBuilder {
     return this.bind(range(parts).map((i) => `(v128.load offset=${offset + 16 * i} ${pointer})`), "load");
   }
 
-  /**
-   * The last part first: V8's revectorizer makes one store of two, but where the lower of them comes first it leaves that
-   * one in place, in case the other lies outside memory.
-   */
   store(pointer: Int, offset: number, value: Vector): void {
-    for (const i of range(value.length).reverse()) {
-      this.line(`(v128.store offset=${offset + 16 * i} ${pointer} ${value[i]})`);
-    }
+    stores(pointer, offset, value).forEach((line) => this.line(line));
   }
 
   /** One float in every lane. */
@@ -329,6 +323,14 @@ export function splitStores(text: string): string {
       `(v128.store64_lane offset=${offset} 0 ${pointer} ${value})` +
       `(v128.store64_lane offset=${Number(offset) + 8} 1 ${pointer} ${value})`,
   );
+}
+
+/**
+ * Stores to consecutive memory, the last part first: V8's revectorizer makes one store of two, but where the lower of them
+ * comes first it leaves that one in place, in case the other lies outside memory.
+ */
+export function stores(pointer: Int, offset: number, value: Vector): string[] {
+  return value.map((part, i) => `(v128.store offset=${offset + 16 * i} ${pointer} ${part})`).reverse();
 }
 
 export function range(count: number): number[] {

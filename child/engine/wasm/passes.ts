@@ -7,6 +7,8 @@
  * loops of half the length each have twice as many under way. Measured: see COST below.
  */
 
+import { stores } from "./function_builder.ts";
+
 /** A body written by a FunctionBuilder: a statement a line, and the parts of each vector that it binds. */
 export interface Body {
   readonly lines: readonly string[];
@@ -85,11 +87,13 @@ class ParsedBody {
 /** Passes over the body; `pointer` is where the pixel's scratch memory is. */
 export function cutIntoPasses({ lines, vectors }: Body, pointer: string): Passes {
   const body = new ParsedBody(lines, vectors);
-  let best = makePasses(body, [], pointer);
+  let best = makePasses(body, [], pointer), leastCost = costOf(best);
   for (let count = 2; count <= MOST_PASSES; count++) {
     const cuts = chooseCuts(body, count);
     const next = cuts && makePasses(body, cuts, pointer);
-    if (next && next.pixelBytes <= MOST_KEPT_BYTES && costOf(next) < LEAST_GAIN * costOf(best)) best = next;
+    if (!next || next.pixelBytes > MOST_KEPT_BYTES) continue;
+    const cost = costOf(next);
+    if (cost < LEAST_GAIN * leastCost) [best, leastCost] = [next, cost];
   }
   return best;
 }
@@ -117,17 +121,15 @@ function makePasses(body: ParsedBody, cuts: readonly number[], pointer: string):
   const { kept, pixelBytes } = keptVectors(body, passOf);
   const passes: string[][] = Array.from({ length: cuts.length + 1 }, () => []);
   const present = passes.map(() => new Set<string>());
-  const at = (part: string) => {
-    const parts = partsOf.get(part)!;
-    return `offset=${kept.get(parts)! + 16 * parts.indexOf(part)} ${pointer}`;
-  };
   const fetch = (name: string, pass: number) => {
     if (present[pass].has(name)) return;
-    for (const part of partsOf.get(name)!) {
+    const parts = partsOf.get(name)!;
+    parts.forEach((part, i) => {
       const { text, repeatable } = statements[definition.get(part)!];
-      passes[pass].push(repeatable ? text : `(local.set ${part} (v128.load ${at(part)}))`);
+      const offset = kept.get(parts)! + 16 * i;
+      passes[pass].push(repeatable ? text : `(local.set ${part} (v128.load offset=${offset} ${pointer}))`);
       present[pass].add(part);
-    }
+    });
   };
   statements.forEach(({ text, sets, reads }, i) => {
     const pass = passOf(i);
@@ -136,9 +138,9 @@ function makePasses(body: ParsedBody, cuts: readonly number[], pointer: string):
     if (!sets) return;
     present[pass].add(sets);
     const parts = partsOf.get(sets)!;
-    if (!kept.has(parts) || sets !== parts.at(-1)) return;
-    // The last part first, as in FunctionBuilder.store.
-    for (const part of parts.toReversed()) passes[pass].push(`(v128.store ${at(part)} (local.get ${part}))`);
+    const offset = kept.get(parts);
+    if (offset === undefined || sets !== parts.at(-1)) return;
+    passes[pass].push(...stores(pointer, offset, parts.map((part) => `(local.get ${part})`)));
   });
   return { passes, pixelBytes };
 }
