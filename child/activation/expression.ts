@@ -12,7 +12,9 @@ export type UnaryName =
   | "abs"
   | "sqrt" // sqrt(max(x, 0))
   | "log"
+  | "log1p" // log(1 + x)
   | "exp"
+  | "expm1" // exp(x) - 1
   | "sin"
   | "cos"
   | "sinh"

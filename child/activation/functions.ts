@@ -68,11 +68,24 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
     value: Math.log,
     derivative: (u, du) => div(du, u),
   },
+  log1p: {
+    written: "call",
+    domain: "log(1 + x), exact near 0; x > -1, -inf at -1, NaN below",
+    value: Math.log1p,
+    derivative: (u, du) => div(du, add(u, ONE)),
+  },
   exp: {
     written: "call",
     domain: "overflows float32 for x > 88.7",
     value: Math.exp,
     derivative: (_u, du, self) => mul(self, du),
+  },
+  expm1: {
+    written: "call",
+    domain: "exp(x) - 1, exact near 0; -1 at -inf, overflows float32 for x > 88.7",
+    value: Math.expm1,
+    // Not the value and 1, which cancel where exp(u) is small.
+    derivative: (u, du) => mul(unary("exp", u), du),
   },
   sin: {
     written: "call",

@@ -475,6 +475,8 @@ const PARITY: Readonly<Partial<Record<UnaryName, "even" | "odd">>> = {
 const UNDOES: Readonly<Partial<Record<UnaryName, UnaryName>>> = {
   log: "exp",
   exp: "log",
+  log1p: "expm1",
+  expm1: "log1p",
   sinh: "asinh",
   asinh: "sinh",
 };

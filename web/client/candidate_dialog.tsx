@@ -47,7 +47,7 @@ export function CandidateDialog({ initial, onClose }: { initial: string; onClose
         <datalist id="catalogue">{CATALOG.map(({ name }) => <option key={name} value={name} />)}</datalist>
         <p id="candidate-note" class={math instanceof Error ? "problem note" : "note"} role="status">
           {math === null
-            ? "Functions: abs sqrt log exp sin cos sinh cosh tanh asinh atan sinc sigmoid softplus gauss erf relu max min"
+            ? "Functions: abs sqrt log log1p exp expm1 sin cos sinh cosh tanh asinh atan sinc sigmoid softplus gauss erf relu max min"
             : math instanceof Error
             ? math.message
             : equal

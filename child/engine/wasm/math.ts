@@ -55,13 +55,19 @@ interface ExponentialOptions {
   readonly rough?: boolean;
   /** False where ±x is never so large that exp overflows. */
   readonly above?: boolean;
+  /** Remembers (exp(r) - 1) / r as "expSlope" of x, for expm1. */
+  readonly keepsSlope?: boolean;
 }
 
 /**
  * exp(±x) from LEAST to MOST by ±x = n ln(2) + r, |r| <= ln(2)/2, a polynomial of r, and n added to its exponent. The
  * rough one is inf at OVERFLOW.
  */
-function normalExponential(f: Build, x: Vector, { negative, less, half, rough }: ExponentialOptions): Vector {
+function normalExponential(
+  f: Build,
+  x: Vector,
+  { negative, less, half, rough, keepsSlope }: ExponentialOptions,
+): Vector {
   const sign = negative ? -1 : 1;
   const constant = (value: number) => f.constant(value, x.length);
   const magic = constant(half ? ROUND - 1 : ROUND);
@@ -70,7 +76,9 @@ function normalExponential(f: Build, x: Vector, { negative, less, half, rough }:
   let r = x; // ±r
   for (const part of rough ? [LN2] : [LN2, Math.LN2 - LN2]) r = (negative ? f.madd : f.nmadd)(n, constant(part), r);
   if (less) r = f.sub(r, less);
-  const p = f.madd(f.madd(polynomial(f, r, EXP.map((c, i) => c * sign ** i)), r, constant(sign)), r, constant(1));
+  const slope = f.madd(polynomial(f, r, EXP.map((c, i) => c * sign ** i)), r, constant(sign));
+  if (keepsSlope) f.memo("expSlope", [x], () => slope);
+  const p = f.madd(slope, r, constant(1));
   // shifted's low bits are n, or n - 1 for the half: all others leave to the left.
   return f.apply("i32x4.add", p, f.shift("i32x4.shl", shifted, 23));
 }
@@ -94,7 +102,17 @@ const EXP = [
 ];
 
 function exp(f: Build, x: Vector): Vector {
-  return f.memo("exp", [x], () => exponential(f, x));
+  return f.memo("exp", [x], () => exponential(f, x, { keepsSlope: true }));
+}
+
+/** exp(x) - 1, and near 0, where that cancels and exp's r is x itself, x times exp's (exp(r) - 1) / r. */
+function expm1(f: Build, x: Vector): Vector {
+  return f.memo("expm1", [x], () => {
+    const parts = x.length;
+    const far = f.sub(exp(f, x), f.constant(1, parts));
+    const near = f.mul(f.known("expSlope", [x])!, x);
+    return f.select(f.less(f.abs(x), f.constant(0.34, parts)), near, far);
+  });
 }
 
 /** exp(-x^2), with what rounding took from x^2 (a fused multiply-add tells it), as exp turns absolute error into relative. */
@@ -164,12 +182,32 @@ function log(f: Build, x: Vector): Vector {
     const one = f.constant(1, parts);
     const exponent = f.sub(e, f.and(subnormal, f.constant(23, parts)));
     const value = logarithm(f, exponent, f.div(f.sub(m, one), f.add(m, one)));
-    // 0 -> -inf, negative -> NaN, inf -> inf, NaN -> NaN
-    const zero = f.constant(0, parts), infinity = f.constant(Infinity, parts);
-    const regular = f.and(f.less(zero, x), f.less(x, infinity));
-    const isZero = f.apply("f32x4.eq", x, zero);
-    const special = f.select(isZero, f.neg(infinity), f.or(x, f.less(x, zero))); // all bits set is a NaN
-    return f.select(regular, value, special);
+    return withLogarithmOfSpecial(f, x, value);
+  });
+}
+
+/** The value where x is finite and above 0; else 0 -> -inf, negative -> NaN, inf -> inf, NaN -> NaN. */
+function withLogarithmOfSpecial(f: Build, x: Vector, value: Vector): Vector {
+  const zero = f.constant(0, x.length), infinity = f.constant(Infinity, x.length);
+  const regular = f.and(f.less(zero, x), f.less(x, infinity));
+  const isZero = f.apply("f32x4.eq", x, zero);
+  const special = f.select(isZero, f.neg(infinity), f.or(x, f.less(x, zero))); // all bits set is a NaN
+  return f.select(regular, value, special);
+}
+
+/**
+ * The logarithm of w = 1 + x. Where |x| < 0.29, e is 0 and m is w, so that s = (w - 1) / (w + 1) can take x for w - 1,
+ * which has lost digits of it; farther out they do not count.
+ */
+function log1p(f: Build, x: Vector): Vector {
+  return f.memo("log1p", [x], () => {
+    const parts = x.length, one = f.constant(1, parts);
+    const w = f.add(x, one);
+    const { m, e } = mantissaAndExponent(f, w);
+    const small = f.less(f.abs(x), f.constant(0.29, parts));
+    const value = logarithm(f, e, f.div(f.select(small, x, f.sub(m, one)), f.add(m, one)));
+    // It has the sign of x, 0 too; -0 is lost in the sum of its parts.
+    return withLogarithmOfSpecial(f, w, withSign(f, value, x));
   });
 }
 
@@ -388,7 +426,9 @@ export const UNARY: Readonly<Record<UnaryName, (f: FunctionBuilder, x: Vector) =
   relu: (f, x) => f.pmax(x, f.constant(0, x.length)),
   sqrt,
   log,
+  log1p,
   exp,
+  expm1,
   sin,
   cos,
   sinh,

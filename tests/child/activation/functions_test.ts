@@ -30,6 +30,17 @@ const VALUES: Readonly<Partial<Record<UnaryName, readonly number[]>>> = {
     2.45960311115695, 4.4816890703380645, 15.642631884188171, 33.11545195869231, 190.56626845863,
     10686474581524.463,
   ],
+  log1p: [
+    NaN, NaN, NaN, -2.302585092994046, -0.35667494393873234, -0.0010005003335835335, -1.0000000005000001e-09, 0,
+    9.999999995e-10, 0.0009995003330835331, 0.26236426446749106, 0.6097655716208943, 0.6418538861723948,
+    0.9162907318741551, 1.3217558399823195, 1.5040773967762742, 1.8325814637483102, 3.4339872044851463,
+  ],
+  expm1: [
+    -0.9999999999999064, -0.9947524816008186, -0.7768698398515702, -0.5934303402594009, -0.2591817793182821,
+    -0.0009995001666250085, -9.999999995e-10, 0, 1.0000000005000001e-09, 0.0010005001667083417,
+    0.3498588075760031, 1.3163669767810917, 1.4596031111569496, 3.481689070338065, 14.642631884188171,
+    32.11545195869231, 189.56626845863, 10686474581523.463,
+  ],
   sin: [
     0.9880316240928618, 0.858934493426592, -0.9974949866040544, -0.7833269096274834, -0.29552020666133955,
     -0.0009999998333333417, -1e-09, 0, 1e-09, 0.0009999998333333417, 0.29552020666133955, 0.7446431199708593,
@@ -113,6 +124,7 @@ const LIMITS: Readonly<Partial<Record<UnaryName, readonly number[]>>> = {
   abs: [Infinity, 1e30, 1e30, Infinity],
   sqrt: [0, 0, 1e15, Infinity],
   exp: [0, 0, Infinity, Infinity],
+  expm1: [-1, -1, Infinity, Infinity],
   sinh: [-Infinity, -Infinity, Infinity, Infinity],
   cosh: [Infinity, Infinity, Infinity, Infinity],
   tanh: [-1, -1, 1, 1],
@@ -168,7 +180,8 @@ describe("UNARY_FUNCTIONS", () => {
   });
 
   it("include everything the text form can call", () => {
-    const calls = "abs sqrt log exp sin cos sinh cosh tanh asinh atan sinc sigmoid softplus gauss erf relu".split(" ");
+    const calls = ("abs sqrt log log1p exp expm1 sin cos sinh cosh tanh asinh atan sinc sigmoid softplus gauss erf " +
+      "relu").split(" ");
     assertEquals([...WRITTEN_UNARY].sort(), [...calls, "neg"].sort());
     for (const name of calls) assertEquals(parseExpression(`${name}(x)`), unary(name as UnaryName, X));
     for (const name of ["max", "min"] as const) assertEquals(parseExpression(`${name}(x, b)`), binary(name, X, B));

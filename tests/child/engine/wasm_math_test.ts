@@ -74,4 +74,12 @@ describe("elementwise functions in WebAssembly", () => {
       });
     });
   }
+
+  for (const name of ["expm1", "log1p"] as const) {
+    it(`${name} is its argument where that is tiny, with its sign`, async () => {
+      const tiny = Float32Array.of(0, -0, 1e-8, -1e-8, 1e-20, -1e-30, 1e-38, -1e-38);
+      const y = await values(name, Float32Array.from({ length: COUNT }, (_, i) => tiny[i % tiny.length]));
+      tiny.forEach((x, i) => assert(Object.is(y[i], x), `${name}(${x}) is ${y[i]}`));
+    });
+  }
 });
