@@ -7,12 +7,12 @@ import {
   findCifar,
   loadCifar,
   loadCifarArchive,
-} from "./cifar.ts";
+} from "./images/cifar.ts";
 import { type Dataset, DatasetError, type DatasetOptions } from "./dataset.ts";
-import { download, type RemoteFile, unpack } from "./download.ts";
+import { download, type RemoteFile, unpack } from "./download/transfer.ts";
 import { kindOf } from "./files.ts";
-import { IDX_FILES, loadFashionMnist, missingFashionMnist } from "./idx.ts";
-import { makeShapes } from "./shapes.ts";
+import { IDX_FILES, loadFashionMnist, missingFashionMnist } from "./images/idx.ts";
+import { makeShapes } from "./images/shapes.ts";
 
 type Load = (options: DatasetOptions) => Promise<Dataset>;
 

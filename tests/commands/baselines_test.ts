@@ -7,7 +7,7 @@ import { baselinesTable } from "../../commands/baselines_report.ts";
 import { paperAccuracies } from "../../commands/paper_accuracies.ts";
 import { signTest, summarise } from "../../commands/statistics.ts";
 import { histogram } from "../../commands/swish_report.ts";
-import { makeShapes } from "../../datasets/shapes.ts";
+import { makeShapes } from "../../datasets/images/shapes.ts";
 import { commandLine, contents, fails, inFolder } from "./command_line.ts";
 
 const TINY = [

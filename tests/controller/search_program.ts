@@ -5,7 +5,7 @@ import type { Sampler } from "../../controller/sampler.ts";
 import { RunStore } from "../../controller/run_store.ts";
 import { Search } from "../../controller/search.ts";
 import { SearchSpace } from "../../controller/search_space.ts";
-import { makeShapes } from "../../datasets/shapes.ts";
+import { makeShapes } from "../../datasets/images/shapes.ts";
 
 /** The search in the folder, new or from wherever it was. */
 export function openScripted(

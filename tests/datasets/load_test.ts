@@ -1,12 +1,12 @@
 /** Where each data set is looked for, when it is fetched, and what is said where it cannot be had. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { CIFAR10, type CifarFormat, loadCifar } from "../../datasets/cifar.ts";
+import { CIFAR10, type CifarFormat, loadCifar } from "../../datasets/images/cifar.ts";
 import { DatasetError } from "../../datasets/dataset.ts";
-import { unpack } from "../../datasets/download.ts";
+import { unpack } from "../../datasets/download/transfer.ts";
 import { DATASET_HOSTS, DATASET_NAMES, loadDataset } from "../../datasets/load.ts";
-import { IDX_FILES } from "../../datasets/idx.ts";
-import { makeShapes } from "../../datasets/shapes.ts";
+import { IDX_FILES } from "../../datasets/images/idx.ts";
+import { makeShapes } from "../../datasets/images/shapes.ts";
 import { withFolder, writeTarGz } from "./scratch.ts";
 
 const SMALL: CifarFormat = { ...CIFAR10, trainRecords: 1, testRecords: 1, validation: 2 };

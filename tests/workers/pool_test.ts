@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { makeShapes } from "../../datasets/shapes.ts";
+import { makeShapes } from "../../datasets/images/shapes.ts";
 import { PRESETS } from "../../controller/presets.ts";
 import { type JobResult, Pool } from "../../workers/pool.ts";
 

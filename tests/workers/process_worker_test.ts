@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { PRESETS } from "../../controller/presets.ts";
-import { makeShapes } from "../../datasets/shapes.ts";
+import { makeShapes } from "../../datasets/images/shapes.ts";
 import { readMessages, writeMessage } from "../../workers/framing.ts";
 import { Pool } from "../../workers/pool.ts";
 import { ProcessWorker } from "../../workers/process_worker.ts";

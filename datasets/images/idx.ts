@@ -2,8 +2,8 @@
  * Fashion-MNIST (Xiao et al. 2017) in the IDX format of MNIST (http://yann.lecun.com/exdb/mnist/), gzip or not: grey
  * 28x28 images, padded here to 32x32 and repeated in three channels. The last 5,000 training images are validation.
  */
-import { channelStatistics, type Dataset, DatasetError, newSplit, sliceSplit, type Split } from "./dataset.ts";
-import { kindOf, reading } from "./files.ts";
+import { channelStatistics, type Dataset, DatasetError, newSplit, sliceSplit, type Split } from "../dataset.ts";
+import { kindOf, reading } from "../files.ts";
 
 const SIZE = 32, CHANNELS = 3, SOURCE = 28, BORDER = (SIZE - SOURCE) / 2;
 const CLASSES = [

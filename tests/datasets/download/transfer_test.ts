@@ -5,10 +5,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { createHash } from "node:crypto";
-import { DatasetError, type Progress } from "../../datasets/dataset.ts";
-import { download, type DownloadOptions, type Patience, type RemoteFile } from "../../datasets/download.ts";
-import { Random } from "../../datasets/random.ts";
-import { withFolder } from "./scratch.ts";
+import { DatasetError, type Progress } from "../../../datasets/dataset.ts";
+import { download, type DownloadOptions, type Patience, type RemoteFile } from "../../../datasets/download/transfer.ts";
+import { Random } from "../../../datasets/random.ts";
+import { withFolder } from "../scratch.ts";
 
 const SIZE = 300_000;
 const random = new Random(1);

@@ -5,8 +5,8 @@
  * network learns, and its activation matters. After 200 steps of 64 images, ResNet-8 reached a validation accuracy of 70 %
  * with ReLU, 75 % with Swish, 12 % with tanh, and 11 % with no activation at all (seed 1, 2026-11-24).
  */
-import { channelStatistics, type Dataset, newSplit, type Split } from "./dataset.ts";
-import { Random } from "./random.ts";
+import { channelStatistics, type Dataset, newSplit, type Split } from "../dataset.ts";
+import { Random } from "../random.ts";
 
 const SIZE = 32, CHANNELS = 3;
 /** No shape is further from its middle than this, in units of its radius. */

@@ -1,8 +1,8 @@
 /** The drawn images: reproducible, balanced, and of a difficulty that makes a nonlinearity worth something. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import type { Split } from "../../datasets/dataset.ts";
-import { makeShapes } from "../../datasets/shapes.ts";
+import type { Split } from "../../../datasets/dataset.ts";
+import { makeShapes } from "../../../datasets/images/shapes.ts";
 
 const SIZE = 32, PIXELS = SIZE * SIZE, CLASSES = 10;
 const SHAPES = makeShapes({ train: 2000, validation: 200, test: 600, seed: 1 });

@@ -1,8 +1,15 @@
 /** The CIFAR binaries: which byte becomes which pixel, which images make which split, and what damage is told. */
 import { assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { CIFAR10, CIFAR100, CIFAR100_COARSE, type CifarFormat, findCifar, loadCifar } from "../../datasets/cifar.ts";
-import { DatasetError, withoutTest } from "../../datasets/dataset.ts";
+import {
+  CIFAR10,
+  CIFAR100,
+  CIFAR100_COARSE,
+  type CifarFormat,
+  findCifar,
+  loadCifar,
+} from "../../../datasets/images/cifar.ts";
+import { DatasetError, withoutTest } from "../../../datasets/dataset.ts";
 
 const PLANE = 1024;
 /** The official layout with 2 records a training file and 3 in the test file. */

@@ -5,9 +5,9 @@
  */
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
-import { DatasetError, type Progress } from "./dataset.ts";
-import { kindOf, reasonOf, writing } from "./files.ts";
-import { readTarGz } from "./tar.ts";
+import { DatasetError, type Progress } from "../dataset.ts";
+import { kindOf, reasonOf, writing } from "../files.ts";
+import { readTarGz } from "../images/tar.ts";
 
 /** A file on a public host, as its publisher describes it. */
 export interface RemoteFile {

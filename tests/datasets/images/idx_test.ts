@@ -1,8 +1,8 @@
 /** Fashion-MNIST's IDX files: how grey 28x28 becomes colour 32x32, and what damage is told. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { DatasetError } from "../../datasets/dataset.ts";
-import { IDX_FILES, loadFashionMnist, missingFashionMnist } from "../../datasets/idx.ts";
+import { DatasetError } from "../../../datasets/dataset.ts";
+import { IDX_FILES, loadFashionMnist, missingFashionMnist } from "../../../datasets/images/idx.ts";
 
 const [TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS] = IDX_FILES;
 const TRAIN_COUNT = 5, TEST_COUNT = 2;

@@ -1,9 +1,9 @@
 /** Archives: what is read out of one, and that damage and hostile paths are refused. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { DatasetError } from "../../datasets/dataset.ts";
-import { readTarGz } from "../../datasets/tar.ts";
-import { gzip, type TarEntry, tarOf, withFolder } from "./scratch.ts";
+import { DatasetError } from "../../../datasets/dataset.ts";
+import { readTarGz } from "../../../datasets/images/tar.ts";
+import { gzip, type TarEntry, tarOf, withFolder } from "../scratch.ts";
 
 /** Made by GNU tar 1.34 with --format=pax: folder/a.txt, folder/empty, folder/inner/z.bin (700 letters z). */
 const BY_GNU_TAR =

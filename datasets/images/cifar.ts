@@ -3,8 +3,8 @@
  * coarse then fine) and 3072 pixel bytes, the red, green and blue planes of a 32x32 image. The last 5,000 training
  * images are the validation split, as in He et al. 2015 (45k/5k).
  */
-import { channelStatistics, type Dataset, DatasetError, newSplit, sliceSplit, type Split } from "./dataset.ts";
-import { kindOf, reading } from "./files.ts";
+import { channelStatistics, type Dataset, DatasetError, newSplit, sliceSplit, type Split } from "../dataset.ts";
+import { kindOf, reading } from "../files.ts";
 import { readTarGz } from "./tar.ts";
 
 const SIZE = 32, CHANNELS = 3, PLANE = SIZE * SIZE, IMAGE_BYTES = PLANE * CHANNELS;

@@ -2,8 +2,8 @@
  * Reads .tar.gz archives: the regular files of a POSIX ustar archive, one after the other, never trusting a path.
  * Format: https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html, "ustar Interchange Format".
  */
-import { DatasetError } from "./dataset.ts";
-import { reading, reasonOf } from "./files.ts";
+import { DatasetError } from "../dataset.ts";
+import { reading, reasonOf } from "../files.ts";
 
 /** A regular file of an archive. */
 export interface Entry {
