@@ -11,7 +11,7 @@ import { type Activation, usesBeta } from "./activation/expression.ts";
 import { simplify } from "./activation/simplify.ts";
 import { tensorSizes } from "./engine/checks.ts";
 import type { Engine, Program, Tensors } from "./engine/engine.ts";
-import { evaluateProgram, type Evaluation, nextTurn } from "./evaluation.ts";
+import { evaluateProgram, type Evaluation, nextTurn } from "./metrics/accuracy.ts";
 import type { Graph } from "./network/graph.ts";
 import { initialParameters } from "./network/initialise.ts";
 import { buildNetwork } from "./network/networks.ts";

@@ -4,8 +4,8 @@
  * without all that: its children are short, and `trainChild` is enough for them.
  */
 import type { Dataset } from "../datasets/dataset.ts";
-import { type Checkpoint, identityOf, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
-import { evaluateProgram, type Evaluation } from "./evaluation.ts";
+import { type Checkpoint, identityOf, readCheckpoint, writeCheckpoint } from "./model/checkpoint.ts";
+import { evaluateProgram, type Evaluation } from "./metrics/accuracy.ts";
 import { Child, type ChildRequest, type ChildSettings, type ChildState, pointInterval } from "./trainer.ts";
 
 /** A point of the curve. */

@@ -7,15 +7,27 @@ import type { Activation } from "../child/activation/expression.ts";
 import { fingerprint } from "../child/activation/fingerprint.ts";
 import type { TrainingResult } from "../child/training_run.ts";
 import type { Dataset } from "../datasets/dataset.ts";
-import { baselinesTable, type FunctionResults, type Judged, type Setting, writeBaselines } from "./baselines_report.ts";
-import { openChosenDataset } from "./chosen_dataset.ts";
+import {
+  baselinesTable,
+  type FunctionResults,
+  type Judged,
+  type Setting,
+  writeBaselines,
+} from "./training/baselines_report.ts";
+import { openChosenDataset } from "./training/chosen_dataset.ts";
 import { command, type Flag, type Io, UsageError } from "./command.ts";
-import { BASELINE_NAMES } from "./paper_accuracies.ts";
-import { nameOf } from "./run_folder.ts";
+import { BASELINE_NAMES } from "./training/paper_accuracies.ts";
+import { nameOf } from "../controller/runs/run_folder.ts";
 import { textTable } from "./table.ts";
-import { childSettings, planOf, type TrainingFlags, type TrainingPlan } from "./training_flags.ts";
-import { rowOf } from "./training_report.ts";
-import { type SeriesFlags, seriesFlags, type SeriesTraining, settingsBefore, trainSeries } from "./training_series.ts";
+import { childSettings, planOf, type TrainingFlags, type TrainingPlan } from "./training/training_flags.ts";
+import { rowOf } from "./training/training_report.ts";
+import {
+  type SeriesFlags,
+  seriesFlags,
+  type SeriesTraining,
+  settingsBefore,
+  trainSeries,
+} from "./training/training_series.ts";
 
 /** About an hour with ResNet-20 on 2 cores. */
 const DEFAULTS = { steps: 1000, seeds: 3 };

@@ -10,12 +10,12 @@ import { multiplyAdds } from "../child/network/cost.ts";
 import { sizeOf } from "../child/network/graph.ts";
 import { buildNetwork } from "../child/network/networks.ts";
 import { DEFAULT_OPTIMIZER } from "../child/optimizer.ts";
-import { ENGINE_FLAG, openChosenEngine } from "./chosen_engine.ts";
+import { ENGINE_FLAG, openChosenEngine } from "./training/chosen_engine.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
-import { summarise } from "./statistics.ts";
+import { summarise } from "./training/statistics.ts";
 import { textTable } from "./table.ts";
-import { type WarmChildren, warmChildren } from "./train_speed.ts";
-import { type Measurement, randomBatch } from "./warm_child.ts";
+import { type WarmChildren, warmChildren } from "./training/train_speed.ts";
+import { type Measurement, randomBatch } from "./training/warm_child.ts";
 
 /** ReLU, Swish, the paper's findings and some others of growing cost. */
 const FUNCTIONS = [

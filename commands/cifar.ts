@@ -6,17 +6,17 @@ import { activationFrom } from "../child/activation/catalog.ts";
 import type { Activation } from "../child/activation/expression.ts";
 import { usesBeta } from "../child/activation/expression.ts";
 import { simplify } from "../child/activation/simplify.ts";
-import { writeModel } from "../child/model_file.ts";
+import { writeModel } from "../child/model/model_file.ts";
 import { buildNetwork } from "../child/network/networks.ts";
 import { trainAndTest, type Trained, type TrainingResult, trainingWork } from "../child/training_run.ts";
 import type { Engine } from "../child/engine/engine.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import { loadDataset } from "../datasets/load.ts";
-import { ENGINE_FLAG, openChosenEngine } from "./chosen_engine.ts";
+import { ENGINE_FLAG, openChosenEngine } from "./training/chosen_engine.ts";
 import { command, EXIT, type Flag, type Io, UsageError } from "./command.ts";
-import { loadProgress } from "./load_progress.ts";
-import { nameOf, openRunFolder, readSettings } from "./run_folder.ts";
-import { followTraining } from "./training_console.ts";
+import { loadProgress } from "./training/load_progress.ts";
+import { nameOf, openRunFolder, readSettings } from "../controller/runs/run_folder.ts";
+import { followTraining } from "./training/training_console.ts";
 import {
   childSettings,
   DEFAULT_ACT,
@@ -24,8 +24,15 @@ import {
   TRAINING_FLAGS,
   type TrainingFlags,
   type TrainingPlan,
-} from "./training_flags.ts";
-import { describeResult, describeSummaries, pointRow, rowOf, summaries, writeResults } from "./training_report.ts";
+} from "./training/training_flags.ts";
+import {
+  describeResult,
+  describeSummaries,
+  pointRow,
+  rowOf,
+  summaries,
+  writeResults,
+} from "./training/training_report.ts";
 
 const COARSE_FLAG = {
   name: "coarse",

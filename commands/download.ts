@@ -1,7 +1,7 @@
 /** `deno task download DATASET`: fetches, checks and unpacks a data set into data/. */
 import { DATASET_NAMES, loadDataset } from "../datasets/load.ts";
 import { command, EXIT } from "./command.ts";
-import { loadProgress } from "./load_progress.ts";
+import { loadProgress } from "./training/load_progress.ts";
 
 export const download = command({
   name: "download",

@@ -1,6 +1,6 @@
 /** `deno task export RUN`: a run's trials as CSV or JSON on stdout. */
 import { jsonOfTrial } from "../controller/console.ts";
-import { loadRun, runFolder } from "../controller/run_store.ts";
+import { loadRun, runFolder } from "../controller/runs/run_store.ts";
 import { command, EXIT } from "./command.ts";
 import { csv } from "./csv.ts";
 

@@ -1,6 +1,6 @@
 /** `deno task golden FILE`: how closely an engine repeats the traces of another framework. */
 import { goldenFailures, type GoldenResult, readGolden, runGoldenTrace } from "../child/golden.ts";
-import { ENGINE_FLAG, openChosenEngine } from "./chosen_engine.ts";
+import { ENGINE_FLAG, openChosenEngine } from "./training/chosen_engine.ts";
 import { command, EXIT } from "./command.ts";
 
 export const golden = command({

@@ -1,5 +1,5 @@
 /** The flags and the opening of the dashboard, for the commands that show one. */
-import type { RunRegistry } from "../web/registry.ts";
+import type { RunRegistry } from "../controller/runs/registry.ts";
 import { type Dashboard, startDashboard } from "../web/app.ts";
 import { UsageError } from "./command.ts";
 

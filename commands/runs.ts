@@ -1,6 +1,6 @@
 /** `deno task runs`: the runs in runs/, newest first. */
 import { FINISHED_STATES } from "../controller/trial.ts";
-import { listRuns } from "../controller/run_store.ts";
+import { listRuns } from "../controller/runs/run_store.ts";
 import { command, EXIT } from "./command.ts";
 
 export const runs = command({

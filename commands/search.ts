@@ -1,16 +1,16 @@
 /** `deno task search`: opens data, store, sampler and dashboard, and lets the search run. */
-import { createSampler, SAMPLER_NAMES } from "../controller/samplers.ts";
-import type { RunInfo, RunSettings } from "../controller/events.ts";
+import { createSampler, SAMPLER_NAMES } from "../controller/samplers/samplers.ts";
+import type { RunInfo, RunSettings } from "../controller/runs/events.ts";
 import { followRun } from "../controller/console.ts";
 import { type PresetName, PRESETS } from "../controller/presets.ts";
-import { runFolder, RunStore } from "../controller/run_store.ts";
+import { runFolder, RunStore } from "../controller/runs/run_store.ts";
 import { Search } from "../controller/search.ts";
 import { SearchSpace } from "../controller/search_space.ts";
 import { ENGINE_NAMES, openEngine, opensOnGpu } from "../child/engine/open.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import type { Dashboard } from "../web/app.ts";
 import { type Machine, mayStartProcesses, placeChildren, visibleGpus } from "../workers/placement.ts";
-import { DATASET_FLAG, openChosenDataset } from "./chosen_dataset.ts";
+import { DATASET_FLAG, openChosenDataset } from "./training/chosen_dataset.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
 import {
   DASHBOARD_FLAGS,
@@ -19,7 +19,7 @@ import {
   openDashboard,
   requireAddress,
 } from "./open_dashboard.ts";
-import { runRegistry } from "./run_registry.ts";
+import { runRegistry } from "../controller/runs/run_registry.ts";
 
 const RUNS = "runs";
 

@@ -1,7 +1,7 @@
 /** `deno task serve`: the dashboard on the runs in runs/, without a search. */
 import { command, EXIT } from "./command.ts";
 import { DASHBOARD_FLAGS, dashboardLine, openDashboard } from "./open_dashboard.ts";
-import { runRegistry } from "./run_registry.ts";
+import { runRegistry } from "../controller/runs/run_registry.ts";
 
 export const serve = command({
   name: "serve",

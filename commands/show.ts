@@ -1,9 +1,9 @@
 /** `deno task show RUN`: a run's settings and best functions. */
 import { closingTable, jsonOfTrial } from "../controller/console.ts";
 import { bestTrial } from "../controller/trial.ts";
-import { loadRun, runFolder } from "../controller/run_store.ts";
+import { loadRun, runFolder } from "../controller/runs/run_store.ts";
 import { command, EXIT } from "./command.ts";
-import { snapshotOf } from "./stored_run.ts";
+import { snapshotOf } from "../controller/runs/stored_run.ts";
 
 export const show = command({
   name: "show",

@@ -5,14 +5,20 @@
 import { activationFrom } from "../child/activation/catalog.ts";
 import type { Child } from "../child/trainer.ts";
 import { type Optimizer, OPTIMIZERS } from "../child/optimizer.ts";
-import { openChosenDataset } from "./chosen_dataset.ts";
+import { openChosenDataset } from "./training/chosen_dataset.ts";
 import { command, type Flag, type Io } from "./command.ts";
-import { nameOf } from "./run_folder.ts";
-import { betasOf, swishTable, type SwishTraining, writeSwish } from "./swish_report.ts";
+import { nameOf } from "../controller/runs/run_folder.ts";
+import { betasOf, swishTable, type SwishTraining, writeSwish } from "./training/swish_report.ts";
 import { textTable } from "./table.ts";
-import { childSettings, planOf, type TrainingFlags, type TrainingPlan } from "./training_flags.ts";
-import { rowOf } from "./training_report.ts";
-import { type SeriesFlags, seriesFlags, type SeriesTraining, settingsBefore, trainSeries } from "./training_series.ts";
+import { childSettings, planOf, type TrainingFlags, type TrainingPlan } from "./training/training_flags.ts";
+import { rowOf } from "./training/training_report.ts";
+import {
+  type SeriesFlags,
+  seriesFlags,
+  type SeriesTraining,
+  settingsBefore,
+  trainSeries,
+} from "./training/training_series.ts";
 
 const FUNCTIONS = ["ReLU", "Swish-1", "Swish"].map(activationFrom);
 const OPTIMIZER_KINDS = Object.keys(OPTIMIZERS) as readonly Optimizer["kind"][];

@@ -1,13 +1,13 @@
 /** `deno task test-model FILE`: evaluates weights that `--save` wrote, and reaches the accuracy they were saved with. */
 import type { Engine } from "../child/engine/engine.ts";
-import { evaluateProgram, type Evaluation } from "../child/evaluation.ts";
-import { type Model, readModel } from "../child/model_file.ts";
+import { evaluateProgram, type Evaluation } from "../child/metrics/accuracy.ts";
+import { type Model, readModel } from "../child/model/model_file.ts";
 import { DEFAULT_OPTIMIZER } from "../child/optimizer.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import { loadDataset } from "../datasets/load.ts";
-import { ENGINE_FLAG, openChosenEngine } from "./chosen_engine.ts";
+import { ENGINE_FLAG, openChosenEngine } from "./training/chosen_engine.ts";
 import { command, EXIT, type Io } from "./command.ts";
-import { percent } from "./training_console.ts";
+import { percent } from "./training/training_console.ts";
 
 const SPLITS = ["validation", "test"] as const;
 type Evaluations = Record<typeof SPLITS[number], Evaluation>;

@@ -2,7 +2,7 @@
  * A run told in a terminal: one live line while it goes, a line a finding, a closing table; or, for programs, one JSON
  * object a line. It only listens.
  */
-import type { RunSource, SearchEvent } from "./events.ts";
+import type { RunSource, SearchEvent } from "./runs/events.ts";
 import { bestTrial, isFinished, type Trial } from "./trial.ts";
 
 /** Where the lines go; as the commands' `Io`. */

@@ -25,10 +25,10 @@ import type {
   SearchEvent,
   UnnumberedEvent,
   WorkerStatus,
-} from "./events.ts";
+} from "./runs/events.ts";
 import { rewardOf } from "./reward.ts";
-import type { Notice, RunStore, StoredRun } from "./run_store.ts";
-import type { Sampler } from "./sampler.ts";
+import type { Notice, RunStore, StoredRun } from "./runs/run_store.ts";
+import type { Sampler } from "./samplers/sampler.ts";
 import type { SearchSpace } from "./search_space.ts";
 import { isByHand, isFinished, type Trial } from "./trial.ts";
 

@@ -17,12 +17,12 @@
  */
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import type { RunSource, SamplerUpdate } from "../controller/events.ts";
+import type { RunSource, SamplerUpdate } from "../controller/runs/events.ts";
 import { trialsCsv } from "./csv.ts";
 import type { RunFeed } from "./feed.ts";
 import { roundProbabilities, type TrialRow, trialRow } from "./protocol.ts";
 import { RateLimits } from "./rate_limit.ts";
-import { bestOf, countStates, type RunRegistry } from "./registry.ts";
+import { bestOf, countStates, type RunRegistry } from "../controller/runs/registry.ts";
 import { checkDeletion, readChange, readControl, RequestError } from "./requests.ts";
 import { readTrialQuery, selectTrials } from "./trial_query.ts";
 

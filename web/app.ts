@@ -5,12 +5,12 @@
  */
 import { type Context, Hono } from "hono";
 import { upgradeWebSocket } from "hono/deno";
-import { isOver, type RunSource } from "../controller/events.ts";
+import { isOver, type RunSource } from "../controller/runs/events.ts";
 import { apiRoutes } from "./api.ts";
 import { type Asset, loadAssets } from "./assets.ts";
 import { RunFeed } from "./feed.ts";
 import { Live, type Socket } from "./live.ts";
-import { oneRun, type RunRegistry } from "./registry.ts";
+import { oneRun, type RunRegistry } from "../controller/runs/registry.ts";
 import { Access, tokenFor } from "./security.ts";
 
 export interface DashboardOptions {

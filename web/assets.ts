@@ -4,7 +4,7 @@
  * programs, and a test tells when it is older than its sources.
  */
 import { createHash } from "node:crypto";
-import { PLOT_RULES, THEME_VARIABLES } from "../plot/theme.ts";
+import { PLOT_RULES, THEME_VARIABLES } from "./plot/theme.ts";
 
 export interface Asset {
   readonly body: Uint8Array<ArrayBuffer>;

@@ -3,7 +3,7 @@
  * watcher is no more than a position in the ring. A watcher too slow for the ring begins again from a snapshot, so
  * neither memory nor the search's time depends on who is watching.
  */
-import type { RunSource, SearchEvent } from "../controller/events.ts";
+import type { RunSource, SearchEvent } from "../controller/runs/events.ts";
 import { liveEvent, liveSnapshot } from "./protocol.ts";
 
 export interface FeedOptions {

@@ -6,7 +6,14 @@
  * On the wire a trial goes without its training curve (`GET /api/runs/RUN/trials/ID` has it): 10,000 trials then load
  * in well under a second.
  */
-import type { RunInfo, RunSnapshot, RunState, SamplerUpdate, SearchEvent, WorkerStatus } from "../controller/events.ts";
+import type {
+  RunInfo,
+  RunSnapshot,
+  RunState,
+  SamplerUpdate,
+  SearchEvent,
+  WorkerStatus,
+} from "../controller/runs/events.ts";
 import type { Trial } from "../controller/trial.ts";
 
 /** A trial as watchers see it: everything but its training curve. */

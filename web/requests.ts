@@ -1,8 +1,8 @@
 /** What clients may send with POST, PATCH and DELETE, checked field by field: a value of the type, or a sentence. */
 import { activationFrom } from "../child/activation/catalog.ts";
-import type { SearchControl } from "../controller/events.ts";
-import { isRunName } from "../controller/run_store.ts";
-import type { RunChange } from "./registry.ts";
+import type { SearchControl } from "../controller/runs/events.ts";
+import { isRunName } from "../controller/runs/run_store.ts";
+import type { RunChange } from "../controller/runs/registry.ts";
 
 /** Thrown with the sentence that the client is answered with. */
 export class RequestError extends Error {

@@ -2,7 +2,13 @@
  * The state of a run as folded from a snapshot and the events after it: the same on the server's side of a test and in
  * the browser. Changes in place, because a view of 10,000 trials changes many times a second; `version` tells that it did.
  */
-import { isOver, type RunInfo, type RunState, type SamplerUpdate, type WorkerStatus } from "../controller/events.ts";
+import {
+  isOver,
+  type RunInfo,
+  type RunState,
+  type SamplerUpdate,
+  type WorkerStatus,
+} from "../controller/runs/events.ts";
 import type { CurvePoint } from "../controller/trial.ts";
 import { type LiveEvent, type LiveSnapshot, type Notice, type TrialRow, unpackTrial } from "./protocol.ts";
 

@@ -5,9 +5,9 @@
 import { assertEquals } from "@std/assert";
 import { afterAll, it } from "@std/testing/bdd";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
-import type { RunSource } from "../../controller/events.ts";
+import type { RunSource } from "../../controller/runs/events.ts";
 import { type Dashboard, startDashboard } from "../../web/app.ts";
-import type { RunRegistry } from "../../web/registry.ts";
+import type { RunRegistry } from "../../controller/runs/registry.ts";
 import { CHROMIUM, launch, SCRATCH } from "./chromium.ts";
 
 const SCREENSHOTS = "tests/browser/screenshots";

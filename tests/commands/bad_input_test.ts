@@ -5,9 +5,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { DatabaseSync } from "node:sqlite";
-import type { RunInfo } from "../../controller/events.ts";
+import type { RunInfo } from "../../controller/runs/events.ts";
 import { PRESETS } from "../../controller/presets.ts";
-import { RunStore } from "../../controller/run_store.ts";
+import { RunStore } from "../../controller/runs/run_store.ts";
 import { commandLine, contents, fails, inFolder } from "./command_line.ts";
 
 /** A whole run without trials, closed. */

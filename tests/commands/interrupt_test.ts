@@ -1,7 +1,7 @@
 /** Ctrl-C at the real command line, and a search where CIFAR-10 cannot be had. */
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { loadRun } from "../../controller/run_store.ts";
+import { loadRun } from "../../controller/runs/run_store.ts";
 import { commandLine, inFolder, linesOf, start } from "./command_line.ts";
 
 const SMOKE = ["search", "--preset", "smoke", "--no-web", "--json", "--workers", "1"];

@@ -1,8 +1,8 @@
 /** What someone watching may ask of a running search. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import type { SearchControl, SearchEvent } from "../../controller/events.ts";
-import { RunStore } from "../../controller/run_store.ts";
+import type { SearchControl, SearchEvent } from "../../controller/runs/events.ts";
+import { RunStore } from "../../controller/runs/run_store.ts";
 import type { Search } from "../../controller/search.ts";
 import { isByHand, isFinished, type Trial } from "../../controller/trial.ts";
 import { inFolder } from "../commands/command_line.ts";

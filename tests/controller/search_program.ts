@@ -1,8 +1,8 @@
 /** A search with scripted children, as a process of its own that tests can kill: FOLDER WORKERS. */
-import { RandomSampler } from "../../controller/random.ts";
+import { RandomSampler } from "../../controller/samplers/random.ts";
 import { PRESETS } from "../../controller/presets.ts";
-import type { Sampler } from "../../controller/sampler.ts";
-import { RunStore } from "../../controller/run_store.ts";
+import type { Sampler } from "../../controller/samplers/sampler.ts";
+import { RunStore } from "../../controller/runs/run_store.ts";
 import { Search } from "../../controller/search.ts";
 import { SearchSpace } from "../../controller/search_space.ts";
 import { makeShapes } from "../../datasets/images/shapes.ts";

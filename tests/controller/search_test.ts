@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { RandomSampler } from "../../controller/random.ts";
-import { loadRun, RunStore, RunStoreError } from "../../controller/run_store.ts";
+import { RandomSampler } from "../../controller/samplers/random.ts";
+import { loadRun, RunStore, RunStoreError } from "../../controller/runs/run_store.ts";
 import { SearchSpace } from "../../controller/search_space.ts";
 import { Random } from "../../datasets/random.ts";
 import { openScripted, runScripted } from "./search_program.ts";

@@ -17,7 +17,7 @@ import type {
   SearchEvent,
   UnnumberedEvent,
   WorkerStatus,
-} from "../../controller/events.ts";
+} from "../../controller/runs/events.ts";
 import { SearchSpace } from "../../controller/search_space.ts";
 import type { CurvePoint, Trial, TrialState } from "../../controller/trial.ts";
 

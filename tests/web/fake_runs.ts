@@ -1,6 +1,6 @@
 /** Several fake runs to list, compare, rename and delete: a registry kept in memory. */
-import type { RunSource } from "../../controller/events.ts";
-import { type RunChange, type RunRegistry, type RunSummary, summarize } from "../../web/registry.ts";
+import type { RunSource } from "../../controller/runs/events.ts";
+import { type RunChange, type RunRegistry, type RunSummary, summarize } from "../../controller/runs/registry.ts";
 
 interface Kept {
   name: string;

@@ -1,7 +1,7 @@
 /** Watchers see every event once, in order, however often they are cut off and however slow they are. */
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import type { SearchEvent } from "../../controller/events.ts";
+import type { SearchEvent } from "../../controller/runs/events.ts";
 import { RunFeed } from "../../web/feed.ts";
 import { Live, type Socket } from "../../web/live.ts";
 import { liveEvent, liveSnapshot, packTrial, type ServerMessage } from "../../web/protocol.ts";

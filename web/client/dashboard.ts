@@ -3,7 +3,7 @@ import { createContext } from "preact";
 import { useContext, useEffect, useReducer } from "preact/hooks";
 import { CATALOG } from "../../child/activation/catalog.ts";
 import { fingerprint } from "../../child/activation/fingerprint.ts";
-import type { SearchControl } from "../../controller/events.ts";
+import type { SearchControl } from "../../controller/runs/events.ts";
 import type { TrialRow } from "../protocol.ts";
 import type { RunView } from "../run_view.ts";
 import type { Connection } from "./connection.ts";

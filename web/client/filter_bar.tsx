@@ -2,7 +2,7 @@
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { TrialState } from "../../controller/trial.ts";
-import { countStates } from "../registry.ts";
+import { countStates } from "../../controller/runs/registry.ts";
 import { STATES, type TrialQuery } from "../trial_query.ts";
 import { useDashboard } from "./dashboard.ts";
 import { count } from "./format.ts";

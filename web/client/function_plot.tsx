@@ -1,8 +1,8 @@
 /** Functions as pictures: f and its derivative, small in a gallery and large with axes. */
 import { memo } from "./memo.ts";
 import type { VNode } from "preact";
-import { linePath } from "../../plot/chart.ts";
-import { linearScale } from "../../plot/scale.ts";
+import { linePath } from "../plot/chart.ts";
+import { linearScale } from "../plot/scale.ts";
 import { type FunctionMath, mathOf, sample, verticalDomain } from "./function_math.ts";
 import { Chart } from "./picture.tsx";
 

@@ -1,7 +1,7 @@
 /** Functions as pictures: a gallery of small plots, and the selected one large with all that is known of it. */
 import type { VNode } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { isOver } from "../../controller/events.ts";
+import { isOver } from "../../controller/runs/events.ts";
 import type { CurvePoint, Trial } from "../../controller/trial.ts";
 import type { TrialRow } from "../protocol.ts";
 import { ask, runPath, transferCommand, useDashboard } from "./dashboard.ts";

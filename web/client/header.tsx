@@ -1,7 +1,7 @@
 /** The bar on top: which run, in what state, the views, and what can be asked of the search. */
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
-import { isOver, type RunState } from "../../controller/events.ts";
+import { isOver, type RunState } from "../../controller/runs/events.ts";
 import { useDashboard } from "./dashboard.ts";
 import { type View, VIEWS, writeRoute } from "./route.ts";
 import { applyTheme, currentTheme, nextTheme } from "./theme.ts";

@@ -1,7 +1,7 @@
 /** The dashboard's page: connects, follows the URL, and shows the view it names. */
 import { render, type VNode } from "preact";
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { SearchControl } from "../../controller/events.ts";
+import type { SearchControl } from "../../controller/runs/events.ts";
 import { selectTrials } from "../trial_query.ts";
 import { CandidateDialog } from "./candidate_dialog.tsx";
 import { Connection } from "./connection.ts";

@@ -1,9 +1,9 @@
 /** The search's mind: what the controller believes, what the good functions have in common, and all functions as a map. */
 import type { VNode } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { SamplerUpdate } from "../../controller/events.ts";
+import type { SamplerUpdate } from "../../controller/runs/events.ts";
 import { type Position, positions } from "../../controller/search_space.ts";
-import { linearScale, padded } from "../../plot/scale.ts";
+import { linearScale, padded } from "../plot/scale.ts";
 import type { TrialRow } from "../protocol.ts";
 import { accuracyColour } from "./colours.ts";
 import { ask, ranked, runPath, useDashboard } from "./dashboard.ts";

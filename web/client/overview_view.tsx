@@ -1,12 +1,12 @@
 /** A run at a glance: how far, how good, how it got there, and what it is a function of. */
 import type { ComponentChildren, VNode } from "preact";
 import { useMemo } from "preact/hooks";
-import type { Series } from "../../plot/chart.ts";
-import { padded } from "../../plot/scale.ts";
-import { isOver } from "../../controller/events.ts";
+import type { Series } from "../plot/chart.ts";
+import { padded } from "../plot/scale.ts";
+import { isOver } from "../../controller/runs/events.ts";
 import type { TrialState } from "../../controller/trial.ts";
 import type { TrialRow } from "../protocol.ts";
-import { countStates } from "../registry.ts";
+import { countStates } from "../../controller/runs/registry.ts";
 import type { RunView } from "../run_view.ts";
 import { STATES } from "../trial_query.ts";
 import { type Baseline, baselines, ranked, useDashboard } from "./dashboard.ts";

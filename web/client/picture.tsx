@@ -1,8 +1,8 @@
 /** Charts of `plot/` on screen: as wide as their place, with the values under the pointer. */
 import { h, type VNode } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { type ChartSpec, layoutChart } from "../../plot/chart.ts";
-import type { SvgElement } from "../../plot/svg.ts";
+import { type ChartSpec, layoutChart } from "../plot/chart.ts";
+import type { SvgElement } from "../plot/svg.ts";
 
 export function Picture({ picture }: { picture: SvgElement }): VNode {
   return h(

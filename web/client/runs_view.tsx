@@ -3,7 +3,7 @@ import type { VNode } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { TrialRow } from "../protocol.ts";
 import { selectTrials } from "../trial_query.ts";
-import type { RunChange, RunSummary } from "../registry.ts";
+import type { RunChange, RunSummary } from "../../controller/runs/registry.ts";
 import { ask, runPath, useDashboard } from "./dashboard.ts";
 import { count, dateTime, duration, percent } from "./format.ts";
 import { Formula } from "./formula.tsx";

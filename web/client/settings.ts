@@ -1,5 +1,5 @@
 /** A run's settings as pairs of name and text: for one run, and for what differs between several. */
-import type { RunSettings } from "../../controller/events.ts";
+import type { RunSettings } from "../../controller/runs/events.ts";
 import { count, duration } from "./format.ts";
 
 export function settingRows(settings: RunSettings): [string, string][] {

@@ -1,9 +1,9 @@
 /** The workers: what each does, how fast, and where time was lost. */
 import type { VNode } from "preact";
 import { useMemo, useRef, useState } from "preact/hooks";
-import { isOver, type WorkerStatus } from "../../controller/events.ts";
+import { isOver, type WorkerStatus } from "../../controller/runs/events.ts";
 import type { TrialState } from "../../controller/trial.ts";
-import { padded } from "../../plot/scale.ts";
+import { padded } from "../plot/scale.ts";
 import type { TrialRow } from "../protocol.ts";
 import type { RunView } from "../run_view.ts";
 import { useDashboard } from "./dashboard.ts";

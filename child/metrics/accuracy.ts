@@ -1,0 +1,72 @@
+/** How good a trained program is on a split: accuracy, top-5 accuracy and loss, with the running statistics. */
+import { evaluationBatches } from "../../datasets/batches.ts";
+import type { Dataset, SplitName } from "../../datasets/dataset.ts";
+import type { Program } from "../engine/engine.ts";
+
+export interface Evaluation {
+  readonly images: number;
+  /** Share of images whose label has the largest logit; of equal ones the first counts as largest. */
+  readonly accuracy: number;
+  /** Share of images whose label is among the five largest logits. */
+  readonly top5: number;
+  /** Mean of -log softmax(logits)[label]; NaN where a logit is not finite. */
+  readonly loss: number;
+}
+
+export interface EvaluationOptions {
+  /** Images at a time; at most the program's batch. */
+  readonly batch: number;
+  /** Images judged, the first of the split; null for all. */
+  readonly limit: number | null;
+  /** Asked before every batch; the evaluation is given up where it says so. */
+  readonly stop?: () => boolean;
+}
+
+/** Evaluates a program on a split. Null where it was told to stop. An image with a logit that is not finite is wrong. */
+export async function evaluateProgram(
+  program: Program,
+  dataset: Dataset,
+  split: SplitName,
+  { batch, limit, stop = () => false }: EvaluationOptions,
+): Promise<Evaluation | null> {
+  const classes = dataset.classes.length;
+  let [images, first, fifth, loss] = [0, 0, 0, 0];
+  for (const part of evaluationBatches(dataset, split, { batch, limit })) {
+    await nextTurn();
+    if (stop()) return null;
+    const logits = await program.evaluate(part);
+    part.labels.forEach((label, n) => {
+      const row = logits.subarray(n * classes, (n + 1) * classes);
+      const rank = rankOf(row, label);
+      images++;
+      if (rank < 1) first++;
+      if (rank < 5) fifth++;
+      loss += rank === Infinity ? NaN : crossEntropy(row, label);
+    });
+  }
+  return { images, accuracy: first / images, top5: fifth / images, loss: loss / images };
+}
+
+/** Lets messages, timers and signals in: an engine's promises alone would keep the event loop to themselves. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}
+
+type Logits = Float32Array | Float64Array;
+
+/** How many logits come before the label's; infinite where one is not finite. */
+function rankOf(logits: Logits, label: number): number {
+  let rank = 0;
+  for (let c = 0; c < logits.length; c++) {
+    if (!Number.isFinite(logits[c])) return Infinity;
+    if (logits[c] > logits[label] || (logits[c] === logits[label] && c < label)) rank++;
+  }
+  return rank;
+}
+
+function crossEntropy(logits: Logits, label: number): number {
+  const largest = Math.max(...logits);
+  let sum = 0;
+  for (const logit of logits) sum += Math.exp(logit - largest);
+  return Math.log(sum) + largest - logits[label];
+}

@@ -1,0 +1,104 @@
+/**
+ * A child's checkpoint: one safetensors file with everything it needs to go on exactly as if never stopped, and what
+ * training it is of, since going on from another's would give numbers that mean nothing.
+ */
+import { writeAtomically } from "./atomic_file.ts";
+import { printExpression } from "../activation/print.ts";
+import { simplify } from "../activation/simplify.ts";
+import type { Tensors } from "../engine/engine.ts";
+import { encodeSafetensors, readSafetensors, type Safetensors } from "./safetensors.ts";
+import type { ChildRequest, ChildState } from "../trainer.ts";
+
+/** What a training is a function of, by the words of an error message; the number of threads is not in it. */
+export type Identity = Readonly<Record<string, string>>;
+
+/** `Progress` is what else is kept: plain JSON, numbers finite. */
+export interface Checkpoint<Progress> {
+  readonly state: ChildState;
+  readonly progress: Progress;
+}
+
+const FORMAT = "actsearch checkpoint 1";
+const GROUPS = ["parameters", "statistics", "slots"] as const;
+
+/** Two trainings with equal identities have the same numbers. */
+export function identityOf({ engine, dataset, activation, settings, seed }: ChildRequest): Identity {
+  const { name, classes, train, validation, test, mean, standardDeviation } = dataset;
+  const about = {
+    expression: printExpression(simplify(activation.expression)),
+    "start of beta": activation.betaStart,
+    // Absent where it is the usual one, as in checkpoints written before there was another.
+    ...activation.kernelGain !== undefined && { "initialisation (gain of kernels)": activation.kernelGain },
+    dataset: `${name} with ${classes.length} classes`,
+    "images (training, validation, test)": [train.count, validation.count, test.count],
+    normalisation: [mean, standardDeviation],
+    ...settings,
+    seed,
+    engine: engine.name,
+  };
+  return Object.fromEntries(
+    Object.entries(about).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
+  );
+}
+
+/** Replaces the file at once or not at all. */
+export async function writeCheckpoint<Progress>(
+  path: string,
+  identity: Identity,
+  { state, progress }: Checkpoint<Progress>,
+): Promise<void> {
+  const tensors = GROUPS.flatMap((group) =>
+    [...state[group]].map(([name, values]) => [`${group}/${name}`, { shape: [values.length], values }] as const)
+  );
+  const numbers = { step: state.step, recentLosses: state.recentLosses };
+  const metadata = {
+    format: FORMAT,
+    identity: JSON.stringify(identity),
+    state: JSON.stringify(numbers),
+    progress: JSON.stringify(progress),
+  };
+  await writeAtomically(path, encodeSafetensors({ metadata, tensors: new Map(tensors) }));
+}
+
+/** Null where there is none. Throws an Error that says why where it is not a checkpoint of this training. */
+export async function readCheckpoint<Progress>(path: string, identity: Identity): Promise<Checkpoint<Progress> | null> {
+  if (!await exists(path)) return null;
+  const file = await readSafetensors(path);
+  if (file.metadata.format !== FORMAT) {
+    throw new Error(`Cannot go on from ${path} as it is no checkpoint of this version of actsearch`);
+  }
+  requireSame(path, JSON.parse(file.metadata.identity), identity);
+  const { step, recentLosses } = JSON.parse(file.metadata.state) as { step: number; recentLosses: (number | null)[] };
+  const [parameters, statistics, slots] = GROUPS.map((group) => tensorsOf(file, group));
+  return {
+    state: { step, recentLosses: recentLosses.map((loss) => loss ?? NaN), parameters, statistics, slots },
+    progress: JSON.parse(file.metadata.progress),
+  };
+}
+
+function requireSame(path: string, theirs: Identity, ours: Identity): void {
+  const different = [...new Set([...Object.keys(ours), ...Object.keys(theirs)])]
+    .find((key) => theirs[key] !== ours[key]);
+  if (different === undefined) return;
+  throw new Error(
+    `Cannot go on from ${path} as it is of another training: its ${different} is ${theirs[different]}, ` +
+      `and ${ours[different]} was asked for`,
+  );
+}
+
+function tensorsOf({ tensors }: Safetensors, group: string): Tensors {
+  return new Map(
+    [...tensors].filter(([name]) => name.startsWith(`${group}/`))
+      .map(([name, { values }]) => [name.slice(group.length + 1), values]),
+  );
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

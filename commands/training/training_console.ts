@@ -1,0 +1,51 @@
+/** Tells on stderr how far a training is: an estimate after the first seconds, then the live line or a line in 10 s. */
+import type { CurvePoint, Pace, TrainingOptions } from "../../child/training_run.ts";
+import type { Io } from "../command.ts";
+
+const LINE_EVERY_MS = 10_000;
+
+interface Followed {
+  /** What is trained, before the numbers: "seed 1". */
+  readonly title: string;
+  readonly steps: number;
+  /** Images that this process has yet to train after this training: counted in the estimate of the whole. */
+  readonly workAfter: number;
+}
+
+/** Hooks for `trainAndTest`. */
+export function followTraining(
+  { title, steps, workAfter }: Followed,
+  io: Io,
+): Pick<TrainingOptions, "onResume" | "onEstimate" | "onPoint"> {
+  let lastLine = performance.now();
+  let validation = "";
+  return {
+    onResume: (step) => io.err(`${title}: goes on after step ${step} of ${steps}`),
+    onEstimate: ({ imagesPerSecond, secondsLeft }: Pace) => {
+      const all = secondsLeft + workAfter / imagesPerSecond;
+      io.err(`${title}: will take about ${duration(secondsLeft)}${workAfter > 0 ? `, all ${duration(all)}` : ""}`);
+    },
+    onPoint: ({ step, loss, validationAccuracy }: CurvePoint, { imagesPerSecond, secondsLeft }: Pace) => {
+      if (validationAccuracy !== undefined) validation = `, validation ${percent(validationAccuracy)}`;
+      const line = `${title}: step ${step} of ${steps}, loss ${loss.toFixed(4)}${validation}, ` +
+        `${imagesPerSecond.toFixed(0)} images/s, ${duration(secondsLeft)} left`;
+      io.live(line);
+      if (io.terminal || performance.now() - lastLine < LINE_EVERY_MS) return;
+      lastLine = performance.now();
+      io.err(line);
+    },
+  };
+}
+
+/** Seconds in the two largest units that say something: "45 s", "12 min", "3 h 20 min", "2 d 4 h". */
+export function duration(seconds: number): string {
+  const minutes = Math.round(seconds / 60), hours = Math.floor(minutes / 60);
+  if (seconds < 99.5) return `${Math.ceil(seconds)} s`;
+  if (hours < 1) return `${minutes} min`;
+  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** A share in percent: "91.25 %". */
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(2)} %`;
+}

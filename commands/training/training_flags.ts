@@ -1,0 +1,91 @@
+/** The flags that say how a network is trained, and what they mean together. */
+import { type Optimizer, OPTIMIZERS, type Schedule } from "../../child/optimizer.ts";
+import { NETWORK_NAMES } from "../../child/network/networks.ts";
+import type { ChildSettings } from "../../child/trainer.ts";
+import type { Dataset } from "../../datasets/dataset.ts";
+import { UsageError } from "../command.ts";
+
+const SCHEDULES: readonly Schedule[] = ["cosine", "step", "constant"];
+const OPTIMIZER_NAMES = Object.keys(OPTIMIZERS) as readonly Optimizer["kind"][];
+const DEFAULT_STEPS = 10_000;
+export const DEFAULT_ACT = "relu";
+
+/** Rows of a command's table. None has a default, so that what was asked for can be told from what was not. */
+export const TRAINING_FLAGS = [
+  { name: "act", type: "string", value: "EXPR", help: `an expression, or a name as swish or gelu (${DEFAULT_ACT})` },
+  { name: "network", type: "choice", choices: NETWORK_NAMES, help: "what is trained (resnet20)" },
+  { name: "steps", type: "integer", min: 1, help: `training steps (${DEFAULT_STEPS})` },
+  { name: "epochs", type: "integer", min: 1, help: "in place of --steps: times through the training images" },
+  { name: "batch", type: "integer", min: 1, help: "images a step (128)" },
+  { name: "lr", type: "number", min: 0, help: "learning rate at the start (0.1 with sgd, else 0.001)" },
+  { name: "schedule", type: "choice", choices: SCHEDULES, help: "how the learning rate falls (cosine)" },
+  { name: "optimizer", type: "choice", choices: OPTIMIZER_NAMES, help: "what updates the weights (sgd)" },
+  { name: "seeds", type: "integer", min: 1, help: "trainings, from seeds that follow each other (1)" },
+  { name: "seed", type: "integer", help: "the first seed (1)" },
+] as const;
+
+/** What the user asked for; undefined where nothing was said. */
+export interface TrainingFlags {
+  readonly act?: string;
+  readonly network?: string;
+  readonly steps?: number;
+  readonly epochs?: number;
+  readonly batch?: number;
+  readonly lr?: number;
+  readonly schedule?: string;
+  readonly optimizer?: string;
+  readonly seeds?: number;
+  readonly seed?: number;
+}
+
+/** All of a training, as it is kept in `settings.json`. */
+export interface TrainingPlan {
+  readonly act: string;
+  readonly network: string;
+  readonly steps: number;
+  readonly batch: number;
+  readonly lr: number;
+  readonly schedule: Schedule;
+  readonly optimizer: Optimizer["kind"];
+  readonly seeds: number;
+  readonly seed: number;
+}
+
+/**
+ * What was asked for, else what the run had before, else the default; complete once there is a data set to count epochs
+ * in. Throws a UsageError for --steps with --epochs.
+ */
+export function planOf(flags: TrainingFlags, before: Partial<TrainingPlan>): (dataset: Dataset) => TrainingPlan {
+  if (flags.steps !== undefined && flags.epochs !== undefined) {
+    throw new UsageError("--steps and --epochs say the same in two ways: give one of them");
+  }
+  const batch = flags.batch ?? before.batch ?? 128;
+  const optimizer = (flags.optimizer ?? before.optimizer ?? "sgd") as Optimizer["kind"];
+  const steps = flags.steps ?? before.steps ?? DEFAULT_STEPS;
+  const { epochs } = flags;
+  return ({ train }) => ({
+    act: flags.act ?? before.act ?? DEFAULT_ACT,
+    network: flags.network ?? before.network ?? "resnet20",
+    steps: epochs === undefined ? steps : epochs * Math.floor(train.count / batch),
+    batch,
+    lr: flags.lr ?? before.lr ?? OPTIMIZERS[optimizer].learningRate,
+    schedule: (flags.schedule ?? before.schedule ?? "cosine") as Schedule,
+    optimizer,
+    seeds: flags.seeds ?? before.seeds ?? 1,
+    seed: flags.seed ?? before.seed ?? 1,
+  });
+}
+
+/** Every image of the splits counts, and training images are augmented. */
+export function childSettings({ network, steps, batch, lr, schedule, optimizer }: TrainingPlan): ChildSettings {
+  return {
+    network,
+    steps,
+    batch,
+    learningRate: lr,
+    schedule,
+    optimizer: OPTIMIZERS[optimizer].optimizer,
+    augment: true,
+    validationImages: null,
+  };
+}

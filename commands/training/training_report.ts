@@ -1,0 +1,92 @@
+/** What trainings of one function with several seeds came to: lines, JSON rows, a results file and the curves as SVG. */
+import { writeAtomically } from "../../child/model/atomic_file.ts";
+import type { CurvePoint, TrainingResult } from "../../child/training_run.ts";
+import { type ChartSpec, drawChart, type Series } from "../../web/plot/chart.ts";
+import type { Io } from "../command.ts";
+import { summarise, type Summary } from "./statistics.ts";
+import { percent } from "./training_console.ts";
+
+/** A result as it is printed with --json; accuracies are null where the training diverged. */
+export function rowOf(result: TrainingResult) {
+  const { validation, test } = result;
+  return {
+    seed: result.seed,
+    outcome: result.outcome,
+    ...result.reason !== null && { reason: result.reason },
+    validation_accuracy: validation?.accuracy ?? null,
+    validation_top5: validation?.top5 ?? null,
+    test_accuracy: test?.accuracy ?? null,
+    test_top5: test?.top5 ?? null,
+    final_loss: result.finalLoss,
+    beta_mean: result.betaMean,
+    images_per_s: Math.round(result.imagesPerSecond),
+  };
+}
+
+/** A point of the curve as it is printed and kept. */
+export function pointRow({ step, loss, validationAccuracy }: CurvePoint) {
+  return { step, loss, ...validationAccuracy !== undefined && { validation_accuracy: validationAccuracy } };
+}
+
+/** A result in one line for people. */
+export function describeResult({ seed, outcome, reason, validation, test, imagesPerSecond }: TrainingResult): string {
+  if (validation === null || test === null) return `seed ${seed}: ${outcome}: ${reason}`;
+  return `seed ${seed}: validation ${percent(validation.accuracy)}, test ${percent(test.accuracy)}, ` +
+    `test top-5 ${percent(test.top5)} (${imagesPerSecond.toFixed(0)} images/s)`;
+}
+
+/** Accuracies of the seeds that did not diverge, by split; null where none did. */
+export function summaries(results: readonly TrainingResult[]): Readonly<Record<"validation" | "test", Summary | null>> {
+  return {
+    validation: summarise(results.flatMap(({ validation }) => validation?.accuracy ?? [])),
+    test: summarise(results.flatMap(({ test }) => test?.accuracy ?? [])),
+  };
+}
+
+/** The last lines for people: mean, spread and median a split. */
+export function describeSummaries(results: readonly TrainingResult[], io: Io): void {
+  for (const [split, numbers] of Object.entries(summaries(results))) {
+    if (numbers === null) continue;
+    const { mean, standard_deviation: deviation, median, n } = numbers;
+    const spread = deviation === null ? "" : ` ± ${(100 * deviation).toFixed(2)}`;
+    const seeds = n === 1 ? "1 seed" : `${n} seeds`;
+    io.out(`${split}: mean ${percent(mean)}${spread}, median ${percent(median)} over ${seeds}`);
+  }
+}
+
+/** Writes results.json and the curves, loss.svg and accuracy.svg, into the folder. */
+export async function writeResults(
+  folder: string,
+  about: Readonly<Record<string, unknown>>,
+  results: readonly TrainingResult[],
+): Promise<void> {
+  const seeds = results.map((result) => ({ ...rowOf(result), curve: result.curve.map(pointRow) }));
+  const content = JSON.stringify({ ...about, ...summaries(results), seeds }, null, 1) + "\n";
+  await writeAtomically(`${folder}/results.json`, content);
+  const title = `${about.act} with ${about.network} on ${about.dataset}`;
+  await writeAtomically(`${folder}/loss.svg`, drawChart(lossChart(title, results)));
+  await writeAtomically(`${folder}/accuracy.svg`, drawChart(accuracyChart(title, results)));
+}
+
+const SIZE = { width: 720, height: 360 };
+
+function lossChart(title: string, results: readonly TrainingResult[]): ChartSpec {
+  const series = results.map(({ seed, curve }) => curveOf(seed, curve, ({ loss }) => loss));
+  return { ...SIZE, title, x: { label: "step" }, y: { label: "training loss (nats)" }, series };
+}
+
+/** Validation accuracy on the way, and the test accuracy as a rule. */
+function accuracyChart(title: string, results: readonly TrainingResult[]): ChartSpec {
+  const judged = ({ validationAccuracy }: CurvePoint) => validationAccuracy !== undefined;
+  const series = results.map(({ seed, curve }) =>
+    curveOf(seed, curve.filter(judged), ({ validationAccuracy }) => 100 * validationAccuracy!)
+  );
+  const test = summaries(results).test;
+  const rules = test === null ? [] : [{ axis: "y" as const, value: 100 * test.median, label: "test (median)" }];
+  return { ...SIZE, title, x: { label: "step" }, y: { label: "validation accuracy (%)" }, series, rules };
+}
+
+function curveOf(seed: number, curve: readonly CurvePoint[], value: (point: CurvePoint) => number): Series {
+  const kind = curve.length === 1 ? "dots" as const : "line" as const;
+  return { label: `seed ${seed}`, kind, x: curve.map(({ step }) => step), y: curve.map(value) };
+}

@@ -1,0 +1,155 @@
+/**
+ * A run of many trainings, one after another: `baselines` and `swish`. Each has a checkpoint of its own in the run's
+ * folder, so that the same command, killed at any moment, goes on and comes to the same numbers.
+ */
+import type { Activation } from "../../child/activation/expression.ts";
+import type { Engine } from "../../child/engine/engine.ts";
+import type { ChildSettings } from "../../child/trainer.ts";
+import { trainAndTest, type Trained, type TrainingOptions, trainingWork } from "../../child/training_run.ts";
+import type { Dataset } from "../../datasets/dataset.ts";
+import { DATASET_FLAG } from "./chosen_dataset.ts";
+import { ENGINE_FLAG, openChosenEngine } from "./chosen_engine.ts";
+import { EXIT, type Flag, type Io, UsageError } from "../command.ts";
+import { nameOf, openRunFolder, readSettings, type RunSettings } from "../../controller/runs/run_folder.ts";
+import { followTraining } from "./training_console.ts";
+import { TRAINING_FLAGS } from "./training_flags.ts";
+
+/** What a series is told on the command line, besides what is trained. */
+export interface SeriesFlags {
+  readonly dataset?: string;
+  readonly name?: string;
+  readonly resume?: string;
+  readonly data?: string;
+  readonly threads?: number;
+  readonly engine: string;
+  readonly json: boolean;
+}
+
+/** A series' table of flags: all of a training but `without`, some with help of their own, those of `more`, and its own. */
+export function seriesFlags(
+  help: Readonly<Record<string, string>>,
+  without: readonly string[],
+  more: readonly Flag[] = [],
+): readonly Flag[] {
+  const training = TRAINING_FLAGS.filter(({ name }) => !without.includes(name));
+  return [
+    DATASET_FLAG,
+    ...more,
+    ...training.map((flag) => ({ ...flag, help: help[flag.name] ?? flag.help })),
+    ...OWN_FLAGS,
+    ENGINE_FLAG,
+    { name: "json", type: "boolean", help: "print one JSON object a training, and a last one with the table" },
+  ];
+}
+
+const OWN_FLAGS = [
+  { name: "name", type: "string", value: "NAME", help: "name of the folder in runs/ (by settings)" },
+  { name: "resume", type: "string", value: "NAME", help: "go on with this run and its settings" },
+  { name: "data", type: "string", value: "DIR", help: "folder that holds the data set already" },
+  { name: "threads", type: "integer", min: 1, max: 64, help: "CPU threads (one a core)" },
+] as const;
+
+/** One of the trainings. */
+export interface SeriesTraining {
+  /** For people: "Swish, seed 1". */
+  readonly title: string;
+  readonly activation: Activation;
+  readonly settings: ChildSettings;
+  readonly seed: number;
+  readonly observe?: TrainingOptions["observe"];
+}
+
+export interface SeriesRequest {
+  /** Of the folder in runs/. */
+  readonly name: string;
+  /** "baselines": kept with the settings, and part of the advice to go on. */
+  readonly command: string;
+  /** What the folder is held to; `free` are keys that may differ. */
+  readonly settings: RunSettings;
+  readonly free: readonly string[];
+  readonly dataset: Dataset;
+  readonly engine: string;
+  readonly threads?: number;
+  readonly trainings: readonly SeriesTraining[];
+}
+
+export interface SeriesHooks {
+  /** Told every training that is finished, in order, those of an earlier process included. */
+  onTrained(training: SeriesTraining, trained: Trained, place: SeriesPlace): Promise<void>;
+  /** Told when all are. */
+  onFinished(place: SeriesPlace): Promise<void>;
+}
+
+export interface SeriesPlace {
+  /** "runs/NAME". */
+  readonly folder: string;
+  readonly engine: string;
+  readonly device: string;
+}
+
+/** The settings of the run that --resume names, else none. Throws where it is a run of another command. */
+export async function settingsBefore<Settings extends object>(
+  command: string,
+  { name, resume }: { readonly name?: string; readonly resume?: string },
+): Promise<Partial<Settings>> {
+  if (name !== undefined && resume !== undefined) {
+    throw new UsageError("--name begins a run and --resume goes on with one: give one of them");
+  }
+  if (resume === undefined) return {};
+  const before = await readSettings(resume);
+  if (before.command === command) return before as Partial<Settings>;
+  throw new Error(`Cannot resume ${resume} with ${command} as it is a run of ${before.command ?? "another command"}`);
+}
+
+/** Trains what is not trained yet; resolves to the exit code. */
+export async function trainSeries(request: SeriesRequest, hooks: SeriesHooks, io: Io): Promise<number> {
+  const settings = { command: request.command, ...request.settings };
+  const folder = await openRunFolder(request.name, settings, request.free);
+  try {
+    const engine = await openChosenEngine(request.engine, io);
+    try {
+      io.err(`run ${request.name}: everything is kept in ${folder.path}`);
+      return await trainInTurn(request, { folder: folder.path, engine }, hooks, io);
+    } finally {
+      engine.close();
+    }
+  } finally {
+    folder.close();
+  }
+}
+
+async function trainInTurn(
+  request: SeriesRequest,
+  { folder, engine }: { readonly folder: string; readonly engine: Engine },
+  hooks: SeriesHooks,
+  io: Io,
+): Promise<number> {
+  const { dataset, trainings } = request, threads = request.threads ?? navigator.hardwareConcurrency;
+  const place = { folder, engine: engine.name, device: engine.device };
+  for (const [index, training] of trainings.entries()) {
+    const { activation, settings, seed, observe } = training;
+    const workAfter = trainings.slice(index + 1).reduce(
+      (sum, { settings }) => sum + trainingWork(settings, dataset),
+      0,
+    );
+    const title = `${training.title} (${index + 1} of ${trainings.length})`;
+    const trained = await trainAndTest({ engine, dataset, activation, settings, seed, threads }, {
+      ...followTraining({ title, steps: settings.steps, workAfter }, io),
+      checkpoint: `${folder}/${await checkpointName(training)}.checkpoint`,
+      signal: io.signal,
+      observe,
+    });
+    if (trained === null) {
+      io.err(`stopped; go on with: deno task ${request.command} --resume ${request.name}`);
+      return EXIT.interrupted;
+    }
+    await hooks.onTrained(training, trained, place);
+  }
+  await hooks.onFinished(place);
+  return EXIT.done;
+}
+
+/** The same for the same training, and another for any other: functions of one expression may differ in their start. */
+async function checkpointName({ activation: { name }, settings: { optimizer: { kind } }, seed }: SeriesTraining) {
+  return `${await nameOf([name, kind], { name, kind })}-seed-${seed}`;
+}

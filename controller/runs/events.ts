@@ -1,0 +1,125 @@
+/**
+ * The one union that the run store, the console and the dashboard consume. The search emits every change as an event
+ * with the next sequence number; a snapshot is the fold of all events up to its `seq`, so that snapshot + later events
+ * is always the present state.
+ */
+import type { ChildSettings } from "../../child/trainer.ts";
+import type { CurvePoint, Trial } from "../trial.ts";
+
+export type RunState = "starting" | "running" | "paused" | "stopping" | "interrupted" | "finished" | "failed";
+
+/** Whether nothing more will happen, unless the run is continued. */
+export function isOver({ state }: { readonly state: RunState }): boolean {
+  return state === "finished" || state === "failed" || state === "interrupted";
+}
+
+/** Everything a run is a function of (DESIGN.md, Determinism), besides the machine and engine. */
+export interface RunSettings {
+  readonly sampler: string;
+  readonly preset: string;
+  readonly dataset: string;
+  /** True where the user named the data set (then it must be had), false where it was the default. */
+  readonly datasetNamed: boolean;
+  readonly dataDirectory: string | null;
+  readonly units: 1 | 2 | 3;
+  readonly trials: number;
+  /** Stop proposing after this many milliseconds; null without limit. */
+  readonly timeLimitMs: number | null;
+  readonly seed: number;
+  /** Candidates a batch of the sampler. */
+  readonly batch: number;
+  readonly workers: number;
+  readonly engine: string;
+  readonly child: ChildSettings;
+}
+
+export interface RunInfo {
+  readonly name: string;
+  readonly settings: RunSettings;
+  /** The engine that `auto` came to, its device, and why others were passed over. */
+  readonly engine: string;
+  readonly device: string;
+  readonly engineNotices: readonly string[];
+  /** The data set that is really used, and whether it is synthetic. */
+  readonly dataset: string;
+  readonly synthetic: boolean;
+  readonly classes: number;
+  readonly createdAt: number;
+}
+
+export interface WorkerStatus {
+  readonly id: number;
+  readonly state: "starting" | "idle" | "training" | "restarting" | "stopped";
+  readonly trial: number | null;
+  readonly step: number;
+  readonly steps: number;
+  readonly imagesPerSecond: number | null;
+  /** Trials it finished, and times it had to be replaced; null where that is not known. */
+  readonly finished: number;
+  readonly restarts: number | null;
+  /** Milliseconds since the epoch of the last change of state, for the time line. */
+  readonly since: number;
+  readonly lastError: string | null;
+}
+
+/** What the sampler reports after learning from a batch; fields a sampler has not are null. */
+export interface SamplerUpdate {
+  readonly batch: number;
+  readonly meanReward: number;
+  readonly bestReward: number;
+  readonly baseline: number | null;
+  readonly entropy: number | null;
+  readonly kl: number | null;
+  readonly loss: number | null;
+  /** Probability of each token at each position after the update, [positions][tokens]; null without a policy. */
+  readonly probabilities: readonly (readonly number[])[] | null;
+}
+
+export type SearchEvent =
+  & { readonly seq: number; readonly at: number }
+  & (
+    | { readonly event: "run_started"; readonly run: RunInfo }
+    | { readonly event: "state_changed"; readonly state: RunState; readonly reason: string | null }
+    | { readonly event: "trial_changed"; readonly trial: Trial }
+    | {
+      readonly event: "trial_progress";
+      readonly trial: number;
+      readonly point: CurvePoint;
+      readonly imagesPerSecond: number;
+    }
+    | { readonly event: "worker_changed"; readonly worker: WorkerStatus }
+    | { readonly event: "sampler_updated"; readonly update: SamplerUpdate }
+    | { readonly event: "notice"; readonly level: "info" | "warning" | "error"; readonly message: string }
+  );
+
+/** An event before the search numbers it. */
+export type UnnumberedEvent = SearchEvent extends infer E ? E extends SearchEvent ? Omit<E, "seq" | "at"> : never
+  : never;
+
+/** The present state of a run: what a client that just connected needs. */
+export interface RunSnapshot {
+  /** Sequence number of the last event folded in. */
+  readonly seq: number;
+  readonly run: RunInfo;
+  readonly state: RunState;
+  readonly trials: readonly Trial[];
+  readonly workers: readonly WorkerStatus[];
+  readonly updates: readonly SamplerUpdate[];
+  readonly notices: readonly Extract<SearchEvent, { event: "notice" }>[];
+  readonly elapsedMs: number;
+}
+
+/** What someone watching may ask of a running search; answers with a sentence when it cannot be done. */
+export type SearchControl =
+  | { readonly control: "pause" | "resume" | "stop" }
+  | { readonly control: "set_workers"; readonly workers: number }
+  | { readonly control: "add_candidate"; readonly expression: string; readonly seeds?: number };
+
+/** A run as the dashboard sees it: running here, or finished and read from its store. */
+export interface RunSource {
+  snapshot(): RunSnapshot;
+  /** The listener is called in order for every event after the call. Returns the way to unsubscribe. It must not throw. */
+  subscribe(listener: (event: SearchEvent) => void): () => void;
+  /** Null where the run only can be looked at. Resolves to null when done, else to the reason it was refused. */
+  control: ((request: SearchControl) => Promise<string | null>) | null;
+}

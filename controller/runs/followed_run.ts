@@ -1,0 +1,196 @@
+/**
+ * A run on disk as a source of events: what its store says, and then, for as long as somebody listens, what the process
+ * that searches it writes there. The store is asked a few times a second whether it changed, which costs microseconds; of
+ * what changed only that is read which can have: trials never change once they are finished.
+ *
+ * Workers are not stored. What each does is told from the trials that it was given.
+ */
+import {
+  isOver,
+  type RunSettings,
+  type RunSnapshot,
+  type RunSource,
+  type RunState,
+  type SearchEvent,
+  type UnnumberedEvent,
+  type WorkerStatus,
+} from "./events.ts";
+import { isBeingContinued, loadRun, RunStore, RunStoreError, type StoredFrom, type StoredRun } from "./run_store.ts";
+import { isFinished, type Trial } from "../trial.ts";
+import { snapshotOf } from "./stored_run.ts";
+
+const EVERY_MS = 500;
+
+/** A run whose process died still says that it goes on; it does where a process holds it. */
+export function stateNow(stored: RunState, isHeld: boolean): RunState {
+  return isOver({ state: stored }) || isHeld ? stored : "interrupted";
+}
+
+/** What is open while somebody listens. */
+interface Following {
+  readonly store: RunStore;
+  readonly timer: ReturnType<typeof setInterval>;
+  /** Of the store when it was last read. */
+  version: number;
+}
+
+export class FollowedRun implements RunSource {
+  readonly control = null;
+  readonly #folder: string;
+  readonly #everyMs: number;
+  readonly #listeners = new Set<(event: SearchEvent) => void>();
+  /** As it is shown. */
+  #run: StoredRun;
+  #workers: readonly WorkerStatus[];
+  #seq: number;
+  /** When what is stored was read: its `elapsedMs` is as of then. */
+  #readAt = Date.now();
+  /** Null while nobody listens. */
+  #following: Following | null = null;
+
+  /** Throws a RunStoreError where the folder holds no run that can be read. */
+  constructor(folder: string, everyMs = EVERY_MS) {
+    this.#folder = folder;
+    this.#everyMs = everyMs;
+    const isHeld = isBeingContinued(folder); // before reading: what it wrote last is then seen
+    this.#run = asShown(loadRun(folder), isHeld);
+    this.#workers = workersOf(this.#run, this.#readAt);
+    // As a search that continues the run would, after the notices, which keep their numbers.
+    this.#seq = this.#run.notices.at(-1)?.seq ?? 0;
+  }
+
+  snapshot(): RunSnapshot {
+    const sinceRead = isOver(this.#run) ? 0 : Date.now() - this.#readAt;
+    return {
+      ...snapshotOf(this.#run),
+      seq: this.#seq,
+      workers: this.#workers,
+      elapsedMs: this.#run.elapsedMs + sinceRead,
+    };
+  }
+
+  subscribe(listener: (event: SearchEvent) => void): () => void {
+    this.#listeners.add(listener);
+    this.#following ??= {
+      store: RunStore.open(this.#folder, { readOnly: true }),
+      timer: setInterval(() => this.#poll(), this.#everyMs),
+      version: NaN,
+    };
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size === 0) this.#stop();
+    };
+  }
+
+  #stop(): void {
+    clearInterval(this.#following?.timer);
+    this.#following?.store.close();
+    this.#following = null;
+  }
+
+  #poll(): void {
+    try {
+      this.#look(this.#following!);
+    } catch (error) {
+      if (!(error instanceof RunStoreError)) throw error;
+      this.#emit({ event: "notice", level: "error", message: error.message });
+      this.#stop();
+    }
+  }
+
+  #look(following: Following): void {
+    const version = following.store.version(), isQuiet = version === following.version;
+    if (isQuiet && isOver(this.#run)) return;
+    const isHeld = isBeingContinued(this.#folder); // before reading: what it wrote last is then seen
+    if (isQuiet && isHeld) return;
+    following.version = version;
+    this.#take(following.store.load(this.#unsettled()), isHeld);
+  }
+
+  /** Where that begins which can have changed. */
+  #unsettled(): StoredFrom {
+    const { trials, updates, notices } = this.#run, open = trials.findIndex((trial) => !isFinished(trial));
+    return {
+      trial: open === -1 ? trials.length : open,
+      batch: (updates.at(-1)?.batch ?? -1) + 1,
+      notice: (notices.at(-1)?.seq ?? -1) + 1,
+    };
+  }
+
+  #take(stored: StoredRun, isHeld: boolean): void {
+    const before = this.#run, later = asShown(stored, isHeld);
+    const trials = [...before.trials.slice(0, later.trials[0]?.id), ...later.trials];
+    const updates = [...before.updates, ...later.updates], notices = [...before.notices, ...later.notices];
+    this.#run = { ...later, trials, updates, notices };
+    this.#readAt = Date.now();
+
+    if (!isSame(before.info, later.info)) this.#emit({ event: "run_started", run: later.info });
+    later.trials.forEach((trial) => this.#tellTrial(before.trials[trial.id], trial));
+    this.#tellWorkers();
+    later.updates.forEach((update) => this.#emit({ event: "sampler_updated", update }));
+    later.notices.forEach(({ at, level, message }) => this.#emit({ event: "notice", level, message }, at));
+    if (before.state !== later.state) this.#emit({ event: "state_changed", state: later.state, reason: null });
+  }
+
+  /** What its child has trained since, then anything else that is new. */
+  #tellTrial(before: Trial | undefined, trial: Trial): void {
+    const seen = before?.attempts === trial.attempts ? before.curve.length : 0;
+    const points = trial.duplicateOf === null ? trial.curve.slice(seen) : [];
+    const imagesPerSecond = speedOf(trial, this.#run.info.settings, this.#readAt);
+    for (const point of points) this.#emit({ event: "trial_progress", trial: trial.id, point, imagesPerSecond });
+    const { curve, steps } = trial;
+    if (!before || !isSame({ ...before, curve, steps }, trial)) this.#emit({ event: "trial_changed", trial });
+  }
+
+  #tellWorkers(): void {
+    const before = this.#workers;
+    this.#workers = workersOf(this.#run, this.#readAt);
+    for (const worker of this.#workers) {
+      const known = before.find(({ id }) => id === worker.id);
+      if (!isSame(known, worker)) this.#emit({ event: "worker_changed", worker });
+    }
+  }
+
+  #emit(event: UnnumberedEvent, at = this.#readAt): void {
+    const numbered = { ...event, seq: ++this.#seq, at } as SearchEvent;
+    for (const listener of this.#listeners) listener(numbered);
+  }
+}
+
+/** What was running when its process ended waits to be trained again. */
+function asShown(stored: StoredRun, isHeld: boolean): StoredRun {
+  const state = stateNow(stored.state, isHeld);
+  if (!isOver({ state })) return stored;
+  const waiting = (trial: Trial): Trial => trial.state === "running" ? { ...trial, state: "queued" } : trial;
+  return { ...stored, state, trials: stored.trials.map(waiting) };
+}
+
+/** In the order of their numbers: those that were given a trial. */
+function workersOf({ info, state, trials }: StoredRun, now: number): WorkerStatus[] {
+  const given = Map.groupBy(trials.filter(({ worker }) => worker !== null), ({ worker }) => worker!);
+  return [...given].sort(([one], [other]) => one - other).map(([id, own]) => {
+    const training = own.find((trial) => trial.state === "running") ?? null;
+    const ended = own.filter(isFinished);
+    return {
+      id,
+      state: training ? "training" : isOver({ state }) ? "stopped" : "idle",
+      trial: training?.id ?? null,
+      step: training?.steps ?? 0,
+      steps: info.settings.child.steps,
+      imagesPerSecond: training && speedOf(training, info.settings, now),
+      finished: ended.length,
+      restarts: null,
+      since: training?.startedAt ?? ended.reduce((last, { finishedAt }) => Math.max(last, finishedAt!), info.createdAt),
+      lastError: null,
+    };
+  });
+}
+
+/** Images a second since the child began. */
+function speedOf({ steps, startedAt, finishedAt }: Trial, { child }: RunSettings, now: number): number {
+  return steps * child.batch / Math.max(1, ((finishedAt ?? now) - (startedAt ?? now)) / 1000);
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}

@@ -1,0 +1,93 @@
+/** The runs that a dashboard can show: what it needs of them, wherever they are kept. */
+import type { RunSettings, RunSource, RunState } from "./events.ts";
+import { bestTrial, type Trial, type TrialState } from "../trial.ts";
+
+/** The best function of a run. */
+export interface Best {
+  readonly trial: number;
+  readonly expression: string;
+  readonly validationAccuracy: number;
+}
+
+/** A run in the list of runs. */
+export interface RunSummary {
+  readonly name: string;
+  readonly state: RunState;
+  readonly settings: RunSettings;
+  readonly engine: string;
+  readonly dataset: string;
+  readonly synthetic: boolean;
+  readonly createdAt: number;
+  readonly elapsedMs: number;
+  readonly counts: Readonly<Record<TrialState, number>>;
+  readonly best: Best | null;
+  readonly notes: string;
+  readonly tags: readonly string[];
+  /** Searched by this process now. */
+  readonly live: boolean;
+}
+
+/** Fields that are absent stay as they are. */
+export interface RunChange {
+  readonly name?: string;
+  readonly notes?: string;
+  readonly tags?: readonly string[];
+}
+
+export interface RunRegistry {
+  /** The run that this process searches; null where it only shows. */
+  readonly live: string | null;
+  /** Newest first. */
+  list(): Promise<readonly RunSummary[]>;
+  /** Null where no run has the name. */
+  open(name: string): Promise<RunSource | null>;
+  /** Resolves to null when done, else to the reason it was refused. Null where runs cannot be changed. */
+  readonly change: ((name: string, change: RunChange) => Promise<string | null>) | null;
+  readonly remove: ((name: string) => Promise<string | null>) | null;
+}
+
+/** The registry of a search that keeps no others. */
+export function oneRun(source: RunSource): RunRegistry {
+  const name = source.snapshot().run.name;
+  return {
+    live: name,
+    list: () => Promise.resolve([summarize(source, { notes: "", tags: [], live: true })]),
+    open: (asked) => Promise.resolve(asked === name ? source : null),
+    change: null,
+    remove: null,
+  };
+}
+
+export function summarize(source: RunSource, kept: Pick<RunSummary, "notes" | "tags" | "live">): RunSummary {
+  const { run, state, trials, elapsedMs } = source.snapshot();
+  return {
+    name: run.name,
+    state,
+    settings: run.settings,
+    engine: run.engine,
+    dataset: run.dataset,
+    synthetic: run.synthetic,
+    createdAt: run.createdAt,
+    elapsedMs,
+    counts: countStates(trials),
+    best: bestOf(trials),
+    ...kept,
+  };
+}
+
+export function countStates(trials: readonly Pick<Trial, "state">[]): Record<TrialState, number> {
+  const counts = { queued: 0, running: 0, complete: 0, pruned: 0, diverged: 0, failed: 0 };
+  for (const trial of trials) counts[trial.state]++;
+  return counts;
+}
+
+type Judged = Pick<Trial, "id" | "state" | "simplified" | "validationAccuracy">;
+
+/** The best of `bestTrial`, as the list of runs has it. */
+export function bestOf(trials: readonly Judged[]): Best | null {
+  return asBest(bestTrial(trials));
+}
+
+export function asBest(trial: Judged | null): Best | null {
+  return trial && { trial: trial.id, expression: trial.simplified, validationAccuracy: trial.validationAccuracy! };
+}

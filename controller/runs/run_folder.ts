@@ -1,0 +1,87 @@
+/**
+ * The folder of a training in runs/: its settings, which a command that goes on is held to, one checkpoint a seed, and
+ * the results. One process at a time works in it; the operating system frees the lock of one that was killed.
+ */
+import { writeAtomically } from "../../child/model/atomic_file.ts";
+import { runFolder } from "./run_store.ts";
+
+const RUNS = "runs";
+const SETTINGS = "settings.json";
+
+/** What a run must not differ in, by the words of an error message. Plain JSON. */
+export type RunSettings = Readonly<Record<string, unknown>>;
+
+export interface RunFolder {
+  readonly path: string;
+  /** Lets another process in. */
+  close(): void;
+}
+
+/** The settings that a run was begun with. Throws an Error where there is no such run. */
+export async function readSettings(name: string): Promise<RunSettings> {
+  const settings = await settingsIn(runFolder(RUNS, name));
+  if (settings === null) throw new Error(`Cannot resume ${name} as there is no ${RUNS}/${name}/${SETTINGS}`);
+  return settings;
+}
+
+/**
+ * Opens or makes the folder of a run. Throws an Error where another process is at work in it, or where it was begun with
+ * other settings; `free` are the keys that may differ.
+ */
+export async function openRunFolder(name: string, settings: RunSettings, free: readonly string[]): Promise<RunFolder> {
+  const path = runFolder(RUNS, name);
+  if (await exists(`${path}/run.sqlite`)) throw new Error(`Cannot train in ${path} as it is the folder of a search`);
+  await Deno.mkdir(path, { recursive: true });
+  const lock = await takeLock(path);
+  try {
+    const before = await settingsIn(path);
+    if (before) requireSame(path, before, settings, free);
+    await writeAtomically(`${path}/${SETTINGS}`, JSON.stringify(settings, null, 1) + "\n");
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+  return { path, close: () => lock.close() };
+}
+
+/** A name that the same settings always get, so that the same command goes on: "cifar10-resnet20-swish-1a2b3c4d". */
+export async function nameOf(parts: readonly string[], settings: RunSettings): Promise<string> {
+  const words = parts.map((part) => part.replaceAll(/[^a-z0-9]+/gi, "_").replaceAll(/^_|_$/g, "").slice(0, 24));
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(settings)));
+  const hash = new Uint8Array(digest).slice(0, 4).toHex();
+  return [...words.filter((word) => word !== ""), hash].join("-");
+}
+
+async function takeLock(path: string): Promise<Deno.FsFile> {
+  const lock = await Deno.open(`${path}/lock`, { write: true, create: true });
+  if (await lock.tryLock(true)) return lock;
+  lock.close();
+  throw new Error(`Cannot train in ${path} as another process is at work in it`);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch {
+    return false;
+  }
+}
+
+async function settingsIn(path: string): Promise<RunSettings | null> {
+  try {
+    return JSON.parse(await Deno.readTextFile(`${path}/${SETTINGS}`));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw new Error(`Cannot read ${path}/${SETTINGS}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function requireSame(path: string, before: RunSettings, now: RunSettings, free: readonly string[]): void {
+  const different = Object.keys({ ...before, ...now })
+    .find((key) => !free.includes(key) && JSON.stringify(before[key]) !== JSON.stringify(now[key]));
+  if (different === undefined) return;
+  const [theirs, ours] = [before, now].map((settings) => JSON.stringify(settings[different]));
+  throw new Error(
+    `Cannot go on with ${path} as its ${different} is ${theirs}, and ${ours} was asked for: give another --name`,
+  );
+}

@@ -1,0 +1,29 @@
+/**
+ * Notes and tags that a user gave a run, in a small file beside its store: they are no part of what the run is a function
+ * of, and may change while another process searches.
+ */
+import { writeAtomically } from "../../child/model/atomic_file.ts";
+
+export interface RunLabels {
+  readonly notes: string;
+  readonly tags: readonly string[];
+}
+
+const FILE = "labels.json";
+const NONE: RunLabels = { notes: "", tags: [] };
+
+/** None where there is no file or it is none of ours: labels are never worth failing for. */
+export function readLabels(folder: string): RunLabels {
+  try {
+    const { notes, tags } = JSON.parse(Deno.readTextFileSync(`${folder}/${FILE}`));
+    const isText = (value: unknown) => typeof value === "string";
+    return isText(notes) && Array.isArray(tags) && tags.every(isText) ? { notes, tags } : NONE;
+  } catch {
+    return NONE;
+  }
+}
+
+/** Throws what the file system says. */
+export function writeLabels(folder: string, labels: RunLabels): Promise<void> {
+  return writeAtomically(`${folder}/${FILE}`, JSON.stringify(labels, null, 1) + "\n");
+}

@@ -1,0 +1,107 @@
+/** The runs in a folder as the dashboard lists, opens, labels, renames and deletes them, with the one searched here if any. */
+import type { RunSource } from "./events.ts";
+import { readLabels, type RunLabels, writeLabels } from "./run_labels.ts";
+import {
+  isBeingContinued,
+  isRunFolder,
+  listRuns,
+  requireIdle,
+  runFolder,
+  RunStoreError,
+  type StoredSummary,
+} from "./run_store.ts";
+import { asBest, countStates, type RunChange, type RunRegistry, type RunSummary, summarize } from "./registry.ts";
+import { FollowedRun, stateNow } from "./followed_run.ts";
+
+/** `live` is the run that this process searches, which lies in the same folder. */
+export function runRegistry(root: string, live: RunSource | null): RunRegistry {
+  const liveName = live?.snapshot().run.name ?? null;
+  const folderOf = (name: string) => runFolder(root, name);
+
+  const entry = (run: StoredSummary): RunSummary => {
+    const { name } = run.info, labels = readLabels(folderOf(name));
+    if (name === liveName) return summarize(live!, { ...labels, live: true });
+    return { ...summaryOf(run, labels), state: stateNow(run.state, isBeingContinued(folderOf(name))) };
+  };
+
+  return {
+    live: liveName,
+    // Runs that cannot be read are not shown; `deno task runs` says why.
+    list: () => Promise.resolve(listRuns(root, () => {}).map(entry)),
+    open: (name) => {
+      if (name === liveName) return Promise.resolve(live);
+      const folder = existing(folderOf, name);
+      return Promise.resolve(folder === null ? null : new FollowedRun(folder));
+    },
+    change: (name, change) => refusalOf(() => changeRun(name, change, liveName, folderOf)),
+    remove: (name) =>
+      refusalOf(async () => {
+        const folder = requireRun(folderOf, name);
+        if (name === liveName) throw new RunStoreError(`${name} is being searched by this process: stop it first`);
+        requireIdle(folder);
+        await Deno.remove(folder, { recursive: true });
+      }),
+  };
+}
+
+async function changeRun(
+  name: string,
+  change: RunChange,
+  liveName: string | null,
+  folderOf: (name: string) => string,
+): Promise<void> {
+  const folder = requireRun(folderOf, name);
+  const renamed = change.name !== undefined && change.name !== name ? folderOf(change.name) : null;
+  if (renamed !== null) {
+    if (name === liveName) {
+      throw new RunStoreError(`${name} is being searched by this process: rename it when it is done`);
+    }
+    if (await exists(renamed)) throw new RunStoreError(`Cannot rename ${name} to ${change.name} as there is one`);
+    requireIdle(folder);
+  }
+  if (change.notes !== undefined || change.tags !== undefined) {
+    const before = readLabels(folder);
+    await writeLabels(folder, { notes: change.notes ?? before.notes, tags: change.tags ?? before.tags });
+  }
+  if (renamed !== null) await Deno.rename(folder, renamed);
+}
+
+function summaryOf({ info, state, elapsedMs, counts, best }: StoredSummary, labels: RunLabels): RunSummary {
+  const { name, settings, engine, dataset, synthetic, createdAt } = info;
+  return {
+    ...{ name, state, settings, engine, dataset, synthetic, createdAt, elapsedMs, ...labels },
+    ...{ counts: { ...countStates([]), ...counts }, best: asBest(best), live: false },
+  };
+}
+
+/** The folder of a run; null where there is none of that name, or the name is none. */
+function existing(folderOf: (name: string) => string, name: string): string | null {
+  try {
+    const folder = folderOf(name);
+    return isRunFolder(folder) ? folder : null;
+  } catch (error) {
+    if (error instanceof RunStoreError) return null;
+    throw error;
+  }
+}
+
+function requireRun(folderOf: (name: string) => string, name: string): string {
+  const folder = existing(folderOf, name);
+  if (folder === null) throw new RunStoreError(`no run is called ${name}`);
+  return folder;
+}
+
+/** Null when done; why it cannot be done where the user can mend it. */
+async function refusalOf(act: () => Promise<void>): Promise<string | null> {
+  try {
+    await act();
+    return null;
+  } catch (error) {
+    if (error instanceof RunStoreError || error instanceof Deno.errors.PermissionDenied) return error.message;
+    throw error;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}

@@ -1,0 +1,377 @@
+/**
+ * What a run leaves on disk: one SQLite file a run folder, written by the main thread alone, every change in a
+ * transaction of its own. WAL with synchronous NORMAL: what a call wrote survives the death of the process at any instant
+ * (only a power failure can take the last transactions, and never the file's consistency).
+ *
+ * A second, empty database held under an exclusive lock keeps two processes from continuing one run; the operating system
+ * frees it when the process dies.
+ */
+import { DatabaseSync } from "node:sqlite";
+import type { RunInfo, RunState, SamplerUpdate, SearchEvent } from "./events.ts";
+import { MIGRATIONS } from "./migrations.ts";
+import type { Trial, TrialState } from "../trial.ts";
+
+export type Notice = Extract<SearchEvent, { event: "notice" }>;
+
+/** A run as it was last saved. */
+export interface StoredRun {
+  readonly info: RunInfo;
+  readonly state: RunState;
+  readonly elapsedMs: number;
+  /** In the order of their ids. */
+  readonly trials: readonly Trial[];
+  readonly updates: readonly SamplerUpdate[];
+  readonly notices: readonly Notice[];
+  /** The sampler's state after its last ask or tell; null before the first. */
+  readonly samplerState: Uint8Array | null;
+  /** Batches the sampler has learnt from. */
+  readonly batchesTold: number;
+}
+
+/** Where to begin reading: what comes before cannot change any more, as its reader knows. */
+export interface StoredFrom {
+  /** Id of the first trial. */
+  readonly trial: number;
+  /** Batch of the first update of the sampler. */
+  readonly batch: number;
+  /** Number of the first notice. */
+  readonly notice: number;
+}
+
+/** What a list says of a run, without reading its trials. */
+export interface StoredSummary {
+  readonly info: RunInfo;
+  readonly state: RunState;
+  readonly elapsedMs: number;
+  /** Trials by state; a state without trials is absent. */
+  readonly counts: Readonly<Partial<Record<TrialState, number>>>;
+  /** The complete trial of the highest validation accuracy, the earlier of equals. */
+  readonly best: Trial | null;
+}
+
+/** Anything about a run folder that its user can mend; the message says how. */
+export class RunStoreError extends Error {
+  override name = "RunStoreError";
+}
+
+/** Another process continues the run. */
+export class RunBusyError extends RunStoreError {}
+
+const FILE = "run.sqlite";
+const LOCK = "run.lock";
+/** Letters, digits and a few signs, so that a name is one folder below runs/ and needs no quoting. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+
+export function isRunName(name: string): boolean {
+  return NAME.test(name);
+}
+
+/** The folder of a run. Throws a RunStoreError where the name is not one. */
+export function runFolder(root: string, name: string): string {
+  if (!isRunName(name)) {
+    throw new RunStoreError(
+      `Cannot use "${name}" as a run's name as it must be letters, digits, ".", "_" and "-", at most 100`,
+    );
+  }
+  return `${root}/${name}`;
+}
+
+export class RunStore {
+  readonly #database: DatabaseSync;
+  readonly #lock: DatabaseSync | null;
+
+  private constructor(readonly folder: string, database: DatabaseSync, lock: DatabaseSync | null) {
+    this.#database = database;
+    this.#lock = lock;
+  }
+
+  /** A folder for a new run. Throws a RunStoreError where it holds a run already or cannot be written. */
+  static makeFolder(folder: string): void {
+    if (isRunFolder(folder)) {
+      throw new RunStoreError(`Cannot start a run in ${folder} as there is one: use --resume, or another --run name`);
+    }
+    try {
+      Deno.mkdirSync(folder, { recursive: true });
+    } catch (cause) {
+      throw unwritable(folder, cause);
+    }
+  }
+
+  /** A new run. Throws a RunStoreError as `makeFolder` does. */
+  static create(folder: string, info: RunInfo): RunStore {
+    RunStore.makeFolder(folder);
+    const store = connect(folder, (database, lock) => new RunStore(folder, database, lock), "create");
+    store.#database.prepare("INSERT INTO run (id, info, state) VALUES (1, ?, 'starting')").run(JSON.stringify(info));
+    return store;
+  }
+
+  /** A run that is there. Throws a RunStoreError where it is none, is newer than this program, or is being written. */
+  static open(folder: string, options: { readOnly?: boolean } = {}): RunStore {
+    if (!isRunFolder(folder)) {
+      throw new RunStoreError(
+        `Cannot open ${folder} as it is not a run folder: it has no ${FILE} (see: deno task runs)`,
+      );
+    }
+    const mode = options.readOnly ? "read" : "continue";
+    return connect(folder, (database, lock) => new RunStore(folder, database, lock), mode);
+  }
+
+  /** All of it, or only what begins at some point. Throws a RunStoreError where the file is damaged. */
+  load(from: StoredFrom = { trial: 0, batch: 0, notice: 0 }): StoredRun {
+    return this.#read(() => this.#load(from));
+  }
+
+  /** Another number whenever another connection wrote. Microseconds. */
+  version(): number {
+    return this.#read(() => Number(this.#database.prepare("PRAGMA data_version").get()!.data_version));
+  }
+
+  /** Takes milliseconds however many trials there are. Throws a RunStoreError where the file is damaged. */
+  summary(): StoredSummary {
+    return this.#read(() => {
+      const counts = this.#database.prepare("SELECT state, count(*) AS trials FROM trial GROUP BY state").all()
+        .map(({ state, trials }) => [state, trials]);
+      const best = this.#database.prepare(
+        "SELECT data FROM trial WHERE state = 'complete' ORDER BY validation_accuracy DESC, id LIMIT 1",
+      ).get();
+      return {
+        ...this.#head(),
+        counts: Object.fromEntries(counts),
+        best: best ? JSON.parse(best.data as string) : null,
+      };
+    });
+  }
+
+  #read<T>(body: () => T): T {
+    try {
+      return body();
+    } catch (cause) {
+      throw unreadable(this.folder, cause);
+    }
+  }
+
+  /** What is kept of the run besides its trials. A run is called as its folder is, which may have been renamed. */
+  #head(): Pick<StoredRun, "info" | "state" | "elapsedMs" | "samplerState" | "batchesTold"> {
+    const run = this.#database.prepare("SELECT * FROM run").get();
+    if (!run) throw neverBegun(this.folder);
+    return {
+      info: { ...JSON.parse(run.info as string), name: this.folder.slice(this.folder.lastIndexOf("/") + 1) },
+      state: run.state as RunState,
+      elapsedMs: run.elapsed_ms as number,
+      samplerState: run.sampler_state as Uint8Array | null,
+      batchesTold: run.batches_told as number,
+    };
+  }
+
+  #load({ trial, batch, notice }: StoredFrom): StoredRun {
+    const from = <T>(table: string, key: string, first: number) =>
+      this.#database.prepare(`SELECT data FROM ${table} WHERE ${key} >= ? ORDER BY ${key}`).all(first).map((row) =>
+        JSON.parse(row.data as string) as T
+      );
+    return {
+      ...this.#head(),
+      trials: from<Trial>("trial", "id", trial),
+      updates: from<SamplerUpdate>("sampler_update", "batch", batch),
+      notices: from<Notice>("notice", "seq", notice),
+    };
+  }
+
+  saveTrial(trial: Trial): void {
+    const { id, batch, state, fingerprint, validationAccuracy } = trial;
+    this.#database.prepare(
+      "INSERT OR REPLACE INTO trial (id, batch, state, fingerprint, validation_accuracy, data) VALUES (?, ?, ?, ?, ?, ?)",
+    ).run(id, batch, state, fingerprint, validationAccuracy, JSON.stringify(trial));
+  }
+
+  /** A batch as proposed, and the sampler's state after proposing it, at once. */
+  saveProposals(trials: readonly Trial[], samplerState: Uint8Array): void {
+    this.#transaction(() => {
+      trials.forEach((trial) => this.saveTrial(trial));
+      this.#database.prepare("UPDATE run SET sampler_state = ?").run(samplerState);
+    });
+  }
+
+  /** What the sampler learnt from a batch, and its state after, at once. */
+  saveTold(update: SamplerUpdate, samplerState: Uint8Array): void {
+    this.#transaction(() => {
+      this.#database.prepare("INSERT OR REPLACE INTO sampler_update (batch, data) VALUES (?, ?)")
+        .run(update.batch, JSON.stringify(update));
+      this.#database.prepare("UPDATE run SET sampler_state = ?, batches_told = ?").run(samplerState, update.batch + 1);
+    });
+  }
+
+  saveInfo(info: RunInfo): void {
+    this.#database.prepare("UPDATE run SET info = ?").run(JSON.stringify(info));
+  }
+
+  saveState(state: RunState, elapsedMs: number): void {
+    this.#database.prepare("UPDATE run SET state = ?, elapsed_ms = ?").run(state, elapsedMs);
+  }
+
+  saveNotice(notice: Notice): void {
+    this.#database.prepare("INSERT OR REPLACE INTO notice (seq, data) VALUES (?, ?)")
+      .run(notice.seq, JSON.stringify(notice));
+  }
+
+  close(): void {
+    this.#database.close();
+    this.#lock?.close();
+  }
+
+  #transaction(body: () => void): void {
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      body();
+      this.#database.exec("COMMIT");
+    } catch (error) {
+      this.#database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+}
+
+/**
+ * Runs below the root, newest first; folders that are no runs are passed over, and so are runs that cannot be read, each of
+ * which is told.
+ */
+export function listRuns(root: string, onUnreadable: (error: RunStoreError) => void): StoredSummary[] {
+  if (!exists(root)) return [];
+  const runs = [...Deno.readDirSync(root)].flatMap(({ name, isDirectory }) => {
+    if (!isDirectory || !isRunFolder(`${root}/${name}`)) return [];
+    try {
+      return [reading(`${root}/${name}`, (store) => store.summary())];
+    } catch (error) {
+      if (!(error instanceof RunStoreError)) throw error;
+      onUnreadable(error);
+      return [];
+    }
+  });
+  return runs.sort((a, b) => b.info.createdAt - a.info.createdAt);
+}
+
+/** A run as it was last saved. Throws a RunStoreError as `RunStore.open` and `load` do. */
+export function loadRun(folder: string): StoredRun {
+  return reading(folder, (store) => store.load());
+}
+
+/** Whether a folder holds a run, readable or not. */
+export function isRunFolder(folder: string): boolean {
+  return exists(`${folder}/${FILE}`);
+}
+
+/**
+ * Whether a process, this one included, continues the run now. False where the folder cannot be written; true, once in a
+ * long while, where another process asks at the same moment. Does not wait, as it is asked again and again.
+ */
+export function isBeingContinued(folder: string): boolean {
+  try {
+    takeLock(folder, 0).close();
+    return false;
+  } catch (error) {
+    return error instanceof RunBusyError;
+  }
+}
+
+/**
+ * Throws a RunBusyError where a process continues the run, and a RunStoreError where the folder cannot be written: after
+ * it a run may be moved or deleted.
+ */
+export function requireIdle(folder: string): void {
+  takeLock(folder).close();
+}
+
+function reading<T>(folder: string, read: (store: RunStore) => T): T {
+  const store = RunStore.open(folder, { readOnly: true });
+  try {
+    return read(store);
+  } finally {
+    store.close();
+  }
+}
+
+function connect(
+  folder: string,
+  make: (database: DatabaseSync, lock: DatabaseSync | null) => RunStore,
+  mode: "create" | "continue" | "read",
+): RunStore {
+  const readOnly = mode === "read", lock = readOnly ? null : takeLock(folder);
+  let database: DatabaseSync | null = null;
+  try {
+    database = new DatabaseSync(`${folder}/${FILE}`, { readOnly, timeout: 5000 });
+    const version = Number(database.prepare("PRAGMA user_version").get()!.user_version);
+    if (mode !== "create") requireRun(database, version, folder);
+    if (!readOnly) database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+    migrate(database, version, folder, readOnly);
+    return make(database, lock);
+  } catch (cause) {
+    database?.close();
+    lock?.close();
+    throw unreadable(folder, cause);
+  }
+}
+
+/** Before anything is written: the file may be somebody else's. Throws where it holds no run. */
+function requireRun(database: DatabaseSync, version: number, folder: string): void {
+  if (version === 0) throw neverBegun(folder);
+  database.prepare("SELECT info, state FROM run").get();
+}
+
+/** Waits, by default, for who only asks and so holds it for a moment. */
+function takeLock(folder: string, timeout = 500): DatabaseSync {
+  let lock: DatabaseSync | null = null;
+  try {
+    lock = new DatabaseSync(`${folder}/${LOCK}`, { timeout });
+    lock.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+    return lock;
+  } catch (cause) {
+    lock?.close();
+    const busy = message(cause).includes("locked");
+    if (!busy) throw unwritable(folder, cause);
+    throw new RunBusyError(`Cannot continue ${folder} as another process is running it: stop that one first`, {
+      cause,
+    });
+  }
+}
+
+function migrate(database: DatabaseSync, version: number, folder: string, readOnly: boolean): void {
+  if (version > MIGRATIONS.length) {
+    throw new RunStoreError(
+      `Cannot read ${folder} as a newer actsearch wrote it (version ${version}): update this one`,
+    );
+  }
+  if (version === MIGRATIONS.length) return;
+  if (readOnly) throw new RunStoreError(`Cannot read ${folder} as an older actsearch wrote it: --resume it once`);
+  for (let step = version; step < MIGRATIONS.length; step++) {
+    database.exec(`BEGIN IMMEDIATE; ${MIGRATIONS[step]}; PRAGMA user_version = ${step + 1}; COMMIT`);
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
+    throw error;
+  }
+}
+
+function neverBegun(folder: string): RunStoreError {
+  return new RunStoreError(`Cannot read ${folder} as a run as it was never begun: delete the folder`);
+}
+
+function unwritable(folder: string, cause: unknown): RunStoreError {
+  const why = `Cannot write the run folder ${folder}: ${message(cause)}`;
+  return new RunStoreError(`${why}. Make runs/ a folder that can be written`, { cause });
+}
+
+/** A RunStoreError as it is, anything else as damage to the file. */
+function unreadable(folder: string, cause: unknown): RunStoreError {
+  if (cause instanceof RunStoreError) return cause;
+  const why = `Cannot read ${folder}/${FILE} as a run: ${message(cause)}`;
+  return new RunStoreError(`${why}. Put a copy of it back, or delete the folder`, { cause });
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

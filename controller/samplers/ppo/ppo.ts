@@ -1,0 +1,182 @@
+/**
+ * The ppo sampler: candidates sampled from the policy of `rnn.ts`, which learns by proximal policy optimisation (Schulman et
+ * al. 2017) as the paper's controller did: the reward of a candidate, less a moving average of rewards, is the advantage of
+ * every token in it; there is no value network. `learn` is the whole algorithm, top to bottom.
+ */
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
+import { Random, type RandomState } from "../../../datasets/random.ts";
+import { Adam } from "./adam.ts";
+import { BatchSampler, type Learnt } from "../batch_sampler.ts";
+import type { ControllerSettings } from "./config.ts";
+import { Policy, type Reading } from "./rnn.ts";
+import type { Judged } from "../sampler.ts";
+import type { SamplerState } from "../sampler_state.ts";
+import type { SearchSpace } from "../../search_space.ts";
+import { tf } from "./tensorflow.ts";
+
+interface Own {
+  readonly random: RandomState;
+  /** Moving average of rewards; null before the first. */
+  readonly baseline: number | null;
+  /** Adam steps done. */
+  readonly steps: number;
+}
+
+/** A few candidates of a batch, few enough to be learnt from between two yields to the event loop. */
+interface Piece {
+  readonly tokens: readonly (readonly number[])[];
+  readonly advantages: readonly number[];
+}
+
+export class PpoSampler extends BatchSampler<Own> {
+  readonly name = "ppo";
+  readonly #settings: ControllerSettings;
+  readonly #policy: Policy;
+  readonly #adam: Adam;
+  #random: Random;
+  #baseline: number | null = null;
+
+  constructor(space: SearchSpace, seed: number, settings: ControllerSettings) {
+    super(space);
+    const random = new Random(seed).split("controller");
+    this.#settings = settings;
+    this.#policy = new Policy(space, settings, random.split("weights"));
+    this.#adam = new Adam(this.#policy.weights.map(({ values }) => values.length), settings.learningRate);
+    this.#random = random.split("samples");
+  }
+
+  protected propose(count: number): Promise<readonly (readonly number[])[]> {
+    return this.#policy.sample(count, this.#random);
+  }
+
+  protected async learn(batch: readonly Judged[]): Promise<Learnt> {
+    const { epochs, baselineDecay } = this.#settings;
+    const weights = this.#policy.weights.map(({ values }) => values);
+    const rows = batch.length * this.#policy.predictions;
+
+    // Advantage: how much better than usual. The first batch, which has no past, is compared with its own mean.
+    let baseline = this.#baseline ?? mean(batch.map(({ reward }) => reward));
+    const judged = batch.map(({ tokens, reward }) => ({ tokens, advantage: reward - baseline }));
+    for (const { reward } of batch) baseline = baselineDecay * baseline + (1 - baselineDecay) * reward;
+    this.#baseline = baseline;
+
+    // The probabilities under which the batch was proposed: the policy has not changed since.
+    const pieces: Piece[] = this.#policy.pieces(judged).map((piece) => ({
+      tokens: piece.map(({ tokens }) => tokens),
+      advantages: piece.map(({ advantage }) => advantage),
+    }));
+    const before = await this.#eachPiece(pieces, (piece) => this.#logProbabilities(piece));
+
+    // Epochs: the gradient of the whole batch, a piece at a time, then one step of Adam.
+    let loss = 0;
+    for (let epoch = 0; epoch < epochs; epoch++) {
+      const gradients = weights.map((values) => new Float32Array(values.length));
+      const losses = await this.#eachPiece(
+        pieces,
+        (piece, at) => this.#addGradients(gradients, piece, before[at], rows),
+      );
+      loss = losses.reduce((sum, part) => sum + part, 0);
+      this.#adam.descend(weights, gradients);
+    }
+
+    // What has become of the policy, read on the same candidates.
+    const sums = this.space.positions.map(({ choices }) => choices.map(() => 0));
+    const after = await this.#eachPiece(pieces, (piece) => this.#describe(piece, sums));
+    const changes = after.flatMap(({ logProbabilities }, at) =>
+      logProbabilities.map((now, row) => now - before[at][row])
+    );
+    return {
+      baseline,
+      loss,
+      entropy: mean(after.flatMap(({ entropies }) => entropies)),
+      // Schulman's low-variance estimate from the proposed tokens, http://joschu.net/blog/kl-approx.html
+      kl: mean(changes.map((change) => Math.exp(change) - 1 - change)),
+      // A token's probability depends on those before it; shown is its mean over what the batch had before it.
+      probabilities: sums.map((row) => row.map((sum) => sum / batch.length)),
+    };
+  }
+
+  #logProbabilities({ tokens }: Piece): readonly number[] {
+    return this.#policy.read(this.#policy.tensors(), tokens).logProbabilities.arraySync();
+  }
+
+  /** Adds a piece's share of the gradients of the loss to `gradients`, and returns its share of the loss. */
+  #addGradients(gradients: readonly Float32Array[], piece: Piece, before: readonly number[], rows: number): number {
+    const { value, grads } = tf.valueAndGrads((...weights) =>
+      tf.div(ppoLoss(this.#policy.read(weights, piece.tokens), before, piece.advantages, this.#settings), rows)
+    )(this.#policy.tensors());
+    grads.forEach((gradient, at) => {
+      const sum = gradients[at], share = gradient.dataSync();
+      for (let i = 0; i < sum.length; i++) sum[i] += share[i];
+    });
+    return value.dataSync()[0];
+  }
+
+  #describe({ tokens }: Piece, sums: readonly number[][]) {
+    const reading = this.#policy.read(this.#policy.tensors(), tokens);
+    this.#policy.addProbabilities(sums, reading, tokens.length);
+    return { logProbabilities: reading.logProbabilities.arraySync(), entropies: reading.entropies.arraySync() };
+  }
+
+  /** Works through the pieces without leaving tensors behind, yielding to the event loop after each. */
+  async #eachPiece<T>(pieces: readonly Piece[], work: (piece: Piece, at: number) => T): Promise<readonly T[]> {
+    const results: T[] = [];
+    for (const [at, piece] of pieces.entries()) {
+      tf.tidy(() => void results.push(work(piece, at)));
+      await yieldToEventLoop();
+    }
+    return results;
+  }
+
+  protected save(): SamplerState<Own> {
+    return {
+      header: { random: this.#random.state(), baseline: this.#baseline, steps: this.#adam.steps },
+      arrays: this.#arrays(),
+    };
+  }
+
+  protected load({ header, arrays }: SamplerState<Own>): void {
+    const own = this.#arrays();
+    if (arrays.length !== own.length || arrays.some(({ length }, at) => length !== own[at].length)) {
+      throw new RangeError(
+        `Cannot restore the sampler ppo of ${this.#settings.hidden} hidden units as the state has weights of other ` +
+          `sizes: ${arrays.map(({ length }) => length).join(", ")}`,
+      );
+    }
+    this.#random = Random.from(header.random);
+    this.#baseline = header.baseline;
+    this.#adam.steps = header.steps;
+    own.forEach((values, at) => values.set(arrays[at]));
+  }
+
+  /** All that learning changes, besides a few numbers. */
+  #arrays(): readonly Float32Array[] {
+    return [...this.#policy.weights.map(({ values }) => values), ...this.#adam.first, ...this.#adam.second];
+  }
+
+  /** Nothing to do: no tensor outlives the piece of work that made it. */
+  dispose(): void {}
+}
+
+/**
+ * What gradient descent makes small: the clipped objective of PPO (Schulman et al. 2017, equation 7) and the entropy
+ * bonus, negated and summed over the rows of the reading. The probability ratio of each token is clipped on its own.
+ *
+ * `before` are the log-probabilities of the rows when the candidates were proposed; `advantages` has one a candidate.
+ */
+export function ppoLoss(
+  { logProbabilities, entropies }: Pick<Reading, "logProbabilities" | "entropies">,
+  before: readonly number[],
+  advantages: readonly number[],
+  { clip, entropyWeight }: Pick<ControllerSettings, "clip" | "entropyWeight">,
+): tf.Scalar {
+  const ratio = tf.exp(tf.sub(logProbabilities, tf.tensor1d([...before])));
+  const advantage = tf.tile(tf.tensor1d([...advantages]), [before.length / advantages.length]);
+  const clipped = tf.clipByValue(ratio, 1 - clip, 1 + clip);
+  const objective = tf.minimum(tf.mul(ratio, advantage), tf.mul(clipped, advantage));
+  return tf.neg(tf.add(tf.sum(objective), tf.mul(tf.sum(entropies), entropyWeight)));
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

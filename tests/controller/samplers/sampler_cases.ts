@@ -1,0 +1,161 @@
+/** What holds for every sampler. `tell` is given a reward that depends on the tokens only, so that runs can be repeated. */
+import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { type ControllerSettings, DEFAULT_CONTROLLER } from "../../../controller/samplers/ppo/config.ts";
+import type { SamplerUpdate } from "../../../controller/runs/events.ts";
+import type { Candidate, Judged, Sampler } from "../../../controller/samplers/sampler.ts";
+import { createSampler, type SamplerName } from "../../../controller/samplers/samplers.ts";
+import { SearchSpace, type Units } from "../../../controller/search_space.ts";
+
+const SETTINGS: ControllerSettings = { ...DEFAULT_CONTROLLER, hidden: 6, learningRate: 0.01 };
+
+/** A reward in [0, 1) for each candidate, without structure. */
+export function judge(candidates: readonly Candidate[]): Judged[] {
+  return candidates.map(({ tokens }) => {
+    const mixed = tokens.reduce((hash, token) => Math.imul(hash ^ token, 0x01000193) >>> 0, 0x811c9dc5);
+    return { tokens, reward: mixed / 2 ** 32 };
+  });
+}
+
+export function samplerCases(name: SamplerName): void {
+  const make = (seed = 1, units: Units = 2) => createSampler(name, new SearchSpace(units), seed, SETTINGS);
+
+  describe(`sampler ${name}`, () => {
+    for (const units of [1, 2, 3] as const) {
+      it(`proposes members of the space of ${units} core units only`, async () => {
+        const space = new SearchSpace(units);
+        const sampler = make(5, units);
+        for (let batch = 0; batch < 3; batch++) {
+          const candidates = await sampler.ask(40);
+          assertEquals(candidates.length, 40);
+          candidates.forEach(({ tokens }) => space.check(tokens));
+          await sampler.tell(judge(candidates));
+        }
+        sampler.dispose();
+      });
+    }
+
+    it("proposes and learns the same from the same seed", async () => {
+      assertEquals(await course(make(7), 3), await course(make(7), 3));
+    });
+
+    it("proposes other candidates from another seed", async () => {
+      assertNotEquals(await make(7).ask(20), await make(8).ask(20));
+    });
+
+    it("goes on from a saved state exactly as if never stopped", async () => {
+      const unbroken = make(3);
+      await course(unbroken, 2);
+      const saved = await unbroken.state();
+      const expected = await course(unbroken, 3);
+
+      const resumed = make(99);
+      await course(resumed, 1);
+      await resumed.restore(saved);
+      assertEquals(await course(resumed, 3), expected);
+      assertEquals(await resumed.state(), await unbroken.state());
+    });
+
+    it("goes on from a state that was saved while a batch was out", async () => {
+      const unbroken = make(3);
+      await course(unbroken, 1);
+      const out = await unbroken.ask(10);
+      const saved = await unbroken.state();
+      const expected = [await unbroken.tell(judge(out)), ...await course(unbroken, 2)];
+
+      const resumed = make(99);
+      await resumed.restore(saved);
+      assertEquals([await resumed.tell(judge(out)), ...await course(resumed, 2)], expected);
+    });
+
+    it("is not changed by saving its state", async () => {
+      const watched = make(4), left = make(4);
+      const seen = [];
+      for (let batch = 0; batch < 2; batch++) {
+        await watched.state();
+        seen.push(...await course(watched, 1));
+        await watched.state();
+      }
+      assertEquals(seen, await course(left, 2));
+    });
+
+    it("counts batches and reports the mean and the best reward", async () => {
+      const sampler = make();
+      for (const batch of [0, 1]) {
+        const [first, second] = await sampler.ask(2);
+        const update = await sampler.tell([{ ...first, reward: 0.25 }, { ...second, reward: 0.75 }]);
+        assertEquals(update.batch, batch);
+        assertEquals(update.meanReward, 0.5);
+        assertEquals(update.bestReward, 0.75);
+      }
+    });
+
+    it("refuses to propose again before the last batch is told", async () => {
+      const sampler = make();
+      await sampler.ask(3);
+      await assertRejects(
+        () => sampler.ask(3),
+        Error,
+        "Cannot propose candidates as the last batch was not told yet: 3 of them are waiting",
+      );
+    });
+
+    it("refuses to learn from a batch that nobody asked for", async () => {
+      const sampler = make();
+      await assertRejects(() => sampler.tell([]), Error, "as none was asked for");
+      const batch = judge(await sampler.ask(2));
+      await sampler.tell(batch);
+      await assertRejects(() => sampler.tell(batch), Error, "as none was asked for");
+    });
+
+    it("refuses a batch that is not the one proposed, and still learns from that one", async () => {
+      const sampler = make();
+      const batch = judge(await sampler.ask(3));
+      const [first, second, third] = batch;
+      await assertRejects(() => sampler.tell([first, second]), RangeError, "all 3 candidates proposed");
+      await assertRejects(() => sampler.tell([second, first, third]), RangeError, "in the order of proposal: number 0");
+      await assertRejects(
+        () => sampler.tell([first, second, { ...third, reward: NaN }]),
+        RangeError,
+        "rewards must be finite: that of number 2 is NaN",
+      );
+      assertEquals((await sampler.tell(batch)).batch, 0);
+    });
+
+    for (const count of [0, -1, 2.5, NaN]) {
+      it(`refuses to propose ${count} candidates`, async () => {
+        await assertRejects(() => make().ask(count), RangeError, `must be a positive integer: it is ${count}`);
+      });
+    }
+
+    it("refuses to be saved in the middle of learning", async () => {
+      const sampler = make();
+      const learning = sampler.tell(judge(await sampler.ask(4)));
+      await assertRejects(() => sampler.state(), Error, "while the sampler is busy: it is about to learn");
+      await learning;
+      assert((await sampler.state()).length > 0);
+    });
+
+    it("refuses the state of another sampler or space, or a damaged one, and stays as it was", async () => {
+      const sampler = make(2);
+      const before = await sampler.state();
+      const other = createSampler(name === "random" ? "ppo" : "random", new SearchSpace(2), 1, SETTINGS);
+      await assertRejects(async () => sampler.restore(await other.state()), RangeError, "as the state is that of");
+      await assertRejects(async () => sampler.restore(await make(2, 1).state()), RangeError, "as the state is that of");
+      for (const length of [0, 3, 20, before.length - 1]) {
+        await assertRejects(() => sampler.restore(before.slice(0, length)), SyntaxError, "its state is damaged");
+      }
+      assertEquals(await sampler.state(), before);
+    });
+  });
+}
+
+/** Batches of ten and what was learnt from them. */
+async function course(sampler: Sampler, batches: number): Promise<(readonly Candidate[] | SamplerUpdate)[]> {
+  const seen = [];
+  for (let batch = 0; batch < batches; batch++) {
+    const candidates = await sampler.ask(10);
+    seen.push(candidates, await sampler.tell(judge(candidates)));
+  }
+  return seen;
+}
