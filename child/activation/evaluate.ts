@@ -2,7 +2,7 @@
  * The float64 value of an expression: the oracle that engines, derivatives and simplification are judged by. Compiled
  * to nested closures, so that it needs no permission to make code and is exact to the tables of `functions.ts`.
  */
-import type { Expression } from "./expression.ts";
+import type { Comparison, Expression } from "./expression.ts";
 import { BINARY_FUNCTIONS, UNARY_FUNCTIONS } from "./functions.ts";
 
 export type ScalarFunction = (x: number, b: number) => number;
@@ -56,7 +56,15 @@ function compileNode(e: Expression, compile: (e: Expression) => ScalarFunction):
       const right = compile(e.right);
       const then = compile(e.then);
       const otherwise = compile(e.otherwise);
-      return (x, b) => left(x, b) > right(x, b) ? then(x, b) : otherwise(x, b);
+      const holds = COMPARE[e.comparison];
+      return (x, b) => holds(left(x, b), right(x, b)) ? then(x, b) : otherwise(x, b);
     }
   }
 }
+
+/** What each comparison asks; none holds of NaN. */
+export const COMPARE: Readonly<Record<Comparison, (left: number, right: number) => boolean>> = {
+  ">": (left, right) => left > right,
+  ">=": (left, right) => left >= right,
+  "==": (left, right) => left === right,
+};

@@ -6,7 +6,10 @@
  * Trees are immutable and may share subtrees, so walk large ones (derivatives) with a memo, not a node at a time.
  */
 
-/** Functions of one argument. Those after `relu` arise only as derivatives and cannot be written by a user. */
+/**
+ * Functions of one argument. A new one is a name here and a row in each table that the compiler then finds incomplete:
+ * `functions.ts` and the engines' kernels. One that others express accurately needs only a row of `shorthands.ts`.
+ */
 export type UnaryName =
   | "neg"
   | "abs"
@@ -28,11 +31,14 @@ export type UnaryName =
   | "gauss" // exp(-x^2)
   | "erf"
   | "relu"
-  | "sign" // derivative of abs: -1, 0 or 1
-  | "dsinc"; // derivative of sinc: (cos(x) - sinc(x)) / x, 0 at 0
+  | "sign" // -1, 0 or 1
+  | "dsinc"; // derivative of sinc, where alone it arises: (cos(x) - sinc(x)) / x, 0 at 0
 
 /** Functions of two arguments. max and min of a NaN are NaN. */
 export type BinaryName = "add" | "sub" | "mul" | "div" | "max" | "min";
+
+/** What a choice asks of its left and right; false where either is NaN. The other three are these with sides swapped. */
+export type Comparison = ">" | ">=" | "==";
 
 export type Expression =
   | { readonly kind: "x" }
@@ -44,12 +50,14 @@ export type Expression =
   /** `exponent` is an integer, possibly negative. */
   | { readonly kind: "power"; readonly base: Expression; readonly exponent: number }
   /**
-   * `then` where left > right, else `otherwise`; arises only in derivatives of relu, sqrt, max and min. A choice, not a
-   * product with a mask: what is not chosen may be infinite or NaN (exp(x^3) overflows at x = 4.5 in float32, and
-   * min(exp(x^3), 1) has the derivative 0 there).
+   * `then` where the comparison holds, else `otherwise`; written `where(left > right, then, otherwise)`, and what relu,
+   * sqrt, max and min have for derivatives. A choice, not a product with a mask: what is not chosen may be infinite or
+   * NaN (exp(x^3) overflows at x = 4.5 in float32, and min(exp(x^3), 1) has the derivative 0 there). Its own derivative
+   * is the chosen side's, also where it jumps.
    */
   | {
     readonly kind: "select";
+    readonly comparison: Comparison;
     readonly left: Expression;
     readonly right: Expression;
     readonly then: Expression;
@@ -99,8 +107,15 @@ export function power(base: Expression, exponent: number): Expression {
   return { kind: "power", base, exponent };
 }
 
-export function select(left: Expression, right: Expression, then: Expression, otherwise: Expression): Expression {
-  return { kind: "select", left, right, then, otherwise };
+/** `then` where left > right (or as the comparison says), else `otherwise`. */
+export function select(
+  left: Expression,
+  right: Expression,
+  then: Expression,
+  otherwise: Expression,
+  comparison: Comparison = ">",
+): Expression {
+  return { kind: "select", comparison, left, right, then, otherwise };
 }
 
 /** The direct subexpressions, in the order they are printed. */

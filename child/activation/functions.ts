@@ -1,6 +1,7 @@
 /**
- * What every named function computes: its float64 value, which is the truth the engines are judged by, its derivative,
- * and what must be known about its domain and limits.
+ * What every primitive function computes: its float64 value, which is the truth the engines are judged by, its
+ * derivative, its other names, and what simplification, formulas and people must know of it. The parser, the lists of
+ * functions in help, dashboard and documents, and simplification all read these rows.
  *
  * Derivative rules get the argument `u`, its derivative `du` and the value `self` = f(u), and are written with `self`
  * and `u` where they can be, so that code which computes value and derivative together computes shared parts once.
@@ -12,13 +13,25 @@ import type { BinaryName, Expression, UnaryName } from "./expression.ts";
 import { binary, number, power, select, unary } from "./expression.ts";
 
 interface NamedFunction {
-  /** How it is written: `name(…)`, an operator, or not by users, because it arises only in derivatives. */
+  /** How it is written: `name(…)`, an operator, or as a call that no list shows, because it arises only in derivatives. */
   readonly written: "call" | "operator" | "derivative";
+  /** Other names that are read, in lower case. */
+  readonly aliases?: readonly string[];
+  /** Its name in typeset formulas, where that is another. */
+  readonly typeset?: string;
   /** Domain and limits worth knowing, for people. */
   readonly domain: string;
 }
 
 export interface UnaryFunction extends NamedFunction {
+  /** f(-u) is f(u) of even functions and -f(u) of odd ones. */
+  readonly parity?: "even" | "odd";
+  /** Whether no argument makes it negative. */
+  readonly neverNegative?: true;
+  /** "bounded" whatever its argument is; "slow" grows no faster than its argument. */
+  readonly growth?: "bounded" | "slow";
+  /** The function that it undoes, wherever that one is finite: log(exp(u)) is u. */
+  readonly undoes?: UnaryName;
   value(u: number): number;
   derivative(u: Expression, du: Expression, self: Expression): Expression;
 }
@@ -46,42 +59,56 @@ const square = (u: Expression) => power(u, 2);
 export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
   neg: {
     written: "operator",
+    growth: "slow",
     domain: "all x",
     value: (u) => -u,
     derivative: (_u, du) => neg(du),
   },
   abs: {
     written: "call",
+    parity: "even",
+    neverNegative: true,
+    growth: "slow",
     domain: "all x; derivative 0 at 0",
     value: Math.abs,
     derivative: (u, du) => mul(unary("sign", u), du),
   },
   sqrt: {
     written: "call",
+    neverNegative: true,
+    growth: "slow",
+    typeset: "√",
     domain: "sqrt(max(x, 0)): 0 with derivative 0 for x <= 0; the derivative grows without bound at 0+",
     value: (u) => Math.sqrt(Math.max(u, 0)),
     derivative: (u, du, self) => select(u, ZERO, div(du, mul(number(2), self)), ZERO),
   },
   log: {
     written: "call",
+    aliases: ["ln"],
+    typeset: "ln",
+    undoes: "exp",
     domain: "x > 0; -inf at 0, NaN below; the search space writes log(abs(x) + 1e-5)",
     value: Math.log,
     derivative: (u, du) => div(du, u),
   },
   log1p: {
     written: "call",
+    undoes: "expm1",
     domain: "log(1 + x), exact near 0; x > -1, -inf at -1, NaN below",
     value: Math.log1p,
     derivative: (u, du) => div(du, add(u, ONE)),
   },
   exp: {
     written: "call",
+    neverNegative: true,
+    undoes: "log",
     domain: "overflows float32 for x > 88.7",
     value: Math.exp,
     derivative: (_u, du, self) => mul(self, du),
   },
   expm1: {
     written: "call",
+    undoes: "log1p",
     domain: "exp(x) - 1, exact near 0; -1 at -inf, overflows float32 for x > 88.7",
     value: Math.expm1,
     // Not the value and 1, which cancel where exp(u) is small.
@@ -89,90 +116,131 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
   },
   sin: {
     written: "call",
+    parity: "odd",
+    growth: "bounded",
     domain: "finite x; NaN at inf",
     value: Math.sin,
     derivative: (u, du) => mul(unary("cos", u), du),
   },
   cos: {
     written: "call",
+    parity: "even",
+    growth: "bounded",
     domain: "finite x; NaN at inf",
     value: Math.cos,
     derivative: (u, du) => neg(mul(unary("sin", u), du)),
   },
   sinh: {
     written: "call",
+    parity: "odd",
+    undoes: "asinh",
     domain: "overflows float32 for |x| > 89.4",
     value: Math.sinh,
     derivative: (u, du) => mul(unary("cosh", u), du),
   },
   cosh: {
     written: "call",
+    parity: "even",
+    neverNegative: true,
     domain: "overflows float32 for |x| > 89.4",
     value: Math.cosh,
     derivative: (u, du) => mul(unary("sinh", u), du),
   },
   tanh: {
     written: "call",
+    parity: "odd",
+    growth: "bounded",
     domain: "all x; -1 and 1 at -inf and inf",
     value: Math.tanh,
     derivative: (_u, du, self) => mul(sub(ONE, square(self)), du),
   },
   asinh: {
     written: "call",
+    aliases: ["arcsinh", "arsinh"],
+    typeset: "arsinh",
+    parity: "odd",
+    growth: "slow",
+    undoes: "sinh",
     domain: "all x; log(2|x|) with the sign of x for large |x|",
     value: Math.asinh,
     derivative: (u, du) => div(du, unary("sqrt", add(square(u), ONE))),
   },
   atan: {
     written: "call",
+    aliases: ["arctan"],
+    typeset: "arctan",
+    parity: "odd",
+    growth: "bounded",
     domain: "all x; -pi/2 and pi/2 at -inf and inf",
     value: Math.atan,
     derivative: (u, du) => div(du, add(square(u), ONE)),
   },
   sinc: {
     written: "call",
+    parity: "even",
+    growth: "bounded",
     domain: "sin(x)/x; 1 at 0, 0 at -inf and inf",
     value: sinc,
     derivative: (u, du) => mul(unary("dsinc", u), du),
   },
   sigmoid: {
     written: "call",
+    aliases: ["logistic", "expit", "σ"],
+    typeset: "σ",
+    neverNegative: true,
+    growth: "bounded",
     domain: "all x; 0 and 1 at -inf and inf",
     value: sigmoid,
     derivative: (_u, du, self) => mul(mul(self, sub(ONE, self)), du),
   },
   softplus: {
     written: "call",
+    neverNegative: true,
+    growth: "slow",
     domain: "log(1 + exp(x)) without overflow; 0 at -inf, x for large x",
     value: (u) => Math.max(u, 0) + Math.log1p(Math.exp(-Math.abs(u))),
     derivative: (u, du) => mul(unary("sigmoid", u), du),
   },
   gauss: {
     written: "call",
+    aliases: ["gaussian"],
+    parity: "even",
+    neverNegative: true,
+    growth: "bounded",
     domain: "exp(-x^2); 0 at -inf and inf",
     value: (u) => Math.exp(-u * u),
     derivative: (u, du, self) => mul(mul(mul(number(-2), u), self), du),
   },
   erf: {
     written: "call",
+    parity: "odd",
+    growth: "bounded",
     domain: "all x; -1 and 1 at -inf and inf",
     value: erf,
     derivative: (u, du) => mul(mul(number(2 / Math.sqrt(Math.PI)), unary("gauss", u)), du),
   },
   relu: {
     written: "call",
+    typeset: "ReLU",
+    neverNegative: true,
+    growth: "slow",
     domain: "max(x, 0); derivative 0 at 0",
     value: (u) => Math.max(u, 0),
     derivative: (u, du) => select(u, ZERO, du, ZERO),
   },
   sign: {
-    written: "derivative",
+    written: "call",
+    aliases: ["sgn"],
+    parity: "odd",
+    growth: "bounded",
     domain: "-1, 0 or 1; taken as flat everywhere",
     value: Math.sign,
     derivative: () => ZERO,
   },
   dsinc: {
     written: "derivative",
+    parity: "odd",
+    growth: "bounded",
     domain: "derivative of sinc; 0 at 0, -inf and inf",
     value: dsinc,
     // -sinc(u) - 2 dsinc(u) / u, which tends to -1/3 at 0 but there loses all digits: within 1e-9 of it below 1e-4.
@@ -216,13 +284,15 @@ export const BINARY_FUNCTIONS: Readonly<Record<BinaryName, BinaryFunction>> = {
   },
   max: {
     written: "call",
-    domain: "all; NaN where either is",
+    aliases: ["maximum"],
+    domain: "of two or more; NaN where one is",
     value: Math.max,
     derivative: (left, right) => select(left.value, right.value, left.derivative, right.derivative),
   },
   min: {
     written: "call",
-    domain: "all; NaN where either is",
+    aliases: ["minimum"],
+    domain: "of two or more; NaN where one is",
     value: Math.min,
     derivative: (left, right) => select(right.value, left.value, left.derivative, right.derivative),
   },

@@ -1,21 +1,27 @@
 /**
- * The text form of an expression: `x`, `b`, numbers, `+ - * /` (to the left), unary minus, `^` with a constant integer
- * (tighter than unary minus: -x^2 is -(x^2); negative ones as in x^-2), parentheses, and calls of the functions of
- * `functions.ts`. Names are read in any case.
+ * The text form of an expression, as people type it: `x`, `b` (or `beta`), numbers, `pi`, `e`, `+ - * /` (to the left),
+ * powers with a constant exponent (tighter than a minus: -x^2 is -(x^2)), and calls. Names are read in any case.
  *
  *     sum     = product { ("+" | "-") product }
  *     product = signed { ("*" | "/") signed }
- *     signed  = "-" signed | power
- *     power   = atom [ "^" integer ]
- *     atom    = number | "x" | "b" | function "(" sum { "," sum } ")" | name [ "(" sum ")" ] | "(" sum ")"
+ *     signed  = ("-" | "+") signed | power
+ *     power   = atom [ ("^" | "**") constant ] | "e" ("^" | "**") signed
+ *     atom    = number | "x" | "b" | "pi" | "e" | call | name | "(" sum ")" | "|" sum "|" | "√" atom
+ *     call    = function "(" sum { "," [ parameter "=" ] sum } ")"
+ *             | "where" "(" sum (">" | "<" | ">=" | "<=" | "==" | "!=") sum "," sum "," sum ")"
  *
- * A minus directly before a number belongs to it, unless a power follows (-2^2 is -(2^2)). A `name` is one the caller
- * gave, such as those of the catalogue: alone it means its function of x, called that function of its argument. Text
- * may come from anywhere, so its length, nesting and resulting size are bounded, well above what a search proposes.
+ * The signs − × · ÷ ² ³ ⁻¹ π β σ ≥ ≤ ≠ and √ mean what they do in formulas. A minus directly before a number belongs to
+ * it, unless a power follows (-2^2 is -(2^2)). A `name` is one the caller gave, such as those of the catalogue: alone it
+ * means its function of x, called that function of its argument. A power that is not whole takes what is negative for 0,
+ * as sqrt does: x^0.5 is sqrt(x). Text may come from anywhere, so its length, nesting and resulting size are bounded,
+ * well above what a search proposes.
  */
-import type { BinaryName, Expression, UnaryName } from "./expression.ts";
-import { B, binary, children, number, power, unary, X } from "./expression.ts";
+import { compileToClosure } from "./evaluate.ts";
+import type { BinaryName, Comparison, Expression, UnaryName } from "./expression.ts";
+import { B, binary, children, number, power, select, unary, X } from "./expression.ts";
 import { BINARY_FUNCTIONS, UNARY_FUNCTIONS } from "./functions.ts";
+import { nearestNames } from "./nearest_names.ts";
+import { type Definition, SHORTHANDS } from "./shorthands.ts";
 
 /** Characters; three core units of the search space need less than half. */
 export const MAX_LENGTH = 1000;
@@ -23,7 +29,7 @@ export const MAX_LENGTH = 1000;
 export const MAX_NESTING = 64;
 /** Largest power either way; engines multiply it out. */
 export const MAX_EXPONENT = 64;
-/** Nodes that calls of the caller's names may make together: gelu(gelu(gelu(...))) doubles with each. */
+/** Nodes that calls of defined functions may make together: gelu(gelu(gelu(...))) doubles with each. */
 const MAX_NODES = 2000;
 
 /** Text that is not an expression. The message names the column and what was expected. */
@@ -38,61 +44,121 @@ export class ExpressionSyntaxError extends SyntaxError {
   }
 }
 
-/** Names that mean an expression, in lower case. */
-export type NamedExpressions = ReadonlyMap<string, Expression>;
+/** Functions that the caller adds to the language, by every name in lower case. */
+export type Definitions = ReadonlyMap<string, Definition>;
 
-/** Throws an ExpressionSyntaxError where the text is not an expression of the grammar above. */
-export function parseExpression(text: string, names: NamedExpressions = new Map()): Expression {
-  return new Parser(text, names).parse();
+/** An expression, and what of the text the tree does not show. */
+export interface Parsed {
+  readonly expression: Expression;
+  /** The caller's functions that the text names, and whether each was given arguments beyond the first. */
+  readonly named: readonly { readonly definition: Definition; readonly hasParameters: boolean }[];
+  /** Whether the text itself has a b. */
+  readonly writesBeta: boolean;
 }
 
-/** A function that users can call, by its name in lower case. */
-type Callable =
-  | { readonly args: 1; readonly build: (argument: Expression) => Expression }
-  | { readonly args: 2; readonly build: (left: Expression, right: Expression) => Expression };
+/** Throws an ExpressionSyntaxError where the text is not an expression of the grammar above. */
+export function parseExpression(text: string, definitions: Definitions = new Map()): Expression {
+  return parseText(text, definitions).expression;
+}
 
-const CALLABLES: ReadonlyMap<string, Callable> = new Map<string, Callable>([
-  ...callableNames(UNARY_FUNCTIONS).map((name): [string, Callable] => [
+/** As `parseExpression`, with what the text named. */
+export function parseText(text: string, definitions: Definitions = new Map()): Parsed {
+  return new Parser(text, definitions).parse();
+}
+
+/** A definition's function of x, with its parameters as they are by default. Throws where one has no default. */
+export function expressionOf(definition: Definition, definitions: Definitions = new Map()): Expression {
+  return new Parser(definition.name, new Map([...definitions, [definition.name.toLowerCase(), definition]]))
+    .defined(definition, [X], 1);
+}
+
+type Primitive =
+  | { readonly args: 1; readonly name: UnaryName }
+  | { readonly args: 2; readonly name: BinaryName };
+
+const PRIMITIVES: ReadonlyMap<string, Primitive> = new Map([
+  ...primitiveNames<UnaryName>(UNARY_FUNCTIONS).map(([name, of]): [string, Primitive] => [name, { args: 1, name: of }]),
+  ...primitiveNames<BinaryName>(BINARY_FUNCTIONS).map(([name, of]): [string, Primitive] => [
     name,
-    { args: 1, build: (argument) => unary(name as UnaryName, argument) },
-  ]),
-  ...callableNames(BINARY_FUNCTIONS).map((name): [string, Callable] => [
-    name,
-    { args: 2, build: (left, right) => binary(name as BinaryName, left, right) },
+    { args: 2, name: of },
   ]),
 ]);
 
-function callableNames(table: Readonly<Record<string, { readonly written: string }>>): string[] {
-  return Object.keys(table).filter((name) => table[name].written === "call");
+function primitiveNames<Name extends string>(
+  table: Readonly<Record<Name, { readonly written: string; readonly aliases?: readonly string[] }>>,
+): [string, Name][] {
+  return (Object.keys(table) as Name[]).filter((name) => table[name].written !== "operator")
+    .flatMap((name) => [name, ...table[name].aliases ?? []].map((other): [string, Name] => [other, name]));
 }
 
+const SHORTHANDS_BY_NAME: ReadonlyMap<string, Definition> = new Map(
+  SHORTHANDS.flatMap((row) => [row.name, ...row.aliases].map((name) => [name, row] as const)),
+);
+
+/** Euler's number, as the base of exp where a power follows. */
+const EULER = number(Math.E);
+const PI = number(Math.PI);
+
+const CONSTANTS: Readonly<Record<string, Expression>> = { x: X, b: B, beta: B, "β": B, pi: PI, "π": PI, e: EULER };
+
+/** How a comparison is told by the three of the tree. `swaps` its sides, or what follows from it. */
+const COMPARISONS: Readonly<Record<string, { readonly as: Comparison; readonly swaps?: "sides" | "results" }>> = {
+  ">": { as: ">" },
+  "<": { as: ">", swaps: "sides" },
+  ">=": { as: ">=" },
+  "<=": { as: ">=", swaps: "sides" },
+  "==": { as: "==" },
+  "!=": { as: "==", swaps: "results" },
+};
+
 interface Token {
-  /** `symbol` tokens are their own text; `end` stands after the last character. */
-  readonly kind: "number" | "name" | "symbol" | "end";
+  /** `symbol` tokens are their own text; `exponent` ones are superscripts; `end` stands after the last character. */
+  readonly kind: "number" | "name" | "symbol" | "exponent" | "end";
   readonly text: string;
   readonly column: number;
 }
 
-const TOKEN = /\s*(?:((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)|([a-z_][a-z_0-9]*)|([-+*/^(),]))/iy;
+const NUMBER = String.raw`((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)`;
+const NAME = String.raw`([\p{L}_][\p{L}_0-9]*)`;
+const SUPERSCRIPT = "([⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)";
+const SYMBOL = String.raw`(\*\*|[<>=!]=|[-+*/^(),<>=|−–×·⋅∙∗÷∕≥≤≠√])`;
+const TOKEN = new RegExp(String.raw`\s*(?:${NUMBER}|${NAME}|${SUPERSCRIPT}|${SYMBOL})`, "iuy");
+
+/** Signs of formulas as those of keyboards. */
+const KEYBOARD: Readonly<Record<string, string>> = {
+  ...{ "**": "^", "−": "-", "–": "-", "×": "*", "·": "*", "⋅": "*", "∙": "*", "∗": "*", "÷": "/", "∕": "/" },
+  ...{ "≥": ">=", "≤": "<=", "≠": "!=" },
+};
+const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻";
+
 const ATOM = 'a number, x, b, a function or "("';
+
+/** What the text of a definition knows beside the language: its x and its parameters. */
+type Bindings = ReadonlyMap<string, Expression>;
 
 class Parser {
   private readonly tokens: readonly Token[];
+  private readonly named: Parsed["named"][number][] = [];
+  private writesBeta = false;
   private position = 0;
   private nesting = 0;
   private grown = 0;
 
-  constructor(private readonly text: string, private readonly names: NamedExpressions) {
+  constructor(
+    private readonly text: string,
+    private readonly definitions: Definitions,
+    private readonly bindings: Bindings = new Map(),
+  ) {
     if (text.length > MAX_LENGTH) {
       this.fail(MAX_LENGTH + 1, `it is longer than ${MAX_LENGTH} characters: it has ${text.length}`);
     }
     this.tokens = this.split();
   }
 
-  parse(): Expression {
+  parse(): Parsed {
     const expression = this.sum();
     if (this.next.kind !== "end") this.expected('an operator or the end, as in "x * 2"');
-    return expression;
+    return { expression, named: this.named, writesBeta: this.writesBeta };
   }
 
   private sum(): Expression {
@@ -107,47 +173,97 @@ class Parser {
   private product(): Expression {
     let left = this.signed();
     for (;;) {
-      if (this.takes("*")) left = binary("mul", left, this.signed());
-      else if (this.takes("/")) left = binary("div", left, this.signed());
+      if (this.takes("*")) left = this.times(left, this.signed());
+      else if (this.takes("/")) left = this.over(left, this.signed());
       else return left;
     }
   }
 
+  /** A parameter that is 1 leaves no factor behind: elu(x) has no `1 *`. */
+  private times(left: Expression, right: Expression): Expression {
+    if (this.isUnitParameter(left)) return right;
+    return this.isUnitParameter(right) ? left : binary("mul", left, right);
+  }
+
+  private over(left: Expression, right: Expression): Expression {
+    return this.isUnitParameter(right) ? left : binary("div", left, right);
+  }
+
+  private isUnitParameter(e: Expression): boolean {
+    return e.kind === "number" && e.value === 1 && [...this.bindings.values()].includes(e);
+  }
+
   private signed(): Expression {
+    if (this.takes("+")) return this.nested(() => this.signed());
     if (!this.takes("-")) return this.power();
-    const literal = this.next.kind === "number" && this.tokens[this.position + 1].text !== "^";
+    const after = this.tokens[this.position + 1];
+    const literal = this.next.kind === "number" && after.text !== "^" && after.kind !== "exponent";
     if (literal) return number(-this.number());
-    return unary("neg", this.nested(() => this.signed()));
+    const negated = this.nested(() => this.signed());
+    const isParameter = negated.kind === "number" && [...this.bindings.values()].includes(negated);
+    return isParameter ? number(-negated.value) : unary("neg", negated);
   }
 
   private power(): Expression {
     const base = this.atom();
-    if (!this.takes("^")) return base;
-    const exponent = this.exponent();
-    if (this.at("^")) this.expected('an operator or the end; write "(x^2)^3" for a power of a power');
-    return power(base, exponent);
+    if (!this.at("^") && this.next.kind !== "exponent") return base;
+    const raised = this.raised(base);
+    if (this.at("^") || this.next.kind === "exponent") {
+      this.expected('an operator or the end; write "(x^2)^3" for a power of a power');
+    }
+    return raised;
   }
 
-  private exponent(): number {
-    const parenthesis = this.takes("(");
-    const negative = this.takes("-");
-    const { column, kind, text } = this.next;
-    if (kind !== "number") this.expected("an integer as the exponent");
-    const value = this.number();
-    if (!Number.isInteger(value) || value > MAX_EXPONENT) {
+  private raised(base: Expression): Expression {
+    const { column, kind, text } = this.advance();
+    if (kind === "exponent") {
+      const digits = [...text].map((sign) => "0123456789+-"[SUPERSCRIPTS.indexOf(sign)]).join("");
+      return this.toPower(base, number(Number(digits)), column, text);
+    }
+    if (base === EULER) return unary("exp", this.nested(() => this.signed()));
+    const start = this.next;
+    const exponent = this.nested(() => this.exponent());
+    return this.toPower(base, exponent, start.column, this.written(start));
+  }
+
+  /** A signed atom, so that x^-2 and x^(1/2) need no more and x^2^3 is told from both. */
+  private exponent(): Expression {
+    if (this.takes("+")) return this.exponent();
+    return this.takes("-") ? unary("neg", this.nested(() => this.exponent())) : this.atom();
+  }
+
+  /** `base` to the power of a constant; `column` and `written` are the exponent's, for what is wrong with it. */
+  private toPower(base: Expression, exponent: Expression, column: number, written: string): Expression {
+    if (base === EULER) return unary("exp", exponent);
+    if (!isConstant(exponent)) {
+      const way = isConstant(base) ? "exp(x * log(2)) for 2^x" : "exp(b * log(x)) for x^b";
       this.fail(
         column,
-        `expected an integer from -${MAX_EXPONENT} to ${MAX_EXPONENT} as the exponent, found ${quote(text)}`,
+        `expected a constant as the exponent, as in x^2, x^0.5 or x^(1/3), found ${quote(written)}; write ${way}`,
       );
     }
-    if (parenthesis) this.take(")");
-    return negative && value !== 0 ? -value : value;
+    const value = compileToClosure(exponent)(0, 0) + 0; // no -0
+    if (!(Math.abs(value) <= MAX_EXPONENT)) {
+      this.fail(
+        column,
+        `expected a number from -${MAX_EXPONENT} to ${MAX_EXPONENT} as the exponent, found ${quote(written)}`,
+      );
+    }
+    const result = toConstantPower(base, value);
+    if (!Number.isInteger(value)) this.grow(result, column);
+    return result;
   }
 
   private atom(): Expression {
     const { kind } = this.next;
     if (kind === "number") return number(this.number());
-    if (kind === "name") return this.named();
+    if (kind === "name") return this.name();
+    if (this.takes("|")) {
+      const inner = this.nested(() => this.sum());
+      this.take("|");
+      return unary("abs", inner);
+    }
+    if (this.takes("√")) return unary("sqrt", this.nested(() => this.atom()));
     if (!this.at("(")) this.expected(ATOM);
     return this.parenthesised();
   }
@@ -159,39 +275,141 @@ class Parser {
     return inner;
   }
 
-  private named(): Expression {
+  private name(): Expression {
     const token = this.advance();
     const name = token.text.toLowerCase();
-    if (name === "x") return X;
-    if (name === "b") return B;
-    const meaning = this.names.get(name);
-    const callable = CALLABLES.get(name);
-    if (callable && (this.at("(") || !meaning)) return this.call(token.text, callable);
-    if (meaning) return this.at("(") ? this.applied(meaning, token) : meaning;
-    return this.fail(token.column, this.unknownName(token.text));
-  }
-
-  private call(name: string, callable: Callable): Expression {
-    if (!this.at("(")) this.expected(`"(" after ${name}, as in ${name}(x${callable.args === 2 ? ", 0" : ""})`);
-    this.take("(");
-    const first = this.nested(() => this.sum());
-    if (callable.args === 1) {
-      if (this.at(",")) this.expected(`")", as ${name} has one argument`);
-      this.take(")");
-      return callable.build(first);
+    const bound = this.bindings.get(name);
+    if (bound) return bound;
+    if (Object.hasOwn(CONSTANTS, name)) {
+      this.writesBeta ||= CONSTANTS[name] === B;
+      return CONSTANTS[name];
     }
-    if (this.at(")")) this.expected(`"," and a second argument of ${name}`);
-    this.take(",");
-    const second = this.nested(() => this.sum());
-    this.take(")");
-    return callable.build(first, second);
+    if (name === "where") return this.where(token.text);
+    if (name === "pow" || name === "power") return this.pow(token.text);
+    const primitive = PRIMITIVES.get(name);
+    const definition = this.definitions.get(name) ?? SHORTHANDS_BY_NAME.get(name);
+    if (!primitive && !definition) this.fail(token.column, this.unknownName(token.text));
+    if (!this.at("(")) return this.alone(token, definition ?? null);
+    if (primitive?.args === 2) return this.folded(token.text, primitive.name);
+    return this.called(token, primitive?.name ?? null, definition ?? null);
   }
 
-  /** The named function of an argument in place of x. */
-  private applied(meaning: Expression, name: Token): Expression {
-    const result = substitute(meaning, this.parenthesised());
+  /** A name without its parentheses: of x, where the caller's table has it. */
+  private alone(token: Token, definition: Definition | null): Expression {
+    const isCallers = definition !== null && this.definitions.get(token.text.toLowerCase()) === definition;
+    if (!isCallers) {
+      this.expected(`"(" after ${token.text}, as in ${signature(token.text, definition)}`);
+    }
+    const [here, next] = [this.next, this.tokens[this.position + 1]];
+    const end = token.column + token.text.length;
+    if ((here.text === "-" || here.text === "+") && here.column > end && next?.column === here.column + 1) {
+      const one = `${token.text}(${here.text}${next.text})`;
+      this.fail(here.column, `write ${one} or ${token.text} ${here.text} ${next.text}, as this could mean either`);
+    }
+    return this.applied(definition, [X], token);
+  }
+
+  /** max and min of two or more. */
+  private folded(name: string, of: BinaryName): Expression {
+    this.take("(");
+    let result = this.nested(() => this.sum());
+    if (!this.at(",")) this.expected(`"," and a second argument of ${name}`);
+    while (this.takes(",")) result = binary(of, result, this.nested(() => this.sum()));
+    this.take(")");
+    return result;
+  }
+
+  /** A function of one argument, or a definition with its parameters. */
+  private called(token: Token, primitive: UnaryName | null, definition: Definition | null): Expression {
+    this.take("(");
+    const args = this.arguments(token.text, definition);
+    if (primitive !== null && args.length === 1) return unary(primitive, args[0]);
+    return this.applied(definition!, args, token);
+  }
+
+  /** Arguments up to the closing parenthesis, in the order of the definition's parameters. */
+  private arguments(name: string, definition: Definition | null): Expression[] {
+    const args: Expression[] = [this.nested(() => this.sum())];
+    const parameters = Object.entries(definition?.parameters ?? {});
+    const as = `as ${name} has ${
+      parameters.length === 0 ? "one argument" : `no more arguments than ${signature(name, definition)}`
+    }`;
+    for (let given = 1; this.at(","); given++) {
+      if (given > parameters.length) this.expected(`")", ${as}`);
+      this.take(",");
+      const place = this.parameterPlace(name, parameters.map(([parameter]) => parameter), given);
+      args[place] = this.nested(() => this.sum());
+    }
+    const missing = parameters.findIndex(([, text], i) => text === null && args[i + 1] === undefined);
+    if (missing >= 0) this.expected(`"," and ${parameters[missing][0]}, as in ${signature(name, definition)}`);
+    this.take(")");
+    return args;
+  }
+
+  /** Where the next argument belongs: the next place, or that of the name before its "=". */
+  private parameterPlace(name: string, parameters: readonly string[], place: number): number {
+    if (this.next.kind !== "name" || this.tokens[this.position + 1].text !== "=") return place;
+    const named = parameters.indexOf(this.next.text.toLowerCase());
+    if (named < 0) this.expected(`${parameters.join(" or ")} as the name of a parameter of ${name}`);
+    this.position += 2;
+    return named + 1;
+  }
+
+  private applied(definition: Definition, args: readonly Expression[], token: Token): Expression {
+    this.named.push({ definition, hasParameters: args.length > 1 });
+    return this.defined(definition, args, token.column);
+  }
+
+  /** The definition's text with the arguments in place of x and its parameters. */
+  defined(definition: Definition, args: readonly Expression[], column: number): Expression {
+    const parameters = Object.entries(definition.parameters ?? {}).map(([name, text], i): [string, Expression] => {
+      if (args[i + 1] === undefined && text === null) {
+        throw new TypeError(`Cannot take ${definition.name} as a function of x: it needs ${name}`);
+      }
+      return [name, args[i + 1] ?? parseExpression(text!)];
+    });
+    const bindings = new Map([["x", args[0]], ...parameters]);
+    const { expression } = new Parser(definition.text, this.definitions, bindings).parse();
+    return this.grow(expression, column);
+  }
+
+  private grow(result: Expression, column: number): Expression {
     this.grown += countNodes(result);
-    if (this.grown > MAX_NODES) this.fail(name.column, `the function grows beyond ${MAX_NODES} operations`);
+    if (this.grown > MAX_NODES) this.fail(column, `the function grows beyond ${MAX_NODES} operations`);
+    return result;
+  }
+
+  private where(name: string): Expression {
+    const example = `as in ${name}(x > 0, x, 0)`;
+    if (!this.takes("(")) this.expected(`"(" after ${name}, ${example}`);
+    const part = () => this.nested(() => this.sum());
+    const left = part();
+    const comparison = COMPARISONS[this.next.text];
+    if (!comparison) this.expected(`one of ${Object.keys(COMPARISONS).join(" ")}, ${example}`);
+    this.advance();
+    const right = part();
+    if (COMPARISONS[this.next.text]) {
+      this.expected(`"," as ${name} has one comparison; nest another ${name} for a second`);
+    }
+    if (!this.takes(",")) this.expected(`"," and what holds where the comparison does, ${example}`);
+    const then = part();
+    if (!this.takes(",")) this.expected(`"," and what holds elsewhere, ${example}`);
+    const otherwise = part();
+    this.take(")");
+    const [a, b] = comparison.swaps === "sides" ? [right, left] : [left, right];
+    return comparison.swaps === "results"
+      ? select(a, b, otherwise, then, comparison.as)
+      : select(a, b, then, otherwise, comparison.as);
+  }
+
+  private pow(name: string): Expression {
+    if (!this.takes("(")) this.expected(`"(" after ${name}, as in ${name}(x, 2)`);
+    const base = this.nested(() => this.sum());
+    if (!this.takes(",")) this.expected(`"," and the exponent, as in ${name}(x, 2)`);
+    const start = this.next;
+    const exponent = this.nested(() => this.sum());
+    const result = this.toPower(base, exponent, start.column, this.written(start));
+    this.take(")");
     return result;
   }
 
@@ -222,7 +440,7 @@ class Parser {
   }
 
   private at(symbol: string): boolean {
-    return this.next.text === symbol;
+    return this.next.kind === "symbol" && this.next.text === symbol;
   }
 
   private takes(symbol: string): boolean {
@@ -235,6 +453,11 @@ class Parser {
     if (!this.takes(symbol)) this.expected(`"${symbol}"`);
   }
 
+  /** What is written from a token to before the next. */
+  private written(from: Token): string {
+    return this.text.slice(from.column - 1, this.next.column - 1).trim();
+  }
+
   private split(): Token[] {
     const tokens: Token[] = [];
     const end = this.text.trimEnd().length;
@@ -243,10 +466,10 @@ class Parser {
       const from = TOKEN.lastIndex;
       const match = TOKEN.exec(this.text);
       if (!match) this.unknownCharacter(from);
-      const [, digits, name, symbol] = match;
-      const text = digits ?? name ?? symbol;
-      const kind = digits ? "number" : name ? "name" : "symbol";
-      tokens.push({ kind, text, column: TOKEN.lastIndex - text.length + 1 });
+      const [, digits, name, superscript, symbol] = match;
+      const text = digits ?? name ?? superscript ?? symbol;
+      const kind = digits ? "number" : name ? "name" : superscript ? "exponent" : "symbol";
+      tokens.push({ kind, text: KEYBOARD[text] ?? text, column: TOKEN.lastIndex - text.length + 1 });
     }
     return [...tokens, { kind: "end", text: "", column: this.text.length + 1 }];
   }
@@ -258,15 +481,15 @@ class Parser {
   }
 
   private unknownName(name: string): string {
-    const known = [...new Set([...CALLABLES.keys(), ...this.names.keys()])];
-    const near = nearNames(name.toLowerCase(), known);
-    const hint = near.length > 0 ? `did you mean ${near.join(" or ")}?` : `known are x, b, ${known.sort().join(", ")}`;
-    return `the name ${quote(name)} is unknown; ${hint}`;
+    const near = nearestNames(name.toLowerCase(), [...LANGUAGE_NAMES, ...this.definitions.keys()]);
+    return `the name ${quote(name)} is unknown; did you mean ${near.slice(0, -1).join(", ")} or ${near.at(-1)}?`;
   }
 
   private expected(what: string): never {
     const { kind, text, column } = this.next;
-    this.fail(column, `expected ${what}, found ${kind === "end" ? "the end" : quote(text)}`);
+    const stray = kind === "symbol" && text in COMPARISONS && !what.startsWith('","');
+    const hint = stray ? "; a comparison stands only in where, as in where(x > 0, x, 0)" : "";
+    this.fail(column, `expected ${what}, found ${kind === "end" ? "the end" : quote(text)}${hint}`);
   }
 
   private fail(column: number, problem: string): never {
@@ -274,53 +497,67 @@ class Parser {
   }
 }
 
-/** The expression with `argument` in place of x. */
-function substitute(e: Expression, argument: Expression): Expression {
-  const within = (part: Expression) => substitute(part, argument);
-  switch (e.kind) {
-    case "x":
-      return argument;
-    case "b":
-    case "number":
-      return e;
-    case "unary":
-      return unary(e.name, within(e.argument));
-    case "binary":
-      return binary(e.name, within(e.left), within(e.right));
-    case "power":
-      return power(within(e.base), e.exponent);
-    case "select":
-      throw new TypeError("Cannot apply a derivative as a named function: only what can be written is one");
-  }
+/** Every name of the language itself that a list may show. */
+const LANGUAGE_NAMES: readonly string[] = [
+  ...["x", "b", "beta", "pi", "e", "where", "pow"],
+  ...[...PRIMITIVES].filter(([, { args, name }]) =>
+    (args === 1 ? UNARY_FUNCTIONS[name] : BINARY_FUNCTIONS[name]).written === "call"
+  ).map(([name]) => name),
+  ...SHORTHANDS_BY_NAME.keys(),
+].filter((name) => /^\w+$/.test(name));
+
+/** The functions that users can call, by their first names: what help, dashboard and documents list. */
+export const FUNCTION_NAMES: readonly string[] = [
+  ...(Object.keys(UNARY_FUNCTIONS) as UnaryName[]).filter((name) => UNARY_FUNCTIONS[name].written === "call"),
+  ...(Object.keys(BINARY_FUNCTIONS) as BinaryName[]).filter((name) => BINARY_FUNCTIONS[name].written === "call"),
+  ...SHORTHANDS.map(({ name }) => name),
+  ...["where", "pow"],
+];
+
+/** How a function is called: "elu(x, alpha)". */
+export function signature(name: string, definition: Definition | null): string {
+  const primitive = PRIMITIVES.get(name.toLowerCase());
+  if (primitive?.args === 2) return `${name}(x, 0)`;
+  return `${name}(${["x", ...Object.keys(definition?.parameters ?? {})].join(", ")})`;
+}
+
+/**
+ * base^exponent for a constant exponent; one that is not whole takes a negative base for 0. Halves, quarters and eighths
+ * are powers of square roots. The others are the nearest eighth's power times exp(rest * log(base)), |rest| <= 1/16: exp
+ * makes a relative error of what is an absolute one of its argument, which so stays below 6 in all of float32.
+ */
+function toConstantPower(base: Expression, exponent: number): Expression {
+  if (Number.isInteger(exponent)) return power(base, exponent);
+  if (exponent < 0) return binary("div", number(1), toConstantPower(base, -exponent));
+  const eighths = Math.round(exponent * 8);
+  const rest = exponent - eighths / 8;
+  if (rest === 0 && oddPartOf(eighths) <= 8) return rootPower(base, eighths);
+  const factors = [
+    ...(eighths >= 8 ? [power(base, Math.floor(eighths / 8))] : []),
+    ...(eighths % 8 > 0 ? [rootPower(base, eighths % 8)] : []),
+    ...(rest === 0 ? [] : [unary("exp", binary("mul", number(rest), unary("log", base)))]),
+  ];
+  return select(base, number(0), factors.reduce((left, right) => binary("mul", left, right)), number(0));
+}
+
+/** base^(eighths / 8) by square roots. */
+function rootPower(base: Expression, eighths: number): Expression {
+  const odd = oddPartOf(eighths);
+  let root = base;
+  for (let parts = 8 * odd / eighths; parts > 1; parts /= 2) root = unary("sqrt", root);
+  return odd === 1 ? root : power(root, odd);
+}
+
+function oddPartOf(whole: number): number {
+  return whole % 2 === 0 && whole !== 0 ? oddPartOf(whole / 2) : whole;
+}
+
+function isConstant(e: Expression): boolean {
+  return e.kind !== "x" && e.kind !== "b" && children(e).every(isConstant);
 }
 
 function countNodes(e: Expression): number {
   return children(e).reduce((sum, child) => sum + countNodes(child), 1);
-}
-
-/** Those of the known names that one or two slips of the hand from the name make, nearest first. */
-function nearNames(name: string, known: readonly string[]): string[] {
-  const limit = name.length <= 4 ? 1 : 2;
-  return known.map((candidate) => ({ candidate, slips: editDistance(name, candidate) }))
-    .filter(({ slips }) => slips <= limit)
-    .sort((a, b) => a.slips - b.slips || (a.candidate < b.candidate ? -1 : 1))
-    .slice(0, 3)
-    .map(({ candidate }) => candidate);
-}
-
-/** Insertions, deletions, replacements and swaps of neighbours from one word to the other (Damerau 1964). */
-function editDistance(from: string, to: string): number {
-  const distance = Array.from({ length: from.length + 1 }, (_, i) => [i, ...Array<number>(to.length).fill(i)]);
-  distance[0] = Array.from({ length: to.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= from.length; i++) {
-    for (let j = 1; j <= to.length; j++) {
-      const replaced = distance[i - 1][j - 1] + (from[i - 1] === to[j - 1] ? 0 : 1);
-      const isSwap = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1];
-      const swapped = isSwap ? distance[i - 2][j - 2] + 1 : Infinity;
-      distance[i][j] = Math.min(replaced, swapped, distance[i - 1][j] + 1, distance[i][j - 1] + 1);
-    }
-  }
-  return distance[from.length][to.length];
 }
 
 function quote(text: string): string {

@@ -1,10 +1,7 @@
 /**
  * The text form of an expression, with as few parentheses as its reading needs: `parseExpression(printExpression(e))`
- * is structurally `e` for every expression that users can write. It is also the canonical key of a tree: different
+ * is structurally `e` for every expression, those of derivatives too. It is also the canonical key of a tree: different
  * trees print differently.
- *
- * What arises only in derivatives prints as a call (`sign(u)`, `dsinc(u)`, `select(left, right, then, otherwise)`), so
- * that a derivative can be read, but is not parsed: users have no need of it, and a search must not propose it.
  */
 import type { BinaryName, Expression } from "./expression.ts";
 
@@ -59,7 +56,7 @@ function printNode(e: Expression): Printed {
     case "power":
       return { text: `${within(e.base, Binding.Atom)}^${e.exponent}`, binding: Binding.Power };
     case "select":
-      return printCall("select", [e.left, e.right, e.then, e.otherwise]);
+      return printChoice(e);
   }
 }
 
@@ -80,6 +77,15 @@ function printBinary(name: BinaryName, left: Expression, right: Expression): Pri
   if (!operator) return printCall(name, [left, right]);
   const { sign, binding } = operator;
   return { text: within(left, binding) + sign + within(right, binding + 1), binding };
+}
+
+/** A constant stands on the right of its comparison, as people write it: `where(x < 0, …)` for 0 > x. */
+function printChoice({ comparison, left, right, then, otherwise }: Extract<Expression, { kind: "select" }>): Printed {
+  const [a, b] = [printExpression(left), printExpression(right)];
+  const swaps = left.kind === "number" && right.kind !== "number" && comparison !== "==";
+  const question = swaps ? `${b} ${comparison.replace(">", "<")} ${a}` : `${a} ${comparison} ${b}`;
+  const text = `where(${question}, ${printExpression(then)}, ${printExpression(otherwise)})`;
+  return { text, binding: Binding.Atom };
 }
 
 function printCall(name: string, args: readonly Expression[]): Printed {

@@ -11,7 +11,8 @@
  * many and a lower name in the order mul, div > power > unary > number, or with the argument of an even function
  * turned to its canonical sign, which no rule turns back.
  */
-import type { BinaryName, Expression, UnaryName } from "./expression.ts";
+import { COMPARE } from "./evaluate.ts";
+import type { BinaryName, Comparison, Expression, UnaryName } from "./expression.ts";
 import { binary, number, power, select, unary } from "./expression.ts";
 import { BINARY_FUNCTIONS, UNARY_FUNCTIONS } from "./functions.ts";
 import { MAX_EXPONENT } from "./parse.ts";
@@ -44,7 +45,7 @@ function simplifyNode(e: Expression, visit: (e: Expression) => Expression): Expr
     case "power":
       return raised(visit(e.base), e.exponent);
     case "select":
-      return chosen(visit(e.left), visit(e.right), visit(e.then), visit(e.otherwise));
+      return chosen(e.comparison, visit(e.left), visit(e.right), visit(e.then), visit(e.otherwise));
   }
 }
 
@@ -78,24 +79,13 @@ function isNumber(e: Expression, value: number): boolean {
   return e.kind === "number" && e.value === value;
 }
 
-const NEVER_NEGATIVE: ReadonlySet<UnaryName> = new Set<UnaryName>([
-  "abs",
-  "sqrt",
-  "exp",
-  "cosh",
-  "sigmoid",
-  "softplus",
-  "gauss",
-  "relu",
-]);
-
 /** Whether no x makes it negative, as far as its form tells. */
 export function isNeverNegative(e: Expression): boolean {
   switch (e.kind) {
     case "number":
       return e.value >= 0;
     case "unary":
-      return NEVER_NEGATIVE.has(e.name);
+      return UNARY_FUNCTIONS[e.name].neverNegative ?? false;
     case "power":
       return e.exponent % 2 === 0 || isNeverNegative(e.base);
     case "binary":
@@ -295,30 +285,16 @@ function isTame({ base, exponent }: Factor): boolean {
   return exponent > 0 && exponent <= 8 && growsSlowly(base);
 }
 
-/** Bounded whatever their argument is. */
-const BOUNDED: ReadonlySet<UnaryName> = new Set<UnaryName>([
-  "sin",
-  "cos",
-  "tanh",
-  "atan",
-  "sinc",
-  "sigmoid",
-  "gauss",
-  "erf",
-  "sign",
-  "dsinc",
-]);
-/** These grow no faster than their argument. */
-const SLOW: ReadonlySet<UnaryName> = new Set<UnaryName>(["neg", "abs", "sqrt", "asinh", "softplus", "relu"]);
-
 function growsSlowly(e: Expression): boolean {
   switch (e.kind) {
     case "x":
     case "b":
     case "number":
       return true;
-    case "unary":
-      return BOUNDED.has(e.name) || (SLOW.has(e.name) && growsSlowly(e.argument));
+    case "unary": {
+      const { growth } = UNARY_FUNCTIONS[e.name];
+      return growth === "bounded" || (growth === "slow" && growsSlowly(e.argument));
+    }
     case "binary":
       return e.name !== "div" && growsSlowly(e.left) && growsSlowly(e.right);
     case "power":
@@ -454,33 +430,6 @@ function raised(base: Expression, exponent: number): Expression {
 
 // Functions of one argument
 
-/** f(-u) is f(u) of even functions and -f(u) of odd ones. */
-const PARITY: Readonly<Partial<Record<UnaryName, "even" | "odd">>> = {
-  abs: "even",
-  cos: "even",
-  cosh: "even",
-  sinc: "even",
-  gauss: "even",
-  sin: "odd",
-  sinh: "odd",
-  tanh: "odd",
-  asinh: "odd",
-  atan: "odd",
-  erf: "odd",
-  sign: "odd",
-  dsinc: "odd",
-};
-
-/** The function that each undoes, wherever that one is finite. */
-const UNDOES: Readonly<Partial<Record<UnaryName, UnaryName>>> = {
-  log: "exp",
-  exp: "log",
-  log1p: "expm1",
-  expm1: "log1p",
-  sinh: "asinh",
-  asinh: "sinh",
-};
-
 /** Whether -u is the canonical one of u and -u, where the sign does not matter. */
 function isMirrored(u: Expression): boolean {
   if (!isSum(u)) return split(u).coefficient < 0;
@@ -495,11 +444,11 @@ function applied(name: UnaryName, u: Expression): Expression {
     const value = UNARY_FUNCTIONS[name].value(u.value);
     return Number.isFinite(value) ? scaled(value, ONE) : unary(name, u);
   }
-  const parity = PARITY[name];
+  const { parity, undoes } = UNARY_FUNCTIONS[name];
   if (parity === "even" && isMirrored(u)) return applied(name, negative(u));
   if (parity === "odd" && split(u).coefficient < 0) return negative(applied(name, negative(u)));
   if (parity === "even" && isCall(u, "abs")) return applied(name, u.argument);
-  if (u.kind === "unary" && UNDOES[name] === u.name) return u.argument;
+  if (u.kind === "unary" && undoes === u.name) return u.argument;
   return CALL_RULES[name]?.(u) ?? unary(name, u);
 }
 
@@ -554,9 +503,17 @@ function bounded(name: "max" | "min", u: Expression): Expression {
   return isNeverNegative(negative(u)) ? u : binary("min", u, ZERO);
 }
 
-function chosen(left: Expression, right: Expression, then: Expression, otherwise: Expression): Expression {
+function chosen(
+  comparison: Comparison,
+  left: Expression,
+  right: Expression,
+  then: Expression,
+  otherwise: Expression,
+): Expression {
   if (same(then, otherwise)) return then;
-  if (same(left, right)) return otherwise;
-  if (left.kind === "number" && right.kind === "number") return left.value > right.value ? then : otherwise;
-  return select(left, right, then, otherwise);
+  if (same(left, right)) return comparison === ">" ? otherwise : then;
+  if (left.kind === "number" && right.kind === "number") {
+    return COMPARE[comparison](left.value, right.value) ? then : otherwise;
+  }
+  return select(left, right, then, otherwise, comparison);
 }

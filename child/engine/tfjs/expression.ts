@@ -4,7 +4,13 @@
  * TensorFlow broadcasts, and numbers are scalars.
  */
 import { derive } from "../../activation/derive.ts";
-import { type BinaryName, children, type Expression, type UnaryName } from "../../activation/expression.ts";
+import {
+  type BinaryName,
+  children,
+  type Comparison,
+  type Expression,
+  type UnaryName,
+} from "../../activation/expression.ts";
 import { printExpression } from "../../activation/print.ts";
 import type { Session, Tensor } from "./session.ts";
 
@@ -87,7 +93,10 @@ export class ExpressionWriter {
     const isZero = (e: Expression) => e.kind === "number" && e.value === 0;
     const isOne = (e: Expression) => e.kind === "number" && e.value === 1;
     if (isOne(e)) return this.session.run("Identity", [gradient]);
-    if (e.kind === "select" && isOne(e.then) && isZero(e.otherwise) && isZero(e.right) && dependsOnX(e.left)) {
+    if (
+      e.kind === "select" && e.comparison === ">" && isOne(e.then) && isZero(e.otherwise) && isZero(e.right) &&
+      dependsOnX(e.left)
+    ) {
       return this.session.run("ReluGrad", [gradient, this.write(e.left)]);
     }
     return this.session.run("Mul", [gradient, this.write(e)]);
@@ -102,7 +111,7 @@ export class ExpressionWriter {
       case "power":
         return this.#power(e.base, e.exponent);
       case "select": {
-        const chosen = this.session.run("Greater", [this.write(e.left), this.write(e.right)]);
+        const chosen = this.session.run(COMPARISONS[e.comparison], [this.write(e.left), this.write(e.right)]);
         return this.session.run("SelectV2", [chosen, this.write(e.then), this.write(e.otherwise)]);
       }
     }
@@ -127,6 +136,8 @@ const BINARY: Readonly<Record<BinaryName, string>> = {
   max: "Maximum",
   min: "Minimum",
 };
+
+const COMPARISONS: Readonly<Record<Comparison, string>> = { ">": "Greater", ">=": "GreaterEqual", "==": "Equal" };
 
 type Unary = (writer: ExpressionWriter, argument: Expression) => Tensor;
 

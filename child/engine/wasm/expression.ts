@@ -2,7 +2,7 @@
  * Writes an expression as SIMD code inside a kernel: each distinct subexpression once, so that a function, its
  * derivative and its gradient by beta share what they have in common.
  */
-import type { Expression } from "../../activation/expression.ts";
+import type { Comparison, Expression } from "../../activation/expression.ts";
 import { isNeverNegative } from "../../activation/simplify.ts";
 import { printExpression } from "../../activation/print.ts";
 import type { FunctionBuilder, Vector } from "./function_builder.ts";
@@ -41,7 +41,7 @@ export class ExpressionWriter {
       case "power":
         return this.#power(this.write(e.base), e.exponent);
       case "select": {
-        const mask = f.less(this.write(e.right), this.write(e.left));
+        const mask = f.apply(`f32x4.${SWAPPED[e.comparison]}`, this.write(e.right), this.write(e.left));
         return f.select(mask, this.write(e.then), this.write(e.otherwise));
       }
     }
@@ -76,6 +76,9 @@ export class ExpressionWriter {
     });
   }
 }
+
+/** With its sides swapped, as processors have "less than" only. */
+const SWAPPED: Readonly<Record<Comparison, string>> = { ">": "lt", ">=": "le", "==": "eq" };
 
 function isProduct(e: Expression): e is Extract<Expression, { kind: "binary" }> {
   return e.kind === "binary" && e.name === "mul";

@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { derive } from "../../../child/activation/derive.ts";
 import type { Expression } from "../../../child/activation/expression.ts";
-import { binary, number, power, select, unary, X } from "../../../child/activation/expression.ts";
+import { B, binary, number, power, select, unary, X } from "../../../child/activation/expression.ts";
 import { PAPER_BINARY, PAPER_UNARY } from "../../../child/activation/paper_functions.ts";
 import { MAX_LENGTH, parseExpression } from "../../../child/activation/parse.ts";
 import { printExpression } from "../../../child/activation/print.ts";
@@ -33,7 +34,7 @@ describe("printExpression", () => {
   it("is read back as the same tree, for 3,000 random trees", () => {
     const random = new Random(3);
     for (let i = 0; i < 3000; i++) {
-      const tree = randomTree(random, 4);
+      const tree = randomTree(random, 4, undefined, true);
       const text = printExpression(tree);
       if (text.length <= MAX_LENGTH) assertEquals(parseExpression(text), tree, text);
     }
@@ -73,10 +74,19 @@ describe("printExpression", () => {
     assertEquals(printExpression(binary("sub", X, number(-0))), "x - -0");
   });
 
-  it("writes what arises only in derivatives as calls", () => {
-    assertEquals(
-      printExpression(select(X, number(0), unary("sign", X), unary("dsinc", X))),
-      "select(x, 0, sign(x), dsinc(x))",
-    );
+  it("writes a choice as where, a constant on the right of its comparison", () => {
+    const choice = select(X, number(0), unary("sign", X), unary("dsinc", X));
+    assertEquals(printExpression(choice), "where(x > 0, sign(x), dsinc(x))");
+    assertEquals(printExpression(select(number(0), X, X, B, ">=")), "where(x <= 0, x, b)");
+    assertEquals(printExpression(select(number(0), X, X, B, "==")), "where(0 == x, x, b)");
+  });
+
+  it("is read back as the same tree, for derivatives", () => {
+    const random = new Random(7);
+    for (let i = 0; i < 1000; i++) {
+      const tree = derive(randomTree(random, 3, undefined, true), "x");
+      const text = printExpression(tree);
+      if (text.length <= MAX_LENGTH && !text.includes("^-65")) assertEquals(parseExpression(text), tree, text);
+    }
   });
 });

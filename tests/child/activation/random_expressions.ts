@@ -1,11 +1,26 @@
 /** Seeded random expressions for the property tests: of the text form, and of the search space. */
 import type { Random } from "../../../datasets/random.ts";
 import type { Expression, UnaryName } from "../../../child/activation/expression.ts";
-import { B, binary, number, power, unary, X } from "../../../child/activation/expression.ts";
+import { B, binary, number, power, select, unary, X } from "../../../child/activation/expression.ts";
 import { BINARY_FUNCTIONS, UNARY_FUNCTIONS } from "../../../child/activation/functions.ts";
 import { PAPER_BINARY, PAPER_UNARY } from "../../../child/activation/paper_functions.ts";
 
-const NUMBERS = [0, -0, 1, -1, 2, 0.5, -2.5, 1e-5, 1 / 3, -1 / 7, 1e21, 1.7976931348623157e308, 5e-324, 123456789.125];
+const NUMBERS: readonly number[] = [
+  0,
+  -0,
+  1,
+  -1,
+  2,
+  0.5,
+  -2.5,
+  1e-5,
+  1 / 3,
+  -1 / 7,
+  1e21,
+  1.7976931348623157e308,
+  5e-324,
+  123456789.125,
+];
 
 function pick<T>(random: Random, choices: readonly T[]): T {
   return choices[random.nextUint32() % choices.length];
@@ -19,14 +34,15 @@ function namesWritten<Name extends string>(table: Readonly<Record<Name, { readon
   return (Object.keys(table) as Name[]).filter((name) => table[name].written !== "derivative");
 }
 
-/** A tree of the surface language, at most `depth` operations high. */
-export function randomTree(random: Random, depth: number, numbers: readonly number[] = NUMBERS): Expression {
-  const kind = depth === 0 ? random.nextUint32() % 3 : random.nextUint32() % 10;
-  const below = () => randomTree(random, depth - 1, numbers);
+/** A tree of the surface language, at most `depth` operations high; with `choices`, some of them are `where`. */
+export function randomTree(random: Random, depth: number, numbers = NUMBERS, choices = false): Expression {
+  const kind = depth === 0 ? random.nextUint32() % 3 : random.nextUint32() % (choices ? 11 : 10);
+  const below = () => randomTree(random, depth - 1, numbers, choices);
   if (kind === 0) return B;
   if (kind === 1) return number(pick(random, numbers));
   if (kind === 2) return X;
   if (kind === 3) return power(below(), pick(random, [-64, -3, -2, -1, 0, 1, 2, 3, 5, 64]));
+  if (kind === 10) return select(below(), below(), below(), below(), pick(random, [">", ">=", "==", ">"] as const));
   return kind <= 6
     ? unary(pick(random, WRITTEN_UNARY), below())
     : binary(pick(random, WRITTEN_BINARY), below(), below());

@@ -40,6 +40,9 @@ const COMPOSITES = [
   "sigmoid(sinc(x)) * max(x, b)",
   "atan(x) / (1 + exp(-x))",
   "x^3 / (cosh(x) + 1e-5)",
+  "where(b * x >= 0.3, x^2, b)",
+  "where(sign(x) == 1, sin(x), where(x <= -1, b * x, expm1(x)))",
+  "where(x != 0.5, min(x, tan(x / 4), b), exp(exp(exp(x^2))))",
 ];
 
 function activation(expression: Activation["expression"], betaStart = 1): Activation {
@@ -48,7 +51,7 @@ function activation(expression: Activation["expression"], betaStart = 1): Activa
 }
 
 const ACTIVATIONS: readonly Activation[] = [
-  ...CATALOG.map(({ text }) => activation(activationFrom(text).expression)),
+  ...CATALOG.filter(({ same }) => !same).map(({ text }) => activation(activationFrom(text).expression)),
   ...PAPER_UNARY.map((unary) => activation(unary.build(X))),
   ...PAPER_BINARY.map((binary) => activation(binary.build({ kind: "unary", name: "tanh", argument: X }, X))),
   ...COMPOSITES.map((text) => activation(activationFrom(text).expression)),
