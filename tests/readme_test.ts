@@ -1,6 +1,7 @@
 /** The README tells the truth: its commands are tasks that start, with flags that exist, and its files are there. */
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { FUNCTION_NAMES } from "../child/activation/parse.ts";
 import { helpPage } from "../commands/help.ts";
 import { parseCommandLine } from "../commands/parse.ts";
 import { COMMANDS } from "../main.ts";
@@ -37,6 +38,11 @@ describe("README", () => {
     const named = [...readme.matchAll(/`((?:[\w.]+\/)+[\w.]*|\w+\.(?:ts|json))`/g)].map(([, path]) => path);
     const theirs = new Set(["runs/", "runs/NAME/", "results.json", "data/", "tests/browser"]); // made by a run, or by the browser tests
     assertEquals(named.filter((path) => !theirs.has(path) && !exists(path)), []);
+  });
+
+  it("lists every function that can be called, and no other", () => {
+    const [, list] = readme.match(/and the functions\n`([^`]*)`/)!;
+    assertEquals(list.split(/\s+/), FUNCTION_NAMES);
   });
 
   it("lists every request that /api answers, and no other", () => {

@@ -3,6 +3,7 @@ import type { VNode } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { CATALOG } from "../../child/activation/catalog.ts";
 import { fingerprint } from "../../child/activation/fingerprint.ts";
+import { FUNCTION_NAMES } from "../../child/activation/parse.ts";
 import { useDashboard } from "./dashboard.ts";
 import { percent } from "./format.ts";
 import { Formula } from "./formula.tsx";
@@ -47,7 +48,7 @@ export function CandidateDialog({ initial, onClose }: { initial: string; onClose
         <datalist id="catalogue">{CATALOG.map(({ name }) => <option key={name} value={name} />)}</datalist>
         <p id="candidate-note" class={math instanceof Error ? "problem note" : "note"} role="status">
           {math === null
-            ? "Functions: abs sqrt log log1p exp expm1 sin cos sinh cosh tanh asinh atan sinc sigmoid softplus gauss erf relu max min"
+            ? `Functions: ${FUNCTION_NAMES.join(" ")}`
             : math instanceof Error
             ? math.message
             : equal

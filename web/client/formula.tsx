@@ -1,6 +1,7 @@
 /** A formula typeset: an expression as MathML, which browsers draw and screen readers read without help. */
 import type { ComponentChildren, VNode } from "preact";
-import type { BinaryName, Expression, UnaryName } from "../../child/activation/expression.ts";
+import type { BinaryName, Comparison, Expression, UnaryName } from "../../child/activation/expression.ts";
+import { UNARY_FUNCTIONS } from "../../child/activation/functions.ts";
 import { mathOf } from "./function_math.ts";
 
 /** A fence as tall as the text. Preact's types want a boolean here, and its renderer drops one that is false. */
@@ -44,7 +45,7 @@ function set(e: Expression): Set {
     case "number":
       return setNumber(e.value);
     case "unary":
-      return UNARY[e.name]?.(e.argument) ?? { node: call(e.name, [e.argument]), binding: Binding.Atom };
+      return UNARY[e.name]?.(e.argument) ?? { node: call(nameOf(e.name), [e.argument]), binding: Binding.Atom };
     case "binary":
       return BINARY[e.name](e.left, e.right);
     case "power":
@@ -58,7 +59,7 @@ function set(e: Expression): Set {
         binding: Binding.Power,
       };
     case "select":
-      return { node: call("select", [e.left, e.right, e.then, e.otherwise]), binding: Binding.Atom };
+      return { node: choice(e), binding: Binding.Atom };
   }
 }
 
@@ -99,7 +100,6 @@ const UNARY: Readonly<Partial<Record<UnaryName, (argument: Expression) => Set>>>
     binding: Binding.Atom,
   }),
   sqrt: (u) => ({ node: <msqrt>{row(set(u).node)}</msqrt>, binding: Binding.Atom }),
-  log: (u) => ({ node: call("ln", [u]), binding: Binding.Atom }),
   exp: (u) => exponential(set(u).node),
   gauss: (u) =>
     exponential(row(
@@ -110,9 +110,6 @@ const UNARY: Readonly<Partial<Record<UnaryName, (argument: Expression) => Set>>>
       </msup>,
     )),
   sigmoid: (u) => ({ node: call("σ", [u], true), binding: Binding.Atom }),
-  asinh: (u) => ({ node: call("arsinh", [u]), binding: Binding.Atom }),
-  atan: (u) => ({ node: call("arctan", [u]), binding: Binding.Atom }),
-  relu: (u) => ({ node: call("ReLU", [u]), binding: Binding.Atom }),
 };
 
 const BINARY: Readonly<Record<BinaryName, (left: Expression, right: Expression) => Set>> = {
@@ -135,6 +132,25 @@ const BINARY: Readonly<Record<BinaryName, (left: Expression, right: Expression) 
   max: (left, right) => ({ node: call("max", [left, right]), binding: Binding.Atom }),
   min: (left, right) => ({ node: call("min", [left, right]), binding: Binding.Atom }),
 };
+
+const SIGNS: Readonly<Record<Comparison, string>> = { ">": ">", ">=": "≥", "==": "=" };
+
+/** Both cases, each with its condition: { x  if x > 0, 0  else }. */
+function choice({ comparison, left, right, then, otherwise }: Extract<Expression, { kind: "select" }>): VNode {
+  const cell = (...content: ComponentChildren[]) => <mtd>{row(...content)}</mtd>;
+  const question = row(set(left).node, <mo>{SIGNS[comparison]}</mo>, set(right).node);
+  return row(
+    <mo stretchy>{"{"}</mo>,
+    <mtable columnalign="left">
+      <mtr>{cell(set(then).node)}{cell(<mtext>if&nbsp;</mtext>, question)}</mtr>
+      <mtr>{cell(set(otherwise).node)}{cell(<mtext>else</mtext>)}</mtr>
+    </mtable>,
+  );
+}
+
+function nameOf(name: UnaryName): string {
+  return UNARY_FUNCTIONS[name].typeset ?? name;
+}
 
 function call(name: string, args: readonly Expression[], italic = false): ComponentChildren {
   const list = args.flatMap((argument, at) => [...at > 0 ? [<mo key={at} separator>,</mo>] : [], set(argument).node]);
