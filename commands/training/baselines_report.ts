@@ -7,7 +7,7 @@ import type { Dataset } from "../../datasets/dataset.ts";
 import { type ChartSpec, drawChart, type Series } from "../../web/plot/chart.ts";
 import { csv } from "../csv.ts";
 import { PAPER_NETWORKS, type PaperAccuracies, paperAccuracies } from "./paper_accuracies.ts";
-import { type SignTest, signTest, summarise, type Summary } from "./statistics.ts";
+import { type SignTest, signTest, summarise, type Summary } from "../../controller/comparison/statistics.ts";
 import { type Column, markdownTable, type Table } from "../table.ts";
 import { pointRow, rowOf } from "./training_report.ts";
 

@@ -7,7 +7,7 @@ import type { Tensors } from "../../child/engine/engine.ts";
 import type { Optimizer } from "../../child/optimizer.ts";
 import type { TrainingResult } from "../../child/training_run.ts";
 import { type ChartSpec, drawChart, type Series } from "../../web/plot/chart.ts";
-import { summarise, type Summary } from "./statistics.ts";
+import { summarise, type Summary } from "../../controller/comparison/statistics.ts";
 import { type Column, markdownTable, type Table } from "../table.ts";
 import { pointRow, rowOf } from "./training_report.ts";
 

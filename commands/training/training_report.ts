@@ -3,7 +3,7 @@ import { writeAtomically } from "../../child/model/atomic_file.ts";
 import type { CurvePoint, TrainingResult } from "../../child/training_run.ts";
 import { type ChartSpec, drawChart, type Series } from "../../web/plot/chart.ts";
 import type { Io } from "../command.ts";
-import { summarise, type Summary } from "./statistics.ts";
+import { summarise, type Summary } from "../../controller/comparison/statistics.ts";
 import { percent } from "./training_console.ts";
 
 /** A result as it is printed with --json; accuracies are null where the training diverged. */

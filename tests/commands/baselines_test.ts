@@ -5,7 +5,7 @@ import { activationFrom } from "../../child/activation/catalog.ts";
 import type { TrainingResult } from "../../child/training_run.ts";
 import { baselinesTable } from "../../commands/training/baselines_report.ts";
 import { paperAccuracies } from "../../commands/training/paper_accuracies.ts";
-import { signTest, summarise } from "../../commands/training/statistics.ts";
+import { signTest, summarise } from "../../controller/comparison/statistics.ts";
 import { histogram } from "../../commands/training/swish_report.ts";
 import { makeShapes } from "../../datasets/images/shapes.ts";
 import { commandLine, contents, fails, inFolder } from "./command_line.ts";
