@@ -12,7 +12,7 @@ import { buildNetwork } from "../child/network/networks.ts";
 import { DEFAULT_OPTIMIZER } from "../child/optimizer.ts";
 import { ENGINE_FLAG, openChosenEngine } from "./training/chosen_engine.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
-import { summarise } from "./training/statistics.ts";
+import { summarise } from "../controller/comparison/statistics.ts";
 import { textTable } from "./table.ts";
 import { type WarmChildren, warmChildren } from "./training/train_speed.ts";
 import { type Measurement, randomBatch } from "./training/warm_child.ts";
