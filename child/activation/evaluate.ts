@@ -4,6 +4,7 @@
  */
 import type { Comparison, Expression } from "./expression.ts";
 import { BINARY_FUNCTIONS, UNARY_FUNCTIONS } from "./functions.ts";
+import { type Product, zeroWins } from "./products.ts";
 
 export type ScalarFunction = (x: number, b: number) => number;
 
@@ -41,7 +42,7 @@ function compileNode(e: Expression, compile: (e: Expression) => ScalarFunction):
       return (x, b) => value(argument(x, b));
     }
     case "binary": {
-      const { value } = BINARY_FUNCTIONS[e.name];
+      const value = e.name === "mul" ? productOf(e) : BINARY_FUNCTIONS[e.name].value;
       const left = compile(e.left);
       const right = compile(e.right);
       return (x, b) => value(left(x, b), right(x, b));
@@ -68,3 +69,10 @@ export const COMPARE: Readonly<Record<Comparison, (left: number, right: number) 
   ">=": (left, right) => left >= right,
   "==": (left, right) => left === right,
 };
+
+/** The product of numbers, in which 0 may win: see `products.ts`. */
+function productOf(e: Product): (left: number, right: number) => number {
+  const wins = zeroWins(e);
+  if (!wins.left && !wins.right) return (left, right) => left * right;
+  return (left, right) => (wins.left && left === 0) || (wins.right && right === 0) ? 0 : left * right;
+}

@@ -32,7 +32,12 @@ export type UnaryName =
   | "erf"
   | "relu"
   | "sign" // -1, 0 or 1
-  | "dsinc"; // derivative of sinc, where alone it arises: (cos(x) - sinc(x)) / x, 0 at 0
+  // Derivatives, where alone they arise:
+  | "dsinc" // of sinc: (cos(x) - sinc(x)) / x, 0 at 0
+  | "dtanh" // of tanh: 1 - tanh(x)^2, which would cancel
+  | "dsigmoid" // of sigmoid: sigmoid(x) sigmoid(-x)
+  | "datan" // of atan: 1 / (1 + x^2)
+  | "dasinh"; // of asinh: 1 / sqrt(1 + x^2), whose square would overflow
 
 /** Functions of two arguments. max and min of a NaN are NaN. */
 export type BinaryName = "add" | "sub" | "mul" | "div" | "max" | "min";

@@ -5,8 +5,16 @@
  *
  * Derivative rules get the argument `u`, its derivative `du` and the value `self` = f(u), and are written with `self`
  * and `u` where they can be, so that code which computes value and derivative together computes shared parts once.
- * Where a function has a kink the convention is the left one: relu'(0) = sqrt'(0) = abs'(0) = 0; max(l, r)' is l' where
- * l > r, else r'; min(l, r)' is l' where l < r, else r'.
+ *
+ * Kinks. At a kink the derivative is the mean of the two sides, as in PyTorch and JAX for max and min of equals: so
+ * abs'(0) = 0, max(l, r)' = (l' + r') / 2 where l = r, and min too. The one exception is max and min of u and 0, the
+ * rectifiers, which have their published derivative, that of the left side: relu(u) is 0 at u = 0, as is sqrt, and
+ * min(u, 0) is u', so that relu(u) + min(u, 0) = u holds of the derivatives. So PReLU has the derivative b at 0, ELU 1
+ * and SELU 1.758, as in PyTorch.
+ *
+ * Saturation. The derivative of a bounded function is a function of its own (dtanh, dsigmoid, datan), which is exact
+ * relative to its size where 1 - tanh(u)^2 would be rounding errors, and reaches 0. What it multiplies may have
+ * overflowed there: see `products.ts`.
  */
 import { erf } from "./erf.ts";
 import type { BinaryName, Expression, UnaryName } from "./expression.ts";
@@ -30,6 +38,8 @@ export interface UnaryFunction extends NamedFunction {
   readonly neverNegative?: true;
   /** "bounded" whatever its argument is; "slow" grows no faster than its argument. */
   readonly growth?: "bounded" | "slow";
+  /** What it is, to rounding, for a whole range of arguments: 0, or another number. */
+  readonly saturates?: "zero" | "number";
   /** The function that it undoes, wherever that one is finite: log(exp(u)) is u. */
   readonly undoes?: UnaryName;
   value(u: number): number;
@@ -78,6 +88,7 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
     neverNegative: true,
     growth: "slow",
     typeset: "√",
+    saturates: "zero",
     domain: "sqrt(max(x, 0)): 0 with derivative 0 for x <= 0; the derivative grows without bound at 0+",
     value: (u) => Math.sqrt(Math.max(u, 0)),
     derivative: (u, du, self) => select(u, ZERO, div(du, mul(number(2), self)), ZERO),
@@ -102,6 +113,7 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
     written: "call",
     neverNegative: true,
     undoes: "log",
+    saturates: "zero",
     domain: "overflows float32 for x > 88.7",
     value: Math.exp,
     derivative: (_u, du, self) => mul(self, du),
@@ -109,6 +121,7 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
   expm1: {
     written: "call",
     undoes: "log1p",
+    saturates: "number",
     domain: "exp(x) - 1, exact near 0; -1 at -inf, overflows float32 for x > 88.7",
     value: Math.expm1,
     // Not the value and 1, which cancel where exp(u) is small.
@@ -150,9 +163,10 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
     written: "call",
     parity: "odd",
     growth: "bounded",
+    saturates: "number",
     domain: "all x; -1 and 1 at -inf and inf",
     value: Math.tanh,
-    derivative: (_u, du, self) => mul(sub(ONE, square(self)), du),
+    derivative: (u, du) => mul(unary("dtanh", u), du),
   },
   asinh: {
     written: "call",
@@ -163,7 +177,7 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
     undoes: "sinh",
     domain: "all x; log(2|x|) with the sign of x for large |x|",
     value: Math.asinh,
-    derivative: (u, du) => div(du, unary("sqrt", add(square(u), ONE))),
+    derivative: (u, du) => mul(unary("dasinh", u), du),
   },
   atan: {
     written: "call",
@@ -171,14 +185,16 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
     typeset: "arctan",
     parity: "odd",
     growth: "bounded",
+    saturates: "number",
     domain: "all x; -pi/2 and pi/2 at -inf and inf",
     value: Math.atan,
-    derivative: (u, du) => div(du, add(square(u), ONE)),
+    derivative: (u, du) => mul(unary("datan", u), du),
   },
   sinc: {
     written: "call",
     parity: "even",
     growth: "bounded",
+    saturates: "zero",
     domain: "sin(x)/x; 1 at 0, 0 at -inf and inf",
     value: sinc,
     derivative: (u, du) => mul(unary("dsinc", u), du),
@@ -189,14 +205,16 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
     typeset: "σ",
     neverNegative: true,
     growth: "bounded",
+    saturates: "zero",
     domain: "all x; 0 and 1 at -inf and inf",
     value: sigmoid,
-    derivative: (_u, du, self) => mul(mul(self, sub(ONE, self)), du),
+    derivative: (u, du) => mul(unary("dsigmoid", u), du),
   },
   softplus: {
     written: "call",
     neverNegative: true,
     growth: "slow",
+    saturates: "zero",
     domain: "log(1 + exp(x)) without overflow; 0 at -inf, x for large x",
     value: (u) => Math.max(u, 0) + Math.log1p(Math.exp(-Math.abs(u))),
     derivative: (u, du) => mul(unary("sigmoid", u), du),
@@ -207,6 +225,7 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
     parity: "even",
     neverNegative: true,
     growth: "bounded",
+    saturates: "zero",
     domain: "exp(-x^2); 0 at -inf and inf",
     value: (u) => Math.exp(-u * u),
     derivative: (u, du, self) => mul(mul(mul(number(-2), u), self), du),
@@ -215,6 +234,7 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
     written: "call",
     parity: "odd",
     growth: "bounded",
+    saturates: "number",
     domain: "all x; -1 and 1 at -inf and inf",
     value: erf,
     derivative: (u, du) => mul(mul(number(2 / Math.sqrt(Math.PI)), unary("gauss", u)), du),
@@ -224,6 +244,7 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
     typeset: "ReLU",
     neverNegative: true,
     growth: "slow",
+    saturates: "zero",
     domain: "max(x, 0); derivative 0 at 0",
     value: (u) => Math.max(u, 0),
     derivative: (u, du) => select(u, ZERO, du, ZERO),
@@ -233,6 +254,7 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
     aliases: ["sgn"],
     parity: "odd",
     growth: "bounded",
+    saturates: "number",
     domain: "-1, 0 or 1; taken as flat everywhere",
     value: Math.sign,
     derivative: () => ZERO,
@@ -241,6 +263,7 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
     written: "derivative",
     parity: "odd",
     growth: "bounded",
+    saturates: "zero",
     domain: "derivative of sinc; 0 at 0, -inf and inf",
     value: dsinc,
     // -sinc(u) - 2 dsinc(u) / u, which tends to -1/3 at 0 but there loses all digits: within 1e-9 of it below 1e-4.
@@ -254,6 +277,47 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
         ),
         du,
       ),
+  },
+  dtanh: {
+    written: "derivative",
+    parity: "even",
+    neverNegative: true,
+    growth: "bounded",
+    saturates: "zero",
+    domain: "derivative of tanh; 1 at 0, 0 at -inf and inf",
+    value: dtanh,
+    derivative: (u, du, self) => mul(mul(mul(number(-2), unary("tanh", u)), self), du),
+  },
+  dsigmoid: {
+    written: "derivative",
+    parity: "even",
+    neverNegative: true,
+    growth: "bounded",
+    saturates: "zero",
+    domain: "derivative of sigmoid; 1/4 at 0, 0 at -inf and inf",
+    value: dsigmoid,
+    // 1 - 2 sigmoid(u) is -tanh(u / 2).
+    derivative: (u, du, self) => mul(neg(mul(unary("tanh", mul(number(0.5), u)), self)), du),
+  },
+  datan: {
+    written: "derivative",
+    parity: "even",
+    neverNegative: true,
+    growth: "bounded",
+    saturates: "zero",
+    domain: "derivative of atan; 1 at 0, 0 at -inf and inf",
+    value: (u) => 1 / (1 + u * u),
+    derivative: (u, du, self) => mul(mul(mul(number(-2), u), square(self)), du),
+  },
+  dasinh: {
+    written: "derivative",
+    parity: "even",
+    neverNegative: true,
+    growth: "bounded",
+    saturates: "zero",
+    domain: "derivative of asinh; 1 at 0, 1 / |x| for large |x|",
+    value: (u) => 1 / Math.hypot(u, 1),
+    derivative: (u, du, self) => mul(neg(mul(u, power(self, 3))), du),
   },
 };
 
@@ -287,16 +351,46 @@ export const BINARY_FUNCTIONS: Readonly<Record<BinaryName, BinaryFunction>> = {
     aliases: ["maximum"],
     domain: "of two or more; NaN where one is",
     value: Math.max,
-    derivative: (left, right) => select(left.value, right.value, left.derivative, right.derivative),
+    derivative: (left, right) =>
+      rectifier(left, right, (u, du) => select(u, ZERO, du, ZERO)) ??
+        chosen(left.value, right.value, left.derivative, right.derivative),
   },
   min: {
     written: "call",
     aliases: ["minimum"],
     domain: "of two or more; NaN where one is",
     value: Math.min,
-    derivative: (left, right) => select(right.value, left.value, left.derivative, right.derivative),
+    derivative: (left, right) =>
+      rectifier(left, right, (u, du) => select(u, ZERO, ZERO, du)) ??
+        chosen(right.value, left.value, left.derivative, right.derivative),
   },
 };
+
+/** The rule of max or min of u and 0; null where neither operand is 0. */
+function rectifier(
+  left: Operand,
+  right: Operand,
+  rule: (u: Expression, du: Expression) => Expression,
+): Expression | null {
+  const isZero = ({ value }: Operand) => value.kind === "number" && value.value === 0;
+  if (isZero(right)) return rule(left.value, left.derivative);
+  return isZero(left) ? rule(right.value, right.derivative) : null;
+}
+
+/** `ifMore` where a > b, `ifLess` where a < b, their mean where neither. */
+function chosen(a: Expression, b: Expression, ifMore: Expression, ifLess: Expression): Expression {
+  const mean = mul(number(0.5), add(ifMore, ifLess));
+  return select(a, b, ifMore, select(b, a, ifLess, mean));
+}
+
+function dsigmoid(u: number): number {
+  const small = Math.exp(-Math.abs(u));
+  return small / (1 + small) ** 2;
+}
+
+function dtanh(u: number): number {
+  return 4 * dsigmoid(2 * u);
+}
 
 function sigmoid(u: number): number {
   const small = Math.exp(-Math.abs(u)); // in (0, 1], so that nothing overflows

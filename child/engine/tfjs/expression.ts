@@ -9,9 +9,11 @@ import {
   children,
   type Comparison,
   type Expression,
+  number,
   type UnaryName,
 } from "../../activation/expression.ts";
 import { printExpression } from "../../activation/print.ts";
+import { type Product, zeroWins } from "../../activation/products.ts";
 import type { Session, Tensor } from "./session.ts";
 
 /** The function, its derivatives, and what the forward pass should keep for them. */
@@ -107,7 +109,7 @@ export class ExpressionWriter {
       case "unary":
         return UNARY[e.name](this, e.argument);
       case "binary":
-        return this.session.run(BINARY[e.name], [this.write(e.left), this.write(e.right)]);
+        return e.name === "mul" ? this.#product(e) : this.#operation(BINARY[e.name], e.left, e.right);
       case "power":
         return this.#power(e.base, e.exponent);
       case "select": {
@@ -115,6 +117,22 @@ export class ExpressionWriter {
         return this.session.run("SelectV2", [chosen, this.write(e.then), this.write(e.otherwise)]);
       }
     }
+  }
+
+  /** MulNoNan is 0 where its second factor is 0: see `products.ts`. */
+  #product(e: Product): Tensor {
+    const wins = zeroWins(e);
+    if (wins.left && wins.right) {
+      const isZero = this.session.run("Equal", [this.write(e.left), this.constant(0)]);
+      const product = this.#operation("MulNoNan", e.left, e.right);
+      return this.session.run("SelectV2", [isZero, this.constant(0), product]);
+    }
+    if (wins.left) return this.#operation("MulNoNan", e.right, e.left);
+    return this.#operation(wins.right ? "MulNoNan" : "Mul", e.left, e.right);
+  }
+
+  #operation(name: string, left: Expression, right: Expression): Tensor {
+    return this.session.run(name, [this.write(left), this.write(right)]);
   }
 
   /** base^exponent by repeated squaring. */
@@ -128,10 +146,9 @@ export class ExpressionWriter {
   }
 }
 
-const BINARY: Readonly<Record<BinaryName, string>> = {
+const BINARY: Readonly<Record<Exclude<BinaryName, "mul">, string>> = {
   add: "AddV2",
   sub: "Sub",
-  mul: "Mul",
   div: "RealDiv",
   max: "Maximum",
   min: "Minimum",
@@ -143,7 +160,9 @@ type Unary = (writer: ExpressionWriter, argument: Expression) => Tensor;
 
 const operation = (name: string): Unary => (writer, u) => writer.session.run(name, [writer.write(u)]);
 const call = (name: UnaryName, argument: Expression): Expression => ({ kind: "unary", name, argument });
+const neg = (argument: Expression): Expression => call("neg", argument);
 const squareOf = (base: Expression): Expression => ({ kind: "power", base, exponent: 2 });
+const onePlus = (e: Expression): Expression => ({ kind: "binary", name: "add", left: number(1), right: e });
 
 const UNARY: Readonly<Record<UnaryName, Unary>> = {
   neg: operation("Neg"),
@@ -168,7 +187,22 @@ const UNARY: Readonly<Record<UnaryName, Unary>> = {
   relu: operation("Relu"),
   sign: operation("Sign"),
   dsinc,
+  dtanh: (writer, u) => reciprocal(writer, squareOf(call("cosh", u))),
+  dsigmoid: (writer, u) => writer.session.run("Mul", [u, neg(u)].map((u) => writer.write(call("sigmoid", u)))),
+  datan: (writer, u) => reciprocal(writer, onePlus(squareOf(u))),
+  dasinh,
 };
+
+function reciprocal(writer: ExpressionWriter, e: Expression): Tensor {
+  return writer.session.run("Reciprocal", [writer.write(e)]);
+}
+
+/** 1 / sqrt(1 + u^2); 1 + |u| is larger but where the square overflows, and then as good. */
+function dasinh(writer: ExpressionWriter, u: Expression): Tensor {
+  const { session } = writer;
+  const root = session.run("Sqrt", [writer.write(onePlus(squareOf(u)))]);
+  return session.run("Reciprocal", [session.run("Minimum", [root, writer.write(onePlus(call("abs", u)))])]);
+}
 
 /** sin(u) / u; 1 at 0. MulNoNan gives 0 where 1 / u is 0, though sin(inf) is NaN. */
 function sinc(writer: ExpressionWriter, argument: Expression): Tensor {

@@ -5,6 +5,7 @@
 import type { Comparison, Expression } from "../../activation/expression.ts";
 import { isNeverNegative } from "../../activation/simplify.ts";
 import { printExpression } from "../../activation/print.ts";
+import { canOverflow, type Product, zeroWins } from "../../activation/products.ts";
 import type { FunctionBuilder, Vector } from "./function_builder.ts";
 import { UNARY } from "./math.ts";
 
@@ -49,18 +50,38 @@ export class ExpressionWriter {
 
   #binary(e: Extract<Expression, { kind: "binary" }>): Vector {
     const { f } = this;
-    if (e.name === "add" && isProduct(e.left)) {
+    if (e.name === "add" && isPlainProduct(e.left)) {
       return f.madd(this.write(e.left.left), this.write(e.left.right), this.write(e.right));
     }
-    if (e.name === "add" && isProduct(e.right)) {
+    if (e.name === "add" && isPlainProduct(e.right)) {
       return f.madd(this.write(e.right.left), this.write(e.right.right), this.write(e.left));
     }
+    if (e.name === "mul") return this.#product(e);
     const left = this.write(e.left), right = this.write(e.right);
     // relaxed_min and relaxed_max are one instruction but may drop a NaN; a NaN preactivation has already spoilt the
     // loss through batch norm, and the other operand's NaN comes through where it is chosen.
     if (e.name === "max") return f.pmax(left, right);
     if (e.name === "min") return f.pmin(left, right);
     return f.apply(`f32x4.${e.name}`, left, right);
+  }
+
+  /**
+   * A product in which 0 may win (`products.ts`). Where the factor that may overflow is a product of what does not, as x^2
+   * is, a factor at a time keeps the 0 at no cost.
+   */
+  #product(e: Product): Vector {
+    const { f } = this;
+    const wins = zeroWins(e);
+    const [zero, other] = wins.right ? [e.right, e.left] : [e.left, e.right];
+    const factors = factorsOf(other);
+    if (wins.left !== wins.right && !factors.some(canOverflow)) {
+      return factors.reduce((product, factor) => f.mul(product, this.write(factor)), this.write(zero));
+    }
+    const winning = [...wins.left ? [e.left] : [], ...wins.right ? [e.right] : []];
+    return winning.reduce((product, factor) => {
+      const value = this.write(factor);
+      return f.apply("v128.andnot", product, f.apply("f32x4.eq", value, f.constant(0, value.length)));
+    }, f.mul(this.write(e.left), this.write(e.right)));
   }
 
   /** base^exponent by repeated squaring. */
@@ -80,6 +101,22 @@ export class ExpressionWriter {
 /** With its sides swapped, as processors have "less than" only. */
 const SWAPPED: Readonly<Record<Comparison, string>> = { ">": "lt", ">=": "le", "==": "eq" };
 
-function isProduct(e: Expression): e is Extract<Expression, { kind: "binary" }> {
+function isProduct(e: Expression): e is Product {
   return e.kind === "binary" && e.name === "mul";
+}
+
+/** One that a multiply-add can compute. */
+function isPlainProduct(e: Expression): e is Product {
+  if (!isProduct(e)) return false;
+  const { left, right } = zeroWins(e);
+  return !left && !right;
+}
+
+const MOST_REPEATED = 3;
+
+/** Factors of a product, those of x^2 and x^3 each. */
+function factorsOf(e: Expression): Expression[] {
+  if (isProduct(e)) return [...factorsOf(e.left), ...factorsOf(e.right)];
+  const isLow = e.kind === "power" && e.exponent > 0 && e.exponent <= MOST_REPEATED;
+  return isLow ? new Array<Expression>(e.exponent).fill(e.base) : [e];
 }

@@ -5,7 +5,7 @@
  * `pmin`/`pmax` keep a NaN of their first operand.
  */
 import type { UnaryName } from "../../activation/expression.ts";
-import type { FunctionBuilder, Vector } from "./function_builder.ts";
+import { floatBits, type FunctionBuilder, type Vector } from "./function_builder.ts";
 
 type Build = FunctionBuilder;
 
@@ -44,51 +44,52 @@ const LEAST = -87.3365, MOST = 88.72283;
 /** exp reaches 2^128 here; where the remainder is taken by LN2 none is left, so that the result is the bits of inf. */
 const OVERFLOW = 128 * LN2;
 
+/** float32's largest number. */
+const LARGEST = 3.4028234663852886e38;
+
 interface ExponentialOptions {
-  /** exp(-x), which costs nothing. */
-  readonly negative?: boolean;
-  /** Small beside x: exp(±(x - less)). */
+  /** exp(times x), which costs nothing; 1 where not given. */
+  readonly times?: 1 | -1 | -2;
+  /** Small beside x: exp(times (x - less)). */
   readonly less?: Vector;
   /** Half of it, for what overflows later than exp. */
   readonly half?: boolean;
   /** One multiply-add less; where it is fused, exact to 2.4e-7 where |x| is near 88 and to 1e-7 below 40. */
   readonly rough?: boolean;
-  /** False where ±x is never so large that exp overflows. */
+  /** False where times x is never so large that exp overflows. */
   readonly above?: boolean;
-  /** Remembers (exp(r) - 1) / r as "expSlope" of x, for expm1. */
+  /** Remembers (exp(times r) - 1) / r as "expSlope" of x. Where |x| is below 0.34 / |times|, r is x. */
   readonly keepsSlope?: boolean;
 }
 
 /**
- * exp(±x) from LEAST to MOST by ±x = n ln(2) + r, |r| <= ln(2)/2, a polynomial of r, and n added to its exponent. The
- * rough one is inf at OVERFLOW.
+ * exp(times x) from LEAST to MOST by times x = n ln(2) + times r, |times r| <= ln(2)/2, a polynomial of r, and n added to
+ * its exponent. The rough one is inf at OVERFLOW.
  */
-function normalExponential(
-  f: Build,
-  x: Vector,
-  { negative, less, half, rough, keepsSlope }: ExponentialOptions,
-): Vector {
-  const sign = negative ? -1 : 1;
+function normalExponential(f: Build, x: Vector, options: ExponentialOptions): Vector {
+  const { times = 1, less, half, rough, keepsSlope } = options;
   const constant = (value: number) => f.constant(value, x.length);
   const magic = constant(half ? ROUND - 1 : ROUND);
-  const shifted = f.madd(x, constant(sign * Math.LOG2E), magic);
+  const shifted = f.madd(x, constant(times * Math.LOG2E), magic);
   const n = f.sub(shifted, magic);
-  let r = x; // ±r
-  for (const part of rough ? [LN2] : [LN2, Math.LN2 - LN2]) r = (negative ? f.madd : f.nmadd)(n, constant(part), r);
+  let r = x;
+  for (const part of rough ? [LN2] : [LN2, Math.LN2 - LN2]) {
+    r = (times < 0 ? f.madd : f.nmadd)(n, constant(part / Math.abs(times)), r);
+  }
   if (less) r = f.sub(r, less);
-  const slope = f.madd(polynomial(f, r, EXP.map((c, i) => c * sign ** i)), r, constant(sign));
-  if (keepsSlope) f.memo("expSlope", [x], () => slope);
+  const slope = f.madd(polynomial(f, r, EXP.map((c, i) => c * times ** (i + 2))), r, constant(times));
+  if (keepsSlope) f.memo(`expSlope${times}`, [x], () => slope);
   const p = f.madd(slope, r, constant(1));
   // shifted's low bits are n, or n - 1 for the half: all others leave to the left.
   return f.apply("i32x4.add", p, f.shift("i32x4.shl", shifted, 23));
 }
 
-/** exp(±x) of any x: what is above float32 becomes inf, what is below its normal numbers becomes 0. */
+/** exp(times x) of any x: what is above float32 becomes inf, what is below its normal numbers becomes 0. */
 function exponential(f: Build, x: Vector, options: ExponentialOptions = {}): Vector {
-  const { negative, half, above = true } = options;
-  /** Of ±a and ±b. */
-  const isLess = (a: Vector, b: Vector) => negative ? f.less(b, a) : f.less(a, b);
-  const bound = (value: number) => f.constant((half ? value + Math.LN2 : value) * (negative ? -1 : 1), x.length);
+  const { times = 1, half, above = true } = options;
+  /** Of times a and times b. */
+  const isLess = (a: Vector, b: Vector) => times < 0 ? f.less(b, a) : f.less(a, b);
+  const bound = (value: number) => f.constant((half ? value + Math.LN2 : value) / times, x.length);
   const value = normalExponential(f, x, options);
   const bounded = f.apply("v128.andnot", value, isLess(x, bound(LEAST)));
   if (!above) return bounded;
@@ -110,7 +111,7 @@ function expm1(f: Build, x: Vector): Vector {
   return f.memo("expm1", [x], () => {
     const parts = x.length;
     const far = f.sub(exp(f, x), f.constant(1, parts));
-    const near = f.mul(f.known("expSlope", [x])!, x);
+    const near = f.mul(f.known("expSlope1", [x])!, x);
     return f.select(f.less(f.abs(x), f.constant(0.34, parts)), near, far);
   });
 }
@@ -119,7 +120,7 @@ function expm1(f: Build, x: Vector): Vector {
 function gauss(f: Build, x: Vector): Vector {
   return f.memo("gauss", [x], () => {
     const high = f.mul(x, x);
-    return exponential(f, high, { negative: true, less: f.nmadd(x, x, high), above: false });
+    return exponential(f, high, { times: -1, less: f.nmadd(x, x, high), above: false });
   });
 }
 
@@ -131,8 +132,24 @@ function sigmoid(f: Build, x: Vector): Vector {
   return f.memo("sigmoid", [x], () => {
     const parts = x.length, one = f.constant(1, parts), t = f.known("decay", [x]);
     if (t) return f.div(f.select(f.less(x, f.constant(0, parts)), t, one), f.add(one, t));
-    const bounded = f.pmin(f.pmax(x, f.constant(-OVERFLOW, parts)), f.constant(-LEAST, parts));
-    return f.div(one, f.add(one, normalExponential(f, bounded, { negative: true, rough: true })));
+    return f.div(one, f.add(one, boundedDecay(f, x)));
+  });
+}
+
+/** exp(-x) up to inf at OVERFLOW; no less than 1e-38. */
+function boundedDecay(f: Build, x: Vector): Vector {
+  return f.memo("boundedDecay", [x], () => {
+    const bounded = f.pmin(f.pmax(x, f.constant(-OVERFLOW, x.length)), f.constant(-LEAST, x.length));
+    return normalExponential(f, bounded, { times: -1, rough: true });
+  });
+}
+
+/** s (exp(-x) s), s = sigmoid(x): 1 - s as a product does not cancel. 0 where it is below float32's normal numbers. */
+function dsigmoid(f: Build, x: Vector): Vector {
+  return f.memo("dsigmoid", [x], () => {
+    const s = sigmoid(f, x);
+    const decay = f.pmin(boundedDecay(f, x), f.constant(LARGEST, x.length)); // s is 0 where it is inf
+    return f.apply("v128.andnot", f.mul(f.mul(decay, s), s), f.less(f.constant(-LEAST, x.length), x));
   });
 }
 
@@ -150,18 +167,19 @@ const ATANH_OF_MANTISSA = [0.66655621, 0.41202062];
 function softplus(f: Build, x: Vector): Vector {
   return f.memo("softplus", [x], () => {
     const parts = x.length;
-    const t = f.memo("decay", [x], () => exponential(f, f.abs(x), { negative: true, rough: true, above: false }));
+    const t = f.memo("decay", [x], () => exponential(f, f.abs(x), { times: -1, rough: true, above: false }));
     const s = f.div(t, f.add(t, f.constant(2, parts)));
     return f.add(twiceAtanh(f, s, ATANH_TO_THIRD), f.pmax(x, f.constant(0, parts)));
   });
 }
 
-/** A normal x above 0 as m 2^e, m in [sqrt(1/2), sqrt(2)). */
-function mantissaAndExponent(f: Build, x: Vector): { m: Vector; e: Vector } {
-  const offset = f.constantBits(0x3f3504f3, x.length); // sqrt(1/2)
+/** A normal x above 0 as m 2^e / `times`, m in [sqrt(1/2), sqrt(2)), `times` 1 or 2. */
+function mantissaAndExponent(f: Build, x: Vector, times: 1 | 2 = 1): { m: Vector; e: Vector } {
+  const least = f.constantBits(0x3f3504f3, x.length); // sqrt(1/2)
+  const offset = times === 1 ? least : f.constantBits(0x3eb504f3, x.length);
   const shifted = f.apply("i32x4.sub", x, offset);
   const e = f.apply("f32x4.convert_i32x4_s", f.shift("i32x4.shr_s", shifted, 23));
-  return { m: f.apply("i32x4.add", f.and(shifted, f.constantBits(0x007fffff, x.length)), offset), e };
+  return { m: f.apply("i32x4.add", f.and(shifted, f.constantBits(0x007fffff, x.length)), least), e };
 }
 
 /**
@@ -232,28 +250,38 @@ function sinh(f: Build, x: Vector): Vector {
   return f.select(f.less(f.abs(x), f.constant(1, parts)), small, large);
 }
 
-/** The rational function of Eigen's ptanh (odd 13 over even 6), exact to some ulp; 1 beyond 7.9. */
+/** Beyond, tanh is 1 to 4e-9, and its derivative 8e-9 is taken for 0. */
+const TANH_SATURATES = 10;
+
+/** t = exp(-2 |x|) and 1 / (1 + t), for tanh and its derivative. */
+function tanhParts(f: Build, x: Vector): { a: Vector; t: Vector; share: Vector } {
+  const parts = x.length;
+  // Far enough for 1 - t to be 1, near enough for t to be a normal number.
+  const a = f.memo("tanhArgument", [x], () => f.pmin(f.abs(x), f.constant(2 * TANH_SATURATES, parts)));
+  const t = f.memo("tanhDecay", [a], () => normalExponential(f, a, { times: -2, rough: true, keepsSlope: true }));
+  const share = f.memo("tanhShare", [t], () => f.div(f.constant(1, parts), f.add(f.constant(1, parts), t)));
+  return { a, t, share };
+}
+
+/** (1 - t) / (1 + t) with the sign of x; near 0, where 1 - t cancels, it is -a times the exponential's (t - 1) / a. */
 function tanh(f: Build, x: Vector): Vector {
   return f.memo("tanh", [x], () => {
-    const parts = x.length, bound = 7.90531110763549805;
-    const c = f.pmax(f.pmin(x, f.constant(bound, parts)), f.constant(-bound, parts));
-    const z = f.mul(c, c);
-    const above = polynomial(f, z, [
-      4.89352455891786e-03,
-      6.37261928875436e-04,
-      1.48572235717979e-05,
-      5.12229709037114e-08,
-      -8.60467152213735e-11,
-      2.00018790482477e-13,
-      -2.76076847742355e-16,
-    ]);
-    const below = polynomial(f, z, [
-      4.89352518554385e-03,
-      2.26843463243900e-03,
-      1.18534705686654e-04,
-      1.19825839466702e-06,
-    ]);
-    return f.div(f.mul(c, above), below);
+    const parts = x.length, { a, t, share } = tanhParts(f, x);
+    const near = f.mul(f.known("expSlope-2", [a])!, a);
+    const difference = f.select(f.less(a, f.constant(0.17, parts)), near, f.sub(t, f.constant(1, parts))); // t - 1
+    // It is never positive: its sign is turned where that of x is positive.
+    const turn = f.apply("v128.andnot", f.constantBits(0x80000000, parts), x);
+    return f.apply("v128.xor", f.mul(difference, share), turn);
+  });
+}
+
+/** 4 t / (1 + t)^2 */
+function dtanh(f: Build, x: Vector): Vector {
+  return f.memo("dtanh", [x], () => {
+    const { a, t, share } = tanhParts(f, x);
+    const twice = f.add(share, share);
+    const value = f.mul(f.mul(t, twice), twice);
+    return f.apply("v128.andnot", value, f.less(f.constantBits(floatBits(TANH_SATURATES) - 1, x.length), a));
   });
 }
 
@@ -291,17 +319,23 @@ function erf(f: Build, x: Vector): Vector {
   });
 }
 
+/** sqrt(x^2 + 1). Above 1.8e19 x^2 overflows; the root is never more than |x| + 1, and there that is as exact. */
+function hypotenuse(f: Build, x: Vector): Vector {
+  return f.memo("hypotenuse", [x], () => {
+    const one = f.constant(1, x.length);
+    return f.pmin(f.add(f.abs(x), one), f.sqrt(f.madd(x, x, one)));
+  });
+}
+
 /**
  * log(a + root) with the sign of x, a = |x|, root = sqrt(a^2 + 1). Where a + root is near 1, its logarithm is 2 atanh of
- * (a + root - 1) / (a + root + 1) = a / (1 + root), which does not cancel. Above 1.8e19 a^2 overflows: root is never more
- * than a + 1. Above 1.7e38 their sum does, and 88.72 stands for up to 89.41.
+ * (a + root - 1) / (a + root + 1) = a / (1 + root), which does not cancel. Half of the sum is taken, as it could overflow.
  */
 function asinh(f: Build, x: Vector): Vector {
   return f.memo("asinh", [x], () => {
-    const parts = x.length, one = f.constant(1, parts);
-    const a = f.abs(x);
-    const root = f.sqrt(f.add(f.mul(x, x), one)); // written as the derivative's, so that V8 finds them equal
-    const { m, e } = mantissaAndExponent(f, f.add(a, f.pmin(root, f.add(a, one))));
+    const parts = x.length, one = f.constant(1, parts), half = f.constant(0.5, parts);
+    const a = f.abs(x), root = hypotenuse(f, x);
+    const { m, e } = mantissaAndExponent(f, f.madd(a, half, f.mul(root, half)), 2);
     const small = f.less(a, f.constant(0.35, parts)); // there e is 0, as it is to 0.3535
     const s = f.div(f.select(small, a, f.sub(m, one)), f.add(f.select(small, root, m), one));
     const value = logarithm(f, e, s);
@@ -438,6 +472,10 @@ export const UNARY: Readonly<Record<UnaryName, (f: FunctionBuilder, x: Vector) =
   atan,
   sinc,
   dsinc,
+  dtanh,
+  dsigmoid,
+  datan: (f, x) => f.memo("datan", [x], () => f.div(f.constant(1, x.length), f.madd(x, x, f.constant(1, x.length)))),
+  dasinh: (f, x) => f.memo("dasinh", [x], () => f.div(f.constant(1, x.length), hypotenuse(f, x))),
   sigmoid,
   softplus,
   gauss,

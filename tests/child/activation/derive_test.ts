@@ -112,10 +112,38 @@ describe("derive", () => {
     });
   }
 
-  it("takes the documented side at kinks", () => {
-    const at0 = (text: string) => evaluate(derive(parseExpression(text), "x"), 0, 1);
-    const sides = { "relu(x)": 0, "max(x, 0)": 0, "abs(x)": 0, "sqrt(x)": 0, "min(x, 2 * x)": 2, "max(x, 2 * x)": 2 };
-    for (const [text, slope] of Object.entries(sides)) assertEquals(at0(text), slope, text);
+  it("is the mean of the sides at kinks", () => {
+    const at = (x: number, text: string) => evaluate(derive(parseExpression(text), "x"), x, 1);
+    const means = { "abs(x)": 0, "min(x, 2 * x)": 1.5, "max(x, 2 * x)": 1.5, "max(0.5 * x, x)": 0.75, "max(x, -x)": 0 };
+    for (const [text, slope] of Object.entries(means)) assertEquals(at(0, text), slope, text);
+    for (const text of ["max(x, 6)", "min(6, x)", "max(6, x)"]) assertEquals(at(6, text), 0.5, text);
+    assertEquals(at(1, "max(3 * x, 2 * x + 1)"), 2.5);
+    assertEquals(at(1, "min(max(x, 1), 2)"), 0.5);
+  });
+
+  it("is the published left one of rectifiers, whose parts add up to the whole", () => {
+    const at0 = (text: string) => evaluate(derive(parseExpression(text), "x"), 0, 0.25);
+    for (const text of ["relu(x)", "max(x, 0)", "max(0, x)", "sqrt(x)", "relu(-x)", "relu(x)^2"]) {
+      assertEquals(Math.abs(at0(text)), 0, text);
+    }
+    for (const text of ["min(x, 0)", "min(0, x)", "max(x, 0) + min(x, 0)", "relu(x) + min(0, x)"]) {
+      assertEquals(at0(text), 1, text);
+    }
+  });
+
+  it("has PyTorch's derivatives at 0 of ELU, SELU, CELU and PReLU, simplified or not", () => {
+    const published = {
+      "max(x, 0) + exp(min(x, 0)) - 1": 1,
+      "1.0507009873554805 * (max(x, 0) + 1.6732632423543772 * (exp(min(x, 0)) - 1))": 1.7580993408473766,
+      "max(x, 0) + min(0, exp(x) - 1)": 1,
+      "max(x, 0) + min(0, 2 * (exp(x / 2) - 1))": 1,
+      "max(x, 0) + b * min(x, 0)": 0.25,
+    };
+    for (const [text, slope] of Object.entries(published)) {
+      for (const e of [parseExpression(text), simplify(parseExpression(text))]) {
+        assertAlmostEquals(evaluate(derive(e, "x"), 0, 0.25), slope, 1e-15, text);
+      }
+    }
   });
 
   it("is the same for relu(x) and max(x, 0)", () => {

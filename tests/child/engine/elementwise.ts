@@ -1,0 +1,104 @@
+/**
+ * A function and its derivatives at given float32 points, computed by each engine's own generated code, for tests and
+ * measurements of accuracy. Each engine gets what it would train with: the simplified expression, derived.
+ */
+import { derive } from "../../../child/activation/derive.ts";
+import { compileToClosure } from "../../../child/activation/evaluate.ts";
+import { type Expression, usesBeta } from "../../../child/activation/expression.ts";
+import { simplify } from "../../../child/activation/simplify.ts";
+import { loadBinding } from "../../../child/engine/tfjs/binding.ts";
+import { ExpressionWriter as TensorFlowWriter } from "../../../child/engine/tfjs/expression.ts";
+import { CPU_PACKAGE } from "../../../child/engine/tfjs/package.ts";
+import { Session } from "../../../child/engine/tfjs/session.ts";
+import { assemble } from "../../../child/engine/wasm/assemble.ts";
+import { ExpressionWriter } from "../../../child/engine/wasm/expression.ts";
+import { ConstantTable, FunctionBuilder } from "../../../child/engine/wasm/function_builder.ts";
+
+export interface Elementwise {
+  readonly value: Float64Array | Float32Array;
+  readonly byX: Float64Array | Float32Array;
+  /** Null where the function has no beta. */
+  readonly byB: Float64Array | Float32Array | null;
+}
+
+/** What is computed: the function and its derivatives. */
+function outputs(expression: Expression): Expression[] {
+  const value = simplify(expression);
+  return [value, derive(value, "x"), ...usesBeta(value) ? [derive(value, "b")] : []];
+}
+
+/** Values of a function at float32 points, for one beta. */
+export type Compute = (expression: Expression, x: Float32Array, b: number) => Promise<Elementwise>;
+
+/** Opening gives the reason where the engine is not available. */
+export const ENGINES: readonly { readonly name: string; readonly open: () => Promise<Compute | string> }[] = [
+  {
+    name: "reference",
+    open: () => Promise.resolve((expression, x, b) => Promise.resolve(referenceElementwise(expression, x, b))),
+  },
+  { name: "wasm", open: () => Promise.resolve(wasmElementwise) },
+  { name: "tfjs-node", open: openTensorFlow },
+];
+
+/** In float64, by the closures of `evaluate.ts`. */
+export function referenceElementwise(expression: Expression, x: Float32Array, b: number): Elementwise {
+  const [value, byX, byB] = outputs(expression).map((output) => {
+    const closure = compileToClosure(output);
+    return Float64Array.from(x, (x) => closure(x, b));
+  });
+  return { value, byX, byB: byB ?? null };
+}
+
+const VECTOR_PARTS = 2, VECTOR_LANES = 8;
+const CONSTANTS = { base: 64, capacity: 2000 };
+const FIRST_POINT = 65536;
+
+/** By a kernel of the wasm engine. */
+export async function wasmElementwise(expression: Expression, x: Float32Array, b: number): Promise<Elementwise> {
+  const wanted = outputs(expression);
+  const count = Math.ceil(x.length / VECTOR_LANES) * VECTOR_LANES;
+  const constants = new ConstantTable(CONSTANTS.base, CONSTANTS.capacity);
+  const f = new FunctionBuilder("f", ["x", ...wanted.map((_, i) => `out${i}`), "beta"], constants);
+  const from = f.int("from", f.parameter("x"));
+  const into = wanted.map((_, i) => f.int("into", f.parameter(`out${i}`)));
+  const beta = f.broadcast(f.parameter("beta"), 0, VECTOR_PARTS);
+  f.repeat(count / VECTOR_LANES, () => {
+    const writer = new ExpressionWriter(f, f.load(from, 0, VECTOR_PARTS), beta);
+    wanted.forEach((output, i) => f.store(into[i], 0, writer.write(output)));
+    [from, ...into].forEach((pointer) => f.advance(pointer, VECTOR_LANES * 4));
+  });
+  const bytes = count * 4;
+  const pages = Math.ceil((FIRST_POINT + bytes * (1 + wanted.length)) / 65536);
+  const text = `(module (memory (export "m") ${pages})\n${f.text()}\n${constants.data()})`;
+  const { exports } = await WebAssembly.instantiate(await assemble("elementwise", text), {});
+  const memory = new Float32Array((exports.m as WebAssembly.Memory).buffer);
+  memory[0] = b;
+  memory.set(x, FIRST_POINT / 4);
+  const addresses = wanted.map((_, i) => FIRST_POINT + bytes * (1 + i));
+  (exports.f as (...pointers: number[]) => void)(FIRST_POINT, ...addresses, 0);
+  const [value, byX, byB] = addresses.map((address) => memory.slice(address / 4, address / 4 + x.length));
+  return { value, byX, byB: byB ?? null };
+}
+
+// deno-lint-ignore require-await
+async function openTensorFlow(): Promise<Compute | string> {
+  try {
+    const session = new Session(loadBinding(CPU_PACKAGE));
+    // deno-lint-ignore require-await
+    return async (expression, x, b) => tensorFlowElementwise(session, expression, x, b);
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** By TensorFlow's operations. */
+function tensorFlowElementwise(session: Session, expression: Expression, x: Float32Array, b: number): Elementwise {
+  const results: Float32Array[] = [];
+  session.scope(() => {
+    const input = session.floats([x.length], x), beta = session.scalar(b);
+    const writer = new TensorFlowWriter(session, (value) => session.scalar(value), input, beta);
+    for (const output of outputs(expression)) results.push(session.data(writer.writeWhole(output)));
+  });
+  const [value, byX, byB] = results;
+  return { value, byX, byB: byB ?? null };
+}
