@@ -2,8 +2,8 @@
  * The float64 value of an expression: the oracle that engines, derivatives and simplification are judged by. Compiled
  * to nested closures, so that it needs no permission to make code and is exact to the tables of `functions.ts`.
  */
-import type { Comparison, Expression } from "./expression.ts";
-import { BINARY_FUNCTIONS, UNARY_FUNCTIONS } from "./functions.ts";
+import type { Expression } from "./expression.ts";
+import { BINARY_FUNCTIONS, COMPARE, UNARY_FUNCTIONS } from "./functions.ts";
 import { type Product, zeroWins } from "./products.ts";
 
 export type ScalarFunction = (x: number, b: number) => number;
@@ -62,13 +62,6 @@ function compileNode(e: Expression, compile: (e: Expression) => ScalarFunction):
     }
   }
 }
-
-/** What each comparison asks; none holds of NaN. */
-export const COMPARE: Readonly<Record<Comparison, (left: number, right: number) => boolean>> = {
-  ">": (left, right) => left > right,
-  ">=": (left, right) => left >= right,
-  "==": (left, right) => left === right,
-};
 
 /** The product of numbers, in which 0 may win: see `products.ts`. */
 function productOf(e: Product): (left: number, right: number) => number {

@@ -17,7 +17,7 @@
  * overflowed there: see `products.ts`.
  */
 import { erf } from "./erf.ts";
-import type { BinaryName, Expression, UnaryName } from "./expression.ts";
+import type { BinaryName, Comparison, Expression, UnaryName } from "./expression.ts";
 import { binary, number, power, select, unary } from "./expression.ts";
 
 interface NamedFunction {
@@ -364,6 +364,13 @@ export const BINARY_FUNCTIONS: Readonly<Record<BinaryName, BinaryFunction>> = {
       rectifier(left, right, (u, du) => select(u, ZERO, ZERO, du)) ??
         chosen(right.value, left.value, left.derivative, right.derivative),
   },
+};
+
+/** What each comparison asks; none holds of NaN. */
+export const COMPARE: Readonly<Record<Comparison, (left: number, right: number) => boolean>> = {
+  ">": (left, right) => left > right,
+  ">=": (left, right) => left >= right,
+  "==": (left, right) => left === right,
 };
 
 /** The rule of max or min of u and 0; null where neither operand is 0. */

@@ -11,10 +11,9 @@
  * many and a lower name in the order mul, div > power > unary > number, or with the argument of an even function
  * turned to its canonical sign, which no rule turns back.
  */
-import { COMPARE } from "./evaluate.ts";
 import type { BinaryName, Comparison, Expression, UnaryName } from "./expression.ts";
 import { binary, number, power, select, unary } from "./expression.ts";
-import { BINARY_FUNCTIONS, UNARY_FUNCTIONS } from "./functions.ts";
+import { BINARY_FUNCTIONS, COMPARE, UNARY_FUNCTIONS } from "./functions.ts";
 import { MAX_EXPONENT } from "./parse.ts";
 import { printExpression } from "./print.ts";
 

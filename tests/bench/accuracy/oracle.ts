@@ -1,4 +1,4 @@
-/** Asks `oracle.py` for values and derivatives in arithmetic of many digits. */
+/** From the project's root, asks `oracle.py` for values and derivatives in arithmetic of many digits. */
 import type { Expression } from "../../../child/activation/expression.ts";
 import { children } from "../../../child/activation/expression.ts";
 
@@ -52,7 +52,7 @@ export async function askOracle(
 }
 
 async function run(python: string, input: string): Promise<string[]> {
-  const script = new URL("./oracle.py", import.meta.url).pathname;
+  const script = "tests/bench/accuracy/oracle.py";
   const child = new Deno.Command(python, { args: [script], stdin: "piped", stdout: "piped" }).spawn();
   const writer = child.stdin.getWriter();
   const written = writer.write(new TextEncoder().encode(input)).then(() => writer.close());
