@@ -13,7 +13,7 @@
  */
 import type { Expression, UnaryName } from "./expression.ts";
 import { UNARY_FUNCTIONS } from "./functions.ts";
-import { isNeverNegative } from "./simplify.ts";
+import { isNeverNegative } from "./signs.ts";
 
 /** A node `mul`. */
 export type Product = Extract<Expression, { kind: "binary" }>;

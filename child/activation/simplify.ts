@@ -16,6 +16,7 @@ import { binary, number, power, select, unary } from "./expression.ts";
 import { BINARY_FUNCTIONS, COMPARE, UNARY_FUNCTIONS } from "./functions.ts";
 import { MAX_EXPONENT } from "./parse.ts";
 import { printExpression } from "./print.ts";
+import { isNeverNegative } from "./signs.ts";
 
 /** The same function (see above), written as plainly as the rules here can. Sharing of subtrees is kept. */
 export function simplify(expression: Expression): Expression {
@@ -77,31 +78,6 @@ function compare(left: Expression, right: Expression): number {
 function isNumber(e: Expression, value: number): boolean {
   return e.kind === "number" && e.value === value;
 }
-
-/** Whether no x makes it negative, as far as its form tells. */
-export function isNeverNegative(e: Expression): boolean {
-  switch (e.kind) {
-    case "number":
-      return e.value >= 0;
-    case "unary":
-      return UNARY_FUNCTIONS[e.name].neverNegative ?? false;
-    case "power":
-      return e.exponent % 2 === 0 || isNeverNegative(e.base);
-    case "binary":
-      return NEVER_NEGATIVE_IF[e.name](isNeverNegative(e.left), isNeverNegative(e.right));
-    default:
-      return false;
-  }
-}
-
-const NEVER_NEGATIVE_IF: Readonly<Record<BinaryName, (left: boolean, right: boolean) => boolean>> = {
-  add: (left, right) => left && right,
-  sub: () => false,
-  mul: (left, right) => left && right,
-  div: (left, right) => left && right,
-  max: (left, right) => left || right,
-  min: (left, right) => left && right,
-};
 
 // Coefficients: every expression is a number times a core, which has no number of its own
 

@@ -3,7 +3,7 @@
  * derivative and its gradient by beta share what they have in common.
  */
 import type { Comparison, Expression } from "../../activation/expression.ts";
-import { isNeverNegative } from "../../activation/simplify.ts";
+import { isNeverNegative } from "../../activation/signs.ts";
 import { printExpression } from "../../activation/print.ts";
 import { canOverflow, type Product, zeroWins } from "../../activation/products.ts";
 import type { FunctionBuilder, Vector } from "./function_builder.ts";
