@@ -66,6 +66,8 @@ export class Search implements RunSource {
   #state: RunState = "starting";
   #seq = 0;
   #stop = false;
+  /** No batch follows; what is left is to end. */
+  #isEnding = false;
   #interrupted = false;
 
   /** Continues what the store holds, from the first batch or from where it was. */
@@ -136,6 +138,7 @@ export class Search implements RunSource {
         this.#trainByHand(trial)
       );
       await this.#loop();
+      this.#isEnding = this.#stop;
       await Promise.all(this.#byHand);
       if (this.#interrupted || this.#stop) {
         this.#setState("interrupted", this.#stop ? "stopped from the dashboard" : "interrupted");
@@ -312,9 +315,15 @@ export class Search implements RunSource {
     }
     switch (request.control) {
       case "pause":
-      case "resume":
-        this.#pool.pause(request.control === "pause");
-        this.#setState(request.control === "pause" ? "paused" : "running", null);
+        if (this.#stop) return Promise.resolve("the search stops after this batch: resume it first");
+        this.#pool.pause(true);
+        this.#setState("paused", null);
+        return Promise.resolve(null);
+      case "resume": // takes back a stop as well
+        if (this.#isEnding) return Promise.resolve("the last batch is done: it is too late to go on");
+        this.#stop = false;
+        this.#pool.pause(false);
+        this.#setState("running", null);
         return Promise.resolve(null);
       case "stop":
         this.#stop = true;

@@ -112,6 +112,37 @@ describe("control", () => {
       });
     }));
 
+  it("takes a stop back when it is resumed before the batch is done, and refuses to pause one that stops", () =>
+    inFolder(async (folder) => {
+      let paused: Promise<string | null> | undefined;
+      const state = await runReacting(
+        folder,
+        once(finishes(7), (search) => {
+          ask(search, { control: "stop" });
+          paused = search.control({ control: "pause" });
+          ask(search, { control: "resume" });
+          assertEquals(search.snapshot().state, "running");
+        }),
+      );
+      assertStringIncludes((await paused!)!, "resume it first");
+      assertEquals([state, trialsOf(folder).length], ["finished", 60]);
+    }));
+
+  it("does not say that a search goes on which is past its last batch", () =>
+    inFolder(async (folder) => {
+      const answers: (string | null)[] = [];
+      const state = await runReacting(folder, (event, search) => {
+        if (event.event !== "sampler_updated" || event.update.batch !== 1) return;
+        ask(search, { control: "stop" });
+        // Something to wait for after the last batch.
+        ask(search, { control: "add_candidate", expression: "relu(x)", seeds: 8 });
+        setTimeout(() => search.control({ control: "resume" }).then((answer) => answers.push(answer)), 0);
+      });
+      assertEquals(state, "interrupted");
+      assertEquals(answers.length, 1);
+      assertStringIncludes(answers[0]!, "too late");
+    }));
+
   it("starts no child while paused, and goes on", () =>
     inFolder(async (folder) => {
       let started = 0, whilePaused = 0, paused = false;
