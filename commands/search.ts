@@ -47,19 +47,59 @@ export const search = command({
     { name: "resume", type: "string", value: "NAME", help: "continue this run exactly where it was" },
     ...DASHBOARD_FLAGS,
     { name: "web", type: "boolean", default: true, help: "without the dashboard" },
+    {
+      name: "exit",
+      type: "boolean",
+      help: "end when the search is done: so it is anyhow with --json, and where stderr is no terminal",
+    },
+    {
+      name: "stay",
+      type: "boolean",
+      help: "go on serving when the search is done, until Ctrl-C: so it is in a terminal",
+    },
     { name: "json", type: "boolean", help: "one JSON object a line on stdout, prose on stderr" },
   ],
   examples: ["search", "search --preset smoke --dataset shapes --no-web", "search --resume NAME"],
   async run(flags, io) {
-    if (flags.web) requireAddress(flags);
+    requireOneEnd(flags);
+    if (flags.web) await requireAddress(flags);
     const { store, dataset } = flags.resume === undefined ? await begin(flags, io) : await resume(flags, io);
+    const shown: { dashboard: Dashboard | null } = { dashboard: null };
     try {
-      return await runSearch(store, dataset, flags, io);
+      const code = await runSearch(store, dataset, flags, io, shown).finally(() => store.close());
+      if (shown.dashboard && stays(flags, io)) await stay(shown.dashboard, io);
+      return code;
     } finally {
-      store.close();
+      await shown.dashboard?.close();
     }
   },
 });
+
+interface EndFlags {
+  readonly web: boolean;
+  readonly json: boolean;
+  readonly exit: boolean;
+  readonly stay: boolean;
+}
+
+function requireOneEnd({ web, exit, stay }: EndFlags): void {
+  if (exit && stay) throw new UsageError("--exit ends the process with the search, --stay does not: leave out one");
+  if (stay && !web) {
+    throw new UsageError("--stay goes on serving the dashboard, which --no-web leaves out: leave out one");
+  }
+}
+
+/** Whether the dashboard outlives the search. A script waits for the end of the process; who sits at a terminal looks at the page. */
+function stays({ json, exit, stay }: EndFlags, io: Io): boolean {
+  return stay || (io.terminal && !json && !exit);
+}
+
+/** Until Ctrl-C; the run is closed by then, and may be resumed elsewhere. */
+async function stay({ url }: Dashboard, io: Io): Promise<void> {
+  if (io.signal.aborted) return;
+  io.err(`the dashboard goes on showing it: ${url} (Ctrl-C ends it; --exit ends it with the search)`);
+  await new Promise<void>((resolve) => io.signal.addEventListener("abort", () => resolve(), { once: true }));
+}
 
 interface Opened {
   readonly store: RunStore;
@@ -172,6 +212,7 @@ async function runSearch(
   dataset: Dataset,
   flags: DashboardFlags & { readonly web: boolean; readonly json: boolean },
   io: Io,
+  shown: { dashboard: Dashboard | null },
 ): Promise<number> {
   const { info } = store.load();
   const { settings } = info;
@@ -188,17 +229,15 @@ async function runSearch(
       `${settings.child.steps} steps of ${settings.child.batch} on ${info.dataset}` +
       `${info.synthetic ? " (synthetic images)" : ""}, seed ${settings.seed}, ${settings.workers} workers`,
   );
-  let dashboard: Dashboard | null = null;
   const finish = followRun(running, io, flags.json);
   try {
-    dashboard = flags.web ? await openDashboard(runRegistry(RUNS, running), flags) : null;
-    if (dashboard) io.err(dashboardLine(dashboard));
+    shown.dashboard = flags.web ? await openDashboard(runRegistry(RUNS, running), flags) : null;
+    if (shown.dashboard) io.err(dashboardLine(shown.dashboard));
     const state = await running.run(io.signal);
     if (state === "interrupted") io.err(`stopped; go on with: deno task search --resume ${info.name}`);
     return state === "finished" ? EXIT.done : EXIT.interrupted;
   } finally {
     finish();
     sampler.dispose();
-    await dashboard?.close();
   }
 }
