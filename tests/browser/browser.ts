@@ -6,7 +6,7 @@ import { assertEquals } from "@std/assert";
 import { afterAll, it } from "@std/testing/bdd";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import type { RunSource } from "../../controller/runs/events.ts";
-import { type Dashboard, startDashboard } from "../../web/app.ts";
+import { type Dashboard, type DashboardOptions, startDashboard } from "../../web/app.ts";
 import type { RunRegistry } from "../../controller/runs/registry.ts";
 import { CHROMIUM, launch, SCRATCH } from "./chromium.ts";
 
@@ -18,7 +18,7 @@ export const WIDE: BrowserContextOptions = { viewport: { width: 1440, height: 90
 export const PHONE: BrowserContextOptions = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 
 /** Why these tests cannot run here; null where they can. */
-const missing = whyMissing();
+export const whyNoBrowser = whyMissing();
 
 function whyMissing(): string | null {
   const { state } = Deno.permissions.querySync({ name: "run", command: CHROMIUM });
@@ -33,7 +33,7 @@ function whyMissing(): string | null {
 
 /** A test that is skipped, with the reason, where there is no browser. Called in a `describe`. */
 export function itInBrowser(name: string, test: (stage: Stage) => Promise<void>): void {
-  if (missing !== null) return void it.skip(`${name} (skipped: ${missing})`);
+  if (whyNoBrowser !== null) return void it.skip(`${name} (skipped: ${whyNoBrowser})`);
   it(name, async () => {
     const stage = new Stage(await theBrowser());
     try {
@@ -52,7 +52,7 @@ function theBrowser(): Promise<Browser> {
   return browser ??= launch();
 }
 
-if (missing === null) {
+if (whyNoBrowser === null) {
   afterAll(async () => {
     await (await browser)?.close();
     Deno.removeSync(SCRATCH, { recursive: true });
@@ -72,8 +72,11 @@ export class Stage {
   }
 
   /** The address of a dashboard on a free port. */
-  async serve(source: RunSource | RunRegistry): Promise<string> {
-    const dashboard = await startDashboard({ source, port: 0 });
+  async serve(
+    source: RunSource | RunRegistry,
+    options: Omit<DashboardOptions, "source" | "port"> = {},
+  ): Promise<string> {
+    const dashboard = await startDashboard({ source, port: 0, ...options });
     this.#dashboards.push(dashboard);
     return dashboard.url;
   }
