@@ -1,6 +1,7 @@
 /** The flags and the opening of the dashboard, for the commands that show one. */
 import type { RunRegistry } from "../controller/runs/registry.ts";
-import { type Dashboard, startDashboard } from "../web/app.ts";
+import { type Dashboard, type Reach, startDashboard } from "../web/app.ts";
+import { listen } from "../web/listen.ts";
 import { UsageError } from "./command.ts";
 
 const DEFAULT_PORT = 8422;
@@ -17,28 +18,66 @@ export const DASHBOARD_FLAGS = [
     default: LOOPBACK,
     help: "where the dashboard listens; 0.0.0.0 lets other machines in, with the token that is printed",
   },
+  {
+    name: "allow-host",
+    type: "strings",
+    value: "NAME",
+    help: "a name, besides localhost, that browsers reach the dashboard by; with a port, or for any",
+  },
+  {
+    name: "base-path",
+    type: "string",
+    value: "PATH",
+    help: "the path that a proxy shows the dashboard under, where it passes paths on whole: /proxy/8422",
+  },
+  {
+    name: "trust-proxy",
+    type: "boolean",
+    help: "believe X-Forwarded-For, -Host and -Proto; only where every request comes through a proxy that sets them",
+  },
 ] as const;
 
 export interface DashboardFlags {
   readonly port?: number;
   readonly host: string;
+  readonly allowHost: readonly string[];
+  readonly basePath?: string;
+  readonly trustProxy: boolean;
 }
 
-/** Before anything is begun. Throws a UsageError where the address or the port named cannot be had. */
-export function requireAddress({ host, port }: DashboardFlags): void {
+/** Before anything is begun. Throws a UsageError where the address, the port or the way to it named is not usable. */
+export async function requireAddress(flags: DashboardFlags): Promise<void> {
+  const { host, port } = flags;
+  reachOf(flags);
   try {
-    Deno.listen({ hostname: host, port: port ?? 0 }).close();
+    await (await listen(host, port ?? 0, () => new Response())).shutdown();
   } catch (error) {
     throw addressError(host, port, error);
   }
 }
 
+const HOST_NAME = /^([a-z0-9_.-]+|\[[0-9a-f:]+\])(:\d{1,5})?$/;
+const BASE_PATH = /^(\/[\w.~@-]+)+\/?$/;
+
+function reachOf({ allowHost, basePath, trustProxy }: DashboardFlags): Reach {
+  const allowedHosts = allowHost.map((name) => name.toLowerCase());
+  const wrong = allowedHosts.find((name) => !HOST_NAME.test(name));
+  if (wrong !== undefined) {
+    throw new UsageError(`--allow-host takes the name of a host, as box.example or box.example:8443: it is "${wrong}"`);
+  }
+  if (basePath !== undefined && basePath !== "/" && !BASE_PATH.test(basePath)) {
+    throw new UsageError(`--base-path takes a path, as /proxy/8422: it is "${basePath}"`);
+  }
+  return { allowedHosts, basePath: basePath?.replace(/\/$/, ""), trustProxy };
+}
+
 /** On the port named, or the first free one from the default on. Throws a UsageError as `requireAddress` does. */
-export async function openDashboard(source: RunRegistry, { host, port }: DashboardFlags): Promise<Dashboard> {
+export async function openDashboard(source: RunRegistry, flags: DashboardFlags): Promise<Dashboard> {
+  const { host, port } = flags, reach = reachOf(flags);
   const last = port ?? DEFAULT_PORT + PORTS_TRIED;
   for (let candidate = port ?? DEFAULT_PORT;; candidate++) {
     try {
-      return await startDashboard({ source, host, port: candidate });
+      return await startDashboard({ source, host, port: candidate, reach });
     } catch (error) {
       if (!(error instanceof Deno.errors.AddrInUse) || candidate >= last) throw addressError(host, candidate, error);
     }
@@ -53,7 +92,7 @@ export function dashboardLine({ url, token }: Dashboard): string {
 function addressError(host: string, port: number | undefined, error: unknown): UsageError {
   if (error instanceof Deno.errors.NotCapable) {
     return new UsageError(
-      `this task may listen on ${LOOPBACK} and on 0.0.0.0, not on ${host}: give one of them as --host`,
+      `this task may listen on ${LOOPBACK} and on 0.0.0.0, not on ${host}: give one of them (or ::1, ::) as --host`,
     );
   }
   if (error instanceof Deno.errors.AddrInUse) {

@@ -1,6 +1,6 @@
 /** `deno task serve`: the dashboard on the runs in runs/, without a search. */
 import { command, EXIT } from "./command.ts";
-import { DASHBOARD_FLAGS, dashboardLine, openDashboard } from "./open_dashboard.ts";
+import { DASHBOARD_FLAGS, dashboardLine, openDashboard, requireAddress } from "./open_dashboard.ts";
 import { runRegistry } from "../controller/runs/run_registry.ts";
 
 export const serve = command({
@@ -10,6 +10,7 @@ export const serve = command({
   flags: [...DASHBOARD_FLAGS],
   examples: ["serve", "serve --port 9000", "serve --host 0.0.0.0"],
   async run(flags, io) {
+    await requireAddress(flags);
     const dashboard = await openDashboard(runRegistry("runs", null), flags);
     io.err(`${dashboardLine(dashboard)}; Ctrl-C ends it`);
     if (!io.signal.aborted) {

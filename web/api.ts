@@ -8,6 +8,7 @@
  *     GET    /api/runs/RUN/trials/ID          one trial with its training curve
  *     GET    /api/runs/RUN/updates            what the sampler learnt; ?probabilities=N adds them to N updates evenly through time
  *     GET    /api/runs/RUN/events             events after ?after=SEQ, at most 1,000; 410 where they are no longer kept
+ *     GET    /api/runs/RUN/live               what the websocket tells (protocol.ts), after ?stream=ID&after=SEQ: for pages without one
  *     POST   /api/runs/RUN/control            {"control": "pause" | "resume" | "stop"}, {"control": "set_workers", "workers": 2},
  *                                             {"control": "add_candidate", "expression": "x * tanh(x)", "seeds": 3}
  *     PATCH  /api/runs/RUN                    {"name"?, "notes"?, "tags"?}
@@ -16,10 +17,10 @@
  * RUN is a run's name, or `current` for the one this process searches. A failure is {"error": "a sentence"}.
  */
 import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import type { RunSource, SamplerUpdate } from "../controller/runs/events.ts";
 import { trialsCsv } from "./csv.ts";
 import type { RunFeed } from "./feed.ts";
+import { polled } from "./live.ts";
 import { roundProbabilities, type TrialRow, trialRow } from "./protocol.ts";
 import { RateLimits } from "./rate_limit.ts";
 import { bestOf, countStates, type RunRegistry } from "../controller/runs/registry.ts";
@@ -30,14 +31,13 @@ export interface ApiOptions {
   readonly registry: RunRegistry;
   /** The feed of a run; null where there is none of that name (null: the one searched here). */
   readonly feed: (run: string | null) => Promise<RunFeed | null>;
-  /** Called before a run is renamed or deleted, so that nothing holds it open. */
-  readonly release: (run: string) => void;
+  /** Lets go of a run that is about to be renamed or deleted. */
+  readonly release: (run: string) => Promise<void>;
   readonly addressOf: (context: Context) => string;
 }
 
 const EVENTS_AN_ANSWER = 1000;
 const TRIALS_AN_ANSWER = 100_000;
-const MAX_BODY = 16 * 1024;
 
 /** Answered with this status and sentence. */
 class Refusal extends Error {
@@ -55,7 +55,7 @@ export function apiRoutes({ registry, feed, release, addressOf }: ApiOptions): H
   const run = async (context: Context): Promise<RunFeed> => {
     const name = context.req.param("run")!;
     const found = await feed(name === "current" ? null : name);
-    if (!found) throw new Refusal(404, `no run is called ${name}`);
+    if (!found) throw new Refusal(404, name === "current" ? "there is no run yet" : `no run is called ${name}`);
     return found;
   };
   const read = (context: Context) => {
@@ -78,7 +78,6 @@ export function apiRoutes({ registry, feed, release, addressOf }: ApiOptions): H
     }
     throw error;
   });
-  api.use(bodyLimit({ maxSize: MAX_BODY, onError: (context) => context.json({ error: "the body is too long" }, 413) }));
 
   api.get("/runs", async (context) => {
     read(context);
@@ -133,6 +132,13 @@ export function apiRoutes({ registry, feed, release, addressOf }: ApiOptions): H
     });
   });
 
+  api.get("/runs/:run/live", async (context) => {
+    const found = await run(context);
+    const parameters = new URL(context.req.url).searchParams;
+    const after = parameters.has("after") ? count(parameters, "after", 0) : null;
+    return context.body(polled(found, parameters.get("stream"), after), 200, { "content-type": "application/json" });
+  });
+
   api.post("/runs/:run/control", async (context) => {
     const body = await change(context);
     const { source } = await run(context);
@@ -147,8 +153,7 @@ export function apiRoutes({ registry, feed, release, addressOf }: ApiOptions): H
     const name = context.req.param("run");
     if (!registry.change) throw new Refusal(405, "runs cannot be changed here");
     const wanted = readChange(body);
-    if (wanted.name !== undefined) release(name);
-    const refused = await registry.change(name, wanted);
+    const refused = await registry.change(name, wanted, () => release(name));
     if (refused !== null) throw new Refusal(409, refused);
     return context.json({ done: true });
   });
@@ -158,8 +163,7 @@ export function apiRoutes({ registry, feed, release, addressOf }: ApiOptions): H
     const name = context.req.param("run");
     if (!registry.remove) throw new Refusal(405, "runs cannot be deleted here");
     checkDeletion(body, name);
-    release(name);
-    const refused = await registry.remove(name);
+    const refused = await registry.remove(name, () => release(name));
     if (refused !== null) throw new Refusal(409, refused);
     return context.json({ done: true });
   });

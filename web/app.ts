@@ -4,11 +4,14 @@
  * search runs the same with and without it.
  */
 import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
 import { upgradeWebSocket } from "hono/deno";
 import { isOver, type RunSource } from "../controller/runs/events.ts";
 import { apiRoutes } from "./api.ts";
+import { type Arrival, arrivalOf } from "./arrival.ts";
 import { type Asset, loadAssets } from "./assets.ts";
 import { RunFeed } from "./feed.ts";
+import { listen } from "./listen.ts";
 import { Live, type Socket } from "./live.ts";
 import { oneRun, type RunRegistry } from "../controller/runs/registry.ts";
 import { Access, tokenFor } from "./security.ts";
@@ -16,12 +19,23 @@ import { Access, tokenFor } from "./security.ts";
 export interface DashboardOptions {
   /** The run to show: a running search, or a registry of many. */
   readonly source: RunSource | RunRegistry;
-  /** Address to listen on; 127.0.0.1 by default. Any address that is not loopback needs a token. */
+  /** Address to listen on; 127.0.0.1 by default, and [::1] with it. Any address that is not loopback needs a token. */
   readonly host?: string;
   /** 0 takes a free one. */
   readonly port: number;
   /** 16 characters or more. Made anew where the host needs one and none is given; null for none on a loopback host. */
   readonly token?: string | null;
+  readonly reach?: Reach;
+}
+
+/** How browsers reach a dashboard that is behind a proxy. */
+export interface Reach {
+  /** The path of its page where the proxy passes paths on whole: "/proxy/8422". Paths without it are served as well. */
+  readonly basePath?: string;
+  /** Host names besides those of loopback, with a port ("box:8443") or for any port ("box"). */
+  readonly allowedHosts?: readonly string[];
+  /** Whether to believe `X-Forwarded-For`, `-Host` and `-Proto`: only where every request comes through a proxy that sets them. */
+  readonly trustProxy?: boolean;
 }
 
 export interface Dashboard {
@@ -39,55 +53,72 @@ export interface App {
 /** Milliseconds after which the feed of a run that nobody watches is given up. */
 const UNWATCHED_MS = 60_000;
 
+/** Bytes that a request may carry. */
+const MAX_BODY = 16 * 1024;
+
 /**
- * Listens until closed. Throws Deno.errors.AddrInUse where the port is taken, and a RangeError for a token too short.
+ * Listens until closed. Rejects with Deno.errors.AddrInUse where the port is taken, and a RangeError for a token too short.
  * Permissions: read (its own files), net (the host).
  */
-export function startDashboard(options: DashboardOptions): Promise<Dashboard> {
+export async function startDashboard(options: DashboardOptions): Promise<Dashboard> {
   const host = options.host ?? "127.0.0.1";
   const token = tokenFor(host, options.token);
   // The port is part of the cookie's name and only known once listening; no request comes before `app` is there.
   let app: App;
-  const server = Deno.serve({
-    hostname: host,
-    port: options.port,
-    onListen: () => {},
-    onError: () => Response.json({ error: "the dashboard failed at this request" }, { status: 500 }),
-  }, (request, info) => app.fetch(request, info));
-  const { port } = server.addr;
+  const server = await listen(host, options.port, (request, info) => app.fetch(request, info));
+  const { port } = server;
   try {
-    app = createApp(options.source, { token, port });
+    app = createApp(options.source, { token, port, ...options.reach });
   } catch (error) {
-    return server.shutdown().then(() => Promise.reject(error));
+    await server.shutdown();
+    throw error;
   }
   const name = host === "0.0.0.0" || host === "::" ? "localhost" : host.includes(":") ? `[${host}]` : host;
-  return Promise.resolve({
+  return {
     url: `http://${name}:${port}/${token === null ? "" : `?token=${encodeURIComponent(token)}`}`,
     token,
     close: async () => {
       app.close();
       await server.shutdown();
     },
-  });
+  };
 }
 
 /** The server without its socket, for `startDashboard` and for tests. */
-export function createApp(source: RunSource | RunRegistry, access: { token: string | null; port: number }): App {
+export function createApp(
+  source: RunSource | RunRegistry,
+  { token, port, basePath = "", allowedHosts, trustProxy = false }:
+    & Reach
+    & { readonly token: string | null; readonly port: number },
+): App {
   const registry = "snapshot" in source ? oneRun(source) : source;
   const assets = loadAssets();
   const feeds = new Feeds(registry);
   const live = new Live((run) => feeds.open(run));
   const sweep = setInterval(() => feeds.sweep((feed) => live.isWatched(feed)), UNWATCHED_MS / 4);
   Deno.unrefTimer(sweep);
-  const guard = new Access({ ...access, addressOf });
+  const arrival = (context: Context): Arrival => arrivalOf(context, trustProxy);
+  const guard = new Access({ token, port, allowedHosts, arrivalOf: arrival, cookiePath: basePath || "/" });
+  const release = async (run: string) => {
+    const feed = await feeds.close(run);
+    if (feed) live.release(feed, `${run} was renamed or deleted`);
+  };
 
-  const app = new Hono();
+  const app = new Hono({ getPath: (request) => pathBelow(basePath, new URL(request.url).pathname) });
+  // The page's addresses are relative: they are only right below a path that ends with a slash.
+  app.get(WITHOUT_SLASH, (context) => {
+    const { pathname, search } = new URL(context.req.url);
+    return context.redirect(`${pathname.slice(pathname.lastIndexOf("/") + 1)}/${search}`, 308);
+  });
   app.use(guard.middleware);
+  app.use(
+    bodyLimit({ maxSize: MAX_BODY, onError: (context) => context.json({ error: "the body is too long" }, 413) }),
+  );
   app.post("/login", guard.signIn);
   app.get("/live", websocket(live));
   app.route(
     "/api",
-    apiRoutes({ registry, feed: (run) => feeds.open(run), release: (run) => feeds.close(run), addressOf }),
+    apiRoutes({ registry, feed: (run) => feeds.open(run), release, addressOf: (context) => arrival(context).address }),
   );
   for (const [path, asset] of assets) app.get(path, (context) => serveAsset(context, asset));
   app.onError((error, context) => {
@@ -105,9 +136,14 @@ export function createApp(source: RunSource | RunRegistry, access: { token: stri
   };
 }
 
-function addressOf(context: Context): string {
-  const info = context.env.info as Deno.ServeHandlerInfo<Deno.NetAddr> | undefined;
-  return info?.remoteAddr.hostname ?? "unknown";
+/** What a request for the base path itself, without a slash at its end, is routed as. */
+const WITHOUT_SLASH = "/without-slash";
+
+/** A path as routes know it; one that does not begin with the base path came from a proxy that took it away. */
+function pathBelow(basePath: string, path: string): string {
+  if (basePath === "") return path;
+  if (path === basePath) return WITHOUT_SLASH;
+  return path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : path;
 }
 
 function serveAsset(context: Context, asset: Asset): Response {
@@ -164,20 +200,24 @@ class Feeds {
     return (runs.find((run) => !isOver(run)) ?? runs[0])?.name;
   }
 
-  close(name: string): void {
-    this.#feeds.get(name)?.feed.then((feed) => feed?.close());
+  /** Lets go of a run, so that nothing holds it open. Resolves to the feed that it had. */
+  async close(name: string): Promise<RunFeed | null> {
+    const entry = this.#feeds.get(name);
     this.#feeds.delete(name);
+    const feed = await entry?.feed.catch(() => null) ?? null;
+    feed?.close();
+    return feed;
   }
 
   async sweep(isWatched: (feed: RunFeed) => boolean): Promise<void> {
     for (const [name, { feed, usedAt }] of this.#feeds) {
       const opened = await feed;
       if (name === this.#registry.live || (opened && isWatched(opened))) continue;
-      if (Date.now() - usedAt > UNWATCHED_MS) this.close(name);
+      if (Date.now() - usedAt > UNWATCHED_MS) await this.close(name);
     }
   }
 
   closeAll(): void {
-    for (const name of [...this.#feeds.keys()]) this.close(name);
+    for (const name of [...this.#feeds.keys()]) void this.close(name);
   }
 }

@@ -23,22 +23,55 @@ export interface LiveOptions {
 /** Bytes waiting in a socket over which its watcher is left to catch up. */
 const HIGH_WATER = 1 << 20;
 /** Events in a message: a few hundred kilobytes, parsed by a browser within a frame or two. */
-const EVENTS_A_MESSAGE = 1000;
+const MAX_EVENTS_PER_MESSAGE = 1000;
 /** Characters a watcher may send at once, and messages a second (with a burst of ten). */
 const MAX_REQUEST = 1024;
 const REQUESTS_A_SECOND = 2;
 /** A watcher that has read nothing of what waits for it for so long is cut off. */
 const STALLED_MS = 60_000;
+/** One that has not asked for a run by then is no watcher. A page asks as soon as its socket is open. */
+const SILENT_MS = 5_000;
 
 interface Watcher {
   readonly socket: Socket;
   readonly limit: RateLimit;
+  readonly connectedAt: number;
+  /** Whether it ever asked for a run. */
+  hasAsked: boolean;
   feed: RunFeed | null;
   /** Sequence number of the last event sent; null before a snapshot. */
   seq: number | null;
   /** When it was last told that the connection lives, and since when its socket is too full. */
   aliveAt: number;
   fullSince: number | null;
+}
+
+/** What a watcher that has seen events up to `seq` (null: none) is to be told next, as a written message; null for nothing. */
+function newsOf(
+  feed: RunFeed,
+  seq: number | null,
+  now: number,
+): { readonly seq: number; readonly text: string | null } {
+  const events = seq === null ? null : feed.since(seq, MAX_EVENTS_PER_MESSAGE);
+  if (events === null) return feed.snapshot(now);
+  if (events.length === 0) return { seq: seq!, text: null };
+  return {
+    seq: seq! + events.length,
+    text: `{"type":"events","stream":"${feed.stream}","events":[${events.join(",")}]}`,
+  };
+}
+
+function aliveMessage(now: number): string {
+  return JSON.stringify({ type: "alive", at: now, memory: Deno.memoryUsage().rss });
+}
+
+/**
+ * The same for who asks again and again over HTTP, since a proxy lets no websocket through: a written JSON array of the
+ * messages that a socket would have brought since `after`.
+ */
+export function polled(feed: RunFeed, stream: string | null, after: number | null, now = Date.now()): string {
+  const { text } = newsOf(feed, stream === feed.stream ? after : null, now);
+  return `[${text === null ? "" : `${text},`}${aliveMessage(now)}]`;
 }
 
 export class Live {
@@ -65,13 +98,17 @@ export class Live {
     return false;
   }
 
-  connected(socket: Socket): void {
+  /** Where there are too many, the one that has been silent for longest makes room: sockets alone lock nobody out. */
+  connected(socket: Socket, now = Date.now()): void {
     if (this.#watchers.size >= this.#maxWatchers) {
-      socket.close(1013, `too many watchers: ${this.#maxWatchers} at most`);
-      return;
+      const silent = [...this.#watchers.values()].find(({ hasAsked }) => !hasAsked);
+      if (!silent) return socket.close(1013, `too many watchers: ${this.#maxWatchers} at most`);
+      this.#cut(silent, 1013, "it asked for nothing, and others wait");
     }
     const limit = new RateLimit(10, REQUESTS_A_SECOND);
-    this.#watchers.set(socket, { socket, limit, feed: null, seq: null, aliveAt: 0, fullSince: null });
+    this.#watchers.set(socket, {
+      ...{ socket, limit, connectedAt: now, hasAsked: false, feed: null, seq: null, aliveAt: 0, fullSince: null },
+    });
     this.#timer ??= setInterval(() => this.pump(), this.#everyMs);
   }
 
@@ -82,6 +119,7 @@ export class Live {
     if (!watcher.limit.take()) return this.#cut(watcher, 1008, "too many messages");
     const request = parseWatchRequest(data);
     if (!request) return this.#cut(watcher, 1007, "not a watch request");
+    watcher.hasAsked = true;
     const feed = await this.#open(request.run).catch((error: Error) => error);
     if (!this.#watchers.has(socket)) return;
     if (feed === null || feed instanceof Error) {
@@ -94,6 +132,15 @@ export class Live {
     watcher.feed = feed;
     watcher.seq = request.stream === feed.stream ? request.after : null;
     this.#serve(watcher, Date.now());
+  }
+
+  /** Tells the watchers of a feed why it goes; they may ask for another run, or for this one under its new name. */
+  release(feed: RunFeed, reason: string): void {
+    for (const watcher of this.#watchers.values()) {
+      if (watcher.feed !== feed) continue;
+      watcher.feed = null;
+      this.#send(watcher, JSON.stringify({ type: "refused", reason }));
+    }
   }
 
   disconnected(socket: Socket): void {
@@ -115,27 +162,23 @@ export class Live {
   }
 
   #serve(watcher: Watcher, now: number): void {
+    if (!watcher.hasAsked && now - watcher.connectedAt > SILENT_MS) {
+      return this.#cut(watcher, 1008, "asked for nothing");
+    }
     if (watcher.socket.bufferedAmount > HIGH_WATER) {
       watcher.fullSince ??= now;
       if (now - watcher.fullSince > STALLED_MS) this.#cut(watcher, 1013, "too slow");
       return;
     }
     watcher.fullSince = null;
-    const { feed } = watcher;
-    if (feed) {
-      const events = watcher.seq === null ? null : feed.since(watcher.seq, EVENTS_A_MESSAGE);
-      if (events === null) {
-        const { seq, text } = feed.snapshot(now);
-        watcher.seq = seq;
-        this.#send(watcher, text);
-      } else if (events.length > 0) {
-        watcher.seq! += events.length;
-        this.#send(watcher, `{"type":"events","stream":"${feed.stream}","events":[${events.join(",")}]}`);
-      }
+    if (watcher.feed) {
+      const news = newsOf(watcher.feed, watcher.seq, now);
+      watcher.seq = news.seq;
+      if (news.text !== null) this.#send(watcher, news.text);
     }
     if (now - watcher.aliveAt >= ALIVE_MS) {
       watcher.aliveAt = now;
-      this.#send(watcher, JSON.stringify({ type: "alive", at: now, memory: Deno.memoryUsage().rss }));
+      this.#send(watcher, aliveMessage(now));
     }
   }
 

@@ -20,11 +20,6 @@ export class RateLimit {
     this.#left--;
     return true;
   }
-
-  /** Whether `take` would refuse now. */
-  isSpent(now = Date.now()): boolean {
-    return this.#left + Math.max(0, now - this.#at) / 1000 * this.#perSecond < 1;
-  }
 }
 
 /** A bucket for each address, for the addresses last seen. */
@@ -46,10 +41,5 @@ export class RateLimits {
     this.#limits.set(address, limit);
     if (this.#limits.size > this.#addresses) this.#limits.delete(this.#limits.keys().next().value!);
     return limit.take(now);
-  }
-
-  /** Whether `take` would refuse this address now. */
-  isSpent(address: string, now = Date.now()): boolean {
-    return this.#limits.get(address)?.isSpent(now) ?? false;
   }
 }

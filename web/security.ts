@@ -1,14 +1,17 @@
 /**
  * Who may see and steer a search.
  *
- * On a loopback address anyone on this machine may, but no web page of another site: the `Host` header must name a
- * loopback address (a page that rebinds its own name to 127.0.0.1 sends its own name), and `Origin` must be ours on
- * websockets and on everything that changes something. On any other address every request also needs the token: once in
- * the URL or typed into the form, then as a cookie that scripts cannot read and other sites' requests do not carry.
+ * On a loopback address any program on this machine may, but no web page of another site: the `Host` header must name a
+ * loopback address or one the user allowed (a page that rebinds its own name to 127.0.0.1 sends its own name), and what a
+ * browser says of where a request comes from (`Origin`, `Sec-Fetch-Site`) must be this dashboard on websockets and on
+ * everything that changes something. A program says nothing of that. On any other address every request also needs the
+ * token: once in the URL or typed into the form, then as a cookie that scripts cannot read and other sites' requests do not
+ * carry.
  */
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { Context, MiddlewareHandler } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
+import type { Arrival } from "./arrival.ts";
 import { RateLimits } from "./rate_limit.ts";
 
 /** Headers of every answer. Scripts, styles, pictures and connections come from this process and nowhere else. */
@@ -26,7 +29,8 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   ].join("; "),
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",
-  "referrer-policy": "no-referrer",
+  // Not "no-referrer": it makes the origin of the page's own forms "null".
+  "referrer-policy": "same-origin",
   "cross-origin-resource-policy": "same-origin",
   "cross-origin-opener-policy": "same-origin",
   "permissions-policy": "camera=(), microphone=(), geolocation=()",
@@ -43,8 +47,11 @@ export interface AccessOptions {
   readonly token: string | null;
   /** Distinguishes dashboards of one host in its cookies, which do not know ports. */
   readonly port: number;
-  /** Address of who asks, for rates. */
-  readonly addressOf: (context: Context) => string;
+  readonly arrivalOf: (context: Context) => Arrival;
+  /** Names besides those of loopback by which browsers reach it, with a port ("box:8443") or for any port ("box"). */
+  readonly allowedHosts?: readonly string[];
+  /** Below which the cookie is sent: "/" or "/proxy/8422". */
+  readonly cookiePath?: string;
 }
 
 export function isLoopback(host: string): boolean {
@@ -79,12 +86,22 @@ export function isOwnOrigin(origin: string | undefined, host: string | undefined
   return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
 }
 
+/** What a browser says of where a request comes from; undefined where it says nothing. */
+export interface Sender {
+  readonly origin: string | undefined;
+  /** `Sec-Fetch-Site`, which a page cannot write. Browsers send it to https and to loopback addresses. */
+  readonly site: string | undefined;
+}
+
 export class Access {
   readonly #options: AccessOptions;
   readonly #cookie: string;
   /** What the cookie holds: proves the token without being it, and lasts as long as the token. */
   readonly #session: string | null;
-  /** Ten wrong tokens at once from an address, then one in six seconds: guessing 144 bits is hopeless long before. */
+  /**
+   * Ten wrong tokens at once from an address, then one in six seconds; more are told to wait. The right one is taken
+   * whatever came before it: many may share the address of a proxy, and 144 bits are not guessed at any rate.
+   */
   readonly #wrong = new RateLimits(10, 1 / 6);
   readonly #requests = new RateLimits(600, 120);
 
@@ -108,42 +125,72 @@ export class Access {
     context.res = withHeaders(refusal ?? context.res);
   };
 
-  /** Signs in with the form's token. */
+  /** Signs in with the form's token. The body is limited before it comes here. */
   readonly signIn = async (context: Context): Promise<Response> => {
     const form = await context.req.formData().catch(() => null);
     const given = form?.get("token");
-    if (typeof given !== "string" || !this.#isToken(given, context)) return signInPage(401, "That is not the token.");
-    this.#remember(context);
-    return context.redirect("/", 303);
+    return this.#signIn(context, typeof given === "string" ? given : "");
   };
 
   #refuse(context: Context): Response | null {
-    const address = this.#options.addressOf(context);
+    const { address, host } = this.#options.arrivalOf(context);
     if (!this.#requests.take(address)) return refusal(429, "too many requests");
-    const host = context.req.header("host");
-    if (this.#options.token === null && !isLoopbackHost(host)) return refusal(403, "this host name is not served here");
+    if (this.#options.token === null && !isLoopbackHost(host) && !this.#isAllowed(host)) {
+      return refusal(403, `this host name is not served here; where it should be: --allow-host ${nameOf(host)}`);
+    }
     const changes = !SAFE_METHODS.has(context.req.method) || context.req.header("upgrade") !== undefined;
     const bearer = this.#hasBearer(context);
-    if (changes && !bearer && !isOwnOrigin(context.req.header("origin"), host)) {
-      return refusal(403, "the request comes from another site");
+    const sender = { origin: context.req.header("origin"), site: context.req.header("sec-fetch-site") };
+    if (changes && !bearer && this.#isForeign(sender, host)) {
+      return refusal(
+        403,
+        `the request comes from another site${sender.origin ? `, ${sender.origin.slice(0, 100)}` : ""}: ` +
+          "a dashboard behind a proxy is told the names it is reached by with --allow-host",
+      );
     }
     if (this.#session === null || bearer || this.#hasCookie(context) || PUBLIC_PATHS.has(context.req.path)) return null;
     return this.#signInByUrl(context);
+  }
+
+  /** Whether a browser says that the request is not from a page of this dashboard. */
+  #isForeign({ origin, site }: Sender, host: string | undefined): boolean {
+    if (origin === undefined) return site !== undefined && site !== "same-origin" && site !== "none";
+    if (isOwnOrigin(origin, host)) return false;
+    if (origin === "null") return site !== "same-origin";
+    const reached = URL.canParse(origin) ? new URL(origin).host : undefined;
+    if (this.#isAllowed(reached)) return false;
+    // Behind a proxy that writes a Host of its own only the browser knows that page and request are of one origin. Without
+    // a token that is believed of loopback names: any other may have been rebound to the proxy.
+    return site !== "same-origin" || (this.#options.token === null && !isLoopbackHost(reached));
+  }
+
+  #isAllowed(host: string | undefined): boolean {
+    const allowed = this.#options.allowedHosts ?? [];
+    return host !== undefined && (allowed.includes(host.toLowerCase()) || allowed.includes(nameOf(host)));
   }
 
   /** The first load carries the token in the URL; the answer moves it to a cookie and the browser to a URL without it. */
   #signInByUrl(context: Context): Response {
     const given = context.req.query("token");
     if (context.req.path !== "/" || context.req.method !== "GET") return refusal(401, "a token is needed");
-    if (given === undefined) return signInPage(401, null);
-    if (!this.#isToken(given, context)) return signInPage(401, "That is not the token.");
-    this.#remember(context);
-    return context.redirect("/", 303);
+    return given === undefined ? signInPage(401, null) : this.#signIn(context, given);
+  }
+
+  #signIn(context: Context, given: string): Response {
+    switch (this.#judge(given, context)) {
+      case "right":
+        this.#remember(context);
+        return context.redirect("./", 303);
+      case "wrong":
+        return signInPage(401, "That is not the token.");
+      case "one of too many":
+        return signInPage(429, "That is not the token, and one of too many: wait a minute.");
+    }
   }
 
   #hasBearer(context: Context): boolean {
     const match = /^Bearer (.+)$/.exec(context.req.header("authorization") ?? "");
-    return match !== null && this.#options.token !== null && this.#isToken(match[1], context);
+    return match !== null && this.#options.token !== null && this.#judge(match[1], context) === "right";
   }
 
   #hasCookie(context: Context): boolean {
@@ -152,24 +199,27 @@ export class Access {
       equalInConstantTime(value, this.#session);
   }
 
-  #isToken(given: string, context: Context): boolean {
-    const token = this.#options.token;
-    const address = this.#options.addressOf(context);
-    if (token === null || given.length > MAX_TOKEN || this.#wrong.isSpent(address)) return false;
-    if (equalInConstantTime(given, token)) return true;
-    this.#wrong.take(address);
-    return false;
+  #judge(given: string, context: Context): "right" | "wrong" | "one of too many" {
+    const { token } = this.#options;
+    if (token !== null && given.length <= MAX_TOKEN && equalInConstantTime(given, token)) return "right";
+    return this.#wrong.take(this.#options.arrivalOf(context).address) ? "wrong" : "one of too many";
   }
 
   #remember(context: Context): void {
-    setCookie(context, this.#cookie, this.#session!, {
+    if (this.#session === null) return;
+    setCookie(context, this.#cookie, this.#session, {
       httpOnly: true,
       sameSite: "Strict",
-      path: "/",
+      path: this.#options.cookiePath ?? "/",
       maxAge: 30 * 24 * 3600,
-      secure: context.req.url.startsWith("https:"),
+      secure: this.#options.arrivalOf(context).isSecure,
     });
   }
+}
+
+/** Of a `Host` header the name without the port, in lower case. */
+function nameOf(host: string | undefined): string {
+  return (host ?? "").toLowerCase().replace(/:\d+$/, "");
 }
 
 function withHeaders(response: Response): Response {
@@ -187,9 +237,9 @@ function refusal(status: number, reason: string): Response {
 
 function signInPage(status: number, problem: string | null): Response {
   const page = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>actsearch</title>
-<meta name="viewport" content="width=device-width"><link rel="stylesheet" href="/app.css"></head>
+<meta name="viewport" content="width=device-width"><link rel="stylesheet" href="app.css"></head>
 <body class="sign-in"><main><h1>actsearch</h1><p>${problem ?? "This search is shown to holders of its token."}</p>
-<form method="post" action="/login"><label>Token <input name="token" type="password" required autofocus></label>
+<form method="post" action="login"><label>Token <input name="token" type="password" required autofocus></label>
 <button class="primary">Show the search</button></form></main></body></html>`;
   return new Response(page, { status, headers: { "content-type": "text/html; charset=utf-8" } });
 }

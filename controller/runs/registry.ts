@@ -34,6 +34,8 @@ export interface RunChange {
   readonly tags?: readonly string[];
 }
 
+export type Release = () => Promise<void>;
+
 export interface RunRegistry {
   /** The run that this process searches; null where it only shows. */
   readonly live: string | null;
@@ -41,9 +43,12 @@ export interface RunRegistry {
   list(): Promise<readonly RunSummary[]>;
   /** Null where no run has the name. */
   open(name: string): Promise<RunSource | null>;
-  /** Resolves to null when done, else to the reason it was refused. Null where runs cannot be changed. */
-  readonly change: ((name: string, change: RunChange) => Promise<string | null>) | null;
-  readonly remove: ((name: string) => Promise<string | null>) | null;
+  /**
+   * Resolves to null when done, else to the reason it was refused. `release` is called once nothing forbids it, before the
+   * run's folder is moved, so that nothing holds the run open. Null where runs cannot be changed.
+   */
+  readonly change: ((name: string, change: RunChange, release?: Release) => Promise<string | null>) | null;
+  readonly remove: ((name: string, release?: Release) => Promise<string | null>) | null;
 }
 
 /** The registry of a search that keeps no others. */

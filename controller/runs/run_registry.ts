@@ -1,5 +1,5 @@
 /** The runs in a folder as the dashboard lists, opens, labels, renames and deletes them, with the one searched here if any. */
-import type { RunSource } from "./events.ts";
+import { isOver, type RunSource } from "./events.ts";
 import { readLabels, type RunLabels, writeLabels } from "./run_labels.ts";
 import {
   isBeingContinued,
@@ -10,7 +10,15 @@ import {
   RunStoreError,
   type StoredSummary,
 } from "./run_store.ts";
-import { asBest, countStates, type RunChange, type RunRegistry, type RunSummary, summarize } from "./registry.ts";
+import {
+  asBest,
+  countStates,
+  type Release,
+  type RunChange,
+  type RunRegistry,
+  type RunSummary,
+  summarize,
+} from "./registry.ts";
 import { FollowedRun, stateNow } from "./followed_run.ts";
 
 /** `live` is the run that this process searches, which lies in the same folder. */
@@ -33,12 +41,13 @@ export function runRegistry(root: string, live: RunSource | null): RunRegistry {
       const folder = existing(folderOf, name);
       return Promise.resolve(folder === null ? null : new FollowedRun(folder));
     },
-    change: (name, change) => refusalOf(() => changeRun(name, change, liveName, folderOf)),
-    remove: (name) =>
+    change: (name, change, release) => refusalOf(() => changeRun(name, change, live, folderOf, release)),
+    remove: (name, release) =>
       refusalOf(async () => {
         const folder = requireRun(folderOf, name);
-        if (name === liveName) throw new RunStoreError(`${name} is being searched by this process: stop it first`);
+        if (name === liveName) throw new RunStoreError(heldHere(live!, "stop it first"));
         requireIdle(folder);
+        await release?.();
         await Deno.remove(folder, { recursive: true });
       }),
   };
@@ -47,14 +56,15 @@ export function runRegistry(root: string, live: RunSource | null): RunRegistry {
 async function changeRun(
   name: string,
   change: RunChange,
-  liveName: string | null,
+  live: RunSource | null,
   folderOf: (name: string) => string,
+  release?: Release,
 ): Promise<void> {
   const folder = requireRun(folderOf, name);
   const renamed = change.name !== undefined && change.name !== name ? folderOf(change.name) : null;
   if (renamed !== null) {
-    if (name === liveName) {
-      throw new RunStoreError(`${name} is being searched by this process: rename it when it is done`);
+    if (name === live?.snapshot().run.name) {
+      throw new RunStoreError(heldHere(live, "rename it when it is done"));
     }
     if (await exists(renamed)) throw new RunStoreError(`Cannot rename ${name} to ${change.name} as there is one`);
     requireIdle(folder);
@@ -63,7 +73,17 @@ async function changeRun(
     const before = readLabels(folder);
     await writeLabels(folder, { notes: change.notes ?? before.notes, tags: change.tags ?? before.tags });
   }
-  if (renamed !== null) await Deno.rename(folder, renamed);
+  if (renamed === null) return;
+  await release?.();
+  await Deno.rename(folder, renamed);
+}
+
+/** Why the run of this process cannot be moved: it is shown from memory, also when it is over. */
+function heldHere(live: RunSource, until: string): string {
+  const { run, state } = live.snapshot();
+  return isOver({ state })
+    ? `${run.name} is shown by the process that searched it: end that first (Ctrl-C)`
+    : `${run.name} is being searched by this process: ${until}`;
 }
 
 function summaryOf({ info, state, elapsedMs, counts, best }: StoredSummary, labels: RunLabels): RunSummary {

@@ -1,7 +1,7 @@
 /** `deno task serve` as a process: where it listens, and whom it lets in. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { fails, inFolder, start } from "./command_line.ts";
+import { commandLine, fails, inFolder, start } from "./command_line.ts";
 
 /** The address that it prints, tried by `test` while it serves. */
 async function withServer(flags: readonly string[], test: (address: string) => Promise<void>): Promise<void> {
@@ -30,6 +30,37 @@ async function status(address: string | URL, init: RequestInit = {}): Promise<nu
   return response.status;
 }
 
+describe("deno task search --stay", () => {
+  it("goes on showing a search that is done, which others may resume, until Ctrl-C", () =>
+    inFolder(async (cwd) => {
+      const flags = "--preset smoke --dataset shapes --trials 1 --run kept --port 0 --stay".split(" ");
+      const process = start(["search", ...flags], { cwd });
+      let said = "", signalled = false;
+      const decoder = new TextDecoder();
+      for await (const chunk of process.stderr) {
+        said += decoder.decode(chunk);
+        const address = /the dashboard goes on showing it: (\S+)/.exec(said)?.[1];
+        if (!address || signalled) continue;
+        signalled = true;
+        try {
+          const run = await (await fetch(new URL("api/runs/current", address))).json();
+          assertEquals([run.run.name, run.state, run.counts.complete], ["kept", "finished", 1]);
+          assertEquals((await commandLine(["search", "--resume", "kept", "--no-web"], { cwd })).code, 0);
+        } finally {
+          process.kill("SIGINT");
+        }
+      }
+      await process.stdout.cancel();
+      assertEquals([signalled, (await process.status).code], [true, 0], said);
+    }));
+
+  it("is not asked for together with --exit or --no-web", () =>
+    inFolder(async (cwd) => {
+      await fails(["search", "--stay", "--exit"], { cwd }, 2, ["leave out one"]);
+      await fails(["search", "--stay", "--no-web"], { cwd }, 2, ["leave out one"]);
+    }));
+});
+
 describe("deno task serve", () => {
   it("listens on loopback without a token, and lists no runs where there are none", () =>
     withServer([], async (address) => {
@@ -46,6 +77,29 @@ describe("deno task serve", () => {
       assertEquals(await status(runs), 401);
       assertEquals(await status(runs, { headers: { authorization: "Bearer " + token.replace(/.$/, "_") } }), 401);
       assertEquals(await status(runs, { headers: { authorization: `Bearer ${token}` } }), 200);
+    }));
+
+  it("listens on [::1] as well as on 127.0.0.1", () =>
+    withServer([], async (address) => {
+      assertEquals(await status(new URL("/api/runs", address.replace("127.0.0.1", "[::1]"))), 200);
+    }));
+
+  it("is reached by the names it is told, and below the path it is told", () =>
+    withServer(["--allow-host", "box.example", "--base-path", "/proxy/8511/"], async (address) => {
+      const headers = { "content-type": "application/json", origin: "https://box.example" };
+      const remove = (headers: Record<string, string>) =>
+        status(new URL("/api/runs/none", address), { method: "DELETE", body: '{"confirm":"none"}', headers });
+      assertEquals(await remove(headers), 409);
+      assertEquals(await remove({ ...headers, origin: "https://evil.example" }), 403);
+      assertEquals(await status(new URL("/proxy/8511/api/runs", address)), 200);
+    }));
+
+  it("refuses names and paths that are none", () =>
+    inFolder(async (cwd) => {
+      await fails(["serve", "--allow-host", "https://box.example/"], { cwd }, 2, [
+        "--allow-host takes the name of a host",
+      ]);
+      await fails(["serve", "--base-path", "proxy"], { cwd }, 2, ["--base-path takes a path"]);
     }));
 
   it("says where it may listen", () =>

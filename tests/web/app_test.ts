@@ -1,16 +1,20 @@
 /** The server's routes, and each attack that the dashboard must withstand, over real sockets where it matters. */
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
-import { createApp, type Dashboard, startDashboard } from "../../web/app.ts";
+import type { RunSource } from "../../controller/runs/events.ts";
+import type { RunRegistry } from "../../controller/runs/registry.ts";
+import { createApp, type Dashboard, type Reach, startDashboard } from "../../web/app.ts";
 import { equalInConstantTime, isLoopbackHost, isOwnOrigin, newToken, tokenFor } from "../../web/security.ts";
+import type { ServerMessage } from "../../web/protocol.ts";
+import { RunView } from "../../web/run_view.ts";
 import { FakeRun } from "./fake_run.ts";
 
 const TOKEN = "correct-horse-battery-staple";
 
 type Init = RequestInit & { headers?: Record<string, string> };
 
-function appOf(run: FakeRun, token: string | null) {
-  const app = createApp(run, { token, port: 8000 });
+function appOf(run: RunSource | RunRegistry, token: string | null, reach: Reach = {}) {
+  const app = createApp(run, { token, port: 8000, ...reach });
   const ask = (path: string, init: Init = {}, host = "127.0.0.1:8000") =>
     Promise.resolve(app.fetch(new Request(`http://${host}${path}`, { ...init, headers: { host, ...init.headers } })));
   const post = (path: string, body: unknown, headers: Record<string, string> = {}, method = "POST") =>
@@ -57,18 +61,57 @@ describe("the dashboard on loopback", () => {
     }
   });
 
-  it("refuses websockets and changes from another origin or none", async () => {
-    for (const origin of ["http://evil.example", "null", "http://127.0.0.1:9000", undefined]) {
-      const headers: Record<string, string> = origin === undefined ? {} : { origin };
+  it("refuses websockets and changes that a browser says are of another page", async () => {
+    const foreign: Record<string, string>[] = [
+      ...["http://evil.example", "null", "http://127.0.0.1:9000", "nonsense"].map((origin) => ({ origin })),
+      { origin: "http://127.0.0.1:9000", "sec-fetch-site": "same-site" },
+      { origin: "http://evil.example", "sec-fetch-site": "same-origin" }, // a name rebound to a proxy before us
+      { "sec-fetch-site": "cross-site" },
+      { "sec-fetch-site": "same-site" },
+    ];
+    for (const headers of foreign) {
       const upgrade = { ...headers, upgrade: "websocket", connection: "Upgrade" };
-      assertEquals((await ask("/live", { headers: upgrade })).status, 403, `${origin}`);
+      assertEquals((await ask("/live", { headers: upgrade })).status, 403, JSON.stringify(headers));
       const body = '{"control":"pause"}';
       const json = { "content-type": "application/json", ...headers };
       for (const [method, path] of [["POST", "/control"], ["PATCH", ""], ["DELETE", ""]]) {
-        assertEquals((await ask(`/api/runs/fake${path}`, { method, body, headers: json })).status, 403);
+        const answer = await ask(`/api/runs/fake${path}`, { method, body, headers: json });
+        assertEquals(answer.status, 403, JSON.stringify(headers));
+        assertStringIncludes((await answer.json()).error, "another site");
       }
     }
     assertEquals(run.controls, []);
+  });
+
+  it("lets any program on this machine steer, which says nothing of where it comes from", async () => {
+    const body = '{"control":"pause"}', headers = { "content-type": "application/json" };
+    assertEquals((await ask("/api/runs/fake/control", { method: "POST", body, headers })).status, 200);
+    assertEquals(run.controls.pop(), { control: "pause" });
+  });
+
+  it("lets its own page steer behind a proxy that writes a Host of its own", async () => {
+    const headers = { origin: "http://localhost:8080", "sec-fetch-site": "same-origin" };
+    assertEquals((await post("/api/runs/fake/control", { control: "resume" }, headers)).status, 200);
+    assertEquals(run.controls.pop(), { control: "resume" });
+  });
+
+  it("refuses a body too long on every route, without reading it", async () => {
+    let pulled = 0;
+    const endless = () =>
+      new ReadableStream<Uint8Array>({
+        pull(controller) {
+          pulled++;
+          controller.enqueue(new Uint8Array(4096));
+          if (pulled > 1000) controller.close();
+        },
+      });
+    for (const path of ["/login", "/api/runs/fake/control", "/", "/nothing"]) {
+      pulled = 0;
+      const headers = { "content-type": "application/x-www-form-urlencoded" };
+      const answer = await ask(path, { method: "POST", body: endless(), headers });
+      assertEquals(answer.status, 413, path);
+      assert(pulled < 20, `${pulled} pieces of 4 kB were read at ${path}`);
+    }
   });
 
   it("refuses a change that a form of another page could send", async () => {
@@ -186,7 +229,7 @@ describe("the dashboard on another address", () => {
   it("moves the token from the URL to a cookie that scripts and other sites cannot use", async () => {
     const answer = await ask(`/?token=${TOKEN}`, {}, host);
     assertEquals(answer.status, 303);
-    assertEquals(answer.headers.get("location"), "/");
+    assertEquals(answer.headers.get("location"), "./");
     const cookie = answer.headers.get("set-cookie")!;
     assertMatch(cookie, /HttpOnly/);
     assertMatch(cookie, /SameSite=Strict/);
@@ -225,13 +268,170 @@ describe("the dashboard on another address", () => {
     assertEquals((await send(new URLSearchParams({ token: "wrong" }), `http://${host}`)).status, 401);
   });
 
-  it("stops listening to who guesses", async () => {
-    for (let guess = 0; guess < 20; guess++) await ask(`/?token=guess-number-${guess}`, {}, host);
-    assertEquals((await ask(`/?token=${TOKEN}`, {}, host)).status, 401);
+  it("slows who guesses, and still takes the right token from the same address", async () => {
+    const answers: number[] = [];
+    for (let guess = 0; guess < 20; guess++) {
+      answers.push((await ask(`/?token=guess-number-${guess}`, {}, host)).status);
+    }
+    assertEquals(answers, [...Array(9).fill(401), ...Array(11).fill(429)]); // one was guessed above
+    assertEquals((await ask(`/?token=${TOKEN}`, {}, host)).status, 303);
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    assertEquals((await ask("/api/runs", { headers }, host)).status, 200);
+  });
+
+  it("signs in by the form of a browser whose proxy writes a Host of its own", async () => {
+    const body = new URLSearchParams({ token: TOKEN });
+    const headers = { origin: "https://box.example", "sec-fetch-site": "same-origin" };
+    assertEquals((await ask("/login", { method: "POST", body, headers }, "127.0.0.1:8000")).status, 303);
+    const page = await ask("/", {}, host);
+    // "no-referrer" would make the form's origin "null".
+    assertEquals(page.headers.get("referrer-policy"), "same-origin");
+    assertMatch(await page.text(), /action="login"/);
   });
 
   it("refuses a token that is too short to be one", () => {
     assertThrows(() => createApp(new FakeRun({ trials: 1 }), { token: "short", port: 1 }), RangeError, "16 to 256");
+  });
+});
+
+describe("the dashboard behind a proxy", () => {
+  const run = new FakeRun({ trials: 20 }).finish();
+  const control = { method: "POST", body: '{"control":"pause"}' };
+  const json = { "content-type": "application/json" };
+
+  it("is reached by the names it was told, and by no others", async () => {
+    const { app, ask } = appOf(run, null, { allowedHosts: ["box.example", "gate.example:8443"] });
+    const status = async (host: string) => (await ask("/api/runs", {}, host)).status;
+    for (const host of ["box.example", "BOX.example:9000", "gate.example:8443", "localhost:8000"]) {
+      assertEquals(await status(host), 200, host);
+    }
+    for (const host of ["gate.example", "gate.example:9000", "sub.box.example", "evil.example"]) {
+      const answer = await ask("/api/runs", {}, host);
+      assertEquals(answer.status, 403, host);
+      assertStringIncludes((await answer.json()).error, `--allow-host ${host.replace(/:.*/, "")}`);
+    }
+    const from = async (origin: string) =>
+      (await ask("/api/runs/fake/control", { ...control, headers: { ...json, origin } })).status;
+    assertEquals(await from("https://box.example"), 200);
+    assertEquals(await from("https://gate.example:8443"), 200);
+    assertEquals(await from("https://evil.example"), 403);
+    app.close();
+  });
+
+  it("serves everything below its base path, and without it where the proxy takes it away", async () => {
+    const { app, ask } = appOf(run, null, { basePath: "/proxy/8511" });
+    for (const path of ["/", "/app.js", "/api/runs", "/api/runs/fake/live"]) {
+      assertEquals((await ask(path)).status, 200, path);
+      assertEquals((await ask(`/proxy/8511${path}`)).status, 200, `/proxy/8511${path}`);
+    }
+    assertEquals((await ask("/proxy/85111/api/runs")).status, 404);
+    const bare = await ask("/proxy/8511?token=x");
+    assertEquals([bare.status, bare.headers.get("location")], [308, "8511/?token=x"]);
+    app.close();
+  });
+
+  it("asks for nothing by an address that begins at the root", async () => {
+    const { app, ask } = appOf(run, null);
+    assert(!/(href|src|action)="\//.test(await (await ask("/")).text()));
+    assert(
+      !/["'`]\/(api|live|app|login)/.test(await (await ask("/app.js")).text()),
+      "the script names a path of the root",
+    );
+    app.close();
+    const guarded = appOf(run, TOKEN, { basePath: "/proxy/8511" });
+    assert(!/(href|src|action)="\//.test(await (await guarded.ask("/proxy/8511/")).text()));
+    const cookie = (await guarded.ask(`/proxy/8511/?token=${TOKEN}`)).headers.get("set-cookie")!;
+    assertMatch(cookie, /Path=\/proxy\/8511;/);
+    guarded.app.close();
+  });
+
+  it("believes X-Forwarded headers only when told to", async () => {
+    const headers = { "x-forwarded-host": "evil.example, localhost:1", "x-forwarded-proto": "https" };
+    const plain = appOf(run, null);
+    assertEquals((await plain.ask("/", { headers }, "box.example")).status, 403);
+    assertEquals((await plain.ask("/", { headers: { "x-forwarded-host": "evil.example" } })).status, 200);
+    plain.app.close();
+    const told = appOf(run, TOKEN, { trustProxy: true });
+    const signIn = (headers: Record<string, string>) => told.ask(`/?token=${TOKEN}`, { headers });
+    assertMatch((await signIn(headers)).headers.get("set-cookie")!, /Secure/);
+    const { cookie } = { cookie: (await signIn({})).headers.get("set-cookie")!.split(";")[0] };
+    const from = async (origin: string) => {
+      const own = { ...json, cookie, origin, "x-forwarded-host": "box.example" };
+      return (await told.ask("/api/runs/fake/control", { ...control, headers: own })).status;
+    };
+    assertEquals(await from("https://box.example"), 200);
+    assertEquals(await from("https://evil.example"), 403);
+    // Guesses are counted by the address that the proxy saw.
+    const guess = async (address: string) => {
+      const headers = { "x-forwarded-for": `10.0.0.1, ${address}` };
+      return (await told.ask("/?token=wrong", { headers })).status;
+    };
+    const answers = await Promise.all(Array.from({ length: 12 }, () => guess("10.0.0.7")));
+    assertEquals(answers.filter((status) => status === 429).length, 2);
+    assertEquals(await guess("10.0.0.8"), 401);
+    told.app.close();
+  });
+
+  it("tells over HTTP what a websocket would", async () => {
+    const run = new FakeRun({ trials: 60 });
+    run.advance(30_000);
+    const { app, ask } = appOf(run, null);
+    const poll = async (search: string): Promise<ServerMessage[]> =>
+      await (await ask(`/api/runs/current/live${search}`)).json();
+    const [first, alive] = await poll("");
+    assert(first.type === "snapshot" && alive.type === "alive");
+    const view = new RunView(first.snapshot, first.at);
+    const since = () => poll(`?stream=${first.stream}&after=${view.seq}`);
+    assertEquals((await since()).map(({ type }) => type), ["alive"]);
+    for (let step = 0; step < 20; step++) {
+      run.advance(2_000);
+      for (const message of await since()) {
+        if (message.type === "events") { for (const event of message.events) assert(view.apply(event)); }
+        else assertEquals(message.type, "alive");
+      }
+    }
+    assertEquals(view.seq, run.snapshot().seq);
+    assertEquals((await poll(`?stream=another&after=${view.seq}`))[0].type, "snapshot");
+    assertEquals((await ask("/api/runs/none/live")).status, 404);
+    app.close();
+  });
+});
+
+describe("a change that is refused", () => {
+  it("leaves the feeds of those who watch as they were; one that is done tells them", async () => {
+    const run = new FakeRun({ trials: 60 });
+    const other = new FakeRun({ name: "other", trials: 60 });
+    const released: string[] = [];
+    const registry: RunRegistry = {
+      live: "fake",
+      list: () => Promise.resolve([]),
+      open: (name) => Promise.resolve({ fake: run, other }[name] ?? null),
+      change: async (name, { name: to }, release) => {
+        if (name === "fake") return "fake is being searched";
+        await release?.();
+        released.push(`${name} to ${to}`);
+        return null;
+      },
+      remove: async (name, release) => {
+        if (name === "fake") return "fake is being searched";
+        await release?.();
+        released.push(name);
+        return null;
+      },
+    };
+    const { app, post, ask } = appOf(registry, null);
+    const seq = async (name: string) => (await (await ask(`/api/runs/${name}/events`)).json()).seq;
+    const before = { fake: await seq("fake"), other: await seq("other") };
+    assertEquals((await post("/api/runs/fake", { confirm: "fake" }, {}, "DELETE")).status, 409);
+    assertEquals((await post("/api/runs/fake", { name: "new" }, {}, "PATCH")).status, 409);
+    run.advance(20_000);
+    const { events } = await (await ask(`/api/runs/fake/events?after=${before.fake}`)).json();
+    assertEquals(events.length, run.snapshot().seq - before.fake);
+    assert(events.length > 0 && released.length === 0);
+    assertEquals((await post("/api/runs/other", { name: "new" }, {}, "PATCH")).status, 200);
+    assertEquals((await post("/api/runs/other", { confirm: "other" }, {}, "DELETE")).status, 200);
+    assertEquals(released, ["other to new", "other"]);
+    app.close();
   });
 });
 
@@ -278,10 +478,9 @@ describe("a dashboard that listens", () => {
   it("streams a run over a websocket and closes it when told", async () => {
     const url = dashboard.url.replace("http", "ws") + "live";
     const messages: { type: string; events?: { seq: number }[]; snapshot?: { seq: number } }[] = [];
-    // Deno's own client sends no origin, as a page of another site cannot pretend.
-    const refused = new WebSocket(url);
-    await new Promise((resolve) => refused.onerror = resolve);
-    const socket = new WebSocket(url, { headers: { origin: dashboard.url.slice(0, -1) } } as unknown as string[]);
+    const from = (origin: string) => new WebSocket(url, { headers: { origin } } as unknown as string[]);
+    await new Promise((resolve) => from("http://evil.example").onerror = resolve);
+    const socket = from(dashboard.url.slice(0, -1));
     await new Promise((resolve) => socket.onopen = resolve);
     socket.onmessage = ({ data }) => messages.push(JSON.parse(data));
     socket.send('{"type":"watch","run":null,"stream":null,"after":null}');
@@ -295,6 +494,28 @@ describe("a dashboard that listens", () => {
     await dashboard.close();
     await closed;
     dashboard = await startDashboard({ source: run, port: 0 });
+  });
+
+  it("is reached by 127.0.0.1 and by [::1], at one port", async () => {
+    const { port } = new URL(dashboard.url);
+    for (const host of ["127.0.0.1", "[::1]"]) {
+      const answer = await fetch(`http://${host}:${port}/api/runs`);
+      assertEquals(answer.status, 200, host);
+      await answer.body?.cancel();
+    }
+  });
+
+  it("is not locked by sockets that say nothing", async () => {
+    const url = dashboard.url.replace("http", "ws") + "live";
+    const silent = Array.from({ length: 70 }, () => new WebSocket(url));
+    await Promise.all(silent.map((socket) => new Promise((resolve) => socket.onopen = resolve)));
+    const socket = new WebSocket(url);
+    const heard = new Promise<string>((resolve) => socket.onmessage = ({ data }) => resolve(data));
+    socket.onopen = () => socket.send('{"type":"watch","run":null,"stream":null,"after":null}');
+    assertEquals(JSON.parse(await heard).type, "snapshot");
+    const all = [...silent, socket].map((socket) => new Promise((resolve) => socket.onclose = resolve));
+    for (const one of [...silent, socket]) one.close();
+    await Promise.race([Promise.all(all), new Promise((resolve) => setTimeout(resolve, 1000))]);
   });
 
   it("puts the token it was given in the URL to open, and needs it", async () => {

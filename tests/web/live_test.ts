@@ -199,12 +199,51 @@ describe("a watcher", () => {
     live.close();
   });
 
-  it("beyond the last place is turned away", () => {
-    const live = new Live(() => Promise.resolve(null), { everyMs: 1e9, maxWatchers: 2 });
-    const watchers = [new Watcher(), new Watcher(), new Watcher()];
-    for (const watcher of watchers) live.connected(watcher);
-    assertEquals(watchers.map(({ closed }) => closed), [null, null, "too many watchers: 2 at most"]);
+  it("that asks for nothing is cut off after five seconds", async () => {
+    const { live, feed } = startLive(new FakeRun({ trials: 10 }));
+    const [silent, asking] = [new Watcher(), new Watcher()];
+    for (const watcher of [silent, asking]) live.connected(watcher, 0);
+    await live.received(asking, asking.request());
+    live.pump(4_999);
+    assertEquals(silent.closed, null);
+    live.pump(5_001);
+    assertEquals([silent.closed, asking.closed], ["asked for nothing", null]);
     live.close();
+    feed.close();
+  });
+
+  it("beyond the last place takes that of one who has asked for nothing, or is turned away", async () => {
+    const { live, feed } = startLive(new FakeRun({ trials: 10 }));
+    const small = new Live(() => Promise.resolve(feed), { everyMs: 1e9, maxWatchers: 2 });
+    const watchers = [new Watcher(), new Watcher(), new Watcher(), new Watcher()];
+    const [first, second, third, fourth] = watchers;
+    for (const watcher of [first, second]) small.connected(watcher);
+    await small.received(second, second.request());
+    small.connected(third);
+    await small.received(third, third.request());
+    small.connected(fourth);
+    assertEquals(watchers.map(({ closed }) => closed), [
+      "it asked for nothing, and others wait",
+      null,
+      null,
+      "too many watchers: 2 at most",
+    ]);
+    small.close();
+    live.close();
+    feed.close();
+  });
+
+  it("is told when the run that it watches is renamed or deleted", async () => {
+    const { live, feed } = startLive(new FakeRun({ trials: 10 }));
+    const sent: string[] = [];
+    const socket = { bufferedAmount: 0, send: (text: string) => void sent.push(text), close: () => {} };
+    live.connected(socket);
+    await live.received(socket, '{"type":"watch","run":"x","stream":null,"after":null}');
+    live.release(feed, "x was renamed or deleted");
+    assertEquals(sent.at(-1), '{"type":"refused","reason":"x was renamed or deleted"}');
+    assertEquals(live.isWatched(feed), false);
+    live.close();
+    feed.close();
   });
 });
 

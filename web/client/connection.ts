@@ -1,6 +1,7 @@
 /**
- * The browser's end of the websocket: keeps a view of one run up to date whatever happens to the connection, and tells
- * its listeners at most a few times a second that something changed.
+ * The browser's end of the connection: keeps a view of one run up to date whatever happens, and tells its listeners at most
+ * a few times a second that something changed. News comes by websocket; where none comes through, as behind a proxy that
+ * was not told of them, the same messages are fetched every second, while a websocket is tried again now and then.
  */
 import { ALIVE_MS, type ServerMessage, type WatchRequest } from "../protocol.ts";
 import { RunView } from "../run_view.ts";
@@ -17,6 +18,11 @@ const MEMORY_KEPT = 720;
 const REFUSED_RETRY_MS = 2_000;
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 10_000;
+/** A websocket that has brought nothing by then is taken for one that does not come through. */
+const FIRST_WORD_MS = 4_000;
+const POLL_MS = 1_000;
+/** Between two tries of a websocket while polling goes well. */
+const SOCKET_AGAIN_MS = 30_000;
 
 export class Connection {
   view: RunView | null = null;
@@ -35,6 +41,8 @@ export class Connection {
   #socket: WebSocket | null = null;
   #retryMs = FIRST_RETRY_MS;
   #retry = 0;
+  #isPolling = false;
+  #pollTimer = 0;
   #silence = 0;
   #repaint = 0;
   #paintedAt = 0;
@@ -76,20 +84,32 @@ export class Connection {
 
   #connect(): void {
     clearTimeout(this.#retry);
-    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`);
+    const url = new URL("live", location.href.split("#")[0]);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(url);
     this.#socket = socket;
+    let isHeard = false;
+    const firstWord = setTimeout(() => socket.close(), FIRST_WORD_MS);
     socket.onopen = () => {
       this.isServerGone = false;
       this.#ask();
     };
     socket.onmessage = ({ data }) => {
+      clearTimeout(firstWord);
+      isHeard = true;
+      this.#stopPolling();
       this.#heard();
       this.#receive(JSON.parse(data));
     };
     socket.onclose = ({ code }) => {
+      clearTimeout(firstWord);
       if (socket !== this.#socket) return;
+      this.#socket = null;
+      clearTimeout(this.#silence);
       this.isServerGone ||= code === GOING_AWAY;
-      this.#lost();
+      if (isHeard) this.#lost();
+      else if (this.#isPolling) this.#retryIn(SOCKET_AGAIN_MS);
+      else this.#poll();
     };
   }
 
@@ -98,8 +118,12 @@ export class Connection {
     if (this.#socket?.readyState !== WebSocket.OPEN) this.#connect();
   }
 
+  /** Asks for news, by whichever way it comes. */
   #ask(): void {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    if (this.#socket?.readyState !== WebSocket.OPEN) {
+      if (this.#isPolling) this.#pollIn(0);
+      return;
+    }
     const request: WatchRequest = {
       type: "watch",
       run: this.#run,
@@ -108,6 +132,47 @@ export class Connection {
     };
     this.#socket.send(JSON.stringify(request));
     this.#heard();
+  }
+
+  async #poll(): Promise<void> {
+    const run = this.#run;
+    const query = new URLSearchParams();
+    if (this.#stream !== null && this.view) {
+      query.set("stream", this.#stream);
+      query.set("after", String(this.view.seq));
+    }
+    try {
+      const signal = AbortSignal.timeout(3 * ALIVE_MS);
+      const answer = await fetch(`api/runs/${encodeURIComponent(run ?? "current")}/live?${query}`, { signal });
+      if (answer.status !== 404 && !answer.ok) throw new Error(`the server answered ${answer.status}`);
+      const messages: ServerMessage[] = answer.ok
+        ? await answer.json()
+        : [{ type: "refused", reason: (await answer.json()).error }];
+      if (this.#socket?.readyState === WebSocket.OPEN) return this.#stopPolling();
+      if (!this.#isPolling) this.#retryIn(SOCKET_AGAIN_MS);
+      this.#isPolling = true;
+      this.isServerGone = false;
+      if (run === this.#run) { for (const message of messages) this.#receive(message); }
+      this.#pollIn(answer.ok ? POLL_MS : REFUSED_RETRY_MS);
+    } catch {
+      this.#stopPolling();
+      this.#lost();
+    }
+  }
+
+  #pollIn(ms: number): void {
+    clearTimeout(this.#pollTimer);
+    this.#pollTimer = setTimeout(() => this.#poll(), ms) as unknown as number;
+  }
+
+  #stopPolling(): void {
+    clearTimeout(this.#pollTimer);
+    this.#isPolling = false;
+  }
+
+  #retryIn(ms: number): void {
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#connect(), ms) as unknown as number;
   }
 
   #receive(message: ServerMessage): void {
@@ -141,8 +206,10 @@ export class Connection {
         this.link = "refused";
         this.refusal = message.reason;
         this.#stream = null;
-        clearTimeout(this.#retry);
-        this.#retry = setTimeout(() => this.#ask(), REFUSED_RETRY_MS) as unknown as number;
+        if (!this.#isPolling) {
+          clearTimeout(this.#retry);
+          this.#retry = setTimeout(() => this.#ask(), REFUSED_RETRY_MS) as unknown as number;
+        }
         this.#changed();
         return;
       default:
@@ -163,7 +230,7 @@ export class Connection {
     clearTimeout(this.#silence);
     this.link = "lost";
     // Half of the wait by chance, so that many pages do not return at once.
-    this.#retry = setTimeout(() => this.#connect(), this.#retryMs * (0.5 + Math.random() / 2)) as unknown as number;
+    this.#retryIn(this.#retryMs * (0.5 + Math.random() / 2));
     this.#retryMs = Math.min(LAST_RETRY_MS, this.#retryMs * 2);
     this.#changed();
   }

@@ -79,7 +79,7 @@ export function baselines(trials: readonly TrialRow[]): Baseline[] {
   });
 }
 
-/** JSON of the server; throws an Error with its sentence where it refuses. */
+/** JSON of the server, at a path below the page's; throws an Error with its sentence where it refuses. */
 export async function ask<T>(path: string, method = "GET", body?: unknown): Promise<T> {
   const answer = await fetch(path, {
     method,
@@ -91,7 +91,7 @@ export async function ask<T>(path: string, method = "GET", body?: unknown): Prom
 }
 
 export function runPath(run: string): string {
-  return `/api/runs/${encodeURIComponent(run)}`;
+  return `api/runs/${encodeURIComponent(run)}`;
 }
 
 /** The command that trains a function on CIFAR-100. */

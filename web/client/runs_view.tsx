@@ -102,7 +102,7 @@ function useRuns() {
   useEffect(() => {
     let isGone = false;
     refresh.current = () =>
-      void ask<Runs>("/api/runs").then(
+      void ask<Runs>("api/runs").then(
         (answer) => !isGone && (setRuns(answer), setProblem(null)),
         (error) => !isGone && setProblem(error.message),
       );
