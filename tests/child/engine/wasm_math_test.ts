@@ -85,6 +85,23 @@ describe("elementwise functions in WebAssembly", () => {
     });
   }
 
+  for (const name of Object.keys(UNARY) as UnaryName[]) {
+    it(`${name} has the right limits and bounds`, async () => {
+      const x = Float32Array.from(ENDS.flatMap((x) => [x, -x]));
+      const y = await values(name, Float32Array.from({ length: COUNT }, (_, i) => x[i % x.length]));
+      x.forEach((x, i) => {
+        if (Math.abs(x) > (FARTHEST[name] ?? Infinity) && Number.isFinite(x)) return;
+        const expected = Math.fround(FLUSHED[name]?.(x) ?? UNARY_FUNCTIONS[name].value(x));
+        // Bounds and limits are exact; what is subnormal may be 0.
+        const isExact = [0, 1, -1, Infinity, -Infinity].includes(expected) || Number.isNaN(expected);
+        const bound = isExact ? 0 : Math.max(BOUND * Math.abs(expected), 2 * SMALLEST_SUBNORMAL);
+        const isClose = Object.is(y[i], expected) || y[i] === expected || Math.abs(y[i] - expected) <= bound ||
+          (y[i] === 0 && Math.abs(expected) < SMALLEST_NORMAL && Math.abs(x) > 1);
+        assert(isClose, `${name}(${x}) is ${y[i]}, not ${expected}`);
+      });
+    });
+  }
+
   /** sign jumps at 0; sin(-0) is 0, as its reduction to a quadrant adds zeros of both signs. */
   const isSloped = (name: UnaryName) =>
     name !== "sign" && name !== "sin" && Object.is(UNARY_FUNCTIONS[name].value(-0), -0);
