@@ -75,9 +75,12 @@ export interface ChildHooks {
   onProgress?(point: LossPoint, imagesPerSecond: number): void;
   /** Asked at each of these points whether to give up, by returning the reason; the child is then evaluated. */
   prune?(point: LossPoint): string | null;
-  /** Interrupts within one step or one batch of evaluation. */
+  /**
+   * Ends the child within one step or one batch of evaluation: as timed out where the signal's reason is a TimeoutError
+   * (as that of `AbortSignal.timeout`), else as interrupted.
+   */
   readonly signal?: AbortSignal;
-  /** Milliseconds since the epoch at which the child is timed out. */
+  /** Milliseconds of `performance.now()` at which the child is timed out. */
   readonly deadlineMs?: number;
 }
 
@@ -309,9 +312,9 @@ function divergence(recentLosses: readonly number[], classes: number): string | 
 }
 
 function interruption({ signal, deadlineMs }: ChildHooks): Interruption | null {
-  if (signal?.aborted) return { outcome: "interrupted" };
-  if (deadlineMs !== undefined && Date.now() >= deadlineMs) {
-    return { outcome: "timed_out", reason: "the child did not finish in the time it was given" };
-  }
-  return null;
+  const isTimeUp = signal?.aborted
+    ? signal.reason?.name === "TimeoutError"
+    : performance.now() >= (deadlineMs ?? Infinity);
+  if (isTimeUp) return { outcome: "timed_out", reason: "the child did not finish in the time it was given" };
+  return signal?.aborted ? { outcome: "interrupted" } : null;
 }

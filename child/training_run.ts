@@ -151,8 +151,8 @@ class Training {
   async #train(): Promise<"trained" | "interrupted" | { readonly diverged: string }> {
     const { child, request: { settings: { steps } }, options } = this;
     const every = Math.max(LEAST_CHECKPOINT_MS, options.checkpointEveryMs ?? CHECKPOINT_EVERY_MS);
-    const estimateAt = Date.now() + ESTIMATE_AFTER_MS;
-    let [estimated, saveAt] = [false, Date.now() + every];
+    const estimateAt = performance.now() + ESTIMATE_AFTER_MS;
+    let [estimated, saveAt] = [false, performance.now() + every];
     while (child.step < steps) {
       const until = Math.min((Math.floor(child.step / this.#interval) + 1) * this.#interval, steps);
       let loss = NaN;
@@ -164,13 +164,13 @@ class Training {
       if (stop?.outcome === "interrupted") return "interrupted";
       if (stop?.outcome === "diverged") return { diverged: stop.reason };
       if (!stop) await this.#addPoint({ step: child.step, loss });
-      if (!estimated && Date.now() >= estimateAt) {
+      if (!estimated && performance.now() >= estimateAt) {
         estimated = true;
         options.onEstimate?.(this.#pace());
       }
-      if (Date.now() >= saveAt) {
+      if (performance.now() >= saveAt) {
         await this.#save();
-        saveAt = Date.now() + every;
+        saveAt = performance.now() + every;
       }
     }
     return "trained";

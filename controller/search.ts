@@ -47,6 +47,8 @@ export interface SearchOptions {
   /** Module of the child workers; tests give scripted ones. */
   readonly workerModule?: URL;
   readonly hangMs?: number;
+  /** Milliseconds before a worker whose start failed is tried again; as the pool's. */
+  readonly pauseMs?: number;
 }
 
 export class Search implements RunSource {
@@ -62,6 +64,8 @@ export class Search implements RunSource {
   readonly #startedAt = performance.now();
   /** Candidates added by hand that are being trained. */
   readonly #byHand = new Set<Promise<unknown>>();
+  /** When each trial in training was given to its worker, on `performance.now()`. */
+  readonly #givenAt = new Map<number, number>();
   #info: RunInfo;
   #state: RunState = "starting";
   #seq = 0;
@@ -69,6 +73,8 @@ export class Search implements RunSource {
   /** No batch follows; what is left is to end. */
   #isEnding = false;
   #interrupted = false;
+  /** Why the run cannot go on. */
+  #failure: Error | null = null;
 
   /** Continues what the store holds, from the first batch or from where it was. */
   constructor(options: SearchOptions) {
@@ -86,6 +92,7 @@ export class Search implements RunSource {
       module: options.workerModule,
       gpus: options.gpus,
       hangMs: options.hangMs,
+      pauseMs: options.pauseMs,
       settings: {
         dataset: withoutTest(options.dataset),
         engine: settings.engine,
@@ -93,9 +100,11 @@ export class Search implements RunSource {
         threads: options.threads,
       },
       hooks: {
-        onWorker: (change) => this.#workerChanged(change),
-        onStart: (trial, worker, attempt) => this.#trialStarted(trial, worker, attempt),
-        onProgress: (...progress) => this.#trialProgressed(...progress),
+        onWorker: (change) => this.#guard(() => this.#workerChanged(change)),
+        onStart: (...start) => this.#guard(() => this.#trialStarted(...start)),
+        onProgress: (...progress) => this.#guard(() => this.#trialProgressed(...progress)),
+        onNotice: (_, message) => this.#guard(() => this.notice("warning", message)),
+        onUnusable: (reason) => this.#failure ??= new Error(reason),
       },
     });
   }
@@ -130,21 +139,11 @@ export class Search implements RunSource {
     };
     if (signal.aborted) interrupt();
     signal.addEventListener("abort", interrupt, { once: true });
-    const heartbeat = setInterval(() => this.#saveProgress(), HEARTBEAT_MS);
+    const heartbeat = setInterval(() => this.#guard(() => this.#saveProgress()), HEARTBEAT_MS);
     try {
-      await this.#openEngine();
-      this.#setState("running", null);
-      this.#trials.filter((trial) => isByHand(trial) && !isFinished(trial)).forEach((trial) =>
-        this.#trainByHand(trial)
-      );
-      await this.#loop();
-      this.#isEnding = this.#stop;
-      await Promise.all(this.#byHand);
-      if (this.#interrupted || this.#stop) {
-        this.#setState("interrupted", this.#stop ? "stopped from the dashboard" : "interrupted");
-      } else this.#setState("finished", null);
+      await this.#searchToTheEnd();
     } catch (error) {
-      if (!this.#interrupted) {
+      if (!this.#interrupted || this.#failure) {
         this.#fail(error instanceof Error ? error.message : String(error));
         throw error;
       }
@@ -157,10 +156,45 @@ export class Search implements RunSource {
     return this.#state;
   }
 
+  async #searchToTheEnd(): Promise<void> {
+    await this.#openEngine();
+    this.#setState("running", null);
+    this.#trials.filter((trial) => isByHand(trial) && !isFinished(trial)).forEach((trial) => this.#trainByHand(trial));
+    await this.#loop();
+    this.#isEnding = this.#stop;
+    while (this.#byHand.size > 0) await Promise.all(this.#byHand); // more may be added meanwhile
+    if (this.#failure) throw this.#failure;
+    this.#options.store.requireInPlace();
+    if (this.#interrupted || this.#stop) {
+      return this.#setState("interrupted", this.#stop ? "stopped from the dashboard" : "interrupted");
+    }
+    this.#requireResult();
+    this.#setState("finished", null);
+  }
+
+  /** Throws an Error where trials were trained and every one of them failed. */
+  #requireResult(): void {
+    const failed = this.#trials.find((trial) => trial.state === "failed");
+    if (!failed || this.#trials.some((trial) => trial.state !== "failed")) return;
+    throw new Error(`all ${this.#trials.length} trials failed, the first as ${failed.reason}`);
+  }
+
+  /** What is called from outside of the run's own sequence: its error ends the run, once its jobs have come back. */
+  #guard(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#failure ??= error instanceof Error ? error : new Error(String(error));
+      this.#pool?.cancel(); // none yet while it is made
+    }
+  }
+
   async #openEngine(): Promise<void> {
     const aborted = new Promise<never>((_, reject) => {
       const timer = setInterval(
-        () => this.#interrupted && (clearInterval(timer), reject(new Error("interrupted"))),
+        () =>
+          (this.#interrupted || this.#failure) &&
+          (clearInterval(timer), reject(this.#failure ?? new Error("interrupted"))),
         50,
       );
       this.#pool.opened.finally(() => clearInterval(timer)).catch(() => {});
@@ -181,12 +215,12 @@ export class Search implements RunSource {
       let proposed = this.#trials.filter((trial) => trial.batch === batch && !isByHand(trial));
       if (proposed.length === 0) {
         const left = trials - this.#proposed;
-        if (left <= 0 || this.#stop || this.#interrupted || this.#outOfTime()) return;
+        if (left <= 0 || this.#stop || this.#interrupted || this.#failure || this.#outOfTime()) return;
         proposed = await this.#propose(batch, Math.min(batchSize, left));
         if (proposed.length === 0) return this.notice("info", "the sampler has proposed its whole space");
       }
       await this.#judge(proposed);
-      if (this.#interrupted) return;
+      if (this.#interrupted || this.#failure) return;
       const judged = proposed.map(({ id }) => this.#trials[id]);
       const update = await sampler.tell(judged.map(({ tokens, reward }) => ({ tokens, reward: reward! })));
       const numbered = { ...update, batch };
@@ -223,7 +257,7 @@ export class Search implements RunSource {
       else copies.push([trial, original]);
     }
     await Promise.all([...originals.values()].map((trial) => this.#train(trial)));
-    if (this.#interrupted) return;
+    if (this.#interrupted || this.#failure) return;
     for (const [copy, original] of copies) this.#takeResult(copy, this.#trials[original]);
   }
 
@@ -239,7 +273,7 @@ export class Search implements RunSource {
 
   async #train(trial: Trial): Promise<void> {
     const seed = this.#childSeed(trial);
-    const result = await this.#pool.train({ trial: trial.id, expression: trial.expression, seed, deadlineMs: null });
+    const result = await this.#pool.train({ trial: trial.id, expression: trial.expression, seed });
     this.#finish(this.#trials[trial.id], result);
   }
 
@@ -254,7 +288,7 @@ export class Search implements RunSource {
     if (result.outcome === "interrupted") {
       return this.#change(requeued(trial));
     }
-    const common = { ...trial, attempts: result.attempts, finishedAt: Date.now() };
+    const common = { ...trial, attempts: result.attempts, finishedAt: this.#endOf(trial) };
     if (result.outcome === "failed") {
       return this.#settle({ ...common, state: "failed", reason: result.reason });
     }
@@ -275,6 +309,12 @@ export class Search implements RunSource {
       case "timed_out":
         return this.#settle({ ...trained, state: "failed", reason: result.reason });
     }
+  }
+
+  /** Its start plus what a clock that nobody sets has measured since: the two tell how long it took. */
+  #endOf({ id, startedAt }: Trial): number {
+    const givenAt = this.#givenAt.get(id);
+    return startedAt === null || givenAt === undefined ? Date.now() : startedAt + performance.now() - givenAt;
   }
 
   #takeResult(copy: Trial, original: Trial): void {
@@ -371,6 +411,7 @@ export class Search implements RunSource {
 
   #trialStarted(id: number, worker: number, attempt: number): void {
     const trial = this.#trials[id];
+    this.#givenAt.set(id, performance.now());
     this.#change({ ...trial, state: "running", worker, attempts: attempt, startedAt: Date.now(), curve: [] });
     if (attempt > 1) this.notice("warning", `trial ${id} starts again on worker ${worker}`);
   }
@@ -407,38 +448,45 @@ export class Search implements RunSource {
 
   /** What others read in the store between two changes: how long, and how far each child is. */
   #saveProgress(): void {
-    try {
-      for (const { trial } of this.#workers.values()) {
-        if (trial !== null) this.#options.store.saveTrial(this.#trials[trial]);
-      }
-      this.#options.store.saveState(this.#state, this.#elapsedMs);
-    } catch {
-      // Nothing is lost; what must not be lost is saved as it happens, and says why it cannot be.
+    this.#options.store.requireInPlace();
+    for (const { trial } of this.#workers.values()) {
+      if (trial !== null) this.#options.store.saveTrial(this.#trials[trial]);
     }
+    this.#options.store.saveState(this.#state, this.#elapsedMs);
   }
 
-  /** The reason stays with the run, unless what failed is to store anything. */
+  /** The reason stays with the run, unless what failed is to store anything: then whoever watches is told at least. */
   #fail(reason: string): void {
-    try {
-      this.notice("error", `the search failed: ${reason}`);
-    } finally {
-      this.#setState("failed", reason);
+    for (
+      const tell of [() => this.notice("error", `the search failed: ${reason}`), () => this.#setState("failed", reason)]
+    ) {
+      try {
+        tell();
+      } catch {
+        // `reason` says why
+      }
     }
   }
 
   #setState(state: RunState, reason: string | null): void {
     this.#state = state;
-    this.#options.store.saveState(state, this.#elapsedMs);
-    this.#emit({ event: "state_changed", state, reason });
+    try {
+      this.#options.store.saveState(state, this.#elapsedMs);
+    } finally {
+      this.#emit({ event: "state_changed", state, reason });
+    }
   }
 
   #emit(event: UnnumberedEvent): void {
     const numbered = { ...event, seq: ++this.#seq, at: Date.now() } as SearchEvent;
-    if (numbered.event === "notice") {
-      this.#notices.push(numbered);
-      this.#options.store.saveNotice(numbered);
+    try {
+      if (numbered.event === "notice") {
+        this.#notices.push(numbered);
+        this.#options.store.saveNotice(numbered);
+      }
+    } finally {
+      for (const listener of this.#listeners) listener(numbered);
     }
-    for (const listener of this.#listeners) listener(numbered);
   }
 }
 

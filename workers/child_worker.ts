@@ -28,6 +28,8 @@ async function handle(message: ToWorker): Promise<void> {
       return await train(message.job);
     case "cancel":
       return running.abort();
+    case "time_up":
+      return running.abort(new DOMException("the child's time is up", "TimeoutError"));
   }
 }
 
@@ -40,7 +42,7 @@ async function open(given: WorkerSettings, heartbeat: Int32Array): Promise<void>
   say({ kind: "opened", engine: { name, device, notices, passedOver: opened.passedOver } });
 }
 
-async function train({ trial, expression, seed, deadlineMs }: ChildJob): Promise<void> {
+async function train({ trial, expression, seed }: ChildJob): Promise<void> {
   running = new AbortController();
   const outcome = await trainChild({
     engine,
@@ -51,7 +53,6 @@ async function train({ trial, expression, seed, deadlineMs }: ChildJob): Promise
     threads: settings.threads,
   }, {
     signal: running.signal,
-    deadlineMs: deadlineMs ?? undefined,
     onProgress: ({ step, loss }, imagesPerSecond) => say({ kind: "progress", trial, step, loss, imagesPerSecond }),
   });
   say({ kind: "finished", trial, outcome });

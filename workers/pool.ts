@@ -1,10 +1,18 @@
 /**
  * A pool of Web Workers, each training one child at a time. A worker that throws, hangs or dies is replaced by a fresh
- * one, and its trial gets one retry there; a second mishap makes the trial failed. Nothing a worker does reaches the run.
+ * one, and its trial gets one retry there; a second failure makes the trial failed. Nothing a worker does reaches the run.
  *
- * A worker hangs when its heartbeat stands still for `hangMs`. Ordering: jobs start in the order they were given.
+ * A worker hangs when its heartbeat stands still for `hangMs`, or when it beats but says nothing of its child for far
+ * longer than any child here has ever been silent. Both are measured in the time that this thread itself ran
+ * (`awake_clock.ts`): a machine that was suspended accuses nobody.
+ *
+ * Where workers cannot be started, the pool tries again after growing pauses. When it has no worker at all and none can
+ * be started, it gives up: every job ends as interrupted, and `onUnusable` is told why.
+ *
+ * Ordering: jobs start in the order they were given.
  */
 import type { Outcome } from "../child/trainer.ts";
+import { AwakeClock } from "./awake_clock.ts";
 import { ProcessWorker, type WorkerLike } from "./process_worker.ts";
 import { type ChildJob, type OpenedEngine, readFromWorker, type ToWorker, type WorkerSettings } from "./protocol.ts";
 
@@ -28,6 +36,10 @@ export interface PoolHooks {
   /** The trial was given to a worker, for the first or second time. */
   onStart?(trial: number, worker: number, attempt: number): void;
   onProgress?(trial: number, worker: number, step: number, loss: number, imagesPerSecond: number): void;
+  /** What a worker has to say of its child besides. */
+  onNotice?(trial: number, message: string): void;
+  /** No worker is left and none can be started. Every job ends as interrupted after it. */
+  onUnusable?(reason: string): void;
 }
 
 export interface PoolOptions {
@@ -36,6 +48,10 @@ export interface PoolOptions {
   readonly hooks?: PoolHooks;
   /** Milliseconds without a heartbeat after which a worker counts as hanging. */
   readonly hangMs?: number;
+  /** Milliseconds of silence about its child after which a worker that beats counts as hanging; by default `stallMs`. */
+  readonly stallMs?: number;
+  /** Milliseconds before the second of several starts in a row that fail; twice as long before each one after. */
+  readonly pauseMs?: number;
   /** Module of the worker; tests give scripted ones. */
   readonly module?: URL;
   /** GPUs dealt out among the workers, each then a process that sees one; none by default: workers are threads. */
@@ -45,8 +61,26 @@ export interface PoolOptions {
 /** A step of a large child may hold a worker's event loop for seconds, never for this long. */
 const HANG_MS = 60_000;
 const WATCH_MS = 500;
-/** Times that a worker of one slot may break in a row without finishing anything before its engine counts as missing. */
-const MOST_ATTEMPTS = 2;
+/** Times that a trial is given to a worker before it counts as failed. */
+const MAX_ATTEMPTS = 2;
+/**
+ * Starts of a worker in a row that may fail before the pool counts it out: where no worker ever opened its engine, that is
+ * missing; where one did, memory may be short for a while, and the pauses between are 1, 2, 4, 8 and 16 s.
+ */
+const MAX_STARTS = { never: 2, before: 6 };
+const PAUSE_MS = 1000;
+/** A worker that is counted out while others work is tried again so often. */
+const MAX_PAUSE_MS = 60_000;
+/**
+ * A child tells of itself about 100 times a training, and at its end. It may be silent `factor` times as long as the
+ * longest silence there was so far, in no case too short for a machine that others use too.
+ */
+const STALL = { factor: 20, leastMs: 600_000, beforeAnyMs: 3_600_000 };
+
+/** Silence in milliseconds after which a child counts as stalled; `longest` is the longest that ended well, null before one. */
+export function stallMs(longest: number | null): number {
+  return longest === null ? STALL.beforeAnyMs : Math.max(STALL.leastMs, STALL.factor * longest);
+}
 
 interface Task {
   readonly job: ChildJob;
@@ -58,17 +92,20 @@ export class Pool {
   readonly #options: PoolOptions;
   readonly #slots: Slot[] = [];
   readonly #queue: Task[] = [];
+  readonly #clock = new AwakeClock(WATCH_MS);
   readonly #watch: ReturnType<typeof setInterval>;
   #nextId = 0;
   #cancelled = false;
   #paused = false;
+  #hasOpened = false;
+  #longestSilenceMs: number | null = null;
   #opened = Promise.withResolvers<OpenedEngine>();
 
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#opened.promise.catch(() => {}); // whoever waits for it hears of it
     this.resize(options.workers);
-    this.#watch = setInterval(() => this.#slots.forEach((slot) => slot.checkHeartbeat()), WATCH_MS);
+    this.#watch = setInterval(() => this.#look(), WATCH_MS);
   }
 
   /** The engine of the first worker that opened one; rejects where none can. */
@@ -92,6 +129,7 @@ export class Pool {
 
   /** Changes the number of workers; one too many leaves when its child is finished. */
   resize(workers: number): void {
+    if (this.#cancelled) return;
     const staying = this.#slots.filter((slot) => !slot.leaving);
     for (let i = staying.length; i < workers; i++) this.#slots.push(this.#newSlot());
     for (const slot of staying.slice(workers)) slot.leave();
@@ -111,37 +149,61 @@ export class Pool {
     this.#dispatch();
   }
 
+  /** Resolves when no worker is at a child any more, after `limitMs` at the latest: cancelled children save their state. */
+  async quiet(limitMs: number): Promise<void> {
+    const end = performance.now() + limitMs;
+    while (this.#slots.some((slot) => slot.busy) && performance.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
   close(): void {
     clearInterval(this.#watch);
     this.cancel();
-    for (const slot of this.#slots.splice(0)) slot.stop();
+    for (const slot of [...this.#slots]) slot.stop();
+  }
+
+  #look(): void {
+    const slept = this.#clock.tick();
+    const stall = this.#options.stallMs ?? stallMs(this.#longestSilenceMs);
+    for (const slot of [...this.#slots]) slot.look(slept, stall);
   }
 
   #newSlot(): Slot {
-    const slot: Slot = new Slot(this.#nextId++, this.#options, {
-      opened: (engine) => this.#opened.resolve(engine),
+    const slot: Slot = new Slot(this.#nextId++, this.#options, this.#clock, {
+      opened: (engine) => {
+        this.#hasOpened = true;
+        this.#opened.resolve(engine);
+      },
       idle: () => this.#dispatch(),
+      silent: (ms) => this.#longestSilenceMs = Math.max(ms, this.#longestSilenceMs ?? 0),
       /** A task that its worker did not bring to an end. */
       lost: (task, reason) => {
         if (this.#cancelled) return task.resolve(interrupted(task));
-        if (task.attempts < MOST_ATTEMPTS) return void this.#queue.unshift(task);
+        if (task.attempts < MAX_ATTEMPTS) return void this.#queue.unshift(task);
         task.resolve({ outcome: "failed", reason, attempts: task.attempts });
       },
-      unusable: (reason) => {
-        this.#opened.reject(new Error(reason));
-        this.#slots.splice(this.#slots.indexOf(slot), 1);
-        if (this.#slots.length > 0) return;
-        for (const task of this.#queue.splice(0)) {
-          task.resolve({ outcome: "failed", reason, attempts: task.attempts });
-        }
+      startFailed: (reason) => this.#giveUpWithoutWorkers(reason),
+      left: () => {
+        const at = this.#slots.indexOf(slot);
+        if (at >= 0) this.#slots.splice(at, 1);
       },
-      left: () => this.#slots.splice(this.#slots.indexOf(slot), 1),
     });
     return slot;
   }
 
+  /** Where every worker is counted out. */
+  #giveUpWithoutWorkers(reason: string): void {
+    const most = this.#hasOpened ? MAX_STARTS.before : MAX_STARTS.never;
+    if (this.#cancelled || this.#slots.some((slot) => !slot.leaving && slot.failedStarts < most)) return;
+    const sentence = `Cannot go on as no worker can be started: ${reason}`;
+    this.#opened.reject(new Error(sentence));
+    this.#options.hooks?.onUnusable?.(sentence);
+    this.close();
+  }
+
   #dispatch(): void {
-    for (const slot of this.#slots) {
+    for (const slot of [...this.#slots]) {
       if (this.#queue.length === 0 || this.#paused) return;
       if (slot.free) slot.give(this.#queue.shift()!);
     }
@@ -151,8 +213,11 @@ export class Pool {
 interface SlotEvents {
   opened(engine: OpenedEngine): void;
   idle(): void;
+  /** A worker spoke after so many milliseconds. */
+  silent(ms: number): void;
   lost(task: Task, reason: string): void;
-  unusable(reason: string): void;
+  /** A worker broke before it was given anything. */
+  startFailed(reason: string): void;
   left(): void;
 }
 
@@ -161,16 +226,29 @@ class Slot {
   #worker: WorkerLike | null = null;
   #heartbeat = new Int32Array(new SharedArrayBuffer(4));
   #lastBeat = 0;
+  /** On the awake clock, as the two below. */
   #beatAt = 0;
+  #heardAt = 0;
+  #givenAt = 0;
+  /** When the worker was told that its child's time is up; null before. */
+  #timeUpAt: number | null = null;
   #task: Task | null = null;
   #state: WorkerChange["state"] = "starting";
   #finished = 0;
   #restarts = 0;
-  #breaksInARow = 0;
   #lastError: string | null = null;
+  #pause: ReturnType<typeof setTimeout> | undefined;
   leaving = false;
+  /** Starts in a row that failed. */
+  failedStarts = 0;
 
-  constructor(readonly id: number, readonly options: PoolOptions, readonly events: SlotEvents) {
+  constructor(
+    readonly id: number,
+    readonly options: PoolOptions,
+    readonly clock: AwakeClock,
+    readonly events: SlotEvents,
+  ) {
+    this.#change("starting");
     this.#start();
   }
 
@@ -178,9 +256,16 @@ class Slot {
     return this.#state === "idle" && !this.leaving;
   }
 
+  /** Whether its worker is at a child, though that may be cancelled. */
+  get busy(): boolean {
+    return this.#state === "training";
+  }
+
   give(task: Task): void {
     this.#task = task;
     task.attempts++;
+    this.#givenAt = this.#heardAt = this.clock.now;
+    this.#timeUpAt = null;
     this.#send({ kind: "train", job: task.job });
     this.#change("training");
     this.options.hooks?.onStart?.(task.job.trial, this.id, task.attempts);
@@ -201,31 +286,45 @@ class Slot {
   }
 
   stop(): void {
+    clearTimeout(this.#pause);
     this.#drop();
     this.#change("stopped");
     this.events.left();
   }
 
-  checkHeartbeat(): void {
-    const beat = Atomics.load(this.#heartbeat, 0), now = performance.now();
-    if (beat !== this.#lastBeat || this.#worker === null) {
+  /** Looks for signs of life. After this thread `slept`, every worker has its whole time again. */
+  look(slept: boolean, stallMs: number): void {
+    const beat = Atomics.load(this.#heartbeat, 0), now = this.clock.now;
+    if (slept || this.#worker === null) this.#beatAt = this.#heardAt = now;
+    if (beat !== this.#lastBeat) {
       this.#lastBeat = beat;
       this.#beatAt = now;
-      return;
     }
-    const silence = now - this.#beatAt;
-    if (silence > (this.options.hangMs ?? HANG_MS)) {
-      this.#broken(`the worker gave no sign of life for ${Math.round(silence / 1000)} s`);
-    }
+    if (this.#worker === null) return;
+    const hangMs = this.options.hangMs ?? HANG_MS, silence = now - this.#beatAt;
+    if (silence > hangMs) return this.#broken(`the worker gave no sign of life for ${seconds(silence)}`);
+    if (this.#state === "idle") return;
+    const quiet = now - this.#heardAt;
+    if (quiet > stallMs) return this.#broken(`the worker lives, but has told nothing for ${seconds(quiet)}`);
+    this.#keepTime(now, hangMs);
+  }
+
+  /** A child's time is up: its worker ends it, or is replaced. */
+  #keepTime(now: number, hangMs: number): void {
+    const limit = this.#task?.job.timeLimitMs ?? null;
+    if (limit === null || now - this.#givenAt < limit) return;
+    if (this.#timeUpAt === null) {
+      this.#timeUpAt = now;
+      this.#send({ kind: "time_up" });
+    } else if (now - this.#timeUpAt > hangMs) this.#broken("the worker did not end its child when its time was up");
   }
 
   #start(): void {
-    this.#change(this.#restarts === 0 ? "starting" : "restarting");
     const worker = this.#newWorker();
     this.#worker = worker;
     this.#heartbeat = new Int32Array(new SharedArrayBuffer(4));
     this.#lastBeat = 0;
-    this.#beatAt = performance.now();
+    this.#beatAt = this.#heardAt = this.clock.now;
     const mine = (handle: () => void) => {
       if (this.#worker === worker) handle();
     };
@@ -240,14 +339,14 @@ class Slot {
 
   #newWorker(): WorkerLike {
     const { module = new URL("./child_worker.ts", import.meta.url), gpus = [] } = this.options;
-    return gpus.length === 0
-      ? new Worker(module, { type: "module" })
-      : new ProcessWorker(module, gpus[this.id % gpus.length]);
+    return gpus.length === 0 ? startThread(module) : new ProcessWorker(module, gpus[this.id % gpus.length]);
   }
 
   #receive(data: unknown): void {
     const message = readFromWorker(data);
     const task = this.#task;
+    if (task || this.#state !== "training") this.events.silent(this.clock.now - this.#heardAt);
+    this.#heardAt = this.clock.now;
     switch (message?.kind) {
       case "opened":
         this.events.opened(message.engine);
@@ -261,13 +360,15 @@ class Slot {
           message.loss,
           message.imagesPerSecond,
         );
+      case "notice":
+        return this.options.hooks?.onNotice?.(message.trial, message.message);
       case "finished":
         // After a cancel its task is gone already, and the worker is free again.
         if (task && task.job.trial !== message.trial) {
           return this.#broken("the worker finished another trial than its own");
         }
         this.#finished++;
-        this.#breaksInARow = 0;
+        this.failedStarts = 0;
         this.#task = null;
         this.#idle();
         return task?.resolve({ ...message.outcome, attempts: task.attempts });
@@ -284,22 +385,26 @@ class Slot {
     this.events.idle();
   }
 
-  /** Replaces the worker and gives its task back. */
+  /** Gives the worker's task back and replaces the worker: at once, or after a pause where its start has failed. */
   #broken(reason: string): void {
     const task = this.#task;
     this.#lastError = reason;
     this.#restarts++;
-    this.#breaksInARow++;
     this.#task = null;
     this.#drop();
+    if (!task) this.failedStarts++;
+    if (this.leaving) this.stop();
+    else this.#restart();
     if (task) this.events.lost(task, reason);
-    // One that cannot even open its engine would be replaced for ever.
-    if (!task && this.#breaksInARow >= MOST_ATTEMPTS) {
-      this.#change("stopped");
-      return this.events.unusable(reason);
-    }
-    if (this.leaving) return this.stop();
-    this.#start();
+    else this.events.startFailed(reason);
+    this.events.idle(); // what was given back may have a free worker
+  }
+
+  #restart(): void {
+    this.#change("restarting");
+    if (this.failedStarts === 0) return this.#start();
+    const pause = (this.options.pauseMs ?? PAUSE_MS) * 2 ** (this.failedStarts - 1);
+    this.#pause = setTimeout(() => this.#start(), Math.min(pause, MAX_PAUSE_MS));
   }
 
   #drop(): void {
@@ -322,6 +427,14 @@ class Slot {
       lastError: this.#lastError,
     });
   }
+}
+
+function startThread(module: URL): Worker {
+  return new Worker(new URL("./worker_entry.ts", import.meta.url), { type: "module", name: module.href });
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`;
 }
 
 function interrupted(task: Task): JobResult {

@@ -12,7 +12,8 @@ if (import.meta.main) await carryMessages(Deno.args[0]);
 async function carryMessages(module: string): Promise<never> {
   const output = Deno.stdout.writable.getWriter();
   const heartbeat = new Int32Array(new SharedArrayBuffer(4));
-  const worker = new Worker(module, { type: "module" });
+  const entry = new URL("./worker_entry.ts", import.meta.url);
+  const worker = new Worker(entry, { type: "module", name: module });
   worker.onmessage = ({ data }) => void writeMessage(output, data);
   worker.onerror = (event) => {
     event.preventDefault();

@@ -23,14 +23,18 @@ export interface ChildJob {
   /** Text form, or a name of the catalogue. */
   readonly expression: string;
   readonly seed: number;
-  /** Milliseconds since the epoch after which the child has timed out; null without limit. */
-  readonly deadlineMs: number | null;
+  /** Milliseconds of running time that the child may take; null without limit. The pool keeps the time. */
+  readonly timeLimitMs?: number | null;
+  /** File from which the child goes on, and where its state is kept; null for none. */
+  readonly checkpoint?: string | null;
 }
 
 export type ToWorker =
   | { readonly kind: "open"; readonly settings: WorkerSettings; readonly heartbeat: Int32Array<SharedArrayBuffer> }
   | { readonly kind: "train"; readonly job: ChildJob }
-  | { readonly kind: "cancel" };
+  | { readonly kind: "cancel" }
+  /** The child in training has had its time: it ends as timed out. */
+  | { readonly kind: "time_up" };
 
 export interface OpenedEngine {
   readonly name: string;
@@ -49,6 +53,8 @@ export type FromWorker =
     readonly loss: number;
     readonly imagesPerSecond: number;
   }
+  /** Something about the child that who watches the run should know; it goes on. */
+  | { readonly kind: "notice"; readonly trial: number; readonly message: string }
   | { readonly kind: "finished"; readonly trial: number; readonly outcome: Outcome }
   /** The worker cannot go on: a bug, or no engine. It is replaced. */
   | { readonly kind: "broken"; readonly message: string };
@@ -67,6 +73,8 @@ export function readFromWorker(data: unknown): FromWorker | null {
       return [message.trial, message.step, message.loss, message.imagesPerSecond].every((n) => typeof n === "number")
         ? data as FromWorker
         : null;
+    case "notice":
+      return typeof message.trial === "number" && typeof message.message === "string" ? data as FromWorker : null;
     case "finished":
       return typeof message.trial === "number" && isObject(message.outcome) &&
           (OUTCOMES as readonly unknown[]).includes(message.outcome.outcome)

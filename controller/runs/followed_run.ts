@@ -45,6 +45,8 @@ export class FollowedRun implements RunSource {
   #seq: number;
   /** When what is stored was read: its `elapsedMs` is as of then. */
   #readAt = Date.now();
+  /** The same on `performance.now()`. */
+  #readClock = performance.now();
   /** Null while nobody listens. */
   #following: Following | null = null;
 
@@ -60,7 +62,7 @@ export class FollowedRun implements RunSource {
   }
 
   snapshot(): RunSnapshot {
-    const sinceRead = isOver(this.#run) ? 0 : Date.now() - this.#readAt;
+    const sinceRead = isOver(this.#run) ? 0 : performance.now() - this.#readClock;
     return {
       ...snapshotOf(this.#run),
       seq: this.#seq,
@@ -123,6 +125,7 @@ export class FollowedRun implements RunSource {
     const updates = [...before.updates, ...later.updates], notices = [...before.notices, ...later.notices];
     this.#run = { ...later, trials, updates, notices };
     this.#readAt = Date.now();
+    this.#readClock = performance.now();
 
     if (!isSame(before.info, later.info)) this.#emit({ event: "run_started", run: later.info });
     later.trials.forEach((trial) => this.#tellTrial(before.trials[trial.id], trial));

@@ -79,10 +79,12 @@ export function runFolder(root: string, name: string): string {
 export class RunStore {
   readonly #database: DatabaseSync;
   readonly #lock: DatabaseSync | null;
+  readonly #inode: number | null;
 
   private constructor(readonly folder: string, database: DatabaseSync, lock: DatabaseSync | null) {
     this.#database = database;
     this.#lock = lock;
+    this.#inode = inodeOf(`${folder}/${FILE}`);
   }
 
   /** A folder for a new run. Throws a RunStoreError where it holds a run already or cannot be written. */
@@ -211,6 +213,14 @@ export class RunStore {
   saveNotice(notice: Notice): void {
     this.#database.prepare("INSERT OR REPLACE INTO notice (seq, data) VALUES (?, ?)")
       .run(notice.seq, JSON.stringify(notice));
+  }
+
+  /** Throws a RunStoreError where the file that is written is not the folder's any more: it was deleted or moved. */
+  requireInPlace(): void {
+    if (inodeOf(`${this.folder}/${FILE}`) === this.#inode) return;
+    throw new RunStoreError(
+      `Cannot go on with ${this.folder} as its ${FILE} was deleted or moved: what was searched since is lost`,
+    );
   }
 
   close(): void {
@@ -343,6 +353,16 @@ function migrate(database: DatabaseSync, version: number, folder: string, readOn
   if (readOnly) throw new RunStoreError(`Cannot read ${folder} as an older actsearch wrote it: --resume it once`);
   for (let step = version; step < MIGRATIONS.length; step++) {
     database.exec(`BEGIN IMMEDIATE; ${MIGRATIONS[step]}; PRAGMA user_version = ${step + 1}; COMMIT`);
+  }
+}
+
+/** Null where there is none. */
+function inodeOf(path: string): number | null {
+  try {
+    return Deno.statSync(path).ino;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
   }
 }
 

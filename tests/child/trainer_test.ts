@@ -154,7 +154,7 @@ describe("divergence", () => {
 
 describe("stopping a child", () => {
   it("times out at its deadline, in training and in evaluation", async () => {
-    const late = await act({}, 10, { deadlineMs: Date.now() - 1 });
+    const late = await act({}, 10, { deadlineMs: performance.now() - 1 });
     assertEquals([late.outcome, late.steps], ["timed_out", 0]);
 
     const training = { deadlineMs: Infinity };

@@ -77,6 +77,26 @@ describe("trainAndTest", () => {
     });
   });
 
+  it("keeps its checkpoint up to date though the clock is set back", async () => {
+    await withFolder(async (folder) => {
+      const checkpoint = `${folder}/a`, now = Date.now;
+      const wait = () => {
+        for (const end = performance.now() + 20; performance.now() < end;);
+      };
+      let kept = 0;
+      try {
+        Date.now = () => now() - 3_600_000 * performance.now();
+        await trainAndTest(request({ engine: actingEngine({ onStep: wait }), settings: { ...TINY, steps: 20 } }), {
+          ...{ checkpoint, checkpointEveryMs: 100 },
+          onPoint: () => kept += [...Deno.readDirSync(folder)].length,
+        });
+      } finally {
+        Date.now = now;
+      }
+      assert(kept > 0, "no checkpoint before the end");
+    });
+  });
+
   it("validates on the way within its share of the training", async () => {
     const settings = { ...TINY, steps: 2000, batch: 8 };
     const { result } = (await trainAndTest(request({ engine: actingEngine({}), settings })))!;

@@ -70,6 +70,21 @@ describe("a candidate added by hand", () => {
       });
     }));
 
+  it("is trained though it was added when the last batch was told, while another is being trained", () =>
+    inFolder(async (folder) => {
+      const last = (event: SearchEvent) => event.event === "sampler_updated" && event.update.batch === 9;
+      const addFirst = once(last, (search) => ask(search, { control: "add_candidate", expression: "x * 2" }));
+      const addSecond = once(finishes(60), (search) => ask(search, { control: "add_candidate", expression: "x * 3" }));
+      const state = await runReacting(folder, (...all) => {
+        addFirst(...all);
+        addSecond(...all);
+      });
+      assertEquals([state, trialsOf(folder).slice(60).map(({ state }) => state)], ["finished", [
+        "complete",
+        "complete",
+      ]]);
+    }));
+
   it("is not lost where the search ends before its turn", () =>
     inFolder(async (folder) => {
       const addAndEnd = once(finishes(2), (search, abort) => {

@@ -1,4 +1,4 @@
-/** A search with scripted children, as a process of its own that tests can kill: FOLDER WORKERS. */
+/** A search with scripted children, as a process of its own that tests can kill: FOLDER WORKERS [OPTIONS], as JSON. */
 import { RandomSampler } from "../../controller/samplers/random.ts";
 import { PRESETS } from "../../controller/presets.ts";
 import type { Sampler } from "../../controller/samplers/sampler.ts";
@@ -7,11 +7,20 @@ import { Search } from "../../controller/search.ts";
 import { SearchSpace } from "../../controller/search_space.ts";
 import { makeShapes } from "../../datasets/images/shapes.ts";
 
+export interface ScriptOptions {
+  readonly hangMs?: number;
+  /** As `tests/workers/scripted_worker.ts` takes it. */
+  readonly engine?: string;
+  readonly trials?: number;
+  readonly batch?: number;
+}
+
 /** The search in the folder, new or from wherever it was. */
 export function openScripted(
   folder: string,
   workers: number,
   sampler: Sampler = new RandomSampler(new SearchSpace(1), 7),
+  { hangMs, engine = "scripted", trials = 60, batch = 6 }: ScriptOptions = {},
 ): { search: Search; store: RunStore } {
   const dataset = makeShapes({ train: 1, validation: 1, test: 1 });
   const store = isRun(folder) ? RunStore.open(folder) : RunStore.create(folder, {
@@ -23,12 +32,12 @@ export function openScripted(
       datasetNamed: true,
       dataDirectory: null,
       units: 1,
-      trials: 60,
+      trials,
       timeLimitMs: null,
       seed: 7,
-      batch: 6,
+      batch,
       workers,
-      engine: "scripted",
+      engine,
       child: PRESETS.smoke.child,
     },
     engine: "",
@@ -41,12 +50,13 @@ export function openScripted(
   });
   const space = new SearchSpace(1);
   const workerModule = new URL("../workers/scripted_worker.ts", import.meta.url);
-  return { search: new Search({ store, sampler, space, dataset, threads: 1, workerModule }), store };
+  const search = new Search({ store, sampler, space, dataset, threads: 1, workerModule, hangMs, pauseMs: 10 });
+  return { search, store };
 }
 
 /** Runs the search in the folder to its end, from wherever it was. */
-export async function runScripted(folder: string, workers: number): Promise<void> {
-  const { search, store } = openScripted(folder, workers);
+export async function runScripted(folder: string, workers: number, options: ScriptOptions = {}): Promise<void> {
+  const { search, store } = openScripted(folder, workers, undefined, options);
   try {
     await search.run(new AbortController().signal);
   } finally {
@@ -62,4 +72,7 @@ function isRun(folder: string): boolean {
   }
 }
 
-if (import.meta.main) await runScripted(Deno.args[0], Number(Deno.args[1]));
+if (import.meta.main) {
+  const [folder, workers, options = "{}"] = Deno.args;
+  await runScripted(folder, Number(workers), JSON.parse(options));
+}

@@ -59,6 +59,78 @@ describe("search", () => {
       assertEquals(notices.at(-1)?.message, "the search failed: out of candidates");
     }));
 
+  it("ends with an error where no worker can be had any more, with no trial failed, and is resumed to the same end", () =>
+    inFolder(async (unbroken) => {
+      await runScripted(unbroken, 2);
+      await inFolder(async (folder) => {
+        await Deno.mkdir(folder);
+        const { search, store } = openScripted(folder, 2, undefined, { engine: `once ${folder}/opened` });
+        await assertRejects(() => search.run(new AbortController().signal), Error, "no worker can be started");
+        assertEquals(await search.control({ control: "set_workers", workers: 3 }), "the run is failed");
+        store.saveInfo({ ...store.load().info, settings: { ...store.load().info.settings, engine: "scripted" } });
+        store.close();
+        const { state, trials, notices } = loadRun(folder);
+        assertEquals([state, new Set(trials.map(({ state }) => state))], ["failed", new Set(["queued"])]);
+        assert(notices.at(-1)!.message.includes("no worker can be started"), notices.at(-1)!.message);
+        await runScripted(folder, 2);
+        assertEquals(results(folder), results(unbroken));
+      });
+    }));
+
+  it("measures how long a trial took on a clock that nobody sets", () =>
+    inFolder(async (folder) => {
+      const now = Date.now;
+      try {
+        let calls = 0;
+        Date.now = () => now() - 100_000 * calls++; // set back again and again
+        await runScripted(folder, 2);
+      } finally {
+        Date.now = now;
+      }
+      const took = loadRun(folder).trials.filter(({ duplicateOf }) => duplicateOf === null)
+        .map(({ startedAt, finishedAt }) => finishedAt! - startedAt!);
+      assert(took.every((ms) => ms > 0 && ms < 5000), took.join());
+    }));
+
+  it("ends with an error where every trial failed", () =>
+    inFolder(async (folder) => {
+      const { search, store } = openScripted(folder, 2, undefined, { engine: "broken", trials: 6 });
+      await assertRejects(() => search.run(new AbortController().signal), Error, "all 6 trials failed, the first as");
+      store.close();
+      assertEquals(loadRun(folder).state, "failed");
+    }));
+
+  it("ends with an error where its folder was deleted, and leaves nothing behind", () =>
+    inFolder(async (folder) => {
+      const { search, store } = openScripted(folder, 2);
+      const gone = search.subscribe(({ event }) => {
+        if (event !== "sampler_updated") return;
+        gone();
+        Deno.removeSync(folder, { recursive: true });
+      });
+      await assertRejects(() => search.run(new AbortController().signal), Error, "was deleted or moved");
+      store.close();
+      assertThrows(() => Deno.statSync(folder), Deno.errors.NotFound);
+    }));
+
+  it("blames no worker for suspensions of the process, however long", () =>
+    inFolder(async (unbroken) => {
+      const options = { hangMs: 400, trials: 600, batch: 20 };
+      await runScripted(unbroken, 2, options);
+      await inFolder(async (folder) => {
+        const process = startSearch(folder, "2", JSON.stringify(options));
+        for (const finished of [20, 200]) {
+          while (finishedIds(folder).length < finished) await pause(20);
+          process.kill("SIGSTOP");
+          await pause(2500);
+          process.kill("SIGCONT");
+        }
+        assertEquals((await process.status).code, 0);
+        assertEquals(results(folder), results(unbroken));
+        assertEquals(loadRun(folder).notices, []);
+      });
+    }));
+
   it("loses no finished trial in 20 kills and ends as an unbroken run", async () => {
     await inFolder(async (unbroken) => {
       await runScripted(unbroken, 2);
@@ -86,14 +158,23 @@ function finishedIds(folder: string): number[] {
   }
 }
 
-async function runAndKill(folder: string, afterMs: number): Promise<void> {
+/** A scripted search as a process. */
+function startSearch(...args: string[]): Deno.ChildProcess {
   const program = new URL("./search_program.ts", import.meta.url).pathname;
-  const process = new Deno.Command("deno", {
-    args: ["run", "--no-check", "--allow-read", "--allow-write", "--allow-env", "--allow-sys", program, folder, "2"],
+  return new Deno.Command("deno", {
+    args: ["run", "--no-check", "--allow-read", "--allow-write", "--allow-env", "--allow-sys", program, ...args],
     stdout: "null",
     stderr: "null",
   }).spawn();
-  await new Promise((resolve) => setTimeout(resolve, afterMs));
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+async function runAndKill(folder: string, afterMs: number): Promise<void> {
+  const process = startSearch(folder, "2");
+  await pause(afterMs);
   try {
     process.kill("SIGKILL");
   } catch {

@@ -1,24 +1,41 @@
 /// <reference lib="deno.worker" />
 /**
  * A child worker that trains nothing: what it does with a trial is written in its expression, by a number added to x.
- * x + 1 throws, x + 2 hangs, x + 3 answers garbage, x + 4 fails on its first attempt only; all else is complete after a
- * few milliseconds with an accuracy that is a function of the seed and expression.
+ * x + 1 throws, x + 2 hangs, x + 3 answers garbage, x + 4 throws a moment later, x + 5 beats but never answers (x + 6
+ * until its time is up), x + 7 rejects a promise; all else is complete after a few milliseconds with an accuracy that is
+ * a function of the seed and expression.
+ *
+ * An engine "once FILE" opens for the first worker alone, which makes the file; "none" never opens; "broken" opens, and
+ * every child throws.
  */
 import type { ToWorker } from "../../workers/protocol.ts";
 
 let heartbeat: ReturnType<typeof setInterval>;
+let engine = "";
 
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   if (data.kind === "open") {
     const beat = data.heartbeat;
+    engine = data.settings.engine;
+    if (engine === "none") throw new Error("there is no engine");
+    if (engine.startsWith("once ")) Deno.writeTextFileSync(engine.slice(5), "", { createNew: true });
     heartbeat = setInterval(() => Atomics.add(beat, 0, 1), 10);
-    const engine = { name: "scripted", device: "none", notices: [], passedOver: [] };
-    return self.postMessage({ kind: "opened", engine });
+    const opened = { name: "scripted", device: "none", notices: [], passedOver: [] };
+    return self.postMessage({ kind: "opened", engine: opened });
   }
   if (data.kind === "train") train(data.job);
+  if (data.kind === "time_up" && late >= 0) {
+    const common = { steps: 0, finalLoss: NaN, seconds: 0, imagesPerSecond: 0, betaMean: null };
+    self.postMessage({ kind: "finished", trial: late, outcome: { ...common, outcome: "timed_out", reason: "late" } });
+  }
 };
 
+/** The trial that waits for its time to be up. */
+let late = -1;
+
 function train({ trial, expression, seed }: { trial: number; expression: string; seed: number }): void {
+  late = -1;
+  if (engine === "broken" || engine.startsWith("once ")) throw new Error("scripted failure");
   switch (expression) {
     case "x + 1":
       throw new Error("scripted failure");
@@ -26,6 +43,17 @@ function train({ trial, expression, seed }: { trial: number; expression: string;
       return clearInterval(heartbeat);
     case "x + 3":
       return self.postMessage({ kind: "nonsense" });
+    case "x + 4":
+      return void setTimeout(() => {
+        throw new Error("scripted failure");
+      }, 5);
+    case "x + 5":
+      return;
+    case "x + 6":
+      late = trial;
+      return;
+    case "x + 7":
+      return void Promise.reject(new Error("scripted failure"));
   }
   const hash = [...expression].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) >>> 0, seed);
   const outcome = {
