@@ -106,8 +106,7 @@ async function run(command: string, flags: Flags, io: Io): Promise<number> {
     directory: data ?? undefined,
     download: true,
     labels,
-    onProgress: loadProgress(io),
-    signal: io.signal,
+    ...loadProgress(io),
   });
   const settings: Settings = { dataset: command, labels, ...plan(dataset), data };
   const name = flags.resume ?? flags.name ?? await defaultName(settings);
@@ -115,6 +114,7 @@ async function run(command: string, flags: Flags, io: Io): Promise<number> {
   try {
     const engine = await openChosenEngine(flags.engine, io);
     try {
+      if (dataset.notice !== undefined) io.err(dataset.notice);
       io.err(`run ${name}: everything is kept in ${folder.path}`);
       return await trainSeeds({ name, folder: folder.path, settings, activation, dataset, engine, flags, io });
     } finally {
@@ -162,7 +162,7 @@ async function trainSeeds(work: Work): Promise<number> {
     const saved = flags.save ? await save(work, trained) : null;
     const row = { event: "seed", act, ...rowOf(trained.result), ...saved !== null && { saved } };
     io.out(flags.json ? JSON.stringify(row) : describeResult(trained.result));
-    if (saved !== null) io.err(`seed ${seed}: saved ${saved}; test it with: deno task test-model ${saved}`);
+    if (saved !== null) io.err(`seed ${seed}: saved ${saved}; test it with: ${testLine(saved, work.settings.data)}`);
     await writeResults(folder, about, results);
   }
   const finished = { event: "finished", ...about, seeds, ...summaries(results), results: `${folder}/results.json` };
@@ -170,6 +170,12 @@ async function trainSeeds(work: Work): Promise<number> {
   else describeSummaries(results, io);
   return EXIT.done;
 }
+
+/** What a shell takes as one word, quoted where it must be. */
+const shellWord = (text: string) => /^[\w./:=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+
+const testLine = (saved: string, data: string | null) =>
+  `deno task test-model ${saved}${data === null ? "" : ` --data ${shellWord(data)}`}`;
 
 /** Null where it was interrupted. `after` is how many seeds follow. */
 function trainSeed(work: Work, seed: number, after: number): Promise<Trained | null> {

@@ -223,6 +223,7 @@ async function runSearch(
   if (machine.gpusUnused > 0) {
     io.err(`${machine.gpusUnused} of the GPUs stay unused: \`deno task search:gpus\` may start a process for each`);
   }
+  if (dataset.notice !== undefined) io.err(dataset.notice);
   const running = new Search({ store, sampler, space, dataset, threads, gpus });
   io.err(
     `run ${info.name}: ${settings.sampler}, ${settings.trials} trials of ${settings.child.network} for ` +

@@ -7,6 +7,7 @@ import type { Dataset } from "../datasets/dataset.ts";
 import { loadDataset } from "../datasets/load.ts";
 import { ENGINE_FLAG, openChosenEngine } from "./training/chosen_engine.ts";
 import { command, EXIT, type Io } from "./command.ts";
+import { loadProgress } from "./training/load_progress.ts";
 import { percent } from "./training/training_console.ts";
 
 const SPLITS = ["validation", "test"] as const;
@@ -25,7 +26,8 @@ export const testModel = command({
   examples: ["test-model runs/NAME/seed-1.safetensors"],
   async run({ file, data, threads, engine: engineName, json }, io) {
     const model = await readModel(file);
-    const dataset = await dataOf(model, data);
+    const dataset = await dataOf(model, data, io);
+    if (dataset.notice !== undefined) io.err(dataset.notice);
     const engine = await openChosenEngine(engineName, io);
     try {
       const evaluations = await evaluate(model, dataset, engine, threads ?? navigator.hardwareConcurrency, io);
@@ -39,9 +41,9 @@ export const testModel = command({
 });
 
 /** The images that the model was trained for, normalised as they were then. */
-async function dataOf({ about }: Model, directory: string | undefined): Promise<Dataset> {
+async function dataOf({ about }: Model, directory: string | undefined, io: Io): Promise<Dataset> {
   const { dataset: name, labels, classes, mean, standard_deviation: standardDeviation } = about;
-  const dataset = await loadDataset(name, { directory, labels, download: false });
+  const dataset = await loadDataset(name, { directory, labels, download: false, ...loadProgress(io) });
   if (dataset.classes.length !== classes) {
     throw new Error(
       `Cannot test the model on ${name} as it tells ${classes} classes apart: ${name} has ${dataset.classes.length}`,

@@ -19,6 +19,10 @@ export interface Dataset {
   readonly name: string;
   /** True where the images are drawn by a program (`shapes`), which must be said wherever a number stands. */
   readonly synthetic: boolean;
+  /** True where every checksum is that of the publisher's files, false where one is not; left out where none is known. */
+  readonly official?: boolean;
+  /** A sentence that must be said before the images are used: that they are not the official ones, or scaled. */
+  readonly notice?: string;
   readonly height: number;
   readonly width: number;
   readonly channels: number;
@@ -46,23 +50,30 @@ export interface Progress {
   readonly file: string;
   /** Bytes on disk, those of an earlier, broken download included. */
   readonly received: number;
-  readonly total: number;
+  /** Null where the host does not say. */
+  readonly total: number | null;
 }
 
 /** Where a data set comes from. */
 export interface DatasetOptions {
-  /** Folder that holds the data (`--data`): then nowhere else is looked, and nothing is downloaded. */
+  /** Folder that holds the data, or a file (`--data`): then nowhere else is looked, and nothing is downloaded. */
   readonly directory?: string;
   /** Folder where downloads are kept; `data` in the working directory by default. */
   readonly cache?: string;
   /** Whether it may be downloaded where the cache lacks it. */
   readonly download: boolean;
+  /** A mirror to download from in place of the known sources: a file, or where the address ends in "/" a folder. */
+  readonly from?: string;
+  /** Refuses, as `malformed`, files that cannot be the data set: copies of one file, or one image over and over. */
+  readonly strict?: boolean;
   /** Which labels are the targets: only cifar100 has others than "fine", its 20 superclasses. "fine" by default. */
   readonly labels?: "fine" | "coarse";
   /** Of drawn images; the others have none. 0 by default. */
   readonly seed?: number;
   readonly onProgress?: (progress: Progress) => void;
-  /** Stops a download, which rejects with the signal's reason; what has arrived is kept and resumed. */
+  /** Told a line for people: a source passed over, a file kept aside. */
+  readonly onNotice?: (line: string) => void;
+  /** Stops loading, which rejects with the signal's reason; what has been downloaded is kept and resumed. */
   readonly signal?: AbortSignal;
 }
 

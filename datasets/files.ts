@@ -1,4 +1,5 @@
 /** Reading and writing files of data, with errors that say which file and what to do. */
+import { resolve } from "node:path";
 import { DatasetError } from "./dataset.ts";
 
 /** Runs `action`, which writes `path`; where the disk or a permission refuses, a DatasetError (`unavailable`) says so. */
@@ -29,6 +30,17 @@ export async function kindOf(path: string): Promise<"file" | "folder" | null> {
   } catch {
     return null;
   }
+}
+
+/**
+ * Why nothing can be read at a path that `kindOf` finds nothing at, as the end of a sentence: with the absolute path that
+ * a relative one was resolved to, and a dangling link told from nothing.
+ */
+export async function absenceOf(path: string): Promise<string> {
+  const absolute = resolve(path);
+  const { isSymlink } = await Deno.lstat(path).catch(() => ({ isSymlink: false }));
+  if (isSymlink) return `it is a symbolic link to ${await Deno.readLink(path)}, which does not exist`;
+  return path === absolute ? "it does not exist" : `it does not exist (it would be ${absolute})`;
 }
 
 /** What an error says, without its class. */

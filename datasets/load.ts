@@ -1,48 +1,35 @@
 /** The table of data sets: where each is looked for, fetched from, and how it is read. */
-import {
-  CIFAR10,
-  CIFAR100,
-  CIFAR100_COARSE,
-  type CifarFormat,
-  findCifar,
-  loadCifar,
-  loadCifarArchive,
-} from "./images/cifar.ts";
 import { type Dataset, DatasetError, type DatasetOptions } from "./dataset.ts";
-import { download, type RemoteFile, unpack } from "./download/transfer.ts";
-import { kindOf } from "./files.ts";
-import { IDX_FILES, loadFashionMnist, missingFashionMnist } from "./images/idx.ts";
+import { dirname } from "node:path";
+import { downloadFirst, type DownloadOptions } from "./download/download.ts";
+import { mirror } from "./download/mirror.ts";
+import { DATASET_HOSTS, type Source, SOURCES } from "./download/sources.ts";
+import { SourceFailure } from "./download/transfer.ts";
+import { absenceOf, kindOf } from "./files.ts";
+import { findCifar, loadCifar, loadRecords, type RecordFile, Review } from "./images/cifar.ts";
+import { CIFAR10, CIFAR100, CIFAR100_COARSE, type CifarFormat, dataFiles } from "./images/cifar_format.ts";
+import { findForms, type Form } from "./images/cifar_forms.ts";
+import { PYTHON } from "./images/cifar_python.ts";
+import { loadImages } from "./images/folder.ts";
+import { FASHION_MNIST, findIdx, IDX_FILES, type IdxFormat, loadIdx, missingIdx, MNIST } from "./images/idx.ts";
 import { makeShapes } from "./images/shapes.ts";
+import { requireWhole, stateOf, sweep, unpack } from "./images/unpack.ts";
 
 type Load = (options: DatasetOptions) => Promise<Dataset>;
 
-/** The official archives: https://www.cs.toronto.edu/~kriz/cifar.html */
-const ARCHIVES: Readonly<Record<string, RemoteFile>> = {
-  cifar10: {
-    url: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
-    md5: "c32a1d4ab5d03f1284b67883e8d87530",
-    size: 170_052_171,
-  },
-  cifar100: {
-    url: "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
-    md5: "03b5dce01913d631647c71ecec9e9cb8",
-    size: 168_513_733,
-  },
+/** Where packages put their files: Debian's dataset-fashion-mnist. */
+const INSTALLED: Readonly<Record<IdxFormat["name"], readonly string[]>> = {
+  mnist: [],
+  "fashion-mnist": ["/usr/share/datasets/fashion-mnist"],
 };
-
-/** Hosts that data sets come from, for the permissions of the tasks. */
-export const DATASET_HOSTS: readonly string[] = [
-  ...new Set(Object.values(ARCHIVES).map(({ url }) => new URL(url).host)),
-];
-
-/** Where Debian's package dataset-fashion-mnist puts its files. */
-const DEBIAN_FASHION_MNIST = "/usr/share/datasets/fashion-mnist";
 
 const LOADERS: Readonly<Record<string, Load>> = {
   cifar10: (options) => cifar(CIFAR10, options),
   cifar100: (options) => cifar(options.labels === "coarse" ? CIFAR100_COARSE : CIFAR100, options),
-  "fashion-mnist": fashionMnist,
+  "fashion-mnist": (options) => idx(FASHION_MNIST, options),
   shapes: ({ seed }) => Promise.resolve(makeShapes({ seed })),
+  mnist: (options) => idx(MNIST, options),
+  images: loadImages,
 };
 
 /** The names that `loadDataset` knows. */
@@ -64,57 +51,156 @@ export function loadDataset(name: string, options: DatasetOptions): Promise<Data
 
 function cifar(format: CifarFormat, options: DatasetOptions): Promise<Dataset> {
   const { directory } = options;
-  return directory !== undefined ? namedCifar(format, directory) : cachedCifar(format, options);
+  return directory !== undefined ? namedCifar(format, directory, options) : cachedCifar(format, options);
 }
 
-/** From the files of the folder that was named, or out of the archive there. Nothing is written. */
-async function namedCifar(format: CifarFormat, directory: string): Promise<Dataset> {
-  const found = await findCifar(format, directory);
-  const archive = `${directory}/${format.archive}`, hasArchive = await kindOf(archive) === "file";
-  if (found !== null && (found.missing.length === 0 || !hasArchive)) return await loadCifar(format, found.folder);
-  if (hasArchive) return await loadCifarArchive(format, archive);
-  throw new DatasetError(
-    "unavailable",
-    `Cannot load ${format.name} from ${directory} as ${lacks(await kindOf(directory), format)}: ${byHand(format)}`,
-  );
-}
+const read = (format: CifarFormat, form: Form, options: DatasetOptions) =>
+  loadRecords(format, form.from, form.files(options.signal), options);
 
-function lacks(kind: "file" | "folder" | null, { folder, archive }: CifarFormat): string {
-  if (kind === null) return "it does not exist";
-  return kind === "file" ? "it is a file, not a folder" : `it has neither ${folder} nor ${archive}`;
-}
-
-const byHand = ({ name }: CifarFormat) => `put ${ARCHIVES[name].url} into a folder and name it with --data`;
-
-/** From the cache, where what it lacks is unpacked from the archive, which is downloaded if need be. */
-async function cachedCifar(format: CifarFormat, options: DatasetOptions): Promise<Dataset> {
-  const cache = options.cache ?? "data", folder = `${cache}/${format.folder}`, archive = `${cache}/${format.archive}`;
-  const found = await findCifar(format, cache);
-  if (found?.missing.length === 0) return await loadCifar(format, found.folder);
-  if (await kindOf(archive) !== "file") {
-    if (!options.download && found !== null) return await loadCifar(format, found.folder); // says what is missing
-    if (!options.download) {
-      throw new DatasetError(
-        "unavailable",
-        `Cannot load ${format.name} as it is not in ${cache}: ${byHand(format)}`,
-      );
-    }
-    await download(ARCHIVES[format.name], archive, { onProgress: options.onProgress, signal: options.signal });
+/** From what was named, in whatever form it is. Nothing is written. */
+async function namedCifar(format: CifarFormat, path: string, options: DatasetOptions): Promise<Dataset> {
+  const forms = await findForms(format, path);
+  const form = await firstWhole(format, forms);
+  if (form !== null) return await read(format, form, options);
+  if (await kindOf(path) === "folder" && await findCifar(format, path) !== null) {
+    return await loadCifar(format, (await findCifar(format, path))!.folder, options); // says what is missing
   }
-  await unpack(archive, format.folder, folder);
-  return await loadCifar(format, folder);
-}
-
-/** From the folder named, the cache, or Debian's package; it is not downloaded. */
-async function fashionMnist({ directory, cache = "data" }: DatasetOptions): Promise<Dataset> {
-  const folders = directory !== undefined ? [directory] : [`${cache}/fashion-mnist`, cache, DEBIAN_FASHION_MNIST];
-  const missing = await Promise.all(folders.map(missingFashionMnist));
-  const whole = missing.findIndex((files) => files.length === 0);
-  const begun = missing.findIndex((files) => files.length < IDX_FILES.length);
-  if (begun >= 0) return await loadFashionMnist(folders[whole >= 0 ? whole : begun]); // says what is missing
   throw new DatasetError(
     "unavailable",
-    `Cannot load fashion-mnist as its four IDX files are not in ${folders.join(" or ")}: ` +
-      "install Debian's dataset-fashion-mnist, or put the files into a folder and name it with --data",
+    `Cannot load ${format.name} from ${path} as ${await lacks(path, format)}: ${byHand(format)}`,
   );
+}
+
+/** A folder of the right files, one of them cut short, gives way to another form beside it. */
+async function firstWhole(format: CifarFormat, forms: readonly Form[]): Promise<Form | null> {
+  const [first = null, second] = forms;
+  if (first?.kind !== "binary folder" || second === undefined) return first;
+  const states = await Promise.all(dataFiles(format).map((name) => stateOf(format, `${first.from}/${name}`, name)));
+  return states.every((state) => state === "whole") ? first : second;
+}
+
+async function lacks(path: string, { folder, archive, title }: CifarFormat): Promise<string> {
+  const kind = await kindOf(path);
+  if (kind === null) return await absenceOf(path);
+  return kind === "file" ? `it is a file that is no archive of ${title}` : `it has neither ${folder} nor ${archive}`;
+}
+
+const byHand = ({ name }: CifarFormat) =>
+  `put ${SOURCES[name].at(-1)!.files[0].url} into a folder and name it with --data`;
+
+/** From the cache, where what it lacks is unpacked from an archive, which is downloaded if need be. */
+async function cachedCifar(format: CifarFormat, options: DatasetOptions): Promise<Dataset> {
+  const cache = options.cache ?? "data", folder = `${cache}/${format.folder}`;
+  await sweep(cache);
+  const whole = await wholeFolder(format, cache);
+  if (whole !== null) return await loadCifar(format, whole, options);
+  const form = (await findForms(format, cache)).find(({ kind }) => kind !== "binary folder");
+  if (form !== undefined) {
+    await unpack(format, form.files(options.signal), folder, options);
+    await requireWhole(format, folder, form.from);
+  } else if (options.download) await fetchCifar(format, cache, folder, options);
+  else {
+    const found = await findCifar(format, cache);
+    if (found !== null) return await loadCifar(format, found.folder, options); // says what is missing
+    const what = `Cannot load ${format.name} as it is not in ${cache}: ${byHand(format)}`;
+    throw new DatasetError("unavailable", what);
+  }
+  return await loadCifar(format, folder, options);
+}
+
+/** The folder of the cache that has every file in its right size; null where there is none. */
+async function wholeFolder(format: CifarFormat, cache: string): Promise<string | null> {
+  const found = await findCifar(format, cache);
+  if (found === null || found.missing.length > 0) return null;
+  const states = await Promise.all(dataFiles(format).map((name) => stateOf(format, `${found.folder}/${name}`, name)));
+  return states.every((state) => state === "whole") ? found.folder : null;
+}
+
+/** Downloads from the first source that will do and unpacks it into `folder`; what will not do is thrown away. */
+async function fetchCifar(format: CifarFormat, cache: string, folder: string, options: DatasetOptions): Promise<void> {
+  const { from, signal } = options, archives = [format.archive, PYTHON[format.name].archive];
+  const sources = from === undefined ? SOURCES[format.name] : [mirror(from, archives)];
+  const check = async (source: Source) => {
+    try {
+      const form = await formOf(format, source, cache);
+      // A mirror of one's own is taken at its word; what others send is checked byte by byte.
+      const review = from === undefined ? new Review(format) : null;
+      await unpack(format, reviewed(form.files(signal), review), folder, options);
+      await requireWhole(format, folder, form.from);
+    } catch (error) {
+      const useless = error instanceof SourceFailure || error instanceof DatasetError && error.reason === "malformed";
+      if (!useless) throw error;
+      for (const { name } of source.files) await Deno.remove(`${cache}/${name}`);
+      throw new SourceFailure(error.message);
+    }
+  };
+  await withManualWay(byHand(format), () => downloadSource(format.name, sources, cache, { ...options, check }));
+}
+
+/** What a source brought. */
+async function formOf(format: CifarFormat, { files: [{ name }] }: Source, cache: string): Promise<Form> {
+  const path = name.endsWith(".parquet") ? `${cache}/${dirname(name)}` : `${cache}/${name}`;
+  const [form] = await findForms(format, path);
+  if (form !== undefined) return form;
+  throw new SourceFailure(`it sent no ${format.title}`);
+}
+
+/** The files as they are. Throws a SourceFailure after the last where one is not official. */
+async function* reviewed(files: AsyncIterable<RecordFile>, review: Review | null): AsyncGenerator<RecordFile> {
+  for await (const file of files) {
+    if (file.name.endsWith(".bin")) review?.look(file);
+    yield file;
+  }
+  const others = review?.unofficial ?? [];
+  if (others.length > 0) throw new SourceFailure(`its images are not the official ones (${others.join(", ")})`);
+}
+
+function downloadSource(
+  what: string,
+  sources: readonly Source[],
+  folder: string,
+  options: DatasetOptions & Pick<DownloadOptions, "check">,
+): Promise<Source> {
+  const hosts = options.from === undefined ? DATASET_HOSTS : undefined;
+  return downloadFirst(what, sources, folder, { ...options, hosts });
+}
+
+/** Adds to an error that nothing could be downloaded what to do instead. */
+async function withManualWay(way: string, download: () => Promise<unknown>): Promise<void> {
+  try {
+    await download();
+  } catch (error) {
+    if (!(error instanceof DatasetError) || !error.message.startsWith("Cannot download")) throw error;
+    throw new DatasetError(error.reason, `${error.message}. Or ${way}`);
+  }
+}
+
+/** From the folder named, the cache or an installed package, else downloaded. */
+async function idx(format: IdxFormat, options: DatasetOptions): Promise<Dataset> {
+  const { directory, cache = "data" } = options, own = `${cache}/${format.name}`;
+  const folders = directory !== undefined ? [directory] : [own, cache, ...INSTALLED[format.name]];
+  const missing = await Promise.all(folders.map(async (folder) => missingIdx(await findIdx(format, folder))));
+  const whole = missing.findIndex((files) => files.length === 0);
+  if (whole >= 0) return await loadIdx(format, folders[whole], options);
+  if (directory === undefined && options.download) {
+    const way = `put the four files of ${SOURCES[format.name][0].files[0].url} into a folder and name it with --data`;
+    await withManualWay(way, () => downloadSource(format.name, idxSources(format, options.from), own, options));
+    return await loadIdx(format, own, options);
+  }
+  const begun = missing.findIndex((files) => files.length < IDX_FILES.length);
+  if (begun >= 0) return await loadIdx(format, folders[begun], options); // says what is missing
+  const why = directory !== undefined && await kindOf(directory) === null
+    ? `${directory}: ${await absenceOf(directory)}`
+    : `its four IDX files are not in ${folders.join(" or ")}`;
+  throw new DatasetError(
+    "unavailable",
+    `Cannot load ${format.name} as ${why}: put the files into a folder and name it with --data`,
+  );
+}
+
+/** A mirror of one's own is a folder with the four files under their usual names. */
+function idxSources({ name }: IdxFormat, from: string | undefined): readonly Source[] {
+  if (from === undefined) return SOURCES[name];
+  const files = SOURCES[name][0].files.flatMap((file) => mirror(`${from.replace(/\/?$/, "/")}`, [file.name]).files);
+  return [{ files, redirects: [] }];
 }

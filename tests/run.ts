@@ -71,7 +71,7 @@ async function run(job: Job, index: number): Promise<Result> {
       "--no-prompt",
       "--allow-read",
       `--allow-write=${SCRATCH}`,
-      "--allow-net=127.0.0.1,[::1]",
+      "--allow-net=127.0.0.1,localhost,[::1]",
       "--allow-env",
       "--allow-sys",
       "--allow-ffi=.tfjs-node", // TensorFlow, where it was built

@@ -19,8 +19,7 @@ export async function openChosenDataset(
   doing: string,
   io: Io,
 ): Promise<Dataset> {
-  const load = (name: string) =>
-    loadDataset(name, { directory, download: true, onProgress: loadProgress(io), signal: io.signal });
+  const load = (name: string) => loadDataset(name, { directory, download: true, ...loadProgress(io) });
   if (name !== undefined || directory !== undefined) return await load(name ?? "cifar10");
   try {
     return await load("cifar10");

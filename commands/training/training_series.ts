@@ -108,6 +108,7 @@ export async function trainSeries(request: SeriesRequest, hooks: SeriesHooks, io
   try {
     const engine = await openChosenEngine(request.engine, io);
     try {
+      if (request.dataset.notice !== undefined) io.err(request.dataset.notice);
       io.err(`run ${request.name}: everything is kept in ${folder.path}`);
       return await trainInTurn(request, { folder: folder.path, engine }, hooks, io);
     } finally {

@@ -1,32 +1,36 @@
 /**
- * Fetches a file over HTTP and unpacks archives, so that nothing half-written ever stands in its final place: bytes
- * gather in `<file>.part`, which a later call resumes with a Range request, and only a file of the right size and
- * checksum gets its name.
+ * Fetches one file over HTTP, so that nothing half-written ever stands in its final place: bytes gather in
+ * `<file>.part`, which a later call, or another source of the same file, resumes with a Range request, and only a file
+ * of the right size and checksum gets its name.
  */
 import { createHash } from "node:crypto";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
 import { DatasetError, type Progress } from "../dataset.ts";
-import { kindOf, reasonOf, writing } from "../files.ts";
-import { readTarGz } from "../images/tar.ts";
+import { writing } from "../files.ts";
+import { plainReason, proxyWantsLogin } from "./reasons.ts";
+import type { RemoteFile } from "./sources.ts";
 
-/** A file on a public host, as its publisher describes it. */
-export interface RemoteFile {
-  readonly url: string;
-  readonly md5: string;
-  /** Bytes. */
-  readonly size: number;
-}
-
-export interface DownloadOptions {
+export interface TransferOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** Rejects with its reason; the part is kept. */
   readonly signal?: AbortSignal;
   readonly patience?: Patience;
+  /** Whether a redirect to this host (without its port) may be followed; to any where it is left out. */
+  readonly mayVisit?: (host: string) => boolean;
+  /** Told once where the source is slow; false leaves it with a SourceFailure that says so, the part kept. */
+  readonly onSlow?: (pace: Pace) => boolean;
 }
 
-/** When to give up on a host. */
+/** How fast a source is. */
+export interface Pace {
+  readonly bytesPerSecond: number;
+  /** Of this file; null where its size is not known. */
+  readonly secondsLeft: number | null;
+}
+
+/** When to give up on a source. */
 export interface Patience {
-  /** Attempts in a row without one new byte, once the host has answered at all. */
+  /** Attempts in a row that bring no byte beyond the furthest one before, once the host has answered at all. */
   readonly attempts: number;
   /** Attempts before the host has answered once: someone offline should not wait long to hear so. */
   readonly firstAttempts: number;
@@ -35,76 +39,90 @@ export interface Patience {
   /** Longest wait for the answer, then between two pieces of it. */
   readonly answerMs: number;
   readonly stallMs: number;
+  /** A source is slow that brings less than so many bytes a second over so long. */
+  readonly slowBelow: number;
+  readonly slowAfterMs: number;
 }
 
-const PATIENCE: Patience = { attempts: 5, firstAttempts: 2, pauseMs: 500, answerMs: 8000, stallMs: 30_000 };
+export const PATIENCE: Patience = {
+  ...{ attempts: 5, firstAttempts: 2, pauseMs: 500, answerMs: 8000, stallMs: 30_000 },
+  // Toronto served 75 kB/s in 2026 (pytorch/vision #9536), 40 minutes an archive; any other source is likely faster.
+  ...{ slowBelow: 200_000, slowAfterMs: 10_000 },
+};
+
+const MAX_REDIRECTS = 5;
+
+/** One source is of no use, and another may be; the message is the bare reason. */
+export class SourceFailure extends Error {
+  override readonly name = "SourceFailure";
+  constructor(message: string, readonly pace: Pace | null = null) {
+    super(message);
+  }
+}
 
 /**
- * Brings `remote` to `file`, resuming what an earlier call left. Throws a DatasetError (`unavailable`) where the host
- * cannot be reached, refuses, or sends something else, and where the folder cannot be written.
+ * Brings `remote` to `file`, resuming what an earlier call left. Throws a SourceFailure where the host cannot be reached,
+ * refuses, sends something else or is too slow for `onSlow`; a DatasetError (`unavailable`) where the disk refuses or
+ * another process fetches the same.
  */
-export async function download(remote: RemoteFile, file: string, options: DownloadOptions = {}): Promise<void> {
+export async function transfer(remote: RemoteFile, file: string, options: TransferOptions = {}): Promise<void> {
   const transfer = new Transfer(remote, file, options);
   try {
     await transfer.open();
     await transfer.fetchAll();
     await transfer.verify();
   } finally {
-    transfer.close();
+    await transfer.close();
   }
   await writing(file, () => Deno.rename(`${file}.part`, file));
-}
-
-/** What the errors of a request mean, in plain words. */
-const PLAIN_REASONS: readonly (readonly [sign: RegExp, words: string])[] = [
-  [/dns error|failed to lookup/i, "its host is not found: there seems to be no network"],
-  [/no route to host|network is unreachable/i, "its host is out of reach: there seems to be no network"],
-  [/connection refused/i, "its host refuses to connect"],
-  [/connection reset|connection closed|body error|decoding/i, "the connection broke off"],
-  [/requires net access/i, "this command may not use the network"],
-];
-
-/** Of the error or its causes, the innermost of which knows best; fetch itself only says that it failed. */
-function plainReason(error: unknown): string {
-  const said: string[] = [];
-  for (let one = error; one !== undefined; one = one instanceof Error ? one.cause : undefined) {
-    said.unshift(reasonOf(one));
-  }
-  return PLAIN_REASONS.find(([sign]) => sign.test(said.join("\n")))?.[1] ?? said[0];
 }
 
 /** How one request ended. */
 type Attempt =
   | { readonly end: "complete" }
-  | { readonly end: "broken"; readonly answered: boolean; readonly why: string; readonly cause?: unknown };
+  | { readonly end: "broken"; readonly answered: boolean; readonly why: string };
 
 class Transfer {
   readonly #patience: Patience;
   readonly #part: string;
+  readonly #speed: Speed;
   #output: Deno.FsFile | null = null;
   #received = 0;
+  /** The most bytes that there ever were: starting over and over is no progress. */
+  #furthest = 0;
+  /** Bytes of the whole file, once somebody has said so. */
+  #size: number | null;
   /** True where some of the bytes came from an earlier call, and may be of another file. */
   #resumed = false;
 
-  constructor(readonly remote: RemoteFile, readonly file: string, readonly options: DownloadOptions) {
+  constructor(readonly remote: RemoteFile, readonly file: string, readonly options: TransferOptions) {
     this.#patience = options.patience ?? PATIENCE;
     this.#part = `${file}.part`;
+    this.#size = remote.size;
+    this.#speed = new Speed(this.#patience);
   }
 
   async open(): Promise<void> {
-    this.#output = await writing(this.#part, async () => {
+    const output = await writing(this.#part, async () => {
       await Deno.mkdir(dirname(this.file), { recursive: true });
       return await Deno.open(this.#part, { read: true, write: true, create: true });
     });
-    if (!await this.#output.tryLock(true)) {
-      throw unavailable(`Cannot download to ${this.#part} as another process is doing so: wait until it has finished`);
+    if (!await output.tryLock(true)) {
+      output.close();
+      const what = `Cannot download to ${this.#part} as another process is doing so: wait until it has finished`;
+      throw new DatasetError("unavailable", what);
     }
-    this.#received = (await this.#output.stat()).size;
+    this.#output = output;
+    this.#received = this.#furthest = (await output.stat()).size;
     this.#resumed = this.#received > 0;
+    if (this.#resumed && this.remote.md5 === null) await this.#restart(); // nothing would tell a mixture of two files
   }
 
-  close(): void {
-    this.#output?.close();
+  /** Leaves no empty part behind. */
+  async close(): Promise<void> {
+    if (this.#output === null) return;
+    if (this.#received === 0) await Deno.remove(this.#part).catch(() => {});
+    this.#output.close();
     this.#output = null;
   }
 
@@ -113,23 +131,22 @@ class Transfer {
     const { attempts, firstAttempts, pauseMs } = this.#patience;
     let answered = false;
     let failures = 0;
-    while (this.#received < this.remote.size) {
-      const before = this.#received;
+    while (this.#size === null || this.#received < this.#size) {
       const attempt = await this.#request();
       this.options.signal?.throwIfAborted();
-      if (attempt.end === "complete") continue;
+      if (attempt.end === "complete") return;
       answered ||= attempt.answered;
-      failures = this.#received > before ? 1 : failures + 1;
-      if (failures >= (answered ? attempts : firstAttempts)) {
-        throw unavailable(`Cannot download ${this.remote.url}: ${attempt.why}`, attempt.cause);
-      }
+      failures = this.#received > this.#furthest ? 1 : failures + 1;
+      this.#furthest = Math.max(this.#furthest, this.#received);
+      if (failures >= (answered ? attempts : firstAttempts)) throw new SourceFailure(attempt.why);
       await pause(pauseMs * 2 ** (failures - 1), this.options.signal);
     }
   }
 
   /** Compares the checksum. Where an old part is at fault, all is fetched once more. */
   async verify(): Promise<void> {
-    const md5 = await writing(this.#part, () => md5Of(this.#part));
+    if (this.remote.md5 === null) return;
+    const md5 = await writing(this.#part, () => md5Of(this.#part, this.options.signal));
     if (md5 === this.remote.md5) return;
     await this.#restart();
     if (this.#resumed) {
@@ -137,14 +154,15 @@ class Transfer {
       await this.fetchAll();
       return await this.verify();
     }
-    throw unavailable(
-      `Cannot use what ${this.remote.url} sent as its MD5 checksum must be ${this.remote.md5}: it is ${md5}. ` +
-        `Something between may have answered instead (a proxy, a login page)`,
+    throw new SourceFailure(
+      `it sent another file, of MD5 checksum ${md5} where ${this.remote.md5} is right, as a proxy or a login page might`,
     );
   }
 
+  /** Throws all away. What an earlier call had brought no longer counts as progress to be beaten. */
   async #restart(): Promise<void> {
     await writing(this.#part, () => this.#output!.truncate(0));
+    if (this.#resumed) this.#furthest = 0;
     this.#received = 0;
   }
 
@@ -152,54 +170,86 @@ class Transfer {
     const watch = new Watch(this.#patience.answerMs, this.options.signal);
     let answered = false;
     try {
-      const headers = new Headers({ "accept-encoding": "identity" });
-      if (this.#received > 0) headers.set("range", `bytes=${this.#received}-`);
-      const response = await fetch(this.remote.url, { headers, signal: watch.signal });
+      const response = await this.#fetch(watch.signal);
       answered = true;
       const refusal = await this.#judge(response);
       if (refusal !== null) {
         await response.body?.cancel();
         return { end: "broken", answered, why: refusal };
       }
+      this.#speed.begin();
       for await (const chunk of response.body ?? []) {
         watch.restart(this.#patience.stallMs);
         await this.#write(chunk);
       }
     } catch (error) {
-      if (error instanceof DatasetError) throw error;
-      return { end: "broken", answered, why: plainReason(error), cause: error };
+      if (error instanceof DatasetError || error instanceof SourceFailure) throw error;
+      return { end: "broken", answered, why: plainReason(error, this.remote.url) };
     } finally {
       watch.stop();
     }
-    if (this.#received === this.remote.size) return { end: "complete" };
-    return { end: "broken", answered, why: `it ended after ${this.#received} of ${this.remote.size} bytes` };
+    // A stream without a length ends where its connection does: gzip and Parquet tell whether it was the end.
+    if (this.#received === (this.#size ?? this.#received) && this.#received > 0) return { end: "complete" };
+    return { end: "broken", answered, why: `it ended after ${this.#received} of ${this.#size} bytes` };
+  }
+
+  /** Follows redirects by hand, so that none leads to a host that was not named. */
+  async #fetch(signal: AbortSignal): Promise<Response> {
+    const headers = new Headers({ "accept-encoding": "identity" });
+    if (this.#received > 0) headers.set("range", `bytes=${this.#received}-`);
+    let url = this.remote.url;
+    for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+      const response = await fetch(url, { headers, signal, redirect: "manual" });
+      const location = response.headers.get("location");
+      if (response.status < 300 || response.status > 399 || location === null) return response;
+      await response.body?.cancel();
+      url = this.#redirected(location, url);
+    }
+    throw new SourceFailure(`it redirects more than ${MAX_REDIRECTS} times`);
+  }
+
+  #redirected(location: string, from: string): string {
+    const to = URL.parse(location, from);
+    if (to === null || !/^https?:$/.test(to.protocol)) throw new SourceFailure(`it redirects to "${location}"`);
+    if (to.hostname === new URL(from).hostname || (this.options.mayVisit?.(to.hostname) ?? true)) return to.href;
+    throw new SourceFailure(
+      `it redirects to ${to.href}, and ${to.hostname} is not among the sources: fetch it by hand if you trust that host`,
+    );
   }
 
   /** Null where the body goes on from what is on disk, which is emptied first if the host starts over. */
   async #judge(response: Response): Promise<string | null> {
-    const { status } = response;
-    const at = Number(/^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1]);
-    if (status === 206 && at === this.#received) return null;
+    const { status, headers } = response;
+    const refusal = (why: string) => {
+      response.body?.cancel();
+      throw new SourceFailure(why);
+    };
     if (status === 206 || status === 416) {
+      const [, at, total] = /^bytes (\d+)-\d+\/(\d+|\*)/.exec(headers.get("content-range") ?? "") ?? [];
+      this.#size ??= Number(total) || null;
+      if (status === 206 && Number(at) === this.#received) return null;
       await this.#restart();
       return `the host cannot go on from where the download broke off (HTTP status ${status})`;
     }
     if (status === 200) {
+      if (/^(text|application)\/(html|xhtml)/i.test(headers.get("content-type") ?? "")) refusal(WEB_PAGE);
       await this.#restart();
       this.#resumed = false;
+      this.#size ??= Number(headers.get("content-length")) || null;
       return null;
     }
+    if (status === 407) refusal(proxyWantsLogin(this.remote.url));
     const why = `the host answered with HTTP status ${status} ${response.statusText}`.trimEnd();
-    if (status >= 500 || status === 408 || status === 429) return why;
-    await response.body?.cancel();
-    throw unavailable(`Cannot download ${this.remote.url}: ${why}`);
+    if (status < 500 && status !== 408 && status !== 429) refusal(why);
+    return why;
   }
 
-  async #write(chunk: Uint8Array): Promise<void> {
-    const total = this.remote.size;
-    if (this.#received + chunk.length > total) {
+  async #write(chunk: Uint8Array<ArrayBuffer>): Promise<void> {
+    if (this.#received === 0) checkBeginning(chunk, this.remote.name);
+    const total = this.#size;
+    if (total !== null && this.#received + chunk.length > total) {
       await this.#restart();
-      throw unavailable(`Cannot use what ${this.remote.url} sent as it must be ${total} bytes long: it is longer`);
+      throw new SourceFailure(`it sends another file: it must be ${total} bytes long and it is longer`);
     }
     const output = this.#output!;
     await writing(this.#part, async () => {
@@ -208,6 +258,68 @@ class Transfer {
     });
     this.#received += chunk.length;
     this.options.onProgress?.({ file: basename(this.file), received: this.#received, total });
+    this.#leaveIfSlow(chunk.length);
+  }
+
+  #leaveIfSlow(bytes: number): void {
+    const bytesPerSecond = this.#speed.slowAfter(bytes);
+    if (bytesPerSecond === null || this.options.onSlow === undefined) return;
+    const pace = {
+      bytesPerSecond,
+      secondsLeft: this.#size === null ? null : (this.#size - this.#received) / bytesPerSecond,
+    };
+    if (!this.options.onSlow(pace)) throw new SourceFailure(describePace(pace), pace);
+  }
+}
+
+const WEB_PAGE = "it answers with a web page, as a login page or a proxy does, and not with the file";
+
+/** "it sends 75 kB/s, which leaves 38 minutes" */
+export function describePace({ bytesPerSecond, secondsLeft }: Pace): string {
+  const rate = `it sends ${Math.round(bytesPerSecond / 1000)} kB/s`;
+  if (secondsLeft === null) return rate;
+  const left = secondsLeft < 120 ? `${Math.ceil(secondsLeft)} seconds` : `${Math.round(secondsLeft / 60)} minutes`;
+  return `${rate}, which leaves ${left}`;
+}
+
+/** The first bytes that a file of some ending must have. */
+const MAGIC: readonly (readonly [ending: RegExp, magic: readonly number[], kind: string])[] = [
+  [/\.t?gz$/, [0x1f, 0x8b], "gzip"],
+  [/\.parquet$/, [0x50, 0x41, 0x52, 0x31], "Parquet"],
+];
+
+/** Throws a SourceFailure where a file does not begin as its kind does. */
+function checkBeginning(chunk: Uint8Array<ArrayBuffer>, name: string): void {
+  const [, magic, kind] = MAGIC.find(([ending]) => ending.test(name)) ?? [];
+  if (magic === undefined || magic.every((byte, at) => at >= chunk.length || chunk[at] === byte)) return;
+  const text = new TextDecoder("latin1").decode(chunk.subarray(0, 512)).trimStart();
+  throw new SourceFailure(/^<(!doctype|html|head|\?xml)/i.test(text) ? WEB_PAGE : `it sends no ${kind} file`);
+}
+
+/** Bytes a second, measured over one stretch of time after another. */
+class Speed {
+  #since = 0;
+  #bytes = 0;
+  #told = false;
+
+  constructor(readonly patience: Patience) {}
+
+  /** A request has been answered: what went before was waiting. */
+  begin(): void {
+    this.#since = performance.now();
+    this.#bytes = 0;
+  }
+
+  /** Counts bytes; the speed where a stretch ends that was slow, once, else null. */
+  slowAfter(bytes: number): number | null {
+    this.#bytes += bytes;
+    const elapsed = performance.now() - this.#since;
+    if (elapsed < this.patience.slowAfterMs) return null;
+    const speed = this.#bytes / elapsed * 1000;
+    this.begin();
+    if (speed >= this.patience.slowBelow || this.#told) return null;
+    this.#told = true;
+    return speed;
   }
 }
 
@@ -234,42 +346,15 @@ class Watch {
   }
 }
 
-/**
- * Unpacks the folder `root` of a .tar.gz archive to `folder`, in place of what is there: first beside it, then renamed,
- * so that it is there with all its files or not at all. Throws a DatasetError: `malformed` for a damaged archive or one
- * that would write elsewhere, `unavailable` where the disk refuses.
- */
-export async function unpack(archive: string, root: string, folder: string): Promise<void> {
-  const temporary = await writing(folder, () => Deno.makeTempDir({ dir: dirname(folder), prefix: "unpacking-" }));
-  try {
-    for await (const entry of readTarGz(archive)) {
-      if (entry.path[0] !== root || entry.path.length === 1) continue;
-      const target = join(temporary, ...entry.path.slice(1));
-      await writing(target, async () => {
-        await Deno.mkdir(dirname(target), { recursive: true });
-        await Deno.writeFile(target, entry.content);
-      });
-    }
-    await writing(folder, () => Deno.chmod(temporary, 0o755)); // a temporary folder is the owner's alone
-    await writing(folder, async () => {
-      if (await kindOf(folder) !== null) await Deno.remove(folder, { recursive: true });
-      await Deno.rename(temporary, folder);
-    });
-  } catch (error) {
-    await Deno.remove(temporary, { recursive: true });
-    throw error;
-  }
-}
-
-async function md5Of(path: string): Promise<string> {
+/** MD5 of a file in hexadecimal; rejects with the signal's reason. */
+export async function md5Of(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash("md5");
   using file = await Deno.open(path);
-  for await (const chunk of file.readable) hash.update(chunk);
+  for await (const chunk of file.readable) {
+    signal?.throwIfAborted();
+    hash.update(chunk);
+  }
   return hash.digest("hex");
-}
-
-function unavailable(message: string, cause?: unknown): DatasetError {
-  return new DatasetError("unavailable", message, { cause });
 }
 
 function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {

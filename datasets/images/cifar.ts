@@ -1,70 +1,29 @@
 /**
- * CIFAR-10 and CIFAR-100 in their official binary form (Krizhevsky 2009): records of one label byte (two for CIFAR-100,
- * coarse then fine) and 3072 pixel bytes, the red, green and blue planes of a 32x32 image. The last 5,000 training
- * images are the validation split, as in He et al. 2015 (45k/5k).
+ * CIFAR-10 and CIFAR-100 from files of the official binary form: records of one label byte (two for CIFAR-100, coarse
+ * then fine) and 3072 pixel bytes, the red, green and blue planes of a 32x32 image. The last 5,000 training images are
+ * the validation split, as in He et al. 2015 (45k/5k). What is read is compared with the official checksums.
  */
+import { createHash } from "node:crypto";
 import { channelStatistics, type Dataset, DatasetError, newSplit, sliceSplit, type Split } from "../dataset.ts";
 import { kindOf, reading } from "../files.ts";
-import { readTarGz } from "./tar.ts";
+import { bytesOf, type CifarFormat, dataFiles, IMAGE_BYTES, PLANE_BYTES, recordsOf } from "./cifar_format.ts";
 
-const SIZE = 32, CHANNELS = 3, PLANE = SIZE * SIZE, IMAGE_BYTES = PLANE * CHANNELS;
+const SIZE = 32, CHANNELS = 3;
 
-/** One of the two archives. */
-export interface CifarFormat {
+/** A file of the official binary form, whatever it was made of. */
+export interface RecordFile {
+  /** "data_batch_1.bin" */
   readonly name: string;
-  /** Folder inside the archive. */
-  readonly folder: string;
-  readonly archive: string;
-  readonly trainFiles: readonly string[];
-  readonly testFile: string;
-  /** Label bytes of a record, and which of them is the target. */
-  readonly labelBytes: number;
-  readonly target: number;
-  readonly classesFile: string;
-  readonly classes: number;
-  /** Records of each training file and of the test file. */
-  readonly trainRecords: number;
-  readonly testRecords: number;
-  readonly validation: number;
+  /** Where its bytes come from, for messages. */
+  readonly path: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-export const CIFAR10: CifarFormat = {
-  name: "cifar10",
-  folder: "cifar-10-batches-bin",
-  archive: "cifar-10-binary.tar.gz",
-  trainFiles: [1, 2, 3, 4, 5].map((k) => `data_batch_${k}.bin`),
-  testFile: "test_batch.bin",
-  labelBytes: 1,
-  target: 0,
-  classesFile: "batches.meta.txt",
-  classes: 10,
-  trainRecords: 10_000,
-  testRecords: 10_000,
-  validation: 5_000,
-};
-
-export const CIFAR100: CifarFormat = {
-  name: "cifar100",
-  folder: "cifar-100-binary",
-  archive: "cifar-100-binary.tar.gz",
-  trainFiles: ["train.bin"],
-  testFile: "test.bin",
-  labelBytes: 2,
-  target: 1,
-  classesFile: "fine_label_names.txt",
-  classes: 100,
-  trainRecords: 50_000,
-  testRecords: 10_000,
-  validation: 5_000,
-};
-
-/** CIFAR-100 with its 20 superclasses as targets. */
-export const CIFAR100_COARSE: CifarFormat = {
-  ...CIFAR100,
-  target: 0,
-  classesFile: "coarse_label_names.txt",
-  classes: 20,
-};
+export interface CifarOptions {
+  /** Refuses, as `malformed`, what cannot be the data set at all: a file twice, or one image over and over. */
+  readonly strict?: boolean;
+  readonly signal?: AbortSignal;
+}
 
 /** A folder that has files of the data set, and those of the .bin files that it lacks. */
 export interface FoundCifar {
@@ -84,62 +43,55 @@ export async function findCifar(format: CifarFormat, directory: string): Promise
 }
 
 /** Reads the files of a folder. Throws a DatasetError that names the file where one is missing, cut short or damaged. */
-export function loadCifar(format: CifarFormat, folder: string): Promise<Dataset> {
-  return load(format, folder, filesOfFolder(format, folder));
+export function loadCifar(format: CifarFormat, folder: string, options: CifarOptions = {}): Promise<Dataset> {
+  return loadRecords(format, folder, recordFilesOfFolder(format, folder), options);
 }
 
-/** Reads the files out of the official archive, without unpacking it to disk; throws as `loadCifar` does. */
-export function loadCifarArchive(format: CifarFormat, archive: string): Promise<Dataset> {
-  return load(format, archive, filesOfArchive(format, archive));
-}
-
-interface SourceFile {
-  readonly name: string;
-  /** For messages. */
-  readonly path: string;
-  readonly bytes: Uint8Array;
-}
-
-const dataFiles = ({ trainFiles, testFile }: CifarFormat) => [...trainFiles, testFile];
-
-async function* filesOfFolder(format: CifarFormat, folder: string): AsyncGenerator<SourceFile> {
+export async function* recordFilesOfFolder(format: CifarFormat, folder: string): AsyncGenerator<RecordFile> {
   for (const name of [...dataFiles(format), format.classesFile]) {
     const path = `${folder}/${name}`;
     if (await kindOf(path) === "file") yield { name, path, bytes: await reading(path, () => Deno.readFile(path)) };
   }
 }
 
-async function* filesOfArchive(format: CifarFormat, archive: string): AsyncGenerator<SourceFile> {
-  for await (const { path: [folder, name, ...below], content } of readTarGz(archive)) {
-    if (folder !== format.folder || below.length > 0) continue;
-    yield { name, path: `${archive}/${folder}/${name}`, bytes: content };
-  }
-}
-
-/** Fills the splits from the files, in whatever order they come. `from` is the folder or archive, for messages. */
-async function load(format: CifarFormat, from: string, files: AsyncIterable<SourceFile>): Promise<Dataset> {
+/**
+ * Fills the splits from the files, in whatever order they come. `from` is the folder or archive, for messages. Throws a
+ * DatasetError (`malformed`) where one is missing, has the wrong size or a label that is no class.
+ */
+export async function loadRecords(
+  format: CifarFormat,
+  from: string,
+  files: AsyncIterable<RecordFile>,
+  { strict = false, signal }: CifarOptions = {},
+): Promise<Dataset> {
   const { trainFiles, testFile, trainRecords, testRecords, validation } = format;
   const all = newSplit(trainFiles.length * trainRecords, IMAGE_BYTES), kept = all.count - validation;
   if (kept < 1) {
     throw new RangeError(`Cannot take ${validation} validation images of ${format.name} as it has ${all.count} in all`);
   }
   const test = newSplit(testRecords, IMAGE_BYTES), missing = new Set(dataFiles(format));
-  let classes = Array.from({ length: format.classes }, (_, i) => `class ${i}`);
+  const review = new Review(format);
+  let classes: readonly string[] = format.classNames;
   for await (const file of files) {
+    signal?.throwIfAborted();
     const { name } = file, number = trainFiles.indexOf(name);
-    missing.delete(name);
-    if (number >= 0) readRecords(format, file, trainRecords, all, number * trainRecords);
-    else if (name === testFile) readRecords(format, file, testRecords, test, 0);
-    else if (name === format.classesFile) classes = readClassNames(format, file) ?? classes;
+    if (missing.delete(name)) {
+      readRecords(format, file, name === testFile ? test : all, Math.max(0, number) * trainRecords);
+      review.look(file);
+    } else if (name === format.classesFile) classes = readClassNames(format, file) ?? classes;
+    await breathe();
   }
   for (const name of missing) {
-    const message = `Cannot load ${from}/${name} as it is missing: put the official file there, or delete ${from}`;
+    const message = `Cannot load ${from}/${name} as it is missing: put the official file there, or move ${from} away`;
     throw new DatasetError("malformed", `${message} and fetch it again`);
   }
+  const notice = review.finish(from, strict);
   const train = sliceSplit(all, 0, kept);
   return {
     name: format.name,
     synthetic: false,
+    official: notice === null,
+    ...notice !== null && { notice },
     height: SIZE,
     width: SIZE,
     channels: CHANNELS,
@@ -151,21 +103,69 @@ async function load(format: CifarFormat, from: string, files: AsyncIterable<Sour
   };
 }
 
-function readRecords(
-  { labelBytes, target, classes }: CifarFormat,
-  { path, bytes }: SourceFile,
-  count: number,
-  into: Split,
-  first: number,
-): void {
-  const recordBytes = labelBytes + IMAGE_BYTES;
-  if (bytes.length !== count * recordBytes) {
-    throw new DatasetError(
-      "malformed",
-      `Cannot load ${path} as it must have ${count * recordBytes} bytes: it has ${bytes.length}. ` +
-        "It is cut short or not the official file: delete it and fetch it again",
-    );
+/** Whether every file of records is the official one, by its checksum. */
+export class Review {
+  readonly #sha1 = new Map<string, string>();
+  readonly #defects: string[] = [];
+
+  constructor(readonly format: CifarFormat) {}
+
+  look({ name, bytes }: RecordFile): void {
+    const sum = createHash("sha1").update(bytes).digest("hex");
+    const twin = [...this.#sha1].find(([, other]) => other === sum)?.[0];
+    this.#sha1.set(name, sum);
+    if (sum === this.format.sha1[name]) return;
+    if (twin !== undefined) this.#defects.push(`${name} is a copy of ${twin}`);
+    else if (hasOneImage(this.format, bytes)) this.#defects.push(`every image of ${name} is the same`);
   }
+
+  /** The files whose checksum is another, of those that were looked at. */
+  get unofficial(): string[] {
+    return [...this.#sha1].filter(([name, sum]) => sum !== this.format.sha1[name]).map(([name]) => name);
+  }
+
+  /**
+   * Null where all files are official, else a sentence that says what is not. Throws a DatasetError (`malformed`) where it
+   * is `strict` and the files cannot be the data set at all.
+   */
+  finish(from: string, strict: boolean): string | null {
+    const { title } = this.format, { unofficial } = this, defects = this.#defects.join(", ");
+    if (unofficial.length === 0) return null;
+    if (defects && strict) {
+      const message = `Cannot take ${from} for ${title} as ${defects}: move it away and fetch it again`;
+      throw new DatasetError("malformed", message);
+    }
+    const which = unofficial.length === this.#sha1.size ? "of every file" : `of ${unofficial.join(", ")}`;
+    const found = defects ? `; ${defects}` : "";
+    return `${from} is not the official ${title}: the checksum ${which} differs${found}. It is used as it is`;
+  }
+}
+
+/** Only where there are several. */
+function hasOneImage({ labelBytes }: CifarFormat, bytes: Uint8Array): boolean {
+  const recordBytes = labelBytes + IMAGE_BYTES;
+  if (bytes.length < 2 * recordBytes) return false;
+  for (let at = labelBytes; at < bytes.length; at += recordBytes) {
+    for (let i = 0; i < IMAGE_BYTES; i++) if (bytes[at + i] !== bytes[labelBytes + i]) return false;
+  }
+  return true;
+}
+
+/** Throws a DatasetError (`malformed`) for a file that is cut short or too long. */
+export function checkSize(format: CifarFormat, { name, path, bytes }: RecordFile): void {
+  const expected = bytesOf(format, name);
+  if (bytes.length === expected) return;
+  throw new DatasetError(
+    "malformed",
+    `Cannot load ${path} as it must have ${expected} bytes: it has ${bytes.length}. ` +
+      "It is cut short or not the official file: delete it and fetch it again",
+  );
+}
+
+function readRecords(format: CifarFormat, file: RecordFile, into: Split, first: number): void {
+  checkSize(format, file);
+  const { path, bytes, name } = file, { labelBytes, target, classes } = format;
+  const recordBytes = labelBytes + IMAGE_BYTES, count = recordsOf(format, name);
   for (let n = 0; n < count; n++) {
     const label = bytes[n * recordBytes + target];
     if (label >= classes) {
@@ -184,7 +184,7 @@ function readRecords(
  * machine that Deno runs on) at a time: 0.25 s for the 184 MB of CIFAR-10, where byte by byte took 1.9 s.
  */
 function interleave(records: Uint8Array, recordBytes: number, labelBytes: number, pixels: Uint8Array): void {
-  const planes = new Uint8Array(IMAGE_BYTES), from = new Uint32Array(planes.buffer), quarter = PLANE / 4;
+  const planes = new Uint8Array(IMAGE_BYTES), from = new Uint32Array(planes.buffer), quarter = PLANE_BYTES / 4;
   const to = new Uint32Array(pixels.buffer, pixels.byteOffset, pixels.length / 4);
   for (let record = labelBytes, at = 0; at < to.length; record += recordBytes) {
     planes.set(records.subarray(record, record + IMAGE_BYTES)); // records do not start at whole words
@@ -199,7 +199,12 @@ function interleave(records: Uint8Array, recordBytes: number, labelBytes: number
 }
 
 /** One a line; null where the list is not of as many. */
-function readClassNames({ classes }: CifarFormat, { bytes }: SourceFile): string[] | null {
+function readClassNames({ classes }: CifarFormat, { bytes }: RecordFile): string[] | null {
   const names = new TextDecoder().decode(bytes).split("\n").map((line) => line.trim()).filter(Boolean);
   return names.length === classes ? names : null;
+}
+
+/** Lets signals and timers be heard between two pieces of work. */
+export function breathe(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
 }

@@ -1,9 +1,11 @@
 /**
- * Reads .tar.gz archives: the regular files of a POSIX ustar archive, one after the other, never trusting a path.
- * Format: https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html, "ustar Interchange Format".
+ * Reads tar archives, gzip or not: the regular files, one after the other, never trusting a path. Formats: POSIX ustar and
+ * pax (https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html) and GNU's long names and sizes
+ * (https://www.gnu.org/software/tar/manual/html_node/Standard.html).
  */
 import { DatasetError } from "../dataset.ts";
 import { reading, reasonOf } from "../files.ts";
+import { readUnpacked } from "./gzip.ts";
 
 /** A regular file of an archive. */
 export interface Entry {
@@ -13,55 +15,83 @@ export interface Entry {
 }
 
 const BLOCK = 512;
-/** The largest file of an official archive is CIFAR-100's train.bin, 153.7 MB. */
+/** The largest file of an official archive is CIFAR-100's train, 155 MB. */
 const LARGEST_FILE = 2 ** 30;
 
-/** What to do with an entry of each type flag; a type that is not here (links, devices) is refused. */
-const TYPES: Readonly<Record<string, "file" | "skip">> = {
+type Action = "file" | "skip" | "long name" | "attributes";
+
+/** What to do with an entry of each type flag; a type that is not here (devices, sparse files) is refused. */
+const TYPES: Readonly<Record<string, Action>> = {
   "0": "file",
   "\0": "file",
+  "7": "file",
+  "1": "skip", // links: the files they name are there themselves, or are not needed
+  "2": "skip",
   "5": "skip", // folders come with the files in them
-  g: "skip", // attributes of pax and GNU: the files wanted here have short names and need none
-  x: "skip",
+  K: "skip", // the long name of what a link points to
+  g: "skip", // attributes of all files: none matters here
+  x: "attributes", // of the next file: its name and size, where they do not fit the header
+  L: "long name", // of the next file, GNU's way
 };
 
 /**
- * The regular files of a .tar.gz file in order, each wholly in memory. Throws a DatasetError (`malformed`, naming the
- * archive) where it is cut short, damaged, holds links, or has a path that leads out of its folder.
+ * The regular files of an archive in order, each wholly in memory. Throws a DatasetError (`malformed`, naming the archive)
+ * where it is cut short, damaged, or has a path that leads out of its folder; the signal's reason where it is aborted.
  */
-export async function* readTarGz(archive: string): AsyncGenerator<Entry> {
-  const file = await reading(archive, () => Deno.open(archive));
-  const bytes = new ByteReader(file.readable.pipeThrough(new DecompressionStream("gzip")));
+export async function* readTarGz(archive: string, signal?: AbortSignal): AsyncGenerator<Entry> {
+  await reading(archive, async () => (await Deno.open(archive)).close());
+  const bytes = new ByteReader(readUnpacked(archive, signal));
+  let next: { name?: string; size?: number } = {};
   try {
-    for (let header = await bytes.read(BLOCK); header.some(Boolean); header = await bytes.read(BLOCK)) {
-      const { path, size, action } = parseHeader(header);
+    for (let block = await bytes.read(BLOCK); block.some(Boolean); block = await bytes.read(BLOCK)) {
+      const header = parseHeader(block), { action } = header;
+      const { name = header.name, size = header.size } = action === "file" || action === "skip" ? next : {};
+      if (size > LARGEST_FILE) throw new Error(`"${name}" says it has ${size} bytes, more than any data file`);
       const content = await bytes.read(size);
       await bytes.read(-size & (BLOCK - 1));
-      if (action === "file") yield { path, content };
+      if (action === "long name") next = { ...next, name: text(content, 0, size) };
+      else if (action === "attributes") next = { ...next, ...attributes(content) };
+      else {
+        if (header.type !== "g" && header.type !== "K") next = {};
+        if (action === "file" && !name.endsWith("/")) yield { path: safePath(name), content };
+      }
     }
     await bytes.readToEnd(); // where gzip compares its checksum
   } catch (error) {
-    const message = `Cannot unpack ${archive} as it is damaged or incomplete: ${
-      reasonOf(error)
-    }. Delete it and fetch it again`;
-    throw new DatasetError("malformed", message, { cause: error });
+    signal?.throwIfAborted();
+    const what = `Cannot unpack ${archive} as it is damaged or incomplete: ${reasonOf(error)}`;
+    throw new DatasetError("malformed", `${what}. Delete it and fetch it again`, { cause: error });
   } finally {
     await bytes.cancel();
   }
 }
 
-function parseHeader(header: Uint8Array): { path: string[]; size: number; action: "file" | "skip" } {
+function parseHeader(header: Uint8Array): { name: string; size: number; type: string; action: Action } {
   const sum = header.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 32 : byte), 0);
   if (sum !== octal(header, 148, 8)) throw new Error("the checksum of a tar header is wrong");
-  const isUstar = text(header, 257, 5) === "ustar";
+  const isUstar = text(header, 257, 6) === "ustar"; // GNU writes "ustar  " and has no prefix
   const prefix = isUstar ? text(header, 345, 155) : "";
   const name = (prefix ? prefix + "/" : "") + text(header, 0, 100);
   const type = String.fromCharCode(header[156]);
   const action = TYPES[type];
   if (action === undefined) throw new Error(`"${name}" is neither a file nor a folder (tar type "${type}")`);
-  const size = octal(header, 124, 12);
-  if (size > LARGEST_FILE) throw new Error(`"${name}" says it has ${size} bytes, more than any data file`);
-  return { path: safePath(name), size, action };
+  return { name, size: sizeOf(header), type, action };
+}
+
+/** Octal digits, or where the first bit is set a big-endian number. */
+function sizeOf(header: Uint8Array): number {
+  if (!(header[124] & 0x80)) return octal(header, 124, 12);
+  return header.subarray(125, 136).reduce((value, byte) => value * 256 + byte, 0);
+}
+
+/** `path` and `size` of a pax header: lines of "LENGTH KEY=VALUE". */
+function attributes(content: Uint8Array): { name?: string; size?: number } {
+  const found: { name?: string; size?: number } = {};
+  for (const [, key, value] of text(content, 0, content.length).matchAll(/^\d+ (path|size)=(.*)$/gm)) {
+    if (key === "path") found.name = value;
+    else found.size = Number(value);
+  }
+  return found;
 }
 
 function safePath(name: string): string[] {
@@ -86,21 +116,17 @@ function octal(header: Uint8Array, at: number, length: number): number {
 
 /** Takes counted bytes from a stream of chunks. */
 class ByteReader {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+  readonly #chunks: AsyncGenerator<Uint8Array<ArrayBuffer>>;
   #chunk = new Uint8Array();
 
-  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
-    this.#reader = stream.getReader();
+  constructor(chunks: AsyncGenerator<Uint8Array<ArrayBuffer>>) {
+    this.#chunks = chunks;
   }
 
   async read(count: number): Promise<Uint8Array<ArrayBuffer>> {
     const result = new Uint8Array(count);
     for (let filled = 0; filled < count;) {
-      if (this.#chunk.length === 0) {
-        const { value, done } = await this.#reader.read();
-        if (done) throw new Error("it ends in the middle of a file");
-        this.#chunk = value;
-      }
+      if (this.#chunk.length === 0 && !await this.#next()) throw new Error("it ends in the middle of a file");
       const piece = this.#chunk.subarray(0, count - filled);
       result.set(piece, filled);
       this.#chunk = this.#chunk.subarray(piece.length);
@@ -110,11 +136,17 @@ class ByteReader {
   }
 
   async readToEnd(): Promise<void> {
-    while (!(await this.#reader.read()).done);
+    while (await this.#next());
   }
 
   /** Closes the stream, and the file under it. */
   async cancel(): Promise<void> {
-    await this.#reader.cancel().catch(() => {});
+    await this.#chunks.return(undefined);
+  }
+
+  async #next(): Promise<boolean> {
+    const { value, done } = await this.#chunks.next();
+    if (!done) this.#chunk = value;
+    return !done;
   }
 }

@@ -1,10 +1,10 @@
 /** Where each data set is looked for, when it is fetched, and what is said where it cannot be had. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { CIFAR10, type CifarFormat, loadCifar } from "../../datasets/images/cifar.ts";
+import { CIFAR10, type CifarFormat } from "../../datasets/images/cifar_format.ts";
 import { DatasetError } from "../../datasets/dataset.ts";
-import { unpack } from "../../datasets/download/transfer.ts";
-import { DATASET_HOSTS, DATASET_NAMES, loadDataset } from "../../datasets/load.ts";
+import { DATASET_NAMES, loadDataset } from "../../datasets/load.ts";
+import { SOURCES } from "../../datasets/download/sources.ts";
 import { IDX_FILES } from "../../datasets/images/idx.ts";
 import { makeShapes } from "../../datasets/images/shapes.ts";
 import { withFolder, writeTarGz } from "./scratch.ts";
@@ -36,6 +36,12 @@ async function writeSmallArchive(archive: string): Promise<void> {
   await writeTarGz(archive, names.map((name, n) => ({ name: `${SMALL.folder}/${name}`, content: content(n) })));
 }
 
+/** A symbolic link, made by a process that may write anywhere, as Deno asks for. */
+async function link(to: string, path: string): Promise<void> {
+  const args = ["eval", `Deno.symlinkSync(${JSON.stringify(to)}, ${JSON.stringify(path)})`];
+  assert((await new Deno.Command("deno", { args }).output()).success);
+}
+
 /** Files that are there and empty. */
 async function writeFiles(folder: string, names: readonly string[]): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
@@ -47,8 +53,8 @@ async function malformed(load: () => Promise<unknown>, says: string): Promise<vo
 }
 
 describe("loadDataset", () => {
-  it("knows CIFAR-10, CIFAR-100, Fashion-MNIST and the drawn shapes", () => {
-    assertEquals([...DATASET_NAMES].sort(), ["cifar10", "cifar100", "fashion-mnist", "shapes"]);
+  it("knows CIFAR-10, CIFAR-100, MNIST, Fashion-MNIST, images of one's own and the drawn shapes", () => {
+    assertEquals([...DATASET_NAMES].sort(), ["cifar10", "cifar100", "fashion-mnist", "images", "mnist", "shapes"]);
   });
 
   it("refuses a name it does not know, even one that every object has", () => {
@@ -93,23 +99,23 @@ describe("loadDataset", () => {
       assertEquals(asked, []);
     }));
 
-  it("asks the official hosts, and is unavailable where they cannot be reached", () =>
+  it("asks every source in turn, and is unavailable with every address where none can be reached", () =>
     withFolder(async (cache) => {
-      const asked = await withNetwork(offline, async () => {
-        const load = () => loadDataset("cifar10", { cache, download: true });
-        assertEquals((await assertRejects(load, DatasetError, "there seems to be no network")).reason, "unavailable");
-      });
-      assertEquals(new Set(asked), new Set(["https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"]));
-      assertEquals(DATASET_HOSTS, ["www.cs.toronto.edu"]);
-    }));
-
-  it("is unavailable where the host no longer has the archive", () =>
-    withFolder(async (cache) => {
-      const asked = await withNetwork(notFound, async () => {
-        const load = () => loadDataset("cifar100", { cache, download: true });
-        assertEquals((await assertRejects(load, DatasetError, "HTTP status 404")).reason, "unavailable");
-      });
-      assertEquals(asked, ["https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"]);
+      for (const name of ["cifar10", "cifar100"] as const) {
+        const urls = SOURCES[name].map(({ files: [{ url }] }) => url);
+        for (
+          const [network, says] of [[offline, "there seems to be no network"], [notFound, "HTTP status 404"]] as const
+        ) {
+          const asked = await withNetwork(network, async () => {
+            const error = await assertRejects(() => loadDataset(name, { cache, download: true }), DatasetError, says);
+            assertEquals(error.reason, "unavailable");
+            for (const url of urls) assert(error.message.includes(url), error.message);
+            assert(error.message.includes("name it with --data"), error.message);
+          });
+          assertEquals([...new Set(asked)], urls);
+        }
+      }
+      assertEquals([...Deno.readDirSync(cache)].filter(({ isFile }) => isFile), []);
     }));
 
   it("stops with the caller's reason when it is told to stop", () =>
@@ -125,7 +131,7 @@ describe("loadDataset", () => {
       });
     }));
 
-  it("reads the archive in a named folder, whatever the cache holds, and writes nothing", () =>
+  it("reads the archive in a named folder, or the archive that is named, whatever the cache holds, and writes nothing", () =>
     withFolder(async (folder) => {
       const directory = `${folder}/named`, cache = `${folder}/cache`, cached = `${cache}/${CIFAR10.folder}`;
       await Deno.mkdir(directory);
@@ -133,17 +139,37 @@ describe("loadDataset", () => {
       await writeFiles(cached, [...CIFAR10.trainFiles, CIFAR10.testFile]);
       const before = [...Deno.readDirSync(folder)];
       const says = `${directory}/${CIFAR10.archive}/${CIFAR10.folder}/data_batch_1.bin as it must have 30730000 bytes`;
-      await malformed(() => loadDataset("cifar10", { directory, cache, download: false }), says);
+      for (const named of [directory, `${directory}/${CIFAR10.archive}`]) {
+        await malformed(() => loadDataset("cifar10", { directory: named, cache, download: false }), says);
+      }
       assertEquals([...Deno.readDirSync(folder)], before);
     }));
 
-  it("unpacks the cache's archive again where its folder lacks a file", () =>
+  it("says where a folder that was named would be, and what a dangling link points to", () =>
+    withFolder(async (folder) => {
+      await link(`${folder}/gone`, `${folder}/link`);
+      const load = (directory: string) => () => loadDataset("cifar10", { directory, download: false });
+      await assertRejects(
+        load("no/such"),
+        DatasetError,
+        `from no/such as it does not exist (it would be ${Deno.cwd()}/no/such)`,
+      );
+      await assertRejects(
+        load(`${folder}/link`),
+        DatasetError,
+        `from ${folder}/link as it is a symbolic link to ${folder}/gone, which does not exist`,
+      );
+    }));
+
+  it("touches nothing of the cache where its archive is not of the right size", () =>
     withFolder(async (cache) => {
       await writeSmallArchive(`${cache}/${CIFAR10.archive}`);
       await writeFiles(`${cache}/${CIFAR10.folder}`, CIFAR10.trainFiles);
-      const says = `${cache}/${CIFAR10.folder}/data_batch_1.bin as it must have 30730000 bytes: it has 3073`;
+      const says =
+        `${cache}/${CIFAR10.archive}/${CIFAR10.folder}/data_batch_1.bin as it must have 30730000 bytes: it has 3073`;
       await malformed(() => loadDataset("cifar10", { cache, download: false }), says);
-      assertEquals(Deno.statSync(`${cache}/${CIFAR10.folder}/test_batch.bin`).size, 3073);
+      assertEquals(Deno.statSync(`${cache}/${CIFAR10.folder}/data_batch_1.bin`).size, 0);
+      assertEquals([...Deno.readDirSync(cache)].map(({ name }) => name).toSorted(), [CIFAR10.folder, CIFAR10.archive]);
     }));
 
   it("downloads for a cache whose folder lacks a file, and without leave to download names the file", () =>
@@ -153,9 +179,8 @@ describe("loadDataset", () => {
       const asked = await withNetwork(notFound, async () => {
         await assertRejects(() => load(true), DatasetError, "HTTP status 404");
       });
-      assertEquals(asked.length, 1);
+      assertEquals(asked.length, SOURCES.cifar10.length);
       await malformed(() => load(false), `${cache}/${CIFAR10.folder}/data_batch_1.bin as it must have 30730000 bytes`);
-      await Deno.remove(`${cache}/${CIFAR10.folder}/data_batch_1.bin`);
     }));
 
   it("names the file that a named folder of Fashion-MNIST lacks", () =>
@@ -180,16 +205,5 @@ describe("loadDataset", () => {
       await malformed(() => loadDataset("cifar10", { cache: folder, download: false }), archive);
       await malformed(() => loadDataset("cifar10", { directory: folder, download: false }), archive);
       assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), [CIFAR10.archive]);
-    }));
-});
-
-describe("unpack", () => {
-  it("gives the files that loadCifar reads", () =>
-    withFolder(async (folder) => {
-      await writeSmallArchive(`${folder}/small.tar.gz`);
-      await unpack(`${folder}/small.tar.gz`, SMALL.folder, `${folder}/unpacked`);
-      const { train, validation, test } = await loadCifar(SMALL, `${folder}/unpacked`);
-      assertEquals([[...train.labels], [...validation.labels], [...test.labels]], [[0, 1, 2], [3, 4], [5]]);
-      assertEquals([train.pixels[0], validation.pixels[3072], test.pixels[3071]], [1, 5, 6]);
     }));
 });

@@ -38,7 +38,7 @@ export async function writeTarGz(archive: string, entries: readonly TarEntry[]):
 /** The header's checksum counts its own eight bytes as spaces. */
 function headerOf({ name, content, type = "0", prefix = "", says = {} }: TarEntry): Uint8Array<ArrayBuffer> {
   const header = new Uint8Array(512);
-  const write = (at: number, text: string) => header.set(new TextEncoder().encode(text), at);
+  const write = (at: number, text: string) => header.set(Uint8Array.from(text, (letter) => letter.charCodeAt(0)), at);
   write(0, name);
   write(100, "0000644\0");
   write(124, says.size ?? (content?.length ?? 0).toString(8).padStart(11, "0") + "\0");

@@ -1,14 +1,8 @@
 /** The CIFAR binaries: which byte becomes which pixel, which images make which split, and what damage is told. */
 import { assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import {
-  CIFAR10,
-  CIFAR100,
-  CIFAR100_COARSE,
-  type CifarFormat,
-  findCifar,
-  loadCifar,
-} from "../../../datasets/images/cifar.ts";
+import { findCifar, loadCifar } from "../../../datasets/images/cifar.ts";
+import { CIFAR10, CIFAR100, CIFAR100_COARSE, type CifarFormat } from "../../../datasets/images/cifar_format.ts";
 import { DatasetError, withoutTest } from "../../../datasets/dataset.ts";
 
 const PLANE = 1024;
@@ -117,10 +111,10 @@ describe("loadCifar", () => {
       await assertRejects(() => loadCifar(none, folder), RangeError, "10 validation images of cifar10 as it has 10");
     }));
 
-  it("names the classes as the archive's list does, and by number without it", () =>
+  it("names the classes as the archive's list does, and as they are known without it", () =>
     withSmall(SMALL10, async (folder) => {
-      assertEquals((await loadCifar(SMALL10, folder)).classes[3], "class 3");
-      const names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+      assertEquals((await loadCifar(SMALL10, folder)).classes[3], "cat");
+      const names = ["plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
       await Deno.writeTextFile(`${folder}/batches.meta.txt`, names.join("\n") + "\n\n");
       assertEquals((await loadCifar(SMALL10, folder)).classes, names);
     }));

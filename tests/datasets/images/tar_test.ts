@@ -64,13 +64,56 @@ describe("readTarGz", () => {
     await refused(await gzip(tarOf([{ name: "x", prefix: "a/.." }])), "outside its folder");
   });
 
-  it("refuses links and devices", async () => {
-    for (const type of ["1", "2", "3", "4", "6"]) {
+  it("passes over links, and refuses devices and sparse files", async () => {
+    const linked = [{ name: "a", type: "1" }, { name: "b", type: "2" }, { name: "c", content: bytes("c") }];
+    assertEquals(await readEntries(linked), [{ path: "c", content: "c" }]);
+    for (const type of ["3", "4", "6", "S"]) {
       await refused(
         await gzip(tarOf([{ name: "x", type }])),
         `"x" is neither a file nor a folder (tar type "${type}")`,
       );
     }
+  });
+
+  it("reads long names as GNU and as pax write them, for the next entry alone", async () => {
+    const long = "long/".repeat(40) + "name.txt", path = `${long.length + 10} path=${long}\n`;
+    const gnu: TarEntry[] = [{ name: "././@LongLink", type: "L", content: bytes(long + "\0") }];
+    const pax: TarEntry[] = [{ name: "PaxHeaders/x", type: "x", content: bytes(path) }];
+    for (const before of [gnu, pax]) {
+      assertEquals(await readEntries([...before, { name: "cut", content: bytes("1") }, { name: "b" }]), [
+        { path: long, content: "1" },
+        { path: "b", content: "" },
+      ]);
+    }
+    await refused(await gzip(tarOf([{ ...gnu[0], content: bytes("../x\0") }, { name: "cut" }])), "outside its folder");
+  });
+
+  it("reads an archive of two gzip members, with zeros after it, or without gzip", async () => {
+    const tar = tarOf([{ name: "a", content: bytes("1".repeat(1000)) }]), half = 700;
+    const members = [await gzip(tar.slice(0, half)), await gzip(tar.slice(half))];
+    const whole = await gzip(tar), expected = [{ path: "a", content: "1".repeat(1000) }];
+    for (
+      const packed of [
+        Uint8Array.from([...members[0], ...members[1]]),
+        Uint8Array.from([...whole, ...new Uint8Array(700)]),
+        tar,
+      ]
+    ) assertEquals(await read(packed), expected);
+  });
+
+  it("reads a size that GNU writes in binary", async () => {
+    const size = String.fromCharCode(0x80) + "\0".repeat(10) + String.fromCharCode(3);
+    assertEquals(await readEntries([{ name: "a", content: bytes("abc"), says: { size } }]), [
+      { path: "a", content: "abc" },
+    ]);
+  });
+
+  it("stops with the signal's reason", async () => {
+    await withFolder(async (folder) => {
+      await Deno.writeFile(`${folder}/a.tar.gz`, await gzip(tarOf([{ name: "a" }])));
+      const stopped = AbortSignal.abort(new RangeError("enough"));
+      await assertRejects(() => readTarGz(`${folder}/a.tar.gz`, stopped).next(), RangeError, "enough");
+    });
   });
 
   it("refuses a header of the wrong checksum or of no number", async () => {

@@ -1,0 +1,28 @@
+/** Decodes JPEG images with mozjpeg, compiled to WebAssembly by `@jsquash/jpeg`: the same pixels as Pillow and libjpeg give. */
+import type decode from "@jsquash/jpeg/decode.js";
+import type { RgbImage } from "./png.ts";
+
+/** Loaded with the first image, since few need it. */
+let decoder: Promise<typeof decode> | null = null;
+
+export const isJpeg = (bytes: Uint8Array): boolean => bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
+
+/** Throws an Error where the image is damaged. */
+export async function decodeJpeg(bytes: Uint8Array<ArrayBuffer>): Promise<RgbImage> {
+  decoder ??= loadDecoder();
+  const { width, height, data } = await (await decoder)(bytes.slice().buffer);
+  const pixels = new Uint8Array(3 * width * height);
+  for (let from = 0, to = 0; to < pixels.length; from += 4, to += 3) {
+    pixels[to] = data[from];
+    pixels[to + 1] = data[from + 1];
+    pixels[to + 2] = data[from + 2];
+  }
+  return { width, height, pixels };
+}
+
+async function loadDecoder(): Promise<typeof decode> {
+  const library = await import("@jsquash/jpeg/decode.js");
+  const code = new URL(import.meta.resolve("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm"));
+  await library.init(await WebAssembly.compile(await Deno.readFile(code)));
+  return library.default;
+}
