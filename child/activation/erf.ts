@@ -1,5 +1,5 @@
 /**
- * The error function in float64, within 1 ulp or so: rational approximations on four intervals, with the coefficients
+ * The error function and its complement in float64, within 1 ulp or so: rational approximations on four intervals, with the coefficients
  * of fdlibm's s_erf.c (Copyright 1993 Sun Microsystems, freely granted with this notice kept).
  */
 
@@ -64,7 +64,7 @@ const BELOW_2_86 = {
     -6.04244152148580987438e-02,
   ],
 };
-const BELOW_6 = {
+const BELOW_28 = {
   numerator: [
     -9.86494292470009928597e-03,
     -7.99283237680523006574e-01,
@@ -98,11 +98,21 @@ export function erf(x: number): number {
   return Math.sign(x) * (1 - complement(size));
 }
 
-/** 1 - erf(x) for x in [1.25, 6). */
+/** 1 - erf(x), exact relative to its size: 0 from 28 on, where it is below float64. */
+export function erfc(x: number): number {
+  const size = Math.abs(x);
+  if (Number.isNaN(x)) return x;
+  if (size < 0.84375) return x < 0.25 ? 1 - erf(x) : 0.5 - (x - 0.5 + x * rational(BELOW_0_84, x * x));
+  if (x < 0) return 1 + erf(size);
+  if (x < 1.25) return 1 - ERF_NEAR_1 - rational(BELOW_1_25, x - 1);
+  return x < 28 ? complement(x) : 0;
+}
+
+/** 1 - erf(x) for x in [1.25, 28). */
 function complement(x: number): number {
   // exp(-x^2) of the float32 part exactly squared, and a correction for the rest: x * x alone would lose digits.
   const head = Math.fround(x);
-  const tail = rational(x < 1 / 0.35 ? BELOW_2_86 : BELOW_6, 1 / (x * x));
+  const tail = rational(x < 1 / 0.35 ? BELOW_2_86 : BELOW_28, 1 / (x * x));
   return Math.exp(-head * head - 0.5625) * Math.exp((head - x) * (head + x) + tail) / x;
 }
 

@@ -30,6 +30,7 @@ export type UnaryName =
   | "softplus" // log(1 + exp(x))
   | "gauss" // exp(-x^2)
   | "erf"
+  | "erfc" // 1 - erf(x)
   | "relu"
   | "sign" // -1, 0 or 1
   // Derivatives, where alone they arise:

@@ -16,7 +16,7 @@
  * relative to its size where 1 - tanh(u)^2 would be rounding errors, and reaches 0. What it multiplies may have
  * overflowed there: see `products.ts`.
  */
-import { erf } from "./erf.ts";
+import { erf, erfc } from "./erf.ts";
 import type { BinaryName, Comparison, Expression, UnaryName } from "./expression.ts";
 import { binary, number, power, select, unary } from "./expression.ts";
 
@@ -238,6 +238,15 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
     domain: "all x; -1 and 1 at -inf and inf",
     value: erf,
     derivative: (u, du) => mul(mul(number(2 / Math.sqrt(Math.PI)), unary("gauss", u)), du),
+  },
+  erfc: {
+    written: "call",
+    neverNegative: true,
+    growth: "bounded",
+    saturates: "zero",
+    domain: "1 - erf(x), exact where that cancels; 2 and 0 at -inf and inf",
+    value: erfc,
+    derivative: (u, du) => mul(mul(number(-2 / Math.sqrt(Math.PI)), unary("gauss", u)), du),
   },
   relu: {
     written: "call",

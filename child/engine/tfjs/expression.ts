@@ -184,6 +184,7 @@ const UNARY: Readonly<Record<UnaryName, Unary>> = {
   softplus: operation("Softplus"),
   gauss: (writer, u) => writer.session.run("Exp", [writer.write(call("neg", squareOf(u)))]),
   erf: operation("Erf"),
+  erfc: operation("Erfc"),
   relu: operation("Relu"),
   sign: operation("Sign"),
   dsinc,

@@ -323,6 +323,25 @@ function erf(f: Build, x: Vector): Vector {
   });
 }
 
+/**
+ * exp(-x^2) P(|x|) / Q(|x|), and 2 less that where x is negative: relative to its size as exact as exp. The quotient is of
+ * least relative error, 5e-9, on [0, 9.4], beyond which exp(-x^2) is 0; by Lawson's algorithm.
+ */
+function erfc(f: Build, x: Vector): Vector {
+  return f.memo("erfc", [x], () => {
+    const parts = x.length, a = f.pmin(f.abs(x), f.constant(10, parts));
+    const quotient = f.div(polynomial(f, a, ERFC_ABOVE), polynomial(f, a, ERFC_BELOW));
+    const tail = f.mul(gauss(f, x), quotient);
+    return f.select(f.less(x, f.constant(0, parts)), f.sub(f.constant(2, parts), tail), tail);
+  });
+}
+
+const ERFC_ABOVE = [1, 1.2322638034820557, 0.7251819968223572, 0.22616323828697205, 0.0321570560336113];
+const ERFC_BELOW = [
+  ...[1, 2.3606433868408203, 2.3888745307922363],
+  ...[1.3133819103240967, 0.4008934497833252, 0.05699608474969864],
+];
+
 /** sqrt(x^2 + 1). Above 1.8e19 x^2 overflows; the root is never more than |x| + 1, and there that is as exact. */
 function hypotenuse(f: Build, x: Vector): Vector {
   return f.memo("hypotenuse", [x], () => {
@@ -484,5 +503,6 @@ export const UNARY: Readonly<Record<UnaryName, (f: FunctionBuilder, x: Vector) =
   softplus,
   gauss,
   erf,
+  erfc,
   sign,
 };
