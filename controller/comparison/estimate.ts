@@ -1,0 +1,144 @@
+/**
+ * What candidates are worth, judged from few noisy trainings on common seeds. The model of a score is
+ *
+ *     score = value of the function + effect of the seed + noise
+ *
+ * Seed effects are common to all candidates (same start, same batches), so that they are estimated once and taken off. The
+ * value itself is shrunken: the best of many noisy means is the luckiest, so each mean is weighed against how good
+ * functions of this run are at all (empirical Bayes). That distribution is neither normal nor has one peak, as many
+ * functions hardly train; it is estimated without a shape, by maximum likelihood on a grid (Kiefer & Wolfowitz 1956,
+ * with the EM steps of Laird 1978; Jiang & Zhang 2009 show that it loses little to knowing it).
+ */
+
+/** One candidate's trainings. */
+export interface CandidateScores {
+  /** By seed: `scores[k]` is that of seed k; undefined where it was not trained from that seed. */
+  readonly scores: readonly (number | undefined)[];
+}
+
+/** What a candidate is worth, in the unit of the scores. */
+export interface Estimate {
+  /** Shrunken: the mean of what the value may be, given its scores and those of all others. */
+  readonly value: number;
+  /** Standard deviation of what the value may be: from noise and shrinking, without that of the seeds' common effect. */
+  readonly deviation: number;
+  /** Mean of the scores, seed effects taken off; NaN without trainings. */
+  readonly mean: number;
+  /** Trainings. */
+  readonly n: number;
+}
+
+export interface Estimates {
+  /** In the order of the candidates. */
+  readonly candidates: readonly Estimate[];
+  /** Standard deviation of a single training, given its function and seed. */
+  readonly noise: number;
+  /** By seed. */
+  readonly seedEffects: readonly number[];
+}
+
+/** What is known of a single training's noise before any function was trained twice. */
+export interface NoisePrior {
+  /** Standard deviation, in the unit of the scores. */
+  readonly deviation: number;
+  /** How many degrees of freedom that knowledge is worth. */
+  readonly freedom: number;
+}
+
+/** Points of the grid on which the distribution of values is estimated, and steps of EM. */
+const GRID = 64;
+const EM_STEPS = 100;
+/** Seed effects are shrunken as if their variance were this share of the noise's: 30 % of both is common (2026-11-25). */
+const SEED_SHARE = 0.3 / 0.7;
+
+/**
+ * Estimates of all candidates together. A candidate without trainings has the mean of all. Scores must be finite. Throws
+ * a RangeError where one is not.
+ */
+export function estimate(candidates: readonly CandidateScores[], prior: NoisePrior): Estimates {
+  candidates.forEach(({ scores }, i) => {
+    const wrong = scores.find((score) => score !== undefined && !Number.isFinite(score));
+    if (wrong !== undefined) throw new RangeError(`Cannot estimate candidate ${i} as a score is ${wrong}`);
+  });
+  const seedEffects = effectsOfSeeds(candidates);
+  const adjusted = candidates.map(({ scores }) =>
+    scores.flatMap((score, seed) => score === undefined ? [] : [score - seedEffects[seed]])
+  );
+  const noise = Math.sqrt(noiseVariance(adjusted, seedEffects.length, prior));
+  const means = adjusted.map((scores) => ({ mean: average(scores), n: scores.length }));
+  return { candidates: shrink(means, noise), noise, seedEffects };
+}
+
+/** Least squares with a ridge on the seeds, by turns: values given effects, effects given values. */
+function effectsOfSeeds(candidates: readonly CandidateScores[]): number[] {
+  const seeds = Math.max(0, ...candidates.map(({ scores }) => scores.length));
+  const effects = new Array<number>(seeds).fill(0);
+  // A candidate trained once says nothing of the seeds: its value takes all of it.
+  const repeated = candidates.filter(({ scores }) => scores.filter((score) => score !== undefined).length > 1);
+  if (repeated.length === 0) return effects;
+  for (let turn = 0; turn < 30; turn++) {
+    const sums = effects.map(() => 0), counts = effects.map(() => 0);
+    for (const { scores } of repeated) {
+      const value = average(scores.flatMap((score, k) => score === undefined ? [] : [score - effects[k]]));
+      scores.forEach((score, k) => {
+        if (score === undefined) return;
+        sums[k] += score - value;
+        counts[k]++;
+      });
+    }
+    effects.forEach((_, k) => effects[k] = sums[k] / (counts[k] + 1 / SEED_SHARE));
+  }
+  return effects;
+}
+
+/** Pooled within candidates, with what was known before. */
+function noiseVariance(adjusted: readonly (readonly number[])[], seeds: number, prior: NoisePrior): number {
+  let squares = prior.freedom * prior.deviation ** 2, freedom = prior.freedom;
+  let repeated = 0;
+  for (const scores of adjusted) {
+    if (scores.length < 2) continue;
+    const mean = average(scores);
+    squares += scores.reduce((sum, score) => sum + (score - mean) ** 2, 0);
+    freedom += scores.length - 1;
+    repeated++;
+  }
+  // Effects of seeds took some of the freedom; never all of it, as they are shrunken.
+  return squares / (repeated > 0 ? Math.max(freedom - (seeds - 1), freedom / 2) : freedom);
+}
+
+/** Posterior mean and deviation of each, under the distribution of values that makes all means most likely. */
+function shrink(means: readonly { readonly mean: number; readonly n: number }[], noise: number): Estimate[] {
+  const known = means.filter(({ n }) => n > 0);
+  if (known.length === 0) return means.map(({ n }) => ({ value: NaN, deviation: NaN, mean: NaN, n }));
+  const low = Math.min(...known.map(({ mean }) => mean)), high = Math.max(...known.map(({ mean }) => mean));
+  const grid = Array.from({ length: GRID }, (_, i) => low + (high - low) * i / (GRID - 1));
+  const likelihood = (mean: number, n: number) =>
+    grid.map((value) => Math.exp(-n * (mean - value) ** 2 / (2 * noise ** 2)));
+  const rows = known.map(({ mean, n }) => likelihood(mean, n));
+  const weights = maximumLikelihood(rows);
+  return means.map(({ mean, n }) => {
+    const posterior = n > 0 ? likelihood(mean, n).map((l, i) => l * weights[i]) : weights;
+    const total = posterior.reduce((sum, p) => sum + p, 0);
+    const value = posterior.reduce((sum, p, i) => sum + p * grid[i], 0) / total;
+    const variance = posterior.reduce((sum, p, i) => sum + p * (grid[i] - value) ** 2, 0) / total;
+    return { value, deviation: Math.sqrt(variance), mean: n > 0 ? mean : NaN, n };
+  });
+}
+
+/** Weights of the grid's points that make the rows most likely. */
+function maximumLikelihood(rows: readonly (readonly number[])[]): number[] {
+  let weights = new Array<number>(GRID).fill(1 / GRID);
+  for (let step = 0; step < EM_STEPS; step++) {
+    const next = new Array<number>(GRID).fill(0);
+    for (const row of rows) {
+      const total = row.reduce((sum, l, i) => sum + l * weights[i], 0);
+      row.forEach((l, i) => next[i] += l * weights[i] / total);
+    }
+    weights = next.map((sum) => sum / rows.length);
+  }
+  return weights;
+}
+
+function average(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

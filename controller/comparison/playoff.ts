@@ -1,0 +1,38 @@
+/**
+ * The playoff: how the trainings kept for the end of a search are spent on its finalists. Sequential halving (Karnin,
+ * Koren & Somekh 2013): each round costs the same, and only the better half goes on, with twice the trainings each.
+ */
+
+/** A round of the playoff. */
+export interface PlayoffRound {
+  /** Ids of the finalists that train, best first. */
+  readonly field: readonly number[];
+  /** Trainings of each, from the seeds that follow those of the rounds before. */
+  readonly trainings: number;
+}
+
+/** A finalist as it stands. */
+export interface Finalist {
+  readonly id: number;
+  /** What it is worth, from all its trainings so far. */
+  readonly value: number;
+}
+
+/** Rounds that so many finalists take: the last one is between two. 0 for fewer than two, who have nobody to beat. */
+export function roundsOf(finalists: number): number {
+  return finalists < 2 ? 0 : Math.ceil(Math.log2(finalists));
+}
+
+/**
+ * Round `round` of a playoff that began with `finalists` candidates and has `left` trainings to spend, this round and
+ * those after it. The field is the best of `standing`; each trains at least once, whatever is left.
+ */
+export function playoffRound(
+  standing: readonly Finalist[],
+  { finalists, round, left }: { readonly finalists: number; readonly round: number; readonly left: number },
+): PlayoffRound {
+  const size = Math.max(2, Math.ceil(finalists / 2 ** round));
+  const field = standing.toSorted((a, b) => b.value - a.value || a.id - b.id).slice(0, size).map(({ id }) => id);
+  const share = left / (roundsOf(finalists) - round);
+  return { field, trainings: Math.max(1, Math.floor(share / field.length)) };
+}

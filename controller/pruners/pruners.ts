@@ -1,0 +1,14 @@
+/**
+ * The pruners by name. What each finds was measured by `tests/bench/naming.ts` on simulated runs of 200 trainings with the noise
+ * measured on CIFAR-10: the record is tests/bench/records/2026-11-26_naming.md.
+ */
+import type { Pruner } from "./pruner.ts";
+import { rungs } from "./rungs.ts";
+
+export const PRUNERS = {
+  none: rungs("none", "one training each", [1], 0),
+  race: rungs("race", "one training each, and three for the tenth that leads", [1, 3], 0.1),
+  asha: rungs("asha", "1, 4 and 16 trainings, a quarter promoted each time (Li et al. 2020)", [1, 4, 16], 0.25),
+} as const satisfies Readonly<Record<string, Pruner>>;
+
+export type PrunerName = keyof typeof PRUNERS;
