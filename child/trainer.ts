@@ -45,10 +45,10 @@ export type Outcome =
     readonly betaMean: number | null;
   }
   & (
-    | { readonly outcome: "complete"; readonly validationAccuracy: number }
+    | { readonly outcome: "complete"; readonly score: number }
     | { readonly outcome: "diverged"; readonly reason: string }
     | { readonly outcome: "timed_out"; readonly reason: string }
-    | { readonly outcome: "pruned"; readonly reason: string; readonly validationAccuracy: number }
+    | { readonly outcome: "pruned"; readonly reason: string; readonly score: number }
     | { readonly outcome: "interrupted" }
   );
 
@@ -124,8 +124,8 @@ export async function trainChild(request: ChildRequest, hooks: ChildHooks = {}):
 type Verdict =
   | Diverged
   | Interruption
-  | Pruned & { readonly validationAccuracy: number }
-  | { readonly outcome: "complete"; readonly validationAccuracy: number };
+  | Pruned & { readonly score: number }
+  | { readonly outcome: "complete"; readonly score: number };
 
 async function judge(child: Child, stop: Stop | null, hooks: ChildHooks): Promise<Verdict> {
   if (stop !== null && stop.outcome !== "pruned") return stop;
@@ -134,8 +134,8 @@ async function judge(child: Child, stop: Stop | null, hooks: ChildHooks): Promis
   if (!Number.isFinite(judged.loss)) {
     return { outcome: "diverged", reason: `logits on the validation split are not finite after step ${child.step}` };
   }
-  const validationAccuracy = judged.accuracy;
-  return stop === null ? { outcome: "complete", validationAccuracy } : { ...stop, validationAccuracy };
+  const score = judged.accuracy;
+  return stop === null ? { outcome: "complete", score } : { ...stop, score };
 }
 
 /** Losses looked back on: a divergence is found within so many steps. */

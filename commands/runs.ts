@@ -19,11 +19,11 @@ export const runs = command({
       const done = FINISHED_STATES.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
       const { name, settings, dataset, synthetic } = info;
       if (json) {
-        const accuracy = best?.validationAccuracy ?? null;
-        const row = { run: name, state, trials: done, best: best?.expression ?? null, validation_accuracy: accuracy };
+        const accuracy = best?.score ?? null;
+        const row = { run: name, state, trials: done, best: best?.expression ?? null, score: accuracy };
         io.out(JSON.stringify({ ...row, sampler: settings.sampler, dataset, synthetic, seed: settings.seed }));
       } else {
-        const found = best ? `${(100 * best.validationAccuracy!).toFixed(2)} % ${best.simplified}` : "nothing judged";
+        const found = best ? `${(100 * best.score!).toFixed(2)} % ${best.simplified}` : "nothing judged";
         io.out(`${name}  ${state}  ${done}/${settings.trials} trials  ${settings.sampler} on ${dataset}  ${found}`);
       }
     }

@@ -38,9 +38,9 @@ export function followRun(source: RunSource, output: ConsoleOutput, json: boolea
     if (event.event === "notice" && event.level !== "info") output.err(`${event.level}: ${event.message}`);
     else if (event.event === "notice") output.err(event.message);
     if (event.event !== "trial_changed" || event.trial.state !== "complete") return;
-    if (best === null || event.trial.validationAccuracy! > best.validationAccuracy!) {
+    if (best === null || event.trial.score! > best.score!) {
       best = event.trial;
-      output.err(`best so far: ${percent(best.validationAccuracy!)} ${best.simplified} (trial ${best.id})`);
+      output.err(`best so far: ${percent(best.score!)} ${best.simplified} (trial ${best.id})`);
     }
   });
   return () => {
@@ -61,7 +61,7 @@ function status(source: RunSource, finishedBefore: number, elapsedMs: number): s
     .map((worker) => `${worker.trial}: ${Math.floor(100 * worker.step / worker.steps)} %`);
   return [
     `${done}/${wanted} trials`,
-    best ? `best ${percent(best.validationAccuracy!)} ${best.simplified}` : "none judged yet",
+    best ? `best ${percent(best.score!)} ${best.simplified}` : "none judged yet",
     rate > 0 ? `${Math.round(rate)} an hour` : null,
     left === null ? null : `${duration(left)} left`,
     running.length ? `training ${running.join(", ")}` : null,
@@ -110,7 +110,7 @@ export function jsonOfTrial(trial: Trial): Record<string, unknown> {
     expression: trial.expression,
     simplified: trial.simplified,
     state: trial.state,
-    validation_accuracy: trial.validationAccuracy,
+    score: trial.score,
     reward: trial.reward,
     final_loss: trial.finalLoss,
     beta_mean: trial.betaMean,
@@ -130,7 +130,7 @@ function finished(source: RunSource): Record<string, unknown> {
     event: "finished",
     state,
     run: run.name,
-    best: best && { expression: best.expression, validation_accuracy: best.validationAccuracy, trial: best.id },
+    best: best && { expression: best.expression, score: best.score, trial: best.id },
     trials: trials.filter(isFinished).length,
     engine: run.engine,
     dataset: run.dataset,
@@ -144,7 +144,7 @@ function finished(source: RunSource): Record<string, unknown> {
 export function closingTable(source: Pick<RunSource, "snapshot">): string[] {
   const { trials, run, state } = source.snapshot();
   const distinct = trials.filter((trial) => trial.state === "complete" && trial.duplicateOf === null)
-    .sort((a, b) => b.validationAccuracy! - a.validationAccuracy! || a.id - b.id);
+    .sort((a, b) => b.score! - a.score! || a.id - b.id);
   const { child } = run.settings;
   const where = `${run.dataset}${run.synthetic ? " (synthetic images)" : ""}, ${child.network}, ` +
     `${child.steps} steps of ${child.batch}, engine ${run.engine}`;
@@ -154,7 +154,7 @@ export function closingTable(source: Pick<RunSource, "snapshot">): string[] {
     } trials, ${distinct.length} functions trained to the end`,
     `validation accuracy on ${where}`,
     ...distinct.slice(0, TABLE_ROWS).map((trial, i) =>
-      `${String(i + 1).padStart(3)}  ${percent(trial.validationAccuracy!).padStart(7)}  trial ${
+      `${String(i + 1).padStart(3)}  ${percent(trial.score!).padStart(7)}  trial ${
         String(trial.id).padEnd(4)
       } ${trial.simplified}`
     ),

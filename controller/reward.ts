@@ -7,17 +7,17 @@ import type { Trial } from "./trial.ts";
  *
  * Throws an Error where the trial is not finished, or has no validation accuracy though its state says so.
  */
-export function rewardOf(trial: Pick<Trial, "id" | "state" | "validationAccuracy">, classes: number): number {
+export function rewardOf(trial: Pick<Trial, "id" | "state" | "score">, classes: number): number {
   if (!Number.isInteger(classes) || classes < 1) {
     throw new RangeError(`Cannot reward a trial as the number of classes must be a positive integer: it is ${classes}`);
   }
   switch (trial.state) {
     case "complete":
     case "pruned":
-      if (trial.validationAccuracy === null) {
+      if (trial.score === null) {
         throw new Error(`Cannot reward trial ${trial.id} as it is ${trial.state} without a validation accuracy`);
       }
-      return trial.validationAccuracy;
+      return trial.score;
     case "diverged":
     case "failed":
       return 1 / classes;

@@ -296,12 +296,12 @@ export class Search implements RunSource {
     const trained = { ...common, steps, finalLoss: Number.isFinite(finalLoss) ? finalLoss : null, betaMean };
     switch (result.outcome) {
       case "complete":
-        return this.#settle({ ...trained, state: "complete", validationAccuracy: result.validationAccuracy });
+        return this.#settle({ ...trained, state: "complete", score: result.score });
       case "pruned":
         return this.#settle({
           ...trained,
           state: "pruned",
-          validationAccuracy: result.validationAccuracy,
+          score: result.score,
           reason: result.reason,
         });
       case "diverged":
@@ -318,10 +318,10 @@ export class Search implements RunSource {
   }
 
   #takeResult(copy: Trial, original: Trial): void {
-    const { state, validationAccuracy, finalLoss, betaMean, steps, reason, curve } = original;
+    const { state, score, finalLoss, betaMean, steps, reason, curve } = original;
     this.#settle({
       ...copy,
-      ...{ state, validationAccuracy, finalLoss, betaMean, steps, reason, curve },
+      ...{ state, score, finalLoss, betaMean, steps, reason, curve },
       duplicateOf: original.id,
       finishedAt: Date.now(),
     });
@@ -505,7 +505,7 @@ function newTrial(id: number, batch: number, expression: string, tokens: readonl
     fingerprint: fingerprint(parsed),
     tokens,
     state: "queued",
-    validationAccuracy: null,
+    score: null,
     reward: null,
     finalLoss: null,
     curve: [],

@@ -34,7 +34,7 @@ export interface Trial {
   readonly tokens: readonly number[];
   readonly state: TrialState;
   /** Of the trained child on the validation split, in [0, 1]; null unless complete or pruned. */
-  readonly validationAccuracy: number | null;
+  readonly score: number | null;
   /** What the sampler learns from; null until finished. */
   readonly reward: number | null;
   readonly finalLoss: number | null;
@@ -69,11 +69,11 @@ export function isByHand(trial: Trial): boolean {
 }
 
 /** The trial of the highest validation accuracy, the earlier of equals; null before there is one. */
-export function bestTrial<T extends Pick<Trial, "state" | "validationAccuracy">>(trials: Iterable<T>): T | null {
+export function bestTrial<T extends Pick<Trial, "state" | "score">>(trials: Iterable<T>): T | null {
   let best: T | null = null;
   for (const trial of trials) {
     if (trial.state !== "complete") continue;
-    if (best === null || trial.validationAccuracy! > best.validationAccuracy!) best = trial;
+    if (best === null || trial.score! > best.score!) best = trial;
   }
   return best;
 }

@@ -1,7 +1,7 @@
 /** Trials as CSV (RFC 4180), readable by spreadsheets and by `pandas.read_csv`. */
 import { TRIAL_COLUMNS, type TrialRow } from "./protocol.ts";
 
-/** `validation_accuracy` rather than `validationAccuracy`, as on the command line. */
+/** `score` rather than `score`, as on the command line. */
 export function columnName(column: string): string {
   return column.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -79,7 +79,7 @@ const COLUMNS: Readonly<Record<keyof TrialRow, true>> = {
   fingerprint: true,
   tokens: true,
   state: true,
-  validationAccuracy: true,
+  score: true,
   reward: true,
   finalLoss: true,
   betaMean: true,

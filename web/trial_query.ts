@@ -20,7 +20,7 @@ export const SORT_KEYS = {
   state: (trial: TrialRow) => STATES.indexOf(trial.state),
   expression: (trial: TrialRow) => trial.expression,
   simplified: (trial: TrialRow) => trial.simplified,
-  accuracy: (trial: TrialRow) => trial.validationAccuracy,
+  accuracy: (trial: TrialRow) => trial.score,
   reward: (trial: TrialRow) => trial.reward,
   loss: (trial: TrialRow) => trial.finalLoss,
   beta: (trial: TrialRow) => trial.betaMean,
@@ -69,8 +69,8 @@ function wordTest(word: string): (trial: TrialRow) => boolean {
   if (comparison) {
     const bound = Number(comparison[2]) / (comparison[3] ? 100 : 1);
     return comparison[1] === ">"
-      ? (trial) => trial.validationAccuracy !== null && trial.validationAccuracy > bound
-      : (trial) => trial.validationAccuracy !== null && trial.validationAccuracy < bound;
+      ? (trial) => trial.score !== null && trial.score > bound
+      : (trial) => trial.score !== null && trial.score < bound;
   }
   const number = /^#(\d+)$/.exec(word);
   if (number) return (trial) => trial.id === Number(number[1]);

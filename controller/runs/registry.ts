@@ -6,7 +6,7 @@ import { bestTrial, type Trial, type TrialState } from "../trial.ts";
 export interface Best {
   readonly trial: number;
   readonly expression: string;
-  readonly validationAccuracy: number;
+  readonly score: number;
 }
 
 /** A run in the list of runs. */
@@ -86,7 +86,7 @@ export function countStates(trials: readonly Pick<Trial, "state">[]): Record<Tri
   return counts;
 }
 
-type Judged = Pick<Trial, "id" | "state" | "simplified" | "validationAccuracy">;
+type Judged = Pick<Trial, "id" | "state" | "simplified" | "score">;
 
 /** The best of `bestTrial`, as the list of runs has it. */
 export function bestOf(trials: readonly Judged[]): Best | null {
@@ -94,5 +94,5 @@ export function bestOf(trials: readonly Judged[]): Best | null {
 }
 
 export function asBest(trial: Judged | null): Best | null {
-  return trial && { trial: trial.id, expression: trial.simplified, validationAccuracy: trial.validationAccuracy! };
+  return trial && { trial: trial.id, expression: trial.simplified, score: trial.score! };
 }

@@ -134,7 +134,7 @@ export class RunStore {
       const counts = this.#database.prepare("SELECT state, count(*) AS trials FROM trial GROUP BY state").all()
         .map(({ state, trials }) => [state, trials]);
       const best = this.#database.prepare(
-        "SELECT data FROM trial WHERE state = 'complete' ORDER BY validation_accuracy DESC, id LIMIT 1",
+        "SELECT data FROM trial WHERE state = 'complete' ORDER BY score DESC, id LIMIT 1",
       ).get();
       return {
         ...this.#head(),
@@ -179,10 +179,10 @@ export class RunStore {
   }
 
   saveTrial(trial: Trial): void {
-    const { id, batch, state, fingerprint, validationAccuracy } = trial;
+    const { id, batch, state, fingerprint, score } = trial;
     this.#database.prepare(
-      "INSERT OR REPLACE INTO trial (id, batch, state, fingerprint, validation_accuracy, data) VALUES (?, ?, ?, ?, ?, ?)",
-    ).run(id, batch, state, fingerprint, validationAccuracy, JSON.stringify(trial));
+      "INSERT OR REPLACE INTO trial (id, batch, state, fingerprint, score, data) VALUES (?, ?, ?, ?, ?, ?)",
+    ).run(id, batch, state, fingerprint, score, JSON.stringify(trial));
   }
 
   /** A batch as proposed, and the sampler's state after proposing it, at once. */

@@ -116,9 +116,7 @@ describe("a search", () => {
           told.sort((one, other) => Number(one.trial) - Number(other.trial)).map((trial) => [
             String(trial.trial),
             String(trial.state),
-            trial.validation_accuracy === null
-              ? String(trial.state)
-              : `${(Number(trial.validation_accuracy) * 100).toFixed(2)}\u202f%`,
+            trial.score === null ? String(trial.state) : `${(Number(trial.score) * 100).toFixed(2)}\u202f%`,
             String(trial.simplified),
           ]),
         );

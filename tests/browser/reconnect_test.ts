@@ -29,8 +29,8 @@ async function readTable(page: Page, rows: number): Promise<string[]> {
   return Array.from({ length: rows }, (_, index) => read.get(index) ?? "missing");
 }
 
-function asShown({ id, state, validationAccuracy }: Trial): string {
-  const accuracy = validationAccuracy === null ? state : `${(validationAccuracy * 100).toFixed(2)}\u202f%`;
+function asShown({ id, state, score }: Trial): string {
+  const accuracy = score === null ? state : `${(score * 100).toFixed(2)}\u202f%`;
   return `${id} ${state} ${accuracy}`;
 }
 

@@ -257,7 +257,7 @@ describe("control", () => {
     const run = new FakeRun({ trials: 40, workers: 2 });
     while (run.snapshot().trials.length < 40) run.advance(5000);
     const best = run.snapshot().trials.filter(({ state }) => state === "complete")
-      .sort((one, other) => other.validationAccuracy! - one.validationAccuracy! || one.id - other.id)[0];
+      .sort((one, other) => other.score! - one.score! || one.id - other.id)[0];
     const url = await stage.serve(run);
     const permissions = ["clipboard-read", "clipboard-write"];
     const page = await stage.open(url, { ...WIDE, permissions });

@@ -35,7 +35,7 @@ describe("trainChild", () => {
   it("learns to tell colours apart and reports how well it does on the validation split", async () => {
     const outcome = await trainChild(request());
     assert(outcome.outcome === "complete");
-    assert(outcome.validationAccuracy > 0.9, `accuracy is ${outcome.validationAccuracy}`);
+    assert(outcome.score > 0.9, `accuracy is ${outcome.score}`);
     assertEquals([outcome.steps, outcome.betaMean], [12, null]);
     assert(outcome.finalLoss < 1 && outcome.seconds > 0 && outcome.imagesPerSecond > 0);
   });
@@ -191,7 +191,7 @@ describe("stopping a child", () => {
   it("is pruned for a reason and judged all the same", async () => {
     const outcome = await act({}, 500, { prune: ({ step }) => step >= 100 ? "worse than the median" : null });
     assert(outcome.outcome === "pruned");
-    assertEquals([outcome.steps, outcome.reason, outcome.validationAccuracy], [100, "worse than the median", 1]);
+    assertEquals([outcome.steps, outcome.reason, outcome.score], [100, "worse than the median", 1]);
   });
 });
 

@@ -45,8 +45,8 @@ function trialsOf(folder: string): readonly Trial[] {
 
 /** What the sampler's own candidates came to. */
 function judged(trials: readonly Trial[]) {
-  return trials.filter((trial) => !isByHand(trial)).map(({ expression, validationAccuracy, reward, batch }) => ({
-    ...{ expression, validationAccuracy, reward, batch },
+  return trials.filter((trial) => !isByHand(trial)).map(({ expression, score, reward, batch }) => ({
+    ...{ expression, score, reward, batch },
   }));
 }
 

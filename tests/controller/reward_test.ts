@@ -4,21 +4,21 @@ import { rewardOf } from "../../controller/reward.ts";
 
 describe("reward", () => {
   it("is the validation accuracy of a child that was trained", () => {
-    assertEquals(rewardOf({ id: 1, state: "complete", validationAccuracy: 0.8125 }, 10), 0.8125);
-    assertEquals(rewardOf({ id: 1, state: "pruned", validationAccuracy: 0.25 }, 10), 0.25);
-    assertEquals(rewardOf({ id: 1, state: "complete", validationAccuracy: 0 }, 10), 0);
+    assertEquals(rewardOf({ id: 1, state: "complete", score: 0.8125 }, 10), 0.8125);
+    assertEquals(rewardOf({ id: 1, state: "pruned", score: 0.25 }, 10), 0.25);
+    assertEquals(rewardOf({ id: 1, state: "complete", score: 0 }, 10), 0);
   });
 
   it("is the accuracy of guessing for a child that diverged or failed", () => {
-    assertEquals(rewardOf({ id: 1, state: "diverged", validationAccuracy: null }, 10), 0.1);
-    assertEquals(rewardOf({ id: 1, state: "failed", validationAccuracy: null }, 100), 0.01);
+    assertEquals(rewardOf({ id: 1, state: "diverged", score: null }, 10), 0.1);
+    assertEquals(rewardOf({ id: 1, state: "failed", score: null }, 100), 0.01);
   });
 
   it("cannot be had before the trial is finished", () => {
     for (const state of ["queued", "running"] as const) {
-      assertThrows(() => rewardOf({ id: 7, state, validationAccuracy: null }, 10), Error, `its state is ${state}`);
+      assertThrows(() => rewardOf({ id: 7, state, score: null }, 10), Error, `its state is ${state}`);
     }
-    assertThrows(() => rewardOf({ id: 7, state: "complete", validationAccuracy: null }, 10), Error, "trial 7");
-    assertThrows(() => rewardOf({ id: 7, state: "failed", validationAccuracy: null }, 0), RangeError, "it is 0");
+    assertThrows(() => rewardOf({ id: 7, state: "complete", score: null }, 10), Error, "trial 7");
+    assertThrows(() => rewardOf({ id: 7, state: "failed", score: null }, 0), RangeError, "it is 0");
   });
 });

@@ -13,8 +13,8 @@ function results(folder: string) {
   store.close();
   return {
     state,
-    trials: trials.map(({ id, batch, expression, state, validationAccuracy, reward, duplicateOf }) => ({
-      ...{ id, batch, expression, state, validationAccuracy, reward, duplicateOf },
+    trials: trials.map(({ id, batch, expression, state, score, reward, duplicateOf }) => ({
+      ...{ id, batch, expression, state, score, reward, duplicateOf },
     })),
   };
 }

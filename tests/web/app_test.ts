@@ -154,14 +154,14 @@ describe("the dashboard on loopback", () => {
     assertEquals(summary.run.name, "fake");
     const complete = trials.filter(({ state }) => state === "complete");
     assertEquals(summary.counts.complete, complete.length);
-    const best = Math.max(...complete.map(({ validationAccuracy }) => validationAccuracy!));
-    assertEquals(summary.best.validationAccuracy, best);
+    const best = Math.max(...complete.map(({ score }) => score!));
+    assertEquals(summary.best.score, best);
     const { total, trials: top } = await (await ask(
       "/api/runs/current/trials?state=complete&sort=accuracy&order=desc&limit=3",
     )).json();
     assertEquals(total, complete.length);
     assertEquals(top.length, 3);
-    assertEquals(top[0].validationAccuracy, best);
+    assertEquals(top[0].score, best);
     assertEquals(await (await ask("/api/runs/fake/trials/5")).json(), JSON.parse(JSON.stringify(trials[5])));
     const { updates } = await (await ask("/api/runs/fake/updates?probabilities=2")).json();
     assertEquals(updates.map(({ probabilities }: { probabilities: unknown }) => probabilities !== null), [
@@ -175,7 +175,7 @@ describe("the dashboard on loopback", () => {
     const text = await (await ask("/api/runs/fake/trials.csv")).text();
     const lines = text.trimEnd().split("\r\n");
     assertEquals(lines.length, 1 + run.snapshot().trials.length);
-    assertMatch(lines[0], /^id,batch,expression,.*validation_accuracy/);
+    assertMatch(lines[0], /^id,batch,expression,.*score/);
     assert(!lines.some((line) => /(^|,)"?[=+@-][a-z(]/i.test(line)), "a field begins like a formula");
   });
 

@@ -90,7 +90,7 @@ describe("the filter", () => {
   });
 
   it("compares accuracies", () => {
-    const over = trials.filter(({ validationAccuracy }) => validationAccuracy !== null && validationAccuracy > 0.6);
+    const over = trials.filter(({ score }) => score !== null && score > 0.6);
     assertEquals(ids(">60%"), over.map(({ id }) => id));
     assertEquals(ids(">0.6 <60%"), []);
   });
@@ -98,7 +98,7 @@ describe("the filter", () => {
   it("sorts either way with the trials that lack a value last", () => {
     for (const descending of [false, true]) {
       const values = selectTrials(trials, { ...ALL_TRIALS, sort: "accuracy", descending })
-        .map(({ validationAccuracy }) => validationAccuracy);
+        .map(({ score }) => score);
       const known = values.filter((value) => value !== null);
       assertEquals(values.slice(known.length).every((value) => value === null), true);
       assertEquals(known, [...known].sort((one, other) => descending ? other - one : one - other));

@@ -15,7 +15,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   }
   if (data.kind !== "train") return;
   if (data.job.expression === "x + 1") throw new Error("scripted failure");
-  const outcome = { outcome: "complete", validationAccuracy: 0.5, steps: 1, finalLoss: 1, seconds: 0 };
+  const outcome = { outcome: "complete", score: 0.5, steps: 1, finalLoss: 1, seconds: 0 };
   self.postMessage({
     kind: "finished",
     trial: data.job.trial,

@@ -52,7 +52,7 @@ export function CandidateDialog({ initial, onClose }: { initial: string; onClose
             : math instanceof Error
             ? math.message
             : equal
-            ? `Trial ${equal.id} was the same function: ${percent(equal.validationAccuracy)}`
+            ? `Trial ${equal.id} was the same function: ${percent(equal.score)}`
             : "No trial of this run was the same function."}
         </p>
         <div class="candidate-preview">

@@ -41,8 +41,8 @@ export function useConnection(connection: Connection): void {
 
 /** Complete trials by accuracy, best first. */
 export function ranked(trials: readonly TrialRow[]): TrialRow[] {
-  return trials.filter(({ state, validationAccuracy }) => state === "complete" && validationAccuracy !== null)
-    .sort((one, other) => other.validationAccuracy! - one.validationAccuracy! || one.id - other.id);
+  return trials.filter(({ state, score }) => state === "complete" && score !== null)
+    .sort((one, other) => other.score! - one.score! || one.id - other.id);
 }
 
 export interface Baseline {
@@ -67,8 +67,8 @@ const BASELINES = (["ReLU", "Swish"] as const).map((name) => {
 export function baselines(trials: readonly TrialRow[]): Baseline[] {
   return BASELINES.map(({ name, expression, fingerprint }) => {
     const own = trials.filter((trial) => trial.fingerprint === fingerprint);
-    const done = own.filter(({ state, validationAccuracy }) => state === "complete" && validationAccuracy !== null);
-    const sum = done.reduce((total, { validationAccuracy }) => total + validationAccuracy!, 0);
+    const done = own.filter(({ state, score }) => state === "complete" && score !== null);
+    const sum = done.reduce((total, { score }) => total + score!, 0);
     return {
       name,
       expression,

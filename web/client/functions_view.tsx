@@ -41,9 +41,7 @@ export function FunctionsView(): VNode {
 
 /** Best first; those without accuracy after the others, newest first. */
 function byAccuracy(trials: readonly TrialRow[]): TrialRow[] {
-  return [...trials].sort((one, other) =>
-    (other.validationAccuracy ?? -1) - (one.validationAccuracy ?? -1) || other.id - one.id
-  );
+  return [...trials].sort((one, other) => (other.score ?? -1) - (one.score ?? -1) || other.id - one.id);
 }
 
 function Gallery({ trials, selected, onPoint }: {
@@ -116,14 +114,14 @@ const Card = memo(function Card({ trial, left, top, width, selected, onSelect }:
       style={{ transform: `translate(${left}px,${top}px)`, width: `${width}px`, height: `${CARD.height}px` }}
       aria-pressed={selected}
       title={trial.simplified}
-      aria-label={`Trial ${trial.id}, ${trial.state}, ${percent(trial.validationAccuracy)}: ${trial.simplified}`}
+      aria-label={`Trial ${trial.id}, ${trial.state}, ${percent(trial.score)}: ${trial.simplified}`}
       onClick={() => onSelect({ trial: trial.id })}
     >
       <Thumb text={trial.expression} beta={trial.betaMean} width={width - 18} height={72} />
       <span class="clip card-text" aria-hidden="true">{trial.simplified}</span>
       <span class="card-foot" aria-hidden="true">
         <span class={`dot state-${trial.state}`} />
-        <b class="number">{trial.validationAccuracy === null ? trial.state : percent(trial.validationAccuracy)}</b>
+        <b class="number">{trial.score === null ? trial.state : percent(trial.score)}</b>
         {trial.betaMean !== null && <span class="beta">β {trial.betaMean.toFixed(2)}</span>}
         <span class="grow" />
         <span class="muted">{trial.duplicateOf === null ? trial.id : `${trial.id} = ${trial.duplicateOf}`}</span>
@@ -153,7 +151,7 @@ function Detail({ trial }: { trial: TrialRow }): VNode {
       <h2>
         Trial {trial.id}
         <span class={`state-text state-${trial.state}`}>{trial.state}</span>
-        <span class="h-note">{percent(trial.validationAccuracy)}</span>
+        <span class="h-note">{percent(trial.score)}</span>
       </h2>
       <div class="formula-box">
         <Formula text={trial.expression} asWritten block />
@@ -289,7 +287,7 @@ function Relatives({ trial, onSelect }: { trial: TrialRow; onSelect: (id: number
           <button type="button" class="row-button" onClick={() => onSelect(one.id)}>
             <Thumb text={one.expression} beta={one.betaMean} width={56} height={32} />
             <span class="clip">{one.simplified}</span>
-            <b class="number">{one.validationAccuracy === null ? one.state : percent(one.validationAccuracy)}</b>
+            <b class="number">{one.score === null ? one.state : percent(one.score)}</b>
           </button>
         </li>
       ))}

@@ -48,7 +48,7 @@ function FunctionMap(): VNode {
   const place = useRef<HTMLDivElement>(null);
   const width = useWidth(place);
   // Laid out anew with every judged trial while they are few, then in twenties: the map rests while one looks at it.
-  const judged = shown.reduce((sum, { validationAccuracy }) => sum + (validationAccuracy === null ? 0 : 1), 0);
+  const judged = shown.reduce((sum, { score }) => sum + (score === null ? 0 : 1), 0);
   const round = judged < 40 ? judged : 40 + Math.floor(judged / 20);
   const prepared = usePrepared(shown);
   const isReady = prepared === 1;
@@ -98,7 +98,7 @@ function FunctionMap(): VNode {
             <>
               <Thumb text={named.expression} beta={named.betaMean} width={72} height={40} />
               <span class="clip">
-                <b class="number">{percent(named.validationAccuracy)}</b> {named.id}: <code>{named.simplified}</code>
+                <b class="number">{percent(named.score)}</b> {named.id}: <code>{named.simplified}</code>
               </span>
               <button type="button" class="small" onClick={() => go({ view: "functions", trial: named.id })}>
                 Look closer
@@ -146,14 +146,12 @@ function MapDots(props: {
     context.scale(ratio, ratio);
     const radius = places.length > 2000 ? 2 : places.length > 300 ? 3 : 4.5;
     // The best are drawn last, on top.
-    const inOrder = [...places].sort((one, other) =>
-      (one.trial.validationAccuracy ?? -1) - (other.trial.validationAccuracy ?? -1)
-    );
+    const inOrder = [...places].sort((one, other) => (one.trial.score ?? -1) - (other.trial.score ?? -1));
     for (const place of inOrder) {
       context.beginPath();
       context.arc(x.at(place.x), y.at(place.y), radius, 0, 2 * Math.PI);
-      context.fillStyle = accuracyColour(place.trial.validationAccuracy, range);
-      context.globalAlpha = place.trial.validationAccuracy === null ? 0.35 : 0.85;
+      context.fillStyle = accuracyColour(place.trial.score, range);
+      context.globalAlpha = place.trial.score === null ? 0.35 : 0.85;
       context.fill();
     }
   }, [places, x, y, width, range]);
@@ -172,9 +170,7 @@ function MapDots(props: {
 }
 
 function accuracyRange(places: readonly Place[]): [number, number] {
-  const values = places.map(({ trial }) => trial.validationAccuracy).filter((value) => value !== null).sort((a, b) =>
-    a - b
-  );
+  const values = places.map(({ trial }) => trial.score).filter((value) => value !== null).sort((a, b) => a - b);
   if (values.length === 0) return [0, 1];
   return [values[Math.floor(values.length * 0.05)], values[values.length - 1]];
 }

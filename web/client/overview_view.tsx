@@ -89,9 +89,9 @@ function Figures({ lines }: { lines: readonly Baseline[] }): VNode {
     <section class="figures" aria-label="Figures">
       <Figure
         name="Best validation accuracy"
-        value={best ? percent(best.validationAccuracy) : "–"}
+        value={best ? percent(best.score) : "–"}
         note={best && relu !== null
-          ? `${signedPoints(best.validationAccuracy! - relu)} against ReLU`
+          ? `${signedPoints(best.score! - relu)} against ReLU`
           : best
           ? `trial ${best.id}`
           : "no trial is complete"}
@@ -184,7 +184,7 @@ function remaining(view: RunView, done: number, rate: number | null, elapsed: nu
 function History({ lines }: { lines: readonly Baseline[] }): VNode {
   const { view, shown, go } = useDashboard();
   const done = useMemo(
-    () => shown.filter(({ validationAccuracy }) => validationAccuracy !== null).sort((a, b) => a.id - b.id),
+    () => shown.filter(({ score }) => score !== null).sort((a, b) => a.id - b.id),
     [shown],
   );
   const spec = useMemo(() => historySpec(done, view, lines), [
@@ -208,8 +208,8 @@ function History({ lines }: { lines: readonly Baseline[] }): VNode {
         return trial &&
           {
             x: trial.id,
-            y: trial.validationAccuracy! * 100,
-            text: `${trial.id}: ${percent(trial.validationAccuracy)}  ${short(trial.simplified)}`,
+            y: trial.score! * 100,
+            text: `${trial.id}: ${percent(trial.score)}  ${short(trial.simplified)}`,
           };
       }}
       onPick={(x, y) => go({ trial: nearest(x, y)?.id ?? null })}
@@ -227,7 +227,7 @@ function nearestTrial(trials: readonly TrialRow[], x: number, y: number): TrialR
   let best: TrialRow | null = null;
   let least = Infinity;
   for (const trial of trials) {
-    const distance = ((trial.id - x) / span * 3) ** 2 + (trial.validationAccuracy! - y / 100) ** 2;
+    const distance = ((trial.id - x) / span * 3) ** 2 + (trial.score! - y / 100) ** 2;
     if (distance < least) [least, best] = [distance, trial];
   }
   return best;
@@ -236,8 +236,8 @@ function nearestTrial(trials: readonly TrialRow[], x: number, y: number): TrialR
 function historySpec(trials: readonly TrialRow[], view: RunView, lines: readonly Baseline[]) {
   let best = 0;
   const ids = trials.map(({ id }) => id);
-  const bestSoFar = trials.map(({ validationAccuracy, state }) =>
-    100 * (best = state === "complete" ? Math.max(best, validationAccuracy!) : best)
+  const bestSoFar = trials.map(({ score, state }) =>
+    100 * (best = state === "complete" ? Math.max(best, score!) : best)
   );
   const size = view.run.settings.batch;
   const series: Series[] = [
@@ -245,7 +245,7 @@ function historySpec(trials: readonly TrialRow[], view: RunView, lines: readonly
       label: "trial",
       kind: "dots",
       x: ids,
-      y: trials.map(({ validationAccuracy }) => 100 * validationAccuracy!),
+      y: trials.map(({ score }) => 100 * score!),
       colour: 5,
     },
     { label: "best so far", kind: "step", x: ids, y: bestSoFar, colour: 0 },
@@ -330,7 +330,7 @@ function Selected({ trial, isBest }: { trial: TrialRow; isBest: boolean }): VNod
     <>
       <h2>
         {isBest ? "Best function" : `Trial ${trial.id}`}
-        <span class="h-note">{percent(trial.validationAccuracy)}</span>
+        <span class="h-note">{percent(trial.score)}</span>
         <button type="button" class="small h-right" onClick={() => go({ view: "functions", trial: trial.id })}>
           Look closer
         </button>
@@ -360,7 +360,7 @@ function BestList({ trials }: { trials: readonly TrialRow[] }): VNode {
             <span class="clip fade">
               <Formula text={trial.expression} />
             </span>
-            <b class="number">{percent(trial.validationAccuracy)}</b>
+            <b class="number">{percent(trial.score)}</b>
           </button>
         </li>
       ))}

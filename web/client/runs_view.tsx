@@ -144,7 +144,7 @@ function RunRow(
           <StatePill state={run.state} />
         </td>
         <td class="right number">
-          <b>{percent(run.best?.validationAccuracy ?? null)}</b>
+          <b>{percent(run.best?.score ?? null)}</b>
         </td>
         <td class="wide-only">
           <div class="clip fade run-formula">{run.best && <Formula text={run.best.expression} />}</div>
@@ -297,7 +297,7 @@ function Comparison({ runs }: { runs: readonly RunSummary[] }): VNode {
               <th scope="row">best</th>
               {runs.map(({ name, best }) => (
                 <td key={name} class="number">
-                  <b>{percent(best?.validationAccuracy ?? null)}</b>
+                  <b>{percent(best?.score ?? null)}</b>
                 </td>
               ))}
             </tr>
@@ -337,7 +337,7 @@ function useTrialsOf(runs: readonly RunSummary[]): ReadonlyMap<string, readonly 
 function bestSoFar(label: string, trials: readonly TrialRow[], colour: number) {
   if (trials.length === 0) return [];
   let best = 0;
-  const y = trials.map(({ validationAccuracy }) => 100 * (best = Math.max(best, validationAccuracy ?? 0)));
+  const y = trials.map(({ score }) => 100 * (best = Math.max(best, score ?? 0)));
   return [{ label, kind: "step" as const, x: trials.map((_, index) => index + 1), y, colour }];
 }
 

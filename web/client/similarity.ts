@@ -76,7 +76,7 @@ export function layOut(trials: readonly TrialRow[]): Place[] {
   const best = new Map<string, TrialRow>();
   for (const trial of trials) {
     const other = best.get(trial.fingerprint);
-    if (!other || (trial.validationAccuracy ?? -1) > (other.validationAccuracy ?? -1)) {
+    if (!other || (trial.score ?? -1) > (other.score ?? -1)) {
       best.set(trial.fingerprint, trial);
     }
   }

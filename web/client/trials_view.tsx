@@ -38,8 +38,7 @@ const COLUMNS: Readonly<Record<string, Column>> = {
     key: "accuracy",
     width: "86px",
     align: "right",
-    show: ({ validationAccuracy, state }) =>
-      validationAccuracy === null ? <span class="muted">{state}</span> : percent(validationAccuracy),
+    show: ({ score, state }) => score === null ? <span class="muted">{state}</span> : percent(score),
   },
   plot: {
     name: "f",

@@ -28,7 +28,7 @@ describe("the runs on disk", () => {
       const [second, first] = await runRegistry(root, search).list();
       const { trials } = loadRun(`${root}/first`);
       const best = trials.filter(({ state }) => state === "complete")
-        .reduce((best, trial) => trial.validationAccuracy! > best.validationAccuracy! ? trial : best);
+        .reduce((best, trial) => trial.score! > best.score! ? trial : best);
       assertEquals([first.name, first.state, first.live, second.name, second.live], [
         ...["first", "finished", false],
         ...["second", true],
@@ -37,7 +37,7 @@ describe("the runs on disk", () => {
       assertEquals(first.best, {
         trial: best.id,
         expression: best.simplified,
-        validationAccuracy: best.validationAccuracy!,
+        score: best.score!,
       });
       await search.run(AbortSignal.abort());
       store.close();
