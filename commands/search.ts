@@ -167,6 +167,7 @@ async function settingsOf(flags: Flags, dataset: Dataset): Promise<RunSettings> 
     workers: placeChildren(flags.workers, await machineFor(flags.engine)).workers,
     engine: flags.engine,
     child: preset.child,
+    judging: { ...preset.judging },
   };
 }
 
@@ -187,6 +188,7 @@ function infoOf(name: string, settings: RunSettings, dataset: Dataset): RunInfo 
     dataset: dataset.name,
     synthetic: dataset.synthetic,
     classes: dataset.classes.length,
+    metric: "validation accuracy",
     createdAt: Date.now(),
   };
 }

@@ -1,6 +1,5 @@
 /** `deno task show RUN`: a run's settings and best functions. */
-import { closingTable, jsonOfTrial } from "../controller/console.ts";
-import { bestTrial } from "../controller/trial.ts";
+import { closingTable, jsonOfEnd } from "../controller/console.ts";
 import { loadRun, runFolder } from "../controller/runs/run_store.ts";
 import { command, EXIT } from "./command.ts";
 import { snapshotOf } from "../controller/runs/stored_run.ts";
@@ -13,8 +12,7 @@ export const show = command({
   run({ run, json }, io) {
     const stored = loadRun(runFolder("runs", run));
     if (json) {
-      const best = bestTrial(stored.trials);
-      io.out(JSON.stringify({ ...stored.info, state: stored.state, best: best && jsonOfTrial(best) }));
+      io.out(JSON.stringify({ ...stored.info, state: stored.state, ...jsonOfEnd(stored) }));
     } else {
       closingTable({ snapshot: () => snapshotOf(stored) }).forEach(io.out);
       io.out(`settings: ${JSON.stringify(stored.info.settings)}`);

@@ -2,8 +2,9 @@
  * A run told in a terminal: one live line while it goes, a line a finding, a closing table; or, for programs, one JSON
  * object a line. It only listens.
  */
-import type { RunSource, SearchEvent } from "./runs/events.ts";
-import { bestTrial, isFinished, type Trial } from "./trial.ts";
+import type { RunSnapshot, RunSource, SearchEvent } from "./runs/events.ts";
+import { type Outcome, outcomeOf } from "./finals.ts";
+import { bestTrial, isCandidate, isFinished, trainingsJudged, type Trial } from "./trial.ts";
 
 /** Where the lines go; as the commands' `Io`. */
 export interface ConsoleOutput {
@@ -20,7 +21,8 @@ const TABLE_ROWS = 10;
 /** Follows the run until the returned function is called, which prints the end. */
 export function followRun(source: RunSource, output: ConsoleOutput, json: boolean): () => void {
   const startedAt = performance.now();
-  const finishedBefore = source.snapshot().trials.filter(isFinished).length;
+  const finishedBefore = proposalsDone(source.snapshot().trials);
+  const told = new Set<number>();
   let lastLine = -Infinity;
   let best = bestTrial(source.snapshot().trials);
   const statusLine = () => status(source, finishedBefore, performance.now() - startedAt);
@@ -32,16 +34,16 @@ export function followRun(source: RunSource, output: ConsoleOutput, json: boolea
   }, 500);
   const stop = source.subscribe((event) => {
     if (json) {
-      const line = jsonOf(event);
+      const line = jsonOf(event, told);
       if (line) output.out(JSON.stringify(line));
     }
     if (event.event === "notice" && event.level !== "info") output.err(`${event.level}: ${event.message}`);
     else if (event.event === "notice") output.err(event.message);
     if (event.event !== "trial_changed" || event.trial.state !== "complete") return;
-    if (best === null || event.trial.score! > best.score!) {
-      best = event.trial;
-      output.err(`best so far: ${percent(best.score!)} ${best.simplified} (trial ${best.id})`);
-    }
+    const now = bestTrial(source.snapshot().trials);
+    if (now === null || now.id === best?.id) return;
+    best = now;
+    output.err(`leads now: ${scoreOf(best)} ${best.simplified} (trial ${best.id})`);
   });
   return () => {
     clearInterval(tick);
@@ -51,9 +53,14 @@ export function followRun(source: RunSource, output: ConsoleOutput, json: boolea
   };
 }
 
+/** Finished trials of the sampler's candidates. */
+function proposalsDone(trials: readonly Trial[]): number {
+  return trials.filter((trial) => isCandidate(trial) && isFinished(trial)).length;
+}
+
 function status(source: RunSource, finishedBefore: number, elapsedMs: number): string {
   const { trials, run, workers } = source.snapshot();
-  const done = trials.filter(isFinished).length, { trials: wanted } = run.settings;
+  const done = proposalsDone(trials), { trials: wanted } = run.settings;
   const best = bestTrial(trials);
   const rate = (done - finishedBefore) / (elapsedMs / 3_600_000);
   const left = rate > 0 ? (wanted - done) / rate * 3_600_000 : null;
@@ -61,7 +68,7 @@ function status(source: RunSource, finishedBefore: number, elapsedMs: number): s
     .map((worker) => `${worker.trial}: ${Math.floor(100 * worker.step / worker.steps)} %`);
   return [
     `${done}/${wanted} trials`,
-    best ? `best ${percent(best.score!)} ${best.simplified}` : "none judged yet",
+    stageOf(source) ?? (best ? `leads ${scoreOf(best)} ${best.simplified}` : "none judged yet"),
     rate > 0 ? `${Math.round(rate)} an hour` : null,
     left === null ? null : `${duration(left)} left`,
     running.length ? `training ${running.join(", ")}` : null,
@@ -69,8 +76,27 @@ function status(source: RunSource, finishedBefore: number, elapsedMs: number): s
   ].filter((part) => part !== null).join(" · ");
 }
 
-/** What --json prints of an event; null for those it leaves out. */
-function jsonOf(event: SearchEvent): Record<string, unknown> | null {
+/** What the run is at after its last batch; null before. */
+function stageOf(source: RunSource): string | null {
+  const { stage, trials, run } = source.snapshot();
+  switch (stage.name) {
+    case "search":
+      return null;
+    case "playoff":
+      return `playoff of ${stage.finalists.length}, round ${stage.round}`;
+    case "verdict":
+      return `judging ${trials[stage.trial].simplified} on ${run.settings.judging.verdictSeeds} fresh seeds`;
+  }
+}
+
+/** A score with what it rests on. */
+function scoreOf(trial: Trial): string {
+  const n = trainingsJudged(trial), deviation = trial.deviation === null ? "" : ` ± ${points(trial.deviation)}`;
+  return `${percent(trial.score!)}${deviation} (${n === 1 ? "1 training" : `${n} trainings`})`;
+}
+
+/** What --json prints of an event; null for those it leaves out. `told` are the trials whose end was printed. */
+function jsonOf(event: SearchEvent, told: Set<number>): Record<string, unknown> | null {
   switch (event.event) {
     case "run_started": {
       const { name, engine, device, dataset, synthetic, settings } = event.run;
@@ -78,7 +104,7 @@ function jsonOf(event: SearchEvent): Record<string, unknown> | null {
       return { event: "run_started", run: name, engine, device, dataset, synthetic, seed, sampler, preset, workers };
     }
     case "trial_changed":
-      return isFinished(event.trial) ? { event: "trial", ...jsonOfTrial(event.trial) } : null;
+      return isFinished(event.trial) ? { event: kindOf(event.trial, told), ...jsonOfTrial(event.trial) } : null;
     case "sampler_updated": {
       const { batch, meanReward, bestReward, baseline, entropy, kl, loss } = event.update;
       return {
@@ -102,6 +128,13 @@ function jsonOf(event: SearchEvent): Record<string, unknown> | null {
   }
 }
 
+/** A trial is told once as such, then as what its later trainings made of it. */
+function kindOf({ id, role }: Trial, told: Set<number>): "reference" | "trial" | "trial_changed" {
+  if (told.has(id)) return "trial_changed";
+  told.add(id);
+  return role === "reference" ? "reference" : "trial";
+}
+
 /** A trial as --json, export and scripts see it. */
 export function jsonOfTrial(trial: Trial): Record<string, unknown> {
   return {
@@ -110,7 +143,10 @@ export function jsonOfTrial(trial: Trial): Record<string, unknown> {
     expression: trial.expression,
     simplified: trial.simplified,
     state: trial.state,
+    role: trial.role,
     score: trial.score,
+    deviation: trial.deviation,
+    n: trainingsJudged(trial),
     reward: trial.reward,
     final_loss: trial.finalLoss,
     beta_mean: trial.betaMean,
@@ -122,16 +158,33 @@ export function jsonOfTrial(trial: Trial): Record<string, unknown> {
   };
 }
 
+/**
+ * What a run has come to. `best` is what was judged on fresh seeds, null without them; `leader` is the candidate that
+ * leads by what chose it, whose score is shrunken.
+ */
+export function jsonOfEnd({ trials, stage }: Pick<RunSnapshot, "trials" | "stage">): Record<string, unknown> {
+  const outcome = outcomeOf(trials, stage), leader = bestTrial(trials);
+  return {
+    best: outcome && jsonOfOutcome(outcome),
+    found: outcome?.verdict.found ?? false,
+    leader: leader && {
+      ...{ expression: leader.expression, score: leader.score, deviation: leader.deviation },
+      ...{ n: trainingsJudged(leader), trial: leader.id },
+    },
+  };
+}
+
 /** The last line of --json. `state` is "finished" or "interrupted". */
 function finished(source: RunSource): Record<string, unknown> {
-  const { trials, run, state, elapsedMs } = source.snapshot();
-  const best = bestTrial(trials);
+  const snapshot = source.snapshot(), { trials, run, state, elapsedMs } = snapshot;
   return {
     event: "finished",
     state,
     run: run.name,
-    best: best && { expression: best.expression, score: best.score, trial: best.id },
-    trials: trials.filter(isFinished).length,
+    metric: run.metric,
+    ...jsonOfEnd(snapshot),
+    trials: trials.filter((trial) => isFinished(trial) && trial.role !== "reference").length,
+    trainings: trials.flatMap(({ trainings }) => trainings).filter(({ score }) => score !== null).length,
     engine: run.engine,
     dataset: run.dataset,
     synthetic: run.synthetic,
@@ -140,9 +193,39 @@ function finished(source: RunSource): Record<string, unknown> {
   };
 }
 
-/** The best functions, one row each however often they were proposed. */
+/** What is named, as programs see it. */
+function jsonOfOutcome({ trial, verdict }: Outcome): Record<string, unknown> {
+  const { score, standardError, halfWidth, n, versus } = verdict;
+  return {
+    ...{ expression: trial.expression, simplified: trial.simplified, trial: trial.id },
+    ...{ score, standard_error: standardError, half_width_95: halfWidth, n },
+    versus: Object.fromEntries(
+      Object.entries(versus).map(([name, { difference, standardError, p, n }]) => [
+        name,
+        { difference, standard_error: standardError, p, n },
+      ]),
+    ),
+  };
+}
+
+/** What was found, in words: the function, its score on fresh seeds, and how it compares. */
+function verdictLines(outcome: Outcome | null): string[] {
+  if (outcome === null) return ["no function is named yet: that takes trainings from fresh seeds at the end"];
+  const { trial: { id, simplified }, verdict: { score, halfWidth, n, versus, found } } = outcome;
+  const against = Object.entries(versus).map(([name, { difference, p }]) =>
+    `${signedPoints(difference)} points against ${name} (p = ${p.toPrecision(2)})`
+  );
+  return [
+    `${found ? "found" : "named"}: ${simplified} (trial ${id}), ` +
+    `${percent(score)}${Number.isFinite(halfWidth) ? ` ± ${points(halfWidth)}` : ""} on ${n} fresh seeds`,
+    ...against.length > 0 ? [`  ${against.join(", ")}, paired, after Holm's correction`] : [],
+    ...found ? [] : ["  it is not shown to be better than all of the references"],
+  ];
+}
+
+/** What is named, and the best functions by what chose it, one row each however often they were proposed. */
 export function closingTable(source: Pick<RunSource, "snapshot">): string[] {
-  const { trials, run, state } = source.snapshot();
+  const { trials, run, stage, state } = source.snapshot();
   const distinct = trials.filter((trial) => trial.state === "complete" && trial.duplicateOf === null)
     .sort((a, b) => b.score! - a.score! || a.id - b.id);
   const { child } = run.settings;
@@ -152,13 +235,25 @@ export function closingTable(source: Pick<RunSource, "snapshot">): string[] {
     `run ${run.name}: ${state}, ${
       trials.filter(isFinished).length
     } trials, ${distinct.length} functions trained to the end`,
-    `validation accuracy on ${where}`,
-    ...distinct.slice(0, TABLE_ROWS).map((trial, i) =>
-      `${String(i + 1).padStart(3)}  ${percent(trial.score!).padStart(7)}  trial ${
-        String(trial.id).padEnd(4)
-      } ${trial.simplified}`
-    ),
+    `${run.metric} on ${where}`,
+    ...verdictLines(outcomeOf(trials, stage)),
+    "leaders, by all their trainings but those on fresh seeds, shrunken for luck:",
+    ...distinct.slice(0, TABLE_ROWS).map((trial, i) => {
+      const n = trainingsJudged(trial), mark = trial.role === "candidate" ? "" : ` (${trial.role})`;
+      return `${String(i + 1).padStart(3)}  ${percent(trial.score!).padStart(7)} ± ${
+        points(trial.deviation ?? NaN)
+      }  n=${String(n).padEnd(3)} trial ${String(trial.id).padEnd(4)} ${trial.simplified}${mark}`;
+    }),
   ];
+}
+
+/** Hundredths of an accuracy, without a unit. */
+function points(share: number): string {
+  return (100 * share).toFixed(2);
+}
+
+function signedPoints(share: number): string {
+  return `${share < 0 ? "-" : "+"}${points(Math.abs(share))}`;
 }
 
 function percent(share: number): string {

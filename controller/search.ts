@@ -3,9 +3,13 @@
  * and again. Everything that happens is an event (events.ts); everything that must survive goes to the store before the
  * next thing happens, so that a run killed at any instant goes on where it was.
  *
+ * Stages: the references train; batches of candidates train, and those that lead train from more seeds; the best of all meet in
+ * a playoff (`finals.ts`); the one that leads then is judged on fresh seeds beside the references.
+ *
  * A run is a function of its settings and seed: candidates are told in the order they were proposed, whatever the number
- * of workers, and a child's seed follows from the run's seed and its place among the candidates. A child starts from fresh weights
- * and is judged on the validation split; the test split never reaches a worker.
+ * of workers; the k-th training of every candidate has the same seed, so that their differences are paired; and what trains
+ * again is decided between batches. A child starts from fresh weights and is judged on the validation split; the test
+ * split never reaches a worker.
  */
 import { activationFrom } from "../child/activation/catalog.ts";
 import { fingerprint } from "../child/activation/fingerprint.ts";
@@ -14,7 +18,8 @@ import { simplify } from "../child/activation/simplify.ts";
 import { type Dataset, withoutTest } from "../datasets/dataset.ts";
 import { Random } from "../datasets/random.ts";
 import { type JobResult, Pool, type WorkerChange } from "../workers/pool.ts";
-import type { OpenedEngine } from "../workers/protocol.ts";
+import type { ChildJob, OpenedEngine } from "../workers/protocol.ts";
+import { nextRound, playoffOf } from "./finals.ts";
 import type {
   RunInfo,
   RunSnapshot,
@@ -23,17 +28,25 @@ import type {
   SamplerUpdate,
   SearchControl,
   SearchEvent,
+  Stage,
   UnnumberedEvent,
   WorkerStatus,
 } from "./runs/events.ts";
+import type { Estimates } from "./comparison/estimate.ts";
+import type { Standing } from "./pruners/pruner.ts";
+import { PRUNERS } from "./pruners/pruners.ts";
 import { rewardOf } from "./reward.ts";
+import { estimateTrials, standingsOf } from "./standings.ts";
 import type { Notice, RunStore, StoredRun } from "./runs/run_store.ts";
 import type { Sampler } from "./samplers/sampler.ts";
 import type { SearchSpace } from "./search_space.ts";
-import { isByHand, isFinished, type Trial } from "./trial.ts";
+import { bestTrial, isByHand, isCandidate, isFinished, type Role, type Training, type Trial } from "./trial.ts";
 
 /** How often the progress of children is saved, for who follows the run in its store. */
 const HEARTBEAT_MS = 1000;
+const MAX_SEEDS_BY_HAND = 20;
+/** Scores closer than this are not told anew: a fiftieth of a point. */
+const SAME_SCORE = 0.0002;
 
 export interface SearchOptions {
   readonly store: RunStore;
@@ -68,6 +81,7 @@ export class Search implements RunSource {
   readonly #givenAt = new Map<number, number>();
   #info: RunInfo;
   #state: RunState = "starting";
+  #stage: Stage;
   #seq = 0;
   #stop = false;
   /** No batch follows; what is left is to end. */
@@ -81,6 +95,7 @@ export class Search implements RunSource {
     this.#options = options;
     this.#stored = options.store.load();
     this.#info = this.#stored.info;
+    this.#stage = this.#stored.stage;
     this.#trials = this.#stored.trials.map((trial) => isFinished(trial) ? trial : requeued(trial));
     this.#updates = [...this.#stored.updates];
     this.#notices = [...this.#stored.notices];
@@ -116,6 +131,7 @@ export class Search implements RunSource {
       seq: this.#seq,
       run: this.#info,
       state: this.#state,
+      stage: this.#stage,
       trials: [...this.#trials],
       workers: [...this.#workers.values()],
       updates: [...this.#updates],
@@ -159,13 +175,15 @@ export class Search implements RunSource {
   async #searchToTheEnd(): Promise<void> {
     await this.#openEngine();
     this.#setState("running", null);
-    this.#trials.filter((trial) => isByHand(trial) && !isFinished(trial)).forEach((trial) => this.#trainByHand(trial));
+    this.#trials.filter(isByHand).forEach(({ id }) => this.#trainByHand(id));
+    await this.#trainReferences();
     await this.#loop();
     this.#isEnding = this.#stop;
+    await this.#nameOne();
     while (this.#byHand.size > 0) await Promise.all(this.#byHand); // more may be added meanwhile
     if (this.#failure) throw this.#failure;
     this.#options.store.requireInPlace();
-    if (this.#interrupted || this.#stop) {
+    if (this.#interrupted || (this.#stop && this.#stage.name !== "verdict")) {
       return this.#setState("interrupted", this.#stop ? "stopped from the dashboard" : "interrupted");
     }
     this.#requireResult();
@@ -174,9 +192,10 @@ export class Search implements RunSource {
 
   /** Throws an Error where trials were trained and every one of them failed. */
   #requireResult(): void {
-    const failed = this.#trials.find((trial) => trial.state === "failed");
-    if (!failed || this.#trials.some((trial) => trial.state !== "failed")) return;
-    throw new Error(`all ${this.#trials.length} trials failed, the first as ${failed.reason}`);
+    const trials = this.#trials.filter(({ role }) => role !== "reference");
+    const failed = trials.find((trial) => trial.state === "failed");
+    if (!failed || trials.some((trial) => trial.state !== "failed")) return;
+    throw new Error(`all ${trials.length} trials failed, the first as ${failed.reason}`);
   }
 
   /** What is called from outside of the run's own sequence: its error ends the run, once its jobs have come back. */
@@ -193,7 +212,7 @@ export class Search implements RunSource {
     const aborted = new Promise<never>((_, reject) => {
       const timer = setInterval(
         () =>
-          (this.#interrupted || this.#failure) &&
+          this.#hasEnded &&
           (clearInterval(timer), reject(this.#failure ?? new Error("interrupted"))),
         50,
       );
@@ -212,15 +231,17 @@ export class Search implements RunSource {
     const stored = this.#stored;
     if (stored.samplerState) await sampler.restore(stored.samplerState);
     for (let batch = stored.batchesTold;; batch++) {
-      let proposed = this.#trials.filter((trial) => trial.batch === batch && !isByHand(trial));
+      let proposed = this.#trials.filter((trial) => trial.batch === batch && isCandidate(trial));
       if (proposed.length === 0) {
         const left = trials - this.#proposed;
-        if (left <= 0 || this.#stop || this.#interrupted || this.#failure || this.#outOfTime()) return;
+        if (left <= 0 || this.#stop || this.#hasEnded || this.#outOfTime()) return;
         proposed = await this.#propose(batch, Math.min(batchSize, left));
         if (proposed.length === 0) return this.notice("info", "the sampler has proposed its whole space");
       }
       await this.#judge(proposed);
-      if (this.#interrupted || this.#failure) return;
+      if (this.#hasEnded) return;
+      await this.#promote(batch);
+      if (this.#hasEnded) return;
       const judged = proposed.map(({ id }) => this.#trials[id]);
       const update = await sampler.tell(judged.map(({ tokens, reward }) => ({ tokens, reward: reward! })));
       const numbered = { ...update, batch };
@@ -236,7 +257,7 @@ export class Search implements RunSource {
     const candidates = await sampler.ask(count);
     const proposed = candidates.map(({ tokens }, i) => {
       const text = printExpression(space.expressionOf(tokens));
-      return newTrial(this.#trials.length + i, batch, text, tokens);
+      return newTrial({ id: this.#trials.length + i, batch, role: "candidate", expression: text, tokens, seeds: 1 });
     });
     store.saveProposals(proposed, await sampler.state());
     for (const trial of proposed) {
@@ -256,9 +277,98 @@ export class Search implements RunSource {
       if (original === null) originals.set(trial.id, trial);
       else copies.push([trial, original]);
     }
-    await Promise.all([...originals.values()].map((trial) => this.#train(trial)));
-    if (this.#interrupted || this.#failure) return;
+    await Promise.all([...originals.keys()].map((id) => this.#train(id)));
+    if (this.#hasEnded) return;
     for (const [copy, original] of copies) this.#takeResult(copy, this.#trials[original]);
+  }
+
+  /** Known functions, from as many seeds as any candidate may train from, so that differences are paired. */
+  async #trainReferences(): Promise<void> {
+    const { references, pruner } = this.#info.settings.judging;
+    const missing = references.filter((name) =>
+      !this.#trials.some(({ role, expression }) => role === "reference" && expression === name)
+    );
+    const seeds = PRUNERS[pruner].maxSeeds;
+    const trials = missing.map((name, i) =>
+      newTrial({ id: this.#trials.length + i, batch: 0, role: "reference", expression: name, tokens: [], seeds })
+    );
+    this.#changeAll(trials);
+    await this.#trainAll((trial) => trial.role === "reference");
+  }
+
+  /** Trains again, from more seeds, those that lead after a batch, and judges all anew. */
+  async #promote(batch: number): Promise<void> {
+    if (this.#stage.name === "search" && this.#stage.promoted <= batch) {
+      const standings = standingsOf(this.#trials.filter(isCandidate));
+      const promotions = PRUNERS[this.#info.settings.judging.pruner].promote(standings, this.#estimates(standings));
+      const changed = promotions.map(({ id, seeds }) => withSeeds(this.#trials[id], "search", 0, seeds));
+      this.#changeAll(changed, { name: "search", promoted: batch + 1 });
+    }
+    await this.#trainAll(isCandidate);
+    if (!this.#hasEnded) this.#estimateAll();
+  }
+
+  /** The end of the run: the playoff of the best, and the verdict on the one that leads then. */
+  async #nameOne(): Promise<void> {
+    const { judging } = this.#info.settings;
+    if (this.#stage.name === "search") {
+      if (this.#hasEnded || this.#stop || judging.verdictSeeds === 0) return;
+      this.#changeAll([], playoffOf(this.#trials, judging));
+    }
+    while (this.#stage.name === "playoff" && !this.#hasEnded && !this.#stop) {
+      await this.#trainAll(() => true);
+      if (this.#hasEnded) return;
+      this.#estimateAll();
+      const round = nextRound(this.#trials, this.#stage, PRUNERS[judging.pruner].maxSeeds);
+      if (round !== null) {
+        const changed = round.field.map((id) => withSeeds(this.#trials[id], "playoff", round.firstSeed, round.seeds));
+        this.#changeAll(changed, round.stage);
+        continue;
+      }
+      const named = bestTrial(this.#stage.finalists.map((id) => this.#trials[id]));
+      if (named === null) return this.notice("warning", "no function was trained to the end: none is named");
+      const judged = [named, ...this.#trials.filter(({ role }) => role === "reference")];
+      const changed = judged.map((trial) => withSeeds(trial, "verdict", 0, judging.verdictSeeds));
+      this.#changeAll(changed, { name: "verdict", trial: named.id });
+    }
+    if (!this.#stop) await this.#trainAll(() => true);
+  }
+
+  /** Trains every training that is queued of the trials asked for. */
+  async #trainAll(which: (trial: Trial) => boolean): Promise<void> {
+    await Promise.all(this.#trials.filter(which).map(({ id }) => this.#train(id)));
+  }
+
+  /** Of those standings, in their order. */
+  #estimates(standings: readonly Standing[]): Estimates {
+    const { classes, settings: { child } } = this.#info;
+    return estimateTrials(standings, child.validationImages ?? this.#options.dataset.validation.count, classes);
+  }
+
+  /** Scores of all trials from all that is known of them together. What is added by hand changes no other's. */
+  #estimateAll(): void {
+    const told = this.#updates.length, scores = new Map<number, Pick<Trial, "score" | "deviation">>();
+    const estimated = (which: (trial: Trial) => boolean, others: (trial: Trial) => boolean) => {
+      const standings = standingsOf(this.#trials.filter(others));
+      this.#estimates(standings).candidates.forEach(({ value, deviation }, i) => {
+        const { id } = standings[i];
+        if (which(this.#trials[id])) scores.set(id, { score: value, deviation });
+      });
+    };
+    const isOwn = (trial: Trial) => !isByHand(trial);
+    estimated(isOwn, isOwn);
+    if (this.#trials.some(isByHand)) estimated(isByHand, () => true);
+    const changed = this.#trials.flatMap((trial): Trial[] => {
+      const score = scores.get(trial.duplicateOf ?? trial.id);
+      if (!score || trial.state !== "complete") return [];
+      const scored = { ...trial, ...score };
+      // What the sampler has learnt from a trial is what it was worth then.
+      if (isCandidate(trial) && trial.batch >= told) {
+        return [{ ...scored, reward: rewardOf(scored, this.#info.classes) }];
+      }
+      return isNear(trial, scored) ? [] : [scored];
+    });
+    this.#changeAll(changed);
   }
 
   /** The first earlier candidate of an equal function that was, or is being, judged. */
@@ -271,23 +381,39 @@ export class Search implements RunSource {
     return original?.id ?? null;
   }
 
-  async #train(trial: Trial): Promise<void> {
-    const seed = this.#childSeed(trial);
-    const result = await this.#pool.train({ trial: trial.id, expression: trial.expression, seed });
-    this.#finish(this.#trials[trial.id], result);
+  /** Trains the trial's queued trainings. The first one alone decides whether the others are worth it. */
+  async #train(id: number): Promise<void> {
+    const { expression } = this.#trials[id];
+    const run = async ({ seed, stage }: Training, training: number) => {
+      const number = seedOf(this.#info.settings.seed, stage, seed);
+      const result = await this.#pool.train({ trial: id, training, expression, seed: number });
+      this.#finishTraining(id, training, result);
+    };
+    const queued = () => [...this.#trials[id].trainings.entries()].filter(([, { state }]) => state === "queued");
+    const first = queued().find(([training]) => training === 0);
+    if (first) await run(first[1], 0);
+    if (["diverged", "failed"].includes(this.#trials[id].state)) return this.#dropQueued(id);
+    await Promise.all(queued().map(([training, asked]) => run(asked, training)));
   }
 
-  /** Follows from the place among the candidates alone, so that one added by hand changes nothing for the others. */
-  #childSeed(trial: Trial): number {
-    const byHand = isByHand(trial);
-    const place = this.#trials.filter((other) => other.id < trial.id && isByHand(other) === byHand).length;
-    return new Random(this.#info.settings.seed).split(byHand ? "child by hand" : "child", place).nextUint32();
+  #dropQueued(id: number): void {
+    const trial = this.#trials[id], trainings = trial.trainings.filter(({ state }) => state !== "queued");
+    if (trainings.length < trial.trainings.length) this.#change({ ...trial, trainings });
   }
 
-  #finish(trial: Trial, result: JobResult): void {
-    if (result.outcome === "interrupted") {
-      return this.#change(requeued(trial));
+  /** The first training makes the trial what it is; later ones only add to what is known of it. */
+  #finishTraining(id: number, training: number, result: JobResult): void {
+    const trial = this.#trials[id];
+    if (result.outcome === "interrupted") return training === 0 ? this.#change(requeued(trial)) : undefined;
+    const judged = withResult(trial, training, result, this.#info.classes);
+    if (training === 0) return this.#finish(judged, result);
+    this.#change(judged);
+    if (result.outcome === "failed" || result.outcome === "timed_out") {
+      this.notice("warning", `training ${training} of trial ${id} failed: ${result.reason}`);
     }
+  }
+
+  #finish(trial: Trial, result: Exclude<JobResult, { readonly outcome: "interrupted" }>): void {
     const common = { ...trial, attempts: result.attempts, finishedAt: this.#endOf(trial) };
     if (result.outcome === "failed") {
       return this.#settle({ ...common, state: "failed", reason: result.reason });
@@ -296,7 +422,7 @@ export class Search implements RunSource {
     const trained = { ...common, steps, finalLoss: Number.isFinite(finalLoss) ? finalLoss : null, betaMean };
     switch (result.outcome) {
       case "complete":
-        return this.#settle({ ...trained, state: "complete", score: result.score });
+        return this.#settle(this.#scored({ ...trained, state: "complete", score: result.score }));
       case "pruned":
         return this.#settle({
           ...trained,
@@ -317,29 +443,42 @@ export class Search implements RunSource {
     return startedAt === null || givenAt === undefined ? Date.now() : startedAt + performance.now() - givenAt;
   }
 
+  /** The trial with what its trainings are worth beside all others now; its batch's end judges it again. */
+  #scored(trial: Trial): Trial {
+    const standings = standingsOf([...this.#trials.filter(({ id }) => id !== trial.id), trial]);
+    const { value: score, deviation } = this.#estimates(standings).candidates[standings.length - 1];
+    return { ...trial, score, deviation };
+  }
+
   #takeResult(copy: Trial, original: Trial): void {
-    const { state, score, finalLoss, betaMean, steps, reason, curve } = original;
+    const { state, score, deviation, finalLoss, betaMean, steps, reason, curve } = original;
     this.#settle({
       ...copy,
-      ...{ state, score, finalLoss, betaMean, steps, reason, curve },
+      ...{ state, score, deviation, finalLoss, betaMean, steps, reason, curve, trainings: [] },
       duplicateOf: original.id,
       finishedAt: Date.now(),
     });
   }
 
   #settle(trial: Trial): void {
-    this.#change({ ...trial, reward: rewardOf(trial, this.#info.classes) });
+    this.#change({ ...trial, reward: isCandidate(trial) ? rewardOf(trial, this.#info.classes) : null });
+  }
+
+  /** Whether nothing new may begin: the run is interrupted, or cannot go on. */
+  get #hasEnded(): boolean {
+    return this.#interrupted || this.#failure !== null;
   }
 
   /** Candidates of the sampler so far. */
   get #proposed(): number {
-    return this.#trials.filter((trial) => !isByHand(trial)).length;
+    return this.#trials.filter(isCandidate).length;
   }
 
+  /** Whether the time is up that is not kept for the playoff. */
   #outOfTime(): boolean {
-    const limit = this.#info.settings.timeLimitMs;
-    if (limit === null || this.#elapsedMs < limit) return false;
-    this.notice("info", "the time limit is reached");
+    const { timeLimitMs, judging } = this.#info.settings;
+    if (timeLimitMs === null || this.#elapsedMs < timeLimitMs * (1 - judging.finals)) return false;
+    this.notice("info", "the time for proposing candidates is over");
     return true;
   }
 
@@ -388,17 +527,17 @@ export class Search implements RunSource {
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
-    for (let i = 0; i < Math.min(seeds, 20); i++) {
-      const trial = newTrial(this.#trials.length, this.#updates.length, expression, []);
-      this.#trials.push(trial);
-      this.#change(trial);
-      this.#trainByHand(trial);
-    }
+    const trial = newTrial({
+      ...{ id: this.#trials.length, batch: this.#updates.length, role: "by hand", expression, tokens: [] },
+      seeds: Math.min(seeds, MAX_SEEDS_BY_HAND),
+    });
+    this.#change(trial);
+    this.#trainByHand(trial.id);
     return null;
   }
 
-  #trainByHand(trial: Trial): void {
-    const done: Promise<unknown> = this.#train(trial).finally(() => this.#byHand.delete(done));
+  #trainByHand(id: number): void {
+    const done: Promise<unknown> = this.#train(id).finally(() => this.#byHand.delete(done));
     this.#byHand.add(done);
   }
 
@@ -409,17 +548,25 @@ export class Search implements RunSource {
     this.#emit({ event: "notice", level, message });
   }
 
-  #trialStarted(id: number, worker: number, attempt: number): void {
+  #trialStarted({ trial: id, training }: ChildJob, worker: number, attempt: number): void {
     const trial = this.#trials[id];
-    this.#givenAt.set(id, performance.now());
-    this.#change({ ...trial, state: "running", worker, attempts: attempt, startedAt: Date.now(), curve: [] });
+    if (training === 0) {
+      this.#givenAt.set(id, performance.now());
+      this.#change({ ...trial, state: "running", worker, attempts: attempt, startedAt: Date.now(), curve: [] });
+    }
     if (attempt > 1) this.notice("warning", `trial ${id} starts again on worker ${worker}`);
   }
 
-  #trialProgressed(id: number, worker: number, step: number, loss: number, imagesPerSecond: number): void {
+  #trialProgressed(
+    { trial: id, training }: ChildJob,
+    worker: number,
+    step: number,
+    loss: number,
+    imagesPerSecond: number,
+  ): void {
     const trial = this.#trials[id], point = { step, loss };
-    this.#trials[id] = { ...trial, curve: [...trial.curve, point], steps: step };
-    this.#emit({ event: "trial_progress", trial: id, point, imagesPerSecond });
+    if (training === 0) this.#trials[id] = { ...trial, curve: [...trial.curve, point], steps: step };
+    this.#emit({ event: "trial_progress", trial: id, training, worker, point, imagesPerSecond });
     const status = this.#workers.get(worker);
     if (status) this.#workers.set(worker, { ...status, step, imagesPerSecond });
   }
@@ -444,6 +591,16 @@ export class Search implements RunSource {
     this.#trials[trial.id] = trial;
     this.#options.store.saveTrial(trial);
     this.#emit({ event: "trial_changed", trial });
+  }
+
+  /** Changes at once, in the store too, so that a stage and what it asks for are never apart. */
+  #changeAll(trials: readonly Trial[], stage?: Stage): void {
+    this.#options.store.saveTrials(trials, stage);
+    if (stage) this.#stage = stage;
+    for (const trial of trials) {
+      this.#trials[trial.id] = trial;
+      this.#emit({ event: "trial_changed", trial });
+    }
   }
 
   /** What others read in the store between two changes: how long, and how far each child is. */
@@ -495,7 +652,61 @@ function requeued(trial: Trial): Trial {
   return { ...trial, state: "queued", worker: null, curve: [], steps: 0, startedAt: null };
 }
 
-function newTrial(id: number, batch: number, expression: string, tokens: readonly number[]): Trial {
+/** The trial with trainings of that stage from `seeds` seeds, the first of them `firstSeed`; those it has are left. */
+function withSeeds(trial: Trial, stage: Training["stage"], firstSeed: number, seeds: number): Trial {
+  const has = (seed: number) =>
+    trial.trainings.some((training) =>
+      training.seed === seed && (training.stage === "verdict") === (stage === "verdict")
+    );
+  const asked = Array.from({ length: seeds }, (_, i) => firstSeed + i).filter((seed) => !has(seed))
+    .map((seed): Training => ({ seed, stage, state: "queued", score: null }));
+  return { ...trial, trainings: [...trial.trainings, ...asked] };
+}
+
+/** The trial with what became of one of its trainings. */
+function withResult(
+  trial: Trial,
+  index: number,
+  result: Exclude<JobResult, { readonly outcome: "interrupted" }>,
+  classes: number,
+): Trial {
+  const of = (): Pick<Training, "state" | "score"> => {
+    switch (result.outcome) {
+      case "complete":
+      case "pruned":
+        return { state: "complete", score: result.score };
+      case "diverged":
+        return { state: "diverged", score: 1 / classes };
+      case "timed_out":
+      case "failed":
+        return { state: "failed", score: null };
+    }
+  };
+  return { ...trial, trainings: trial.trainings.with(index, { ...trial.trainings[index], ...of() }) };
+}
+
+/** The run's k-th seed, common to all candidates; those of the verdict have no part in the search. */
+function seedOf(runSeed: number, stage: Training["stage"], k: number): number {
+  return new Random(runSeed).split(stage === "verdict" ? "verdict" : "training", k).nextUint32();
+}
+
+/** Whether the scores are the same to who reads them. */
+function isNear(one: Trial, other: Trial): boolean {
+  const near = (a: number | null, b: number | null) => a !== null && b !== null && Math.abs(a - b) < SAME_SCORE;
+  return near(one.score, other.score) && near(one.deviation, other.deviation);
+}
+
+interface NewTrial {
+  readonly id: number;
+  readonly batch: number;
+  readonly role: Role;
+  readonly expression: string;
+  readonly tokens: readonly number[];
+  /** Trainings, from the run's first seeds. */
+  readonly seeds: number;
+}
+
+function newTrial({ id, batch, role, expression, tokens, seeds }: NewTrial): Trial {
   const parsed = activationFrom(expression).expression;
   return {
     id,
@@ -504,8 +715,11 @@ function newTrial(id: number, batch: number, expression: string, tokens: readonl
     simplified: printExpression(simplify(parsed)),
     fingerprint: fingerprint(parsed),
     tokens,
+    role,
+    trainings: Array.from({ length: seeds }, (_, seed) => ({ seed, stage: "search", state: "queued", score: null })),
     state: "queued",
     score: null,
+    deviation: null,
     reward: null,
     finalLoss: null,
     curve: [],

@@ -1,4 +1,7 @@
-/** A trial is one candidate trained and judged. */
+/**
+ * A trial is one candidate and what became of it. It has one or more trainings, each from one of the run's common seeds; its
+ * score is what they say together.
+ */
 
 export type TrialState = "queued" | "running" | "complete" | "pruned" | "diverged" | "failed";
 
@@ -19,6 +22,26 @@ export interface CurvePoint {
   readonly loss: number;
 }
 
+/** What a trial is for. */
+export type Role =
+  /** Proposed by the sampler, which learns from it. */
+  | "candidate"
+  /** A known function, trained first, that candidates are compared with. */
+  | "reference"
+  /** Asked for by a user: the sampler does not learn from it. */
+  | "by hand";
+
+/** One child, trained from one seed and judged once. */
+export interface Training {
+  /** k: the k-th seed of the run, common to all candidates; in the verdict the k-th of the fresh ones. */
+  readonly seed: number;
+  /** Those of the search and of the playoff choose; only those of the verdict are reported. */
+  readonly stage: "search" | "playoff" | "verdict";
+  readonly state: "queued" | "complete" | "diverged" | "failed";
+  /** By the run's metric, in [0, 1]; that of guessing where the child diverged; null while queued, and where it failed. */
+  readonly score: number | null;
+}
+
 export interface Trial {
   /** 0, 1, 2, … in the order of proposal. */
   readonly id: number;
@@ -33,9 +56,17 @@ export interface Trial {
   /** The sampler's choices; empty for a candidate added by hand. */
   readonly tokens: readonly number[];
   readonly state: TrialState;
-  /** Of the trained child on the validation split, in [0, 1]; null unless complete or pruned. */
+  readonly role: Role;
+  /** In the order they were asked for; empty for a duplicate, and for trials of versions that trained each once. */
+  readonly trainings: readonly Training[];
+  /**
+   * What the candidate is worth by the run's metric, in [0, 1], from all trainings that are not of the verdict; shrunken, as
+   * `comparison/estimate.ts` says. Null unless complete or pruned.
+   */
   readonly score: number | null;
-  /** What the sampler learns from; null until finished. */
+  /** Standard deviation of the score; null until it is estimated. */
+  readonly deviation: number | null;
+  /** What the sampler learns from; null until finished, and where it is no candidate of the sampler's. */
   readonly reward: number | null;
   readonly finalLoss: number | null;
   readonly curve: readonly CurvePoint[];
@@ -63,16 +94,26 @@ export function isFinished(trial: Trial): boolean {
   return FINISHED_STATES.includes(trial.state);
 }
 
-/** Whether a user, not the sampler, asked for it: the sampler does not learn from it. */
-export function isByHand(trial: Trial): boolean {
-  return trial.tokens.length === 0;
+/** Whether the sampler proposed it. */
+export function isCandidate(trial: Pick<Trial, "role">): boolean {
+  return trial.role === "candidate";
 }
 
-/** The trial of the highest validation accuracy, the earlier of equals; null before there is one. */
-export function bestTrial<T extends Pick<Trial, "state" | "score">>(trials: Iterable<T>): T | null {
+/** Whether a user asked for it: the sampler does not learn from it. */
+export function isByHand(trial: Pick<Trial, "role">): boolean {
+  return trial.role === "by hand";
+}
+
+/** Trainings that the trial's score rests on. */
+export function trainingsJudged(trial: Pick<Trial, "trainings">): number {
+  return trial.trainings.filter(({ stage, score }) => stage !== "verdict" && score !== null).length;
+}
+
+/** The trial of the highest score, the earlier of equals, references apart; null before there is one. */
+export function bestTrial<T extends Pick<Trial, "state" | "score" | "role">>(trials: Iterable<T>): T | null {
   let best: T | null = null;
   for (const trial of trials) {
-    if (trial.state !== "complete") continue;
+    if (trial.state !== "complete" || trial.role === "reference") continue;
     if (best === null || trial.score! > best.score!) best = trial;
   }
   return best;

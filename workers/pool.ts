@@ -34,8 +34,8 @@ export interface WorkerChange {
 export interface PoolHooks {
   onWorker?(change: WorkerChange): void;
   /** The trial was given to a worker, for the first or second time. */
-  onStart?(trial: number, worker: number, attempt: number): void;
-  onProgress?(trial: number, worker: number, step: number, loss: number, imagesPerSecond: number): void;
+  onStart?(job: ChildJob, worker: number, attempt: number): void;
+  onProgress?(job: ChildJob, worker: number, step: number, loss: number, imagesPerSecond: number): void;
   /** What a worker has to say of its child besides. */
   onNotice?(trial: number, message: string): void;
   /** No worker is left and none can be started. Every job ends as interrupted after it. */
@@ -268,7 +268,7 @@ class Slot {
     this.#timeUpAt = null;
     this.#send({ kind: "train", job: task.job });
     this.#change("training");
-    this.options.hooks?.onStart?.(task.job.trial, this.id, task.attempts);
+    this.options.hooks?.onStart?.(task.job, this.id, task.attempts);
   }
 
   leave(): void {
@@ -354,7 +354,7 @@ class Slot {
       case "progress":
         if (task?.job.trial !== message.trial) return;
         return this.options.hooks?.onProgress?.(
-          message.trial,
+          task.job,
           this.id,
           message.step,
           message.loss,

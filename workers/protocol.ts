@@ -20,6 +20,8 @@ export interface WorkerSettings {
 export interface ChildJob {
   /** Number of the trial. */
   readonly trial: number;
+  /** Which of the trial's trainings: its place in `Trial.trainings`. */
+  readonly training: number;
   /** Text form, or a name of the catalogue. */
   readonly expression: string;
   readonly seed: number;

@@ -48,6 +48,8 @@ export interface NoisePrior {
 /** Points of the grid on which the distribution of values is estimated, and steps of EM. */
 const GRID = 64;
 const EM_STEPS = 100;
+/** Means of a cell of this part of the range are counted as one: far finer than the noise. */
+const CELLS = 256;
 /** Seed effects are shrunken as if their variance were this share of the noise's: 30 % of both is common (2026-11-25). */
 const SEED_SHARE = 0.3 / 0.7;
 
@@ -114,8 +116,13 @@ function shrink(means: readonly { readonly mean: number; readonly n: number }[],
   const grid = Array.from({ length: GRID }, (_, i) => low + (high - low) * i / (GRID - 1));
   const likelihood = (mean: number, n: number) =>
     grid.map((value) => Math.exp(-n * (mean - value) ** 2 / (2 * noise ** 2)));
-  const rows = known.map(({ mean, n }) => likelihood(mean, n));
-  const weights = maximumLikelihood(rows);
+  const cell = ({ mean, n }: { readonly mean: number; readonly n: number }) =>
+    `${Math.round((mean - low) / (high - low || 1) * CELLS)} ${n}`;
+  const rows = [...Map.groupBy(known, cell).values()].map((alike) => ({
+    likelihood: likelihood(average(alike.map(({ mean }) => mean)), alike[0].n),
+    count: alike.length,
+  }));
+  const weights = maximumLikelihood(rows, known.length);
   return means.map(({ mean, n }) => {
     const posterior = n > 0 ? likelihood(mean, n).map((l, i) => l * weights[i]) : weights;
     const total = posterior.reduce((sum, p) => sum + p, 0);
@@ -125,16 +132,19 @@ function shrink(means: readonly { readonly mean: number; readonly n: number }[],
   });
 }
 
-/** Weights of the grid's points that make the rows most likely. */
-function maximumLikelihood(rows: readonly (readonly number[])[]): number[] {
+/** Weights of the grid's points that make the rows, each counted so often, most likely. */
+function maximumLikelihood(
+  rows: readonly { readonly likelihood: readonly number[]; readonly count: number }[],
+  total: number,
+): number[] {
   let weights = new Array<number>(GRID).fill(1 / GRID);
   for (let step = 0; step < EM_STEPS; step++) {
     const next = new Array<number>(GRID).fill(0);
-    for (const row of rows) {
-      const total = row.reduce((sum, l, i) => sum + l * weights[i], 0);
-      row.forEach((l, i) => next[i] += l * weights[i] / total);
+    for (const { likelihood, count } of rows) {
+      const evidence = likelihood.reduce((sum, l, i) => sum + l * weights[i], 0);
+      likelihood.forEach((l, i) => next[i] += count * l * weights[i] / evidence);
     }
-    weights = next.map((sum) => sum / rows.length);
+    weights = next.map((sum) => sum / total);
   }
   return weights;
 }

@@ -4,6 +4,7 @@
  * is always the present state.
  */
 import type { ChildSettings } from "../../child/trainer.ts";
+import type { PrunerName } from "../pruners/pruners.ts";
 import type { CurvePoint, Trial } from "../trial.ts";
 
 export type RunState = "starting" | "running" | "paused" | "stopping" | "interrupted" | "finished" | "failed";
@@ -31,7 +32,36 @@ export interface RunSettings {
   readonly workers: number;
   readonly engine: string;
   readonly child: ChildSettings;
+  readonly judging: JudgingSettings;
 }
+
+/** How candidates are judged: see `pruners/`, `comparison/playoff.ts` and `comparison/verdict.ts`. */
+export interface JudgingSettings {
+  /** Says which candidates train from more than the first seed. */
+  readonly pruner: PrunerName;
+  /** Names of the catalogue, or expressions, that are trained first and compared with. */
+  readonly references: readonly string[];
+  /** Share of the trainings, or of the time, that is kept for the playoff. */
+  readonly finals: number;
+  /** Candidates in the playoff. */
+  readonly finalists: number;
+  /** Fresh seeds that the function named and the references are judged on at the end. */
+  readonly verdictSeeds: number;
+}
+
+/** How far a run is. What a stage asks for stands in the trials' trainings, saved with it at once. */
+export type Stage =
+  /** Batches whose promotions are decided. */
+  | { readonly name: "search"; readonly promoted: number }
+  /** Rounds of the playoff that are decided, its finalists, and the trainings that it may spend. */
+  | {
+    readonly name: "playoff";
+    readonly round: number;
+    readonly finalists: readonly number[];
+    readonly trainings: number;
+  }
+  /** The trial that the run names, judged on fresh seeds. */
+  | { readonly name: "verdict"; readonly trial: number };
 
 export interface RunInfo {
   readonly name: string;
@@ -44,6 +74,8 @@ export interface RunInfo {
   readonly dataset: string;
   readonly synthetic: boolean;
   readonly classes: number;
+  /** What a score is: "validation accuracy". */
+  readonly metric: string;
   readonly createdAt: number;
 }
 
@@ -84,6 +116,10 @@ export type SearchEvent =
     | {
       readonly event: "trial_progress";
       readonly trial: number;
+      /** Which of the trial's trainings; the trial's curve is that of the first, 0. */
+      readonly training: number;
+      /** Null where it is not known. */
+      readonly worker: number | null;
       readonly point: CurvePoint;
       readonly imagesPerSecond: number;
     }
@@ -102,6 +138,7 @@ export interface RunSnapshot {
   readonly seq: number;
   readonly run: RunInfo;
   readonly state: RunState;
+  readonly stage: Stage;
   readonly trials: readonly Trial[];
   readonly workers: readonly WorkerStatus[];
   readonly updates: readonly SamplerUpdate[];

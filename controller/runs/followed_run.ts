@@ -111,24 +111,26 @@ export class FollowedRun implements RunSource {
 
   /** Where that begins which can have changed. */
   #unsettled(): StoredFrom {
-    const { trials, updates, notices } = this.#run, open = trials.findIndex((trial) => !isFinished(trial));
+    const { revision, updates, notices } = this.#run;
     return {
-      trial: open === -1 ? trials.length : open,
+      revision,
       batch: (updates.at(-1)?.batch ?? -1) + 1,
       notice: (notices.at(-1)?.seq ?? -1) + 1,
     };
   }
 
   #take(stored: StoredRun, isHeld: boolean): void {
-    const before = this.#run, later = asShown(stored, isHeld);
-    const trials = [...before.trials.slice(0, later.trials[0]?.id), ...later.trials];
+    const before = this.#run, trials = [...before.trials];
+    for (const trial of stored.trials) trials[trial.id] = trial;
+    const later = asShown({ ...stored, trials }, isHeld);
     const updates = [...before.updates, ...later.updates], notices = [...before.notices, ...later.notices];
-    this.#run = { ...later, trials, updates, notices };
+    this.#run = { ...later, updates, notices };
     this.#readAt = Date.now();
     this.#readClock = performance.now();
 
     if (!isSame(before.info, later.info)) this.#emit({ event: "run_started", run: later.info });
-    later.trials.forEach((trial) => this.#tellTrial(before.trials[trial.id], trial));
+    later.trials.filter((trial) => trial !== before.trials[trial.id])
+      .forEach((trial) => this.#tellTrial(before.trials[trial.id], trial));
     this.#tellWorkers();
     later.updates.forEach((update) => this.#emit({ event: "sampler_updated", update }));
     later.notices.forEach(({ at, level, message }) => this.#emit({ event: "notice", level, message }, at));
@@ -140,7 +142,10 @@ export class FollowedRun implements RunSource {
     const seen = before?.attempts === trial.attempts ? before.curve.length : 0;
     const points = trial.duplicateOf === null ? trial.curve.slice(seen) : [];
     const imagesPerSecond = speedOf(trial, this.#run.info.settings, this.#readAt);
-    for (const point of points) this.#emit({ event: "trial_progress", trial: trial.id, point, imagesPerSecond });
+    for (const point of points) {
+      const { id, worker } = trial;
+      this.#emit({ event: "trial_progress", trial: id, training: 0, worker, point, imagesPerSecond });
+    }
     const { curve, steps } = trial;
     if (!before || !isSame({ ...before, curve, steps }, trial)) this.#emit({ event: "trial_changed", trial });
   }

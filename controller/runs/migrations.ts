@@ -19,4 +19,21 @@ export const MIGRATIONS: readonly string[] = [
    CREATE INDEX trial_by_batch ON trial (batch);
    CREATE TABLE sampler_update (batch INTEGER PRIMARY KEY, data TEXT NOT NULL);
    CREATE TABLE notice (seq INTEGER PRIMARY KEY, data TEXT NOT NULL);`,
+  // Trials get several trainings from common seeds, a score of the run's metric, and a role; runs get a stage. A trial of
+  // before has no trainings and keeps its accuracy as its score: its seed was its own. `revision` counts saves, so
+  // that a reader asks for what is new.
+  `ALTER TABLE run ADD COLUMN stage TEXT;
+   ALTER TABLE trial RENAME COLUMN validation_accuracy TO score;
+   ALTER TABLE trial ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+   CREATE INDEX trial_by_revision ON trial (revision);
+   UPDATE trial SET data = json_remove(
+     json_set(data,
+       '$.score', json_extract(data, '$.validationAccuracy'),
+       '$.deviation', NULL,
+       '$.role', CASE WHEN json_array_length(data, '$.tokens') = 0 THEN 'by hand' ELSE 'candidate' END,
+       '$.trainings', json('[]')),
+     '$.validationAccuracy');
+   UPDATE run SET info = json_set(info,
+     '$.metric', 'validation accuracy',
+     '$.settings.judging', json('{"pruner":"none","references":[],"finals":0,"finalists":0,"verdictSeeds":0}'));`,
 ];

@@ -86,7 +86,7 @@ export function countStates(trials: readonly Pick<Trial, "state">[]): Record<Tri
   return counts;
 }
 
-type Judged = Pick<Trial, "id" | "state" | "simplified" | "score">;
+type Judged = Pick<Trial, "id" | "state" | "simplified" | "score" | "role">;
 
 /** The best of `bestTrial`, as the list of runs has it. */
 export function bestOf(trials: readonly Judged[]): Best | null {

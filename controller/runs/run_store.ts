@@ -7,7 +7,7 @@
  * frees it when the process dies.
  */
 import { DatabaseSync } from "node:sqlite";
-import type { RunInfo, RunState, SamplerUpdate, SearchEvent } from "./events.ts";
+import type { RunInfo, RunState, SamplerUpdate, SearchEvent, Stage } from "./events.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import type { Trial, TrialState } from "../trial.ts";
 
@@ -26,12 +26,15 @@ export interface StoredRun {
   readonly samplerState: Uint8Array | null;
   /** Batches the sampler has learnt from. */
   readonly batchesTold: number;
+  readonly stage: Stage;
+  /** Of the last trial saved: `load` gives what was saved later. */
+  readonly revision: number;
 }
 
 /** Where to begin reading: what comes before cannot change any more, as its reader knows. */
 export interface StoredFrom {
-  /** Id of the first trial. */
-  readonly trial: number;
+  /** Trials saved after this revision. */
+  readonly revision: number;
   /** Batch of the first update of the sampler. */
   readonly batch: number;
   /** Number of the first notice. */
@@ -45,7 +48,7 @@ export interface StoredSummary {
   readonly elapsedMs: number;
   /** Trials by state; a state without trials is absent. */
   readonly counts: Readonly<Partial<Record<TrialState, number>>>;
-  /** The complete trial of the highest validation accuracy, the earlier of equals. */
+  /** The complete trial of the highest score, the earlier of equals, references apart. */
   readonly best: Trial | null;
 }
 
@@ -119,7 +122,7 @@ export class RunStore {
   }
 
   /** All of it, or only what begins at some point. Throws a RunStoreError where the file is damaged. */
-  load(from: StoredFrom = { trial: 0, batch: 0, notice: 0 }): StoredRun {
+  load(from: StoredFrom = { revision: -1, batch: 0, notice: 0 }): StoredRun {
     return this.#read(() => this.#load(from));
   }
 
@@ -134,7 +137,8 @@ export class RunStore {
       const counts = this.#database.prepare("SELECT state, count(*) AS trials FROM trial GROUP BY state").all()
         .map(({ state, trials }) => [state, trials]);
       const best = this.#database.prepare(
-        "SELECT data FROM trial WHERE state = 'complete' ORDER BY score DESC, id LIMIT 1",
+        `SELECT data FROM trial WHERE state = 'complete' AND data ->> '$.role' <> 'reference'
+         ORDER BY score DESC, id LIMIT 1`,
       ).get();
       return {
         ...this.#head(),
@@ -153,7 +157,7 @@ export class RunStore {
   }
 
   /** What is kept of the run besides its trials. A run is called as its folder is, which may have been renamed. */
-  #head(): Pick<StoredRun, "info" | "state" | "elapsedMs" | "samplerState" | "batchesTold"> {
+  #head(): Omit<StoredRun, "trials" | "updates" | "notices"> {
     const run = this.#database.prepare("SELECT * FROM run").get();
     if (!run) throw neverBegun(this.folder);
     return {
@@ -162,17 +166,20 @@ export class RunStore {
       elapsedMs: run.elapsed_ms as number,
       samplerState: run.sampler_state as Uint8Array | null,
       batchesTold: run.batches_told as number,
+      stage: run.stage === null ? { name: "search", promoted: 0 } : JSON.parse(run.stage as string),
+      revision: Number(this.#database.prepare("SELECT max(revision) AS last FROM trial").get()!.last ?? 0),
     };
   }
 
-  #load({ trial, batch, notice }: StoredFrom): StoredRun {
+  #load({ revision, batch, notice }: StoredFrom): StoredRun {
     const from = <T>(table: string, key: string, first: number) =>
       this.#database.prepare(`SELECT data FROM ${table} WHERE ${key} >= ? ORDER BY ${key}`).all(first).map((row) =>
         JSON.parse(row.data as string) as T
       );
     return {
       ...this.#head(),
-      trials: from<Trial>("trial", "id", trial),
+      trials: this.#database.prepare("SELECT data FROM trial WHERE revision > ? ORDER BY id").all(revision)
+        .map((row) => JSON.parse(row.data as string) as Trial),
       updates: from<SamplerUpdate>("sampler_update", "batch", batch),
       notices: from<Notice>("notice", "seq", notice),
     };
@@ -181,7 +188,8 @@ export class RunStore {
   saveTrial(trial: Trial): void {
     const { id, batch, state, fingerprint, score } = trial;
     this.#database.prepare(
-      "INSERT OR REPLACE INTO trial (id, batch, state, fingerprint, score, data) VALUES (?, ?, ?, ?, ?, ?)",
+      `INSERT OR REPLACE INTO trial (id, batch, state, fingerprint, score, data, revision)
+       VALUES (?, ?, ?, ?, ?, ?, (SELECT coalesce(max(revision), 0) + 1 FROM trial))`,
     ).run(id, batch, state, fingerprint, score, JSON.stringify(trial));
   }
 
@@ -190,6 +198,14 @@ export class RunStore {
     this.#transaction(() => {
       trials.forEach((trial) => this.saveTrial(trial));
       this.#database.prepare("UPDATE run SET sampler_state = ?").run(samplerState);
+    });
+  }
+
+  /** Trials that changed together; with the stage where they are what it asks for. */
+  saveTrials(trials: readonly Trial[], stage?: Stage): void {
+    this.#transaction(() => {
+      trials.forEach((trial) => this.saveTrial(trial));
+      if (stage) this.#database.prepare("UPDATE run SET stage = ?").run(JSON.stringify(stage));
     });
   }
 
@@ -310,6 +326,11 @@ function connect(
     database = new DatabaseSync(`${folder}/${FILE}`, { readOnly, timeout: 5000 });
     const version = Number(database.prepare("PRAGMA user_version").get()!.user_version);
     if (mode !== "create") requireRun(database, version, folder);
+    if (readOnly && version < MIGRATIONS.length && !isBeingContinued(folder)) {
+      database.close();
+      connect(folder, make, "continue").close(); // brings it to this version
+      return connect(folder, make, mode);
+    }
     if (!readOnly) database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
     migrate(database, version, folder, readOnly);
     return make(database, lock);
@@ -350,7 +371,9 @@ function migrate(database: DatabaseSync, version: number, folder: string, readOn
     );
   }
   if (version === MIGRATIONS.length) return;
-  if (readOnly) throw new RunStoreError(`Cannot read ${folder} as an older actsearch wrote it: --resume it once`);
+  if (readOnly) {
+    throw new RunStoreError(`Cannot read ${folder} as an older actsearch is writing it: stop that one first`);
+  }
   for (let step = version; step < MIGRATIONS.length; step++) {
     database.exec(`BEGIN IMMEDIATE; ${MIGRATIONS[step]}; PRAGMA user_version = ${step + 1}; COMMIT`);
   }

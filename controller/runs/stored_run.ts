@@ -2,6 +2,6 @@
 import type { RunSnapshot } from "./events.ts";
 import type { StoredRun } from "./run_store.ts";
 
-export function snapshotOf({ info, state, trials, updates, notices, elapsedMs }: StoredRun): RunSnapshot {
-  return { seq: 0, run: info, state, trials, workers: [], updates, notices, elapsedMs };
+export function snapshotOf({ info, state, stage, trials, updates, notices, elapsedMs }: StoredRun): RunSnapshot {
+  return { seq: 0, run: info, state, stage, trials, workers: [], updates, notices, elapsedMs };
 }

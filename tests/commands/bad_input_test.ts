@@ -24,11 +24,12 @@ function makeRun(folder: string): void {
       workers: 1,
       engine: "auto",
       child: PRESETS.smoke.child,
+      judging: PRESETS.smoke.judging,
     },
   };
   const info: RunInfo = {
     ...{ name, settings, engine: "wasm", device: "", engineNotices: [], dataset: "shapes", synthetic: true },
-    ...{ classes: 10, createdAt: 1 },
+    ...{ classes: 10, metric: "validation accuracy", createdAt: 1 },
   };
   RunStore.makeFolder(folder);
   RunStore.create(folder, info).close();

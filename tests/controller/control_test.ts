@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import type { SearchControl, SearchEvent } from "../../controller/runs/events.ts";
 import { RunStore } from "../../controller/runs/run_store.ts";
 import type { Search } from "../../controller/search.ts";
-import { isByHand, isFinished, type Trial } from "../../controller/trial.ts";
+import { isByHand, isCandidate, isFinished, type Trial } from "../../controller/trial.ts";
 import { inFolder } from "../commands/command_line.ts";
 import { openScripted, runScripted } from "./search_program.ts";
 
@@ -45,7 +45,7 @@ function trialsOf(folder: string): readonly Trial[] {
 
 /** What the sampler's own candidates came to. */
 function judged(trials: readonly Trial[]) {
-  return trials.filter((trial) => !isByHand(trial)).map(({ expression, score, reward, batch }) => ({
+  return trials.filter((trial) => isCandidate(trial)).map(({ expression, score, reward, batch }) => ({
     ...{ expression, score, reward, batch },
   }));
 }
@@ -65,7 +65,11 @@ describe("a candidate added by hand", () => {
         );
         assertEquals(await runReacting(folder, add), "finished");
         const trials = trialsOf(folder), byHand = trials.filter(isByHand);
-        assertEquals(byHand.map(({ state, duplicateOf }) => [state, duplicateOf]), Array(3).fill(["complete", null]));
+        assertEquals(byHand.map(({ state, duplicateOf }) => [state, duplicateOf]), [["complete", null]]);
+        assertEquals(
+          byHand[0].trainings.map(({ seed, state }) => [seed, state]),
+          [0, 1, 2].map((k) => [k, "complete"]),
+        );
         assertEquals(judged(trials), judged(trialsOf(plain)));
       });
     }));
@@ -93,10 +97,12 @@ describe("a candidate added by hand", () => {
       });
       assertEquals(await runReacting(folder, addAndEnd), "interrupted");
       const left = trialsOf(folder).filter(isByHand);
-      assertEquals(left.length, 5);
-      assert(left.some(({ state }) => state === "queued"), "all were trained before the end");
+      const waiting = ({ trainings }: Trial) => trainings.filter(({ state }) => state === "queued").length;
+      assertEquals(left.map(({ trainings }) => trainings.length), [5]);
+      assert(waiting(left[0]) > 0, "all were trained before the end");
       await runScripted(folder, 2);
-      assertEquals(trialsOf(folder).filter(isByHand).map(({ state }) => state), Array(5).fill("complete"));
+      const [added] = trialsOf(folder).filter(isByHand);
+      assertEquals([added.state, added.trainings.length, waiting(added)], ["complete", 5, 0]);
     }));
 
   it("that is no expression is refused with a sentence", () =>
@@ -118,9 +124,9 @@ describe("control", () => {
     inFolder(async (unbroken) => {
       await runScripted(unbroken, 2);
       await inFolder(async (folder) => {
-        const stop = once(finishes(7), (search) => ask(search, { control: "stop" }));
+        const stop = once(finishes(9), (search) => ask(search, { control: "stop" }));
         assertEquals(await runReacting(folder, stop), "interrupted");
-        assertEquals(trialsOf(folder).length, 12); // two batches of 6
+        assertEquals(trialsOf(folder).filter(isCandidate).length, 12); // two batches of 6
         assert(trialsOf(folder).every(isFinished));
         await runScripted(folder, 2);
         assertEquals(judged(trialsOf(folder)), judged(trialsOf(unbroken)));

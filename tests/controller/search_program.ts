@@ -39,6 +39,7 @@ export function openScripted(
       workers,
       engine,
       child: PRESETS.smoke.child,
+      judging: { pruner: "asha", references: ["ReLU", "Swish"], finals: 0.25, finalists: 4, verdictSeeds: 4 },
     },
     engine: "",
     device: "",
@@ -46,6 +47,7 @@ export function openScripted(
     dataset: "shapes",
     synthetic: true,
     classes: 10,
+    metric: "validation accuracy",
     createdAt: Date.now(),
   });
   const space = new SearchSpace(1);

@@ -9,12 +9,14 @@ import { openScripted, runScripted } from "./search_program.ts";
 /** What must not depend on workers, kills or time. */
 function results(folder: string) {
   const store = RunStore.open(folder, { readOnly: true });
-  const { trials, state } = store.load();
+  const { trials, state, stage } = store.load();
   store.close();
   return {
     state,
-    trials: trials.map(({ id, batch, expression, state, score, reward, duplicateOf }) => ({
-      ...{ id, batch, expression, state, score, reward, duplicateOf },
+    stage,
+    trials: trials.map(({ id, batch, expression, role, state, score, deviation, reward, trainings, duplicateOf }) => ({
+      ...{ id, batch, expression, role, state, score, deviation, reward, duplicateOf },
+      trainings: trainings.toSorted((a, b) => a.stage.localeCompare(b.stage) || a.seed - b.seed),
     })),
   };
 }
@@ -43,7 +45,7 @@ describe("search", () => {
         assertEquals(results(three), results(one));
       });
       const { state, trials } = results(one);
-      assertEquals([state, trials.length], ["finished", 60]);
+      assertEquals([state, trials.length], ["finished", 62]); // with the two references
     });
   });
 

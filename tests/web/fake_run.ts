@@ -2,6 +2,7 @@
  * A search that trains nothing: seeded candidates of the real search space with made-up accuracies, emitting the events
  * that a search emits. For tests of the dashboard, and to look at it: `deno run tests/web/serve_fake.ts`.
  */
+import { PRESETS } from "../../controller/presets.ts";
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { compileToClosure } from "../../child/activation/evaluate.ts";
 import { fingerprint } from "../../child/activation/fingerprint.ts";
@@ -103,6 +104,7 @@ export class FakeRun implements RunSource {
       seq: this.#seq,
       run: this.#run,
       state: this.#state,
+      stage: { name: "search", promoted: 0 },
       trials: this.#trials.slice(),
       workers: this.#workers.slice(),
       updates: this.#updates.slice(),
@@ -192,6 +194,7 @@ export class FakeRun implements RunSource {
           augment: true,
           validationImages: 1000,
         },
+        judging: PRESETS.laptop.judging,
       } as unknown as RunInfo["settings"],
       engine: "wasm",
       device: "CPU, 2 threads of SIMD",
@@ -199,6 +202,7 @@ export class FakeRun implements RunSource {
       dataset: "shapes",
       synthetic: true,
       classes: 10,
+      metric: "validation accuracy",
       createdAt,
     };
   }
@@ -279,8 +283,11 @@ export class FakeRun implements RunSource {
       simplified: made.simplified,
       fingerprint: made.fingerprint,
       tokens: made.tokens,
+      role: added === undefined ? "candidate" : "by hand",
+      trainings: [{ seed: 0, stage: "search", state: "queued", score: null }],
       state: "queued",
       score: null,
+      deviation: null,
       reward: null,
       finalLoss: null,
       curve: [],
@@ -325,7 +332,7 @@ export class FakeRun implements RunSource {
     const point: CurvePoint = { step, loss };
     this.#trials[id] = { ...trial, steps: step, curve: [...trial.curve, point] };
     const imagesPerSecond = 320 + 40 * this.#random();
-    this.#emit({ event: "trial_progress", trial: id, point, imagesPerSecond });
+    this.#emit({ event: "trial_progress", trial: id, training: 0, worker: worker.id, point, imagesPerSecond });
     if (this.#random() < 0.002) return this.#loseWorker(worker, id);
     if (made.accuracy < 0.13 && step > 60) {
       return this.#endOn(worker, id, "diverged", `the loss was NaN at step ${step}`);
@@ -375,6 +382,8 @@ export class FakeRun implements RunSource {
       state,
       reason,
       score: accuracy,
+      deviation: accuracy === null ? null : 0.008,
+      trainings: [{ seed: 0, stage: "search", state: judged ? "complete" : "diverged", score: accuracy ?? 0.1 }],
       reward: accuracy ?? 0.1,
       finalLoss: state === "diverged" ? null : trial.curve.at(-1)?.loss ?? null,
       betaMean: made.usesBeta ? 0.8 + 0.5 * this.#random() : null,

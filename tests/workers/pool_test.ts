@@ -22,7 +22,7 @@ async function train(
   const pool = new Pool({ workers, settings: SETTINGS, module: MODULE, hangMs: 700, ...options });
   try {
     return await Promise.all(
-      expressions.map((expression, trial) => pool.train({ trial, expression, seed: trial })),
+      expressions.map((expression, trial) => pool.train({ trial, training: 0, expression, seed: trial })),
     );
   } finally {
     pool.close();
@@ -52,7 +52,9 @@ describe("pool", () => {
 
   it("ends every job within a moment when cancelled, even those of a hanging worker", async () => {
     const pool = new Pool({ workers: 1, settings: SETTINGS, module: MODULE });
-    const jobs = ["x + 2", "x", "x * 2"].map((expression, trial) => pool.train({ trial, expression, seed: 0 }));
+    const jobs = ["x + 2", "x", "x * 2"].map((expression, trial) =>
+      pool.train({ trial, training: 0, expression, seed: 0 })
+    );
     await pool.opened;
     const start = performance.now();
     pool.cancel();
@@ -66,7 +68,7 @@ describe("pool", () => {
     const pool = new Pool({ workers: 1, settings: SETTINGS, module: MODULE });
     const jobs = Array.from(
       { length: 12 },
-      (_, trial) => pool.train({ trial, expression: "x", seed: trial }),
+      (_, trial) => pool.train({ trial, training: 0, expression: "x", seed: trial }),
     );
     pool.resize(3);
     await jobs[3];
@@ -80,7 +82,9 @@ describe("pool", () => {
   it("ends a child whose time is up as timed out, without a retry, and replaces a worker that does not end it", async () => {
     const pool = new Pool({ workers: 2, settings: SETTINGS, module: MODULE, hangMs: 700 });
     const [ended, deaf] = await Promise.all(
-      ["x + 6", "x + 5"].map((expression, trial) => pool.train({ trial, expression, seed: 1, timeLimitMs: 100 })),
+      ["x + 6", "x + 5"].map((expression, trial) =>
+        pool.train({ trial, training: 0, expression, seed: 1, timeLimitMs: 100 })
+      ),
     );
     pool.close();
     assertEquals([ended.outcome, ended.attempts], ["timed_out", 1]);
@@ -107,23 +111,23 @@ function unusable(engine: string, workers = 2) {
 describe("a pool whose workers cannot be started", () => {
   it("says so where none ever opened an engine, and ends every job", async () => {
     const { pool, reason } = unusable("none");
-    const job = pool.train({ trial: 0, expression: "x", seed: 1 });
+    const job = pool.train({ trial: 0, training: 0, expression: "x", seed: 1 });
     await assertRejects(() => pool.opened, Error, "no worker can be started: there is no engine");
     assertEquals(await reason, "Cannot go on as no worker can be started: there is no engine");
     assertEquals((await job).outcome, "interrupted");
-    assertEquals((await pool.train({ trial: 1, expression: "x", seed: 1 })).outcome, "interrupted");
+    assertEquals((await pool.train({ trial: 1, training: 0, expression: "x", seed: 1 })).outcome, "interrupted");
   });
 
   it("tries again after growing pauses where one had opened, then gives up and leaves no job waiting", () =>
     withFolder(async (folder) => {
       const { pool, reason, told } = unusable(`once ${folder}/opened`, 1);
-      const jobs = [0, 1, 2].map((trial) => pool.train({ trial, expression: "x", seed: 1 }));
+      const jobs = [0, 1, 2].map((trial) => pool.train({ trial, training: 0, expression: "x", seed: 1 }));
       const started = performance.now();
       assert((await reason).startsWith("Cannot go on as no worker can be started: "), await reason);
       assert(performance.now() - started >= 10 + 20 + 40 + 80 + 160, "it made no pauses");
       assertEquals((await Promise.all(jobs)).map(({ outcome }) => outcome), Array(3).fill("interrupted"));
       assertEquals(told.filter((line) => line.startsWith("restarting")).length, 7); // the child's end, and six starts
-      assertEquals((await pool.train({ trial: 4, expression: "x", seed: 1 })).outcome, "interrupted");
+      assertEquals((await pool.train({ trial: 4, training: 0, expression: "x", seed: 1 })).outcome, "interrupted");
     }));
 });
 

@@ -61,7 +61,7 @@ describe("a worker in a process of its own", () => {
     };
     const pool = new Pool({ workers: 2, gpus: ["0", "1"], settings: SETTINGS, module: MODULE, hooks });
     try {
-      const train = (expression: string, trial: number) => pool.train({ trial, expression, seed: 1 });
+      const train = (expression: string, trial: number) => pool.train({ trial, training: 0, expression, seed: 1 });
       const results = await Promise.all([train("x", 0), train("x + 1", 1), train("x + 2", 2)]);
       assertEquals(results.map(({ outcome, attempts }) => [outcome, attempts]), [
         ["complete", 1],

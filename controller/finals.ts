@@ -1,0 +1,71 @@
+/** The end of a search, as a function of its trials: who is in the playoff, its rounds, and what is said of the one named. */
+import { playoffRound, roundsOf } from "./comparison/playoff.ts";
+import { type SeedScores, type Verdict, verdictOf } from "./comparison/verdict.ts";
+import type { JudgingSettings, Stage } from "./runs/events.ts";
+import { isCandidate, trainingsJudged, type Trial } from "./trial.ts";
+
+type Playoff = Extract<Stage, { name: "playoff" }>;
+
+/**
+ * The playoff before its first round: the sampler's best candidates, and the trainings that were kept for them. What was
+ * added by hand is not among them, as it must change nothing for the sampler's own: `confirm` compares it.
+ */
+export function playoffOf(trials: readonly Trial[], { finals, finalists }: JudgingSettings): Playoff {
+  const able = trials.filter((trial) => isCandidate(trial) && trial.state === "complete" && trial.duplicateOf === null)
+    .sort((a, b) => b.score! - a.score! || a.id - b.id);
+  const spent = trials.filter(isCandidate).reduce((sum, trial) => sum + trainingsJudged(trial), 0);
+  return {
+    name: "playoff",
+    round: 0,
+    finalists: able.slice(0, finalists).map(({ id }) => id),
+    trainings: Math.round(spent * finals / (1 - finals)),
+  };
+}
+
+export interface Round {
+  /** Trials that train. */
+  readonly field: readonly number[];
+  /** Their seeds: `seeds` of them from `firstSeed`. */
+  readonly firstSeed: number;
+  readonly seeds: number;
+  /** After this round is decided. */
+  readonly stage: Playoff;
+}
+
+/**
+ * The next round; null after the last one. Its seeds follow those of the rounds before, the first ones those that the
+ * search may use (`searchSeeds` of them), so that all finalists of a round train from the same ones.
+ */
+export function nextRound(trials: readonly Trial[], stage: Playoff, searchSeeds: number): Round | null {
+  const { round, finalists } = stage;
+  if (round >= roundsOf(finalists.length)) return null;
+  const played = finalists.flatMap((id) => trials[id].trainings.filter((training) => training.stage === "playoff"));
+  const firstSeed = Math.max(searchSeeds, ...played.map(({ seed }) => seed + 1));
+  const standing = finalists.map((id) => ({ id, value: trials[id].score ?? -Infinity }));
+  const left = stage.trainings - played.length;
+  const { field, trainings } = playoffRound(standing, { finalists: finalists.length, round, left });
+  return { field, firstSeed, seeds: trainings, stage: { ...stage, round: round + 1 } };
+}
+
+/** What a run says at its end: which trial it names, and what that is worth on fresh seeds. */
+export interface Outcome {
+  readonly trial: Trial;
+  readonly verdict: Verdict;
+}
+
+/** Null before the verdict. */
+export function outcomeOf(trials: readonly Trial[], stage: Stage): Outcome | null {
+  if (stage.name !== "verdict") return null;
+  const references = trials.filter(({ role }) => role === "reference").map((trial) =>
+    [trial.expression.toLowerCase(), freshScores(trial)] as const
+  );
+  const trial = trials[stage.trial];
+  const verdict = verdictOf(freshScores(trial), Object.fromEntries(references));
+  return verdict && { trial, verdict };
+}
+
+function freshScores({ trainings }: Trial): SeedScores {
+  const scores: (number | undefined)[] = [];
+  for (const { seed, stage, score } of trainings) if (stage === "verdict") scores[seed] = score ?? undefined;
+  return Array.from(scores);
+}
