@@ -1,0 +1,117 @@
+/**
+ * The accuracy of every engine over published activation functions, judged by arithmetic of many digits. From the
+ * project's root, with mpmath in a virtual environment:
+ *
+ *     deno run --allow-read --allow-write --allow-run tests/bench/accuracy/accuracy.ts truth PYTHON TRUTHS.jsonl
+ *     deno run --allow-read --allow-write --allow-env --allow-sys --allow-ffi=.tfjs-node [--v8-flags=…] \
+ *       tests/bench/accuracy/accuracy.ts judge TRUTHS.jsonl RAW.jsonl ENGINE...
+ *     deno run --allow-read tests/bench/accuracy/accuracy.ts summary RAW.jsonl
+ *
+ * `truth` takes minutes, `judge` seconds; it appends a line for each function and engine (reference, wasm, tfjs-node; with
+ * `wasm=LABEL` under that name, as for the V8 flags of the training tasks). `summary` prints the record's tables.
+ */
+import { parseExpression } from "../../../child/activation/parse.ts";
+import { ENGINES } from "../../child/engine/elementwise.ts";
+import { judge, type Judgement } from "./judge.ts";
+import { askOracle } from "./oracle.ts";
+import { gridPoints } from "./points.ts";
+import { PUBLISHED } from "./published.ts";
+
+/** Every 1/50 up to 20 and four of each decade. */
+const POINTS = gridPoints(20, 0.02, 4);
+const BETA = 1;
+
+type Part = "value" | "byX" | "byB";
+const PARTS: readonly Part[] = ["value", "byX", "byB"];
+
+interface Line {
+  readonly engine: string;
+  readonly name: string;
+  readonly parts: Readonly<Partial<Record<Part, Judgement>>>;
+}
+
+async function truth(python: string, file: string): Promise<void> {
+  const texts = PUBLISHED.map(([, text]) => text);
+  const truths = await askOracle(python, texts.map((text) => parseExpression(text)), POINTS, BETA);
+  const lines = truths.map((t) =>
+    JSON.stringify(Object.fromEntries(PARTS.map((part) => [part, [...t[part]].map(written)])))
+  );
+  await Deno.writeTextFile(file, lines.join("\n") + "\n");
+}
+
+/** JSON has no infinities. */
+function written(value: number): number | string {
+  return Number.isFinite(value) ? value : String(value);
+}
+
+async function judgeAll(truths: string, raw: string, engines: readonly string[]): Promise<void> {
+  const lines = (await Deno.readTextFile(truths)).trimEnd().split("\n");
+  for (const wanted of engines) {
+    const [name, label = name] = wanted.split("=");
+    const compute = await ENGINES.find((engine) => engine.name === name)!.open();
+    if (typeof compute === "string") throw new Error(`Cannot judge ${name}: ${compute}`);
+    for (const [i, [title, text]] of PUBLISHED.entries()) {
+      const found = await compute(parseExpression(text), POINTS, BETA);
+      const expected = JSON.parse(lines[i]) as Record<Part, (number | string)[]>;
+      const parts = Object.fromEntries(PARTS.flatMap((part) => {
+        const values = found[part];
+        return values ? [[part, judge(POINTS, Float64Array.from(expected[part], Number), values)]] : [];
+      }));
+      const line: Line = { engine: label, name: title, parts };
+      await Deno.writeTextFile(raw, JSON.stringify(line) + "\n", { append: true });
+    }
+  }
+}
+
+function summary(lines: readonly Line[]): string {
+  const engines = [...new Set(lines.map(({ engine }) => engine))];
+  const rows = engines.flatMap((engine) => PARTS.map((part) => total(lines, engine, part)));
+  const table = [
+    "| engine | of | functions | points | within the bound | worst function within 1e-6 of its scale everywhere |",
+    "| --- | --- | --- | --- | --- | --- |",
+    ...rows,
+  ];
+  return [...table, "", "Beyond the bound somewhere:", "", ...engines.flatMap((engine) => exceptions(lines, engine))]
+    .join("\n");
+}
+
+function total(lines: readonly Line[], engine: string, part: Part): string {
+  const found = lines.flatMap((line) =>
+    line.engine === engine && line.parts[part] ? [{ ...line.parts[part]!, line }] : []
+  );
+  const points = sum(found.map(({ points }) => points)), over = sum(found.map(({ over }) => over));
+  const sound = found.filter(({ over }) => over === 0);
+  const worst = Math.max(...sound.map(({ worst }) => worst));
+  const share = (100 * (1 - over / points)).toFixed(3);
+  const cells = [engine, NAMES[part], `${sound.length} of ${found.length}`, points, `${points - over} (${share} %)`];
+  return `| ${[...cells, worst.toExponential(1)].join(" | ")} |`;
+}
+
+const NAMES: Readonly<Record<Part, string>> = { value: "value", byX: "derivative by x", byB: "derivative by b" };
+
+function exceptions(lines: readonly Line[], engine: string): string[] {
+  const rows = lines.filter((line) => line.engine === engine).flatMap(({ name, parts }) =>
+    PARTS.flatMap((part) => {
+      const j = parts[part];
+      if (!j || j.over === 0) return [];
+      const where = j.worst > 0
+        ? `, worst ${j.worst.toExponential(1)} of the scale at ${Number(j.at.toPrecision(4))}`
+        : "";
+      return [
+        `  - ${name}, ${NAMES[part]}: ${j.over} of ${j.points} points, ${j.notFinite} of them not finite${where}`,
+      ];
+    })
+  );
+  return [`- ${engine}:`, ...rows];
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+const [what, first, second, ...rest] = Deno.args;
+if (what === "truth") await truth(first, second);
+else if (what === "judge") await judgeAll(first, second, rest);
+else if (what === "summary") {
+  console.log(summary(Deno.readTextFileSync(first).trimEnd().split("\n").map((line) => JSON.parse(line))));
+} else throw new Error("Cannot go on: name truth, judge or summary, as in the comment at the top of this file");
