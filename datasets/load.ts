@@ -119,7 +119,7 @@ async function wholeFolder(format: CifarFormat, cache: string): Promise<string |
 /** Downloads from the first source that will do and unpacks it into `folder`; what will not do is thrown away. */
 async function fetchCifar(format: CifarFormat, cache: string, folder: string, options: DatasetOptions): Promise<void> {
   const { from, signal } = options, archives = [format.archive, PYTHON[format.name].archive];
-  const sources = from === undefined ? SOURCES[format.name] : [mirror(from, archives)];
+  const sources = from === undefined ? SOURCES[format.name] : [mirror(format.name, from, archives)];
   const check = async (source: Source) => {
     try {
       const form = await formOf(format, source, cache);
@@ -134,7 +134,17 @@ async function fetchCifar(format: CifarFormat, cache: string, folder: string, op
       throw new SourceFailure(error.message);
     }
   };
-  await withManualWay(byHand(format), () => downloadSource(format.name, sources, cache, { ...options, check }));
+  const way = `${byHand(format)}${await incomplete(format, cache)}`;
+  await withManualWay(way, () => downloadSource(format.name, sources, cache, { ...options, check }));
+}
+
+/** " (data/cifar-10-batches-bin is there without a whole data_batch_3.bin)"; nothing where there is no such folder. */
+async function incomplete(format: CifarFormat, cache: string): Promise<string> {
+  const found = await findCifar(format, cache);
+  if (found === null) return "";
+  const states = await Promise.all(dataFiles(format).map((name) => stateOf(format, `${found.folder}/${name}`, name)));
+  const lacking = dataFiles(format).filter((_, at) => states[at] !== "whole");
+  return ` (${found.folder} is there without a whole ${lacking.join(", ")})`;
 }
 
 /** What a source brought. */
@@ -201,6 +211,8 @@ async function idx(format: IdxFormat, options: DatasetOptions): Promise<Dataset>
 /** A mirror of one's own is a folder with the four files under their usual names. */
 function idxSources({ name }: IdxFormat, from: string | undefined): readonly Source[] {
   if (from === undefined) return SOURCES[name];
-  const files = SOURCES[name][0].files.flatMap((file) => mirror(`${from.replace(/\/?$/, "/")}`, [file.name]).files);
+  const files = SOURCES[name][0].files.flatMap((file) =>
+    mirror(name, `${from.replace(/\/?$/, "/")}`, [file.name]).files
+  );
   return [{ files, redirects: [] }];
 }

@@ -8,7 +8,7 @@ import type { Source } from "./sources.ts";
  * (`unavailable`) for what is no address, and where this process may not reach its host: the message is the command
  * line that may.
  */
-export function mirror(from: string, names: readonly string[]): Source {
+export function mirror(dataset: string, from: string, names: readonly string[]): Source {
   const url = URL.parse(from);
   if (url === null || !/^https?:$/.test(url.protocol)) {
     const message = `Cannot download from "${from}" as an address begins with http:// or https://`;
@@ -18,7 +18,7 @@ export function mirror(from: string, names: readonly string[]): Source {
     throw new DatasetError(
       "unavailable",
       `Cannot download from ${url.host} as this task may reach only the known sources and this machine: ` +
-        `deno run --no-prompt --allow-read --allow-write=data --allow-net=${url.host} main.ts download NAME --from ${from}`,
+        `deno run --no-prompt --allow-read --allow-write=data --allow-net=${url.host} main.ts download ${dataset} --from ${from}`,
     );
   }
   const href = url.pathname.endsWith("/") ? new URL(names[0], url).href : url.href;

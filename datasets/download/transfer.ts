@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { basename, dirname } from "node:path";
 import { DatasetError, type Progress } from "../dataset.ts";
-import { writing } from "../files.ts";
+import { kindOf, writing } from "../files.ts";
 import { plainReason, proxyWantsLogin } from "./reasons.ts";
 import type { RemoteFile } from "./sources.ts";
 
@@ -87,6 +87,7 @@ class Transfer {
   readonly #part: string;
   readonly #speed: Speed;
   #output: Deno.FsFile | null = null;
+  #madeFolder = false;
   #received = 0;
   /** The most bytes that there ever were: starting over and over is no progress. */
   #furthest = 0;
@@ -103,6 +104,7 @@ class Transfer {
   }
 
   async open(): Promise<void> {
+    this.#madeFolder = await kindOf(dirname(this.file)) === null;
     const output = await writing(this.#part, async () => {
       await Deno.mkdir(dirname(this.file), { recursive: true });
       return await Deno.open(this.#part, { read: true, write: true, create: true });
@@ -118,10 +120,11 @@ class Transfer {
     if (this.#resumed && this.remote.md5 === null) await this.#restart(); // nothing would tell a mixture of two files
   }
 
-  /** Leaves no empty part behind. */
+  /** Leaves no empty part behind, nor a folder that was made for it. */
   async close(): Promise<void> {
     if (this.#output === null) return;
     if (this.#received === 0) await Deno.remove(this.#part).catch(() => {});
+    if (this.#received === 0 && this.#madeFolder) await Deno.remove(dirname(this.file)).catch(() => {}); // if empty
     this.#output.close();
     this.#output = null;
   }

@@ -181,7 +181,7 @@ const OPCODES: Readonly<Record<number, Step>> = {
   0x8c: (m) => m.push(m.text(1)), // SHORT_BINUNICODE
   0x58: (m) => m.push(m.text(4)), // BINUNICODE
   0x8d: (m) => m.push(m.text(8)), // BINUNICODE8
-  0x56: (m) => m.push(m.line()), // UNICODE
+  0x56: (m) => m.push(unescaped(m.line())), // UNICODE
   0x7d: (m) => m.push(new Map()), // EMPTY_DICT
   0x64: (m) => m.push(filled(new Map(), m.popToMark())), // DICT
   0x73: (m) => setItems(m, [m.pop(), m.pop()].toReversed() as Slot[]), // SETITEM
@@ -303,6 +303,10 @@ function latin1(text: string): Uint8Array {
 
 /** Text in Python's quotes; escapes are left as they are, since names and labels have none. */
 const quoted = (line: string) => new TextEncoder().encode(line.replace(/^(['"])(.*)\1$/, "$2"));
+
+/** Python's raw-unicode-escape. */
+const unescaped = (line: string) =>
+  line.replaceAll(/\\u([0-9a-f]{4})/gi, (_, code: string) => String.fromCharCode(parseInt(code, 16)));
 
 function decimal(line: string): number {
   const value = Number(line);

@@ -126,7 +126,7 @@ async function publish(format: CifarFormat, files: string, folder: string, optio
     if (state === "cut") {
       const kept = await setAside(target);
       options.onNotice?.(
-        `${target} was cut short or is not the official file: restored, and what it was kept as ${kept}`,
+        `${target} was cut short or is not the official file: it is restored, and what was there is kept as ${kept}`,
       );
     }
     await placeNew(`${files}/${name}`, target);
