@@ -9,9 +9,8 @@ type TypeOf<F extends Flag["type"]> = Extract<Flag, { type: F }>;
 /** A command's values, or "help" where --help or -h was among the arguments. */
 export function parseCommandLine(command: Command, args: readonly string[]): Record<string, Value> | "help" {
   if (asksForHelp(args)) return "help";
-  requireValues(command, args);
   const booleans = command.flags.filter((flag) => flag.type === "boolean").map((flag) => flag.name);
-  const parsed = parseArgs(args, {
+  const parsed = parseArgs(withValuesJoined(command, args), {
     string: ["_", ...command.flags.map((flag) => flag.name).filter((name) => !booleans.includes(name))],
     boolean: booleans,
     negatable: booleans,
@@ -94,18 +93,28 @@ function readFlag(flag: Flag, given: unknown): Value {
   }
 }
 
-/** `--act -x` would read as two flags: it is refused here, where the way to write it can still be told. */
-function requireValues(command: Command, args: readonly string[]): void {
-  for (const flag of command.flags) {
-    const next = args[args.indexOf(`--${flag.name}`) + 1];
-    if (flag.type === "boolean" || !args.includes(`--${flag.name}`)) continue;
-    if (next === undefined || next.startsWith("-")) requireValue(flag, "");
+/**
+ * The arguments with each flag's value joined to it and the positionals at the end, so that an expression or number may
+ * begin with a minus: only what begins with two is a flag (and -h), as no command has short ones.
+ */
+function withValuesJoined(command: Command, args: readonly string[]): string[] {
+  const takesValue = new Set(command.flags.filter(({ type }) => type !== "boolean").map(({ name }) => `--${name}`));
+  const end = args.indexOf("--");
+  const head = end < 0 ? args : args.slice(0, end);
+  const flags: string[] = [];
+  const positionals: string[] = [];
+  for (let i = 0; i < head.length; i++) {
+    if (!head[i].startsWith("--")) positionals.push(head[i]);
+    else if (!takesValue.has(head[i])) flags.push(head[i]);
+    else if (i + 1 < head.length && !head[i + 1].startsWith("--")) flags.push(`${head[i]}=${head[++i]}`);
+    else flags.push(`${head[i]}=`);
   }
+  return [...flags, "--", ...positionals, ...end < 0 ? [] : args.slice(end + 1)];
 }
 
 function requireValue(flag: Flag, text: string): void {
   if (text !== "") return;
-  throw new UsageError(`--${flag.name} needs a value (one that begins with - is written --${flag.name}=-…)`);
+  throw new UsageError(`--${flag.name} needs a value (one that begins with -- is written --${flag.name}=--…)`);
 }
 
 function readNumber(flag: TypeOf<"number" | "integer">, text: string): number {

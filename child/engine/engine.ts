@@ -46,6 +46,14 @@ export interface Program {
   dispose(): void;
 }
 
+/** An activation at single points, one value of each a point, in the engine's own precision. */
+export interface Probe {
+  readonly value: Float32Array | Float64Array;
+  /** By x, and by beta: 0 where the function has none. */
+  readonly derivative: Float32Array | Float64Array;
+  readonly betaDerivative: Float32Array | Float64Array;
+}
+
 export interface Engine {
   /** As on the command line: "wasm", "reference", … */
   readonly name: string;
@@ -54,5 +62,7 @@ export interface Engine {
   /** What the self-check at opening found worth saying (a fallback, a slower path); shown to the user and stored. */
   readonly notices: readonly string[];
   compile(graph: Graph, activation: Activation, options: CompileOptions): Promise<Program>;
+  /** The activation and its derivatives at points, by the code that programs compute them with. `b` is every beta. */
+  probe(activation: Activation, x: ArrayLike<number>, b: number): Promise<Probe>;
   close(): void;
 }

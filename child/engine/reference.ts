@@ -4,7 +4,7 @@
  */
 import type { Batch } from "../../datasets/dataset.ts";
 import { derive } from "../activation/derive.ts";
-import { compileToClosure } from "../activation/evaluate.ts";
+import { compileToClosure, type ScalarFunction } from "../activation/evaluate.ts";
 import type { Activation } from "../activation/expression.ts";
 import { type BackwardGraph, backwardGraph, type BackwardKind, type BackwardOf } from "../network/autodiff.ts";
 import type { Graph, NodeKind, NodeOf, ParameterRole } from "../network/graph.ts";
@@ -23,7 +23,21 @@ export function openReference(): Engine {
     // async, so that a graph or activation that does not fit rejects the promise as on every engine
     // deno-lint-ignore require-await
     compile: async (graph, activation, options) => new ReferenceProgram(graph, activation, options),
+    // deno-lint-ignore require-await
+    probe: async (activation, x, b) => {
+      const { value, byX, byB } = closuresOf(activation);
+      const at = (f: ScalarFunction) => Float64Array.from(x, (x) => f(x, b));
+      return { value: at(value), derivative: at(byX), betaDerivative: at(byB) };
+    },
     close() {},
+  };
+}
+
+function closuresOf({ expression }: Activation): Pass["activation"] {
+  return {
+    value: compileToClosure(expression),
+    byX: compileToClosure(derive(expression, "x")),
+    byB: compileToClosure(derive(expression, "b")),
   };
 }
 
@@ -41,11 +55,7 @@ class ReferenceProgram implements Program {
     checkActivation(graph, activation);
     this.#graph = graph;
     this.#backward = backwardGraph(graph);
-    this.#activation = {
-      value: compileToClosure(activation.expression),
-      byX: compileToClosure(derive(activation.expression, "x")),
-      byB: compileToClosure(derive(activation.expression, "b")),
-    };
+    this.#activation = closuresOf(activation);
     this.#options = options;
     const zeros = (group: TensorGroup): Named =>
       new Map([...tensorSizes(graph, options.optimizer, group)].map(([name, size]) => [name, new Float64Array(size)]));

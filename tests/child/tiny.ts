@@ -82,6 +82,7 @@ export function actingEngine({ loss = () => 1, logits = rightLogits, onStep }: S
         dispose: () => engine.open--,
       });
     }) as Engine["compile"],
+    probe: () => Promise.reject(new Error("the acting engine computes nothing")),
     close() {},
   };
   return engine;

@@ -63,7 +63,7 @@ describe("a wrong command line", () => {
     [["search", "--port", "70000"], "--port takes a whole number from 0 to 65535"],
     [["search", "first"], 'search does not know what to do with "first"'],
     [["search", "--resume", "first", "--trials", "9"], "--resume continues a run with the settings it has"],
-    [["cifar10", "--seeds", "-3"], "--seeds needs a value (one that begins with - is written --seeds=-…)"],
+    [["cifar10", "--seeds", "-3"], '--seeds takes a whole number of at least 1: current value is "-3"'],
     [["show"], "show needs RUN"],
     [["golden"], "golden needs FILE"],
     [["download", "imagenet"], "DATASET takes one of cifar10, cifar100, fashion-mnist, shapes"],

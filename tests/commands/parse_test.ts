@@ -61,11 +61,12 @@ describe("parseCommandLine", () => {
     });
   });
 
-  it("reads an expression that begins with a minus sign after =", () => {
-    assertEquals(parseCommandLine(EXAMPLE, ["a.json", "--act=-x * sigmoid(x)"]), {
-      ...DEFAULTS,
-      act: "-x * sigmoid(x)",
-    });
+  it("reads values and positionals that begin with a minus sign", () => {
+    const expected = { ...DEFAULTS, file: "-x", act: "-x * sigmoid(x)", also: ["-1,0", "-x"] };
+    for (const also of [["--also", "-1,0", "--also=-x"], ["--also=-1,0", "--also", "-x"]]) {
+      assertEquals(parseCommandLine(EXAMPLE, ["-x", "--act=-x * sigmoid(x)", ...also]), expected);
+      assertEquals(parseCommandLine(EXAMPLE, ["--act", "-x * sigmoid(x)", "-x", ...also]), expected);
+    }
   });
 
   it("sees --help among other arguments, right or wrong, but not after --", () => {
@@ -78,14 +79,14 @@ describe("parseCommandLine", () => {
     [["a", "--engin", "wasm"], "example has no flag --engin: did you mean --engine?"],
     [["a", "--no-wbe"], "example has no flag --no-wbe: did you mean --no-web?"],
     [["a", "--quiet"], "example has no flag --quiet"],
-    [["a", "-q"], "example has no flag -q"],
-    [["a", "--act"], "--act needs a value (one that begins with - is written --act=-…)"],
-    [["a", "--act", "-x"], "--act needs a value (one that begins with - is written --act=-…)"],
-    [["a", "--also", ""], "--also needs a value (one that begins with - is written --also=-…)"],
+    [["a", "b", "-q"], 'example does not know what to do with "-q"'],
+    [["a", "--act"], "--act needs a value (one that begins with -- is written --act=--…)"],
+    [["a", "--act", "--json"], "--act needs a value (one that begins with -- is written --act=--…)"],
+    [["a", "--also", ""], "--also needs a value (one that begins with -- is written --also=--…)"],
     [["a", "--seeds", "0"], '--seeds takes a whole number from 1 to 100: current value is "0"'],
     [["a", "--seeds", "2.5"], '--seeds takes a whole number from 1 to 100: current value is "2.5"'],
     [["a", "--seeds", "many"], '--seeds takes a whole number from 1 to 100: current value is "many"'],
-    [["a", "--learning-rate=-1"], '--learning-rate takes a number of at least 0: current value is "-1"'],
+    [["a", "--learning-rate", "-1"], '--learning-rate takes a number of at least 0: current value is "-1"'],
     [["a", "--learning-rate", "NaN"], '--learning-rate takes a number of at least 0: current value is "NaN"'],
     [["a", "--learning-rate", "1e999"], '--learning-rate takes a number of at least 0: current value is "1e999"'],
     [["a", "--engine", "wsam"], '--engine takes one of auto, wasm: current value is "wsam" (did you mean wasm?)'],

@@ -3,6 +3,7 @@
  * computed here from the text by the project's own parser; nothing is evaluated as script.
  */
 import { activationFrom } from "../../child/activation/catalog.ts";
+import { type Bend, bends as bendsOf } from "../../child/activation/bends.ts";
 import { derive } from "../../child/activation/derive.ts";
 import { compileToClosure, type ScalarFunction } from "../../child/activation/evaluate.ts";
 import { type Expression, usesBeta } from "../../child/activation/expression.ts";
@@ -73,79 +74,9 @@ export function verticalDomain(series: readonly ArrayLike<number>[]): [number, n
   return [Math.min(low, 0) - room, Math.max(high, 0) + room];
 }
 
-/** A point that tells the shape of a function. */
-export interface Bend {
-  readonly kind: "minimum" | "maximum" | "inflection" | "kink";
-  readonly x: number;
-  readonly y: number;
-}
-
-const BEND_STEPS = 800;
-const MOST_BENDS = 12;
-
-/** Extrema, inflections and kinks between -6 and 6, from left to right; the first twelve. */
+/** Extrema, inflections, kinks and jumps between -6 and 6. */
 export function bends(math: FunctionMath, b: number): Bend[] {
-  const slope = (x: number) => math.slope(x, b);
-  const found: Bend[] = [];
-  const h = 12 / BEND_STEPS;
-  const near = 1e-6;
-  const curvature = (x: number) => (slope(x + 1e-4) - slope(x - 1e-4)) / 2e-4;
-  const put = (kind: Bend["kind"], at: number) => {
-    const x = tidy(at);
-    found.push({ kind, x, y: math.f(x, b) || 0 });
-  };
-  for (let index = 0; index < BEND_STEPS && found.length < MOST_BENDS; index++) {
-    // Off the round numbers, so that kinks at 0 and 1 fall inside a step.
-    const left = -6 + h * (index - 0.37);
-    const right = left + h;
-    const at = jump(slope, left, right);
-    if (at !== null) {
-      const [before, after] = [slope(at - near), slope(at + near)];
-      const kind = before * after < 0 ? before < 0 ? "minimum" : "maximum" : "kink";
-      put(kind, at);
-      continue;
-    }
-    const extremum = crossing(slope, left, right);
-    if (extremum !== null) {
-      put(slope(left) < 0 ? "minimum" : "maximum", extremum);
-      continue;
-    }
-    const inflection = crossing(curvature, left, right);
-    if (inflection !== null && Math.abs(curvature(left)) + Math.abs(curvature(right)) > 1e-5) {
-      put("inflection", inflection);
-    }
-  }
-  return found;
-}
-
-/** Where a function changes sign between two points, to 1e-9; null where it does not. */
-function crossing(f: (x: number) => number, left: number, right: number): number | null {
-  let [low, high] = [left, right];
-  const sign = Math.sign(f(low));
-  if (sign === 0 || Math.sign(f(high)) !== -sign) return null;
-  while (high - low > 1e-9) {
-    const middle = (low + high) / 2;
-    if (Math.sign(f(middle)) === sign) low = middle;
-    else high = middle;
-  }
-  return (low + high) / 2;
-}
-
-/** Where a function jumps between two points: halving the interval does not halve the difference. */
-function jump(f: (x: number) => number, left: number, right: number): number | null {
-  let [low, high] = [left, right];
-  const whole = Math.abs(f(high) - f(low));
-  if (!(whole > 1e-3)) return null;
-  while (high - low > 1e-7) {
-    const middle = (low + high) / 2;
-    if (Math.abs(f(middle) - f(low)) > Math.abs(f(high) - f(middle))) high = middle;
-    else low = middle;
-  }
-  return Math.abs(f(high + 1e-9) - f(low - 1e-9)) > 0.5 * whole ? (low + high) / 2 : null;
-}
-
-function tidy(x: number): number {
-  return Math.abs(x - Math.round(x * 1000) / 1000) < 1e-5 ? Math.round(x * 1000) / 1000 || 0 : x;
+  return bendsOf({ value: (x) => math.f(x, b), slope: (x) => math.slope(x, b) });
 }
 
 /** What a function does far out, in words and signs: "\u2192 0", "\u2248 0.5x + 1", "grows like x^2". */

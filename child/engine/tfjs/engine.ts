@@ -4,10 +4,11 @@
  */
 import type { Activation } from "../../activation/expression.ts";
 import type { Graph } from "../../network/graph.ts";
-import type { CompileOptions, Engine, Program } from "../engine.ts";
+import type { CompileOptions, Engine, Probe, Program } from "../engine.ts";
 import { selfCheck } from "../self_check.ts";
 import { type Binding, loadBinding, requireGpu } from "./binding.ts";
 import { CPU_PACKAGE, GPU_PACKAGE, type TensorFlowPackage } from "./package.ts";
+import { differentiate, ExpressionWriter } from "./expression.ts";
 import { TensorFlowProgram } from "./program.ts";
 import { Session } from "./session.ts";
 
@@ -51,6 +52,22 @@ export class TensorFlowEngine implements Engine {
   // deno-lint-ignore require-await
   async compile(graph: Graph, activation: Activation, options: CompileOptions): Promise<Program> {
     return new TensorFlowProgram(this.#session, graph, activation, options);
+  }
+
+  // deno-lint-ignore require-await
+  async probe(activation: Activation, x: ArrayLike<number>, b: number): Promise<Probe> {
+    const session = this.#session, { expression } = activation;
+    return session.scope(() => {
+      const { byX, byB } = differentiate(expression, true);
+      const points = session.floats([x.length], Float32Array.from(x));
+      const ones = session.floats([x.length], new Float32Array(x.length).fill(1));
+      const writer = new ExpressionWriter(session, (value) => session.scalar(value), points, session.scalar(b));
+      return {
+        value: session.data(writer.writeWhole(expression)),
+        derivative: session.data(writer.writeProduct(ones, byX)),
+        betaDerivative: session.data(writer.writeProduct(ones, byB!)),
+      };
+    });
   }
 
   /** The binding stays loaded: a process cannot unload TensorFlow. */

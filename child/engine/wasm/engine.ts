@@ -2,12 +2,13 @@
 import type { Activation } from "../../activation/expression.ts";
 import type { Graph } from "../../network/graph.ts";
 import { checkActivation } from "../checks.ts";
-import type { CompileOptions, Engine, Program } from "../engine.ts";
+import type { CompileOptions, Engine, Probe, Program } from "../engine.ts";
 import { selfCheck } from "../self_check.ts";
 import { assemble } from "./assemble.ts";
 import { splitStores } from "./function_builder.ts";
 import { MAXIMUM_PAGES, moduleText, PAGE_BYTES } from "./module.ts";
 import { makePlan } from "./plan.ts";
+import { probe } from "./probe.ts";
 import { WasmProgram } from "./program.ts";
 
 /** What the kernels of a program may be. */
@@ -60,6 +61,10 @@ class WasmEngine implements Engine {
     const memory = this.#takeMemory(plan.memory.total);
     const release = () => this.#free.push(memory);
     return await WasmProgram.start(graph, plan, options.optimizer, module, memory, threads, release);
+  }
+
+  probe(activation: Activation, x: ArrayLike<number>, b: number): Promise<Probe> {
+    return probe(activation, x, b, this.kernels.packable);
   }
 
   close(): void {

@@ -9,6 +9,7 @@ const failing = (reason: string): Engine => ({
   ...openReference(),
   device: "GPU, TensorFlow 2.21.0",
   compile: () => Promise.reject(new Error(reason)),
+  probe: () => Promise.reject(new Error(reason)),
 });
 const sentence = async (reason: string) =>
   (await assertRejects(() => requireSound(failing(reason), GPU_PACKAGE), Error)).message;

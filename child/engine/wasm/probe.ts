@@ -1,0 +1,74 @@
+/**
+ * An activation at single points, by the forward and backward kernels that a child's programs are made of: what
+ * `deno task function --engine wasm` prints and records of accuracy measure.
+ */
+import type { Activation } from "../../activation/expression.ts";
+import { simplify } from "../../activation/simplify.ts";
+import type { Probe } from "../engine.ts";
+import { assemble } from "./assemble.ts";
+import { ConstantTable, FLOAT_BYTES, splitStores } from "./function_builder.ts";
+import { Layout } from "./layout.ts";
+import { PAGE_BYTES } from "./module.ts";
+import { passScratchBytes, type Pointwise, pointwiseBackward, pointwiseForward } from "./pointwise.ts";
+
+/** Points of one call: the channels of one pixel, so that the gradients by beta, summed a channel, stay apart. */
+const CHANNELS = 16;
+const VECTOR_BYTES = CHANNELS * FLOAT_BYTES;
+const CONSTANTS = 2000;
+const TABLE_BYTES = CONSTANTS * 8 * FLOAT_BYTES;
+
+/** Byte addresses of the vectors of one call. */
+const [X, BETA, VALUE, ONES, SLOPE, BETA_SLOPE, SCRATCH] = [0, 1, 2, 3, 4, 5, 6].map((i) => i * VECTOR_BYTES);
+/** No batch norm and no residual: kernels do not read what stands here. */
+const UNUSED = 0;
+
+interface Exports {
+  readonly forward: (...addresses: number[]) => void;
+  readonly backward: (...addresses: number[]) => void;
+}
+
+/** float32 in and out. `packable` is whether the kernels may be packed, as those that train are. */
+export async function probe(
+  activation: Activation,
+  x: ArrayLike<number>,
+  b: number,
+  packable: boolean,
+): Promise<Probe> {
+  const expression = simplify(activation.expression);
+  const { forward, backward, memory } = await compile(expression, packable);
+  const vector = (address: number) => new Float32Array(memory.buffer, address, CHANNELS);
+  vector(BETA).fill(b);
+  vector(ONES).fill(1);
+  const result = {
+    value: new Float32Array(x.length),
+    derivative: new Float32Array(x.length),
+    betaDerivative: new Float32Array(x.length),
+  };
+  for (let from = 0; from < x.length; from += CHANNELS) {
+    const count = Math.min(CHANNELS, x.length - from);
+    for (let i = 0; i < CHANNELS; i++) vector(X)[i] = x[Math.min(from + i, x.length - 1)];
+    vector(BETA_SLOPE).fill(0); // added to
+    forward(1, SCRATCH, X, UNUSED, VALUE, UNUSED, BETA);
+    backward(1, SCRATCH, X, UNUSED, UNUSED, BETA, UNUSED, UNUSED, BETA_SLOPE, SLOPE, ONES, UNUSED, UNUSED);
+    result.value.set(vector(VALUE).subarray(0, count), from);
+    result.derivative.set(vector(SLOPE).subarray(0, count), from);
+    result.betaDerivative.set(vector(BETA_SLOPE).subarray(0, count), from);
+  }
+  return result;
+}
+
+async function compile(expression: Pointwise["expression"], packable: boolean) {
+  const tableAt = SCRATCH + passScratchBytes(1);
+  const constants = new ConstantTable(tableAt, CONSTANTS);
+  const layout = new Layout([1, 1, CHANNELS], 0);
+  const pointwise: Pointwise = { y: layout, residual: null, batchNorm: false, expression };
+  const kernels = [
+    pointwiseForward("forward", pointwise, layout, constants),
+    pointwiseBackward("backward", pointwise, [{ kind: "plain", tensor: layout }], layout, constants),
+  ].join("\n");
+  const pages = Math.ceil((tableAt + TABLE_BYTES) / PAGE_BYTES);
+  const text = `(module\n  (memory (export "memory") ${pages})\n${kernels}\n${constants.data()})`;
+  const module = await assemble("probe", packable ? text : splitStores(text));
+  const { exports } = await WebAssembly.instantiate(module, {});
+  return exports as unknown as Exports & { readonly memory: WebAssembly.Memory };
+}
