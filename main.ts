@@ -29,6 +29,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "the same on CIFAR-100",
     load: async () => (await import("./commands/cifar.ts")).cifar100,
   },
+  function: {
+    summary: "show what a function is: derivative, limits, shape, values, code",
+    load: async () => (await import("./commands/function.ts")).functionCommand,
+  },
   baselines: {
     summary: "train the paper's baselines and print its table",
     load: async () => (await import("./commands/baselines.ts")).baselines,

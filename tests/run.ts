@@ -75,7 +75,7 @@ async function run(job: Job, index: number): Promise<Result> {
       "--allow-env",
       "--allow-sys",
       "--allow-ffi=.tfjs-node", // TensorFlow, where it was built
-      `--allow-run=deno,${Deno.execPath()}`,
+      `--allow-run=deno,python3,${Deno.execPath()}`,
       ...job.fast ? [FAST_FLAGS] : [],
       `--junit-path=${reportPath}`,
       job.file,

@@ -315,6 +315,32 @@ export async function engineCases(
       });
     });
 
+    describe("computes single points as reference does", () => {
+      const points = [-20, -3.1, -1, -0.4, -0.25, 0.125, 0.6, 1.7, 2.9, 5.5, 8, 17, 30, 3.3, -0.7, 0.3, 1.1];
+      it("value and derivatives of every function of the catalogue and of choices, whatever the number of points", async () => {
+        for (
+          const act of [
+            ...ACTIVATIONS.slice(0, CATALOG.length),
+            ...COMPOSITES.map((text) => activationFrom(text)),
+          ]
+        ) {
+          for (const x of [points, points.slice(0, 1)]) {
+            const [found, right] = [await engine.probe(act, x, 0.75), await openReference().probe(act, x, 0.75)];
+            for (const part of ["value", "derivative", "betaDerivative"] as const) {
+              assertEquals(found[part].length, x.length);
+              for (let i = 0; i < x.length; i++) {
+                const [actual, expected] = [found[part][i], right[part][i]];
+                const isSame = Number.isFinite(expected) && Math.abs(expected) < 1e30
+                  ? Math.abs(actual - expected) <= tolerance * Math.max(1, Math.abs(expected))
+                  : Number.isNaN(actual) === Number.isNaN(expected);
+                assert(isSame, `${act.name}: ${part} at ${x[i]} is ${actual}, not ${expected}`);
+              }
+            }
+          }
+        }
+      });
+    });
+
     describe("reproduces the golden traces", () => {
       for (const trace of golden) {
         it(`${trace.act}, batch ${trace.batch}, ${trace.classes} classes`, async () => {

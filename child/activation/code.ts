@@ -1,0 +1,388 @@
+/**
+ * An expression as code of other frameworks, to paste: the simplified function, with beta as a trainable parameter where
+ * it has one. Functions that a framework lacks, or whose gradient it spoils, come along as helpers.
+ *
+ * Automatic differentiation multiplies what a `where` did not choose by 0, and 0 times what overflowed is NaN. So an
+ * operand of a choice that could overflow is computed of x only where it is chosen, and of a harmless number elsewhere.
+ */
+import { compileToClosure } from "./evaluate.ts";
+import { derive } from "./derive.ts";
+import {
+  type Activation,
+  binary,
+  type BinaryName,
+  children,
+  type Expression,
+  number,
+  power,
+  select,
+  unary,
+  type UnaryName,
+  usesBeta,
+  X,
+} from "./expression.ts";
+import { UNARY_FUNCTIONS } from "./functions.ts";
+import { printExpression } from "./print.ts";
+import { simplify } from "./simplify.ts";
+import { typesetLatex } from "./typeset.ts";
+
+export const CODE_TARGETS = ["pytorch", "jax", "keras", "numpy", "latex"] as const;
+export type CodeTarget = typeof CODE_TARGETS[number];
+
+/** Lines to paste into a file of their own, or one formula for latex. */
+export function codeOf(activation: Activation, target: CodeTarget): string {
+  const expression = simplify(activation.expression);
+  return target === "latex" ? `f(x) = ${typesetLatex(expression)}` : pythonOf(activation, expression, DIALECTS[target]);
+}
+
+interface Dialect {
+  readonly imports: string;
+  readonly functions: Readonly<Record<UnaryName, string>>;
+  readonly max: string;
+  readonly min: string;
+  readonly where: string;
+  /** The module that has them, and `zeros_like`. */
+  readonly module: string;
+  /** Whether max and min refuse plain numbers. */
+  readonly takesTensorsOnly?: true;
+  /** Whether it differentiates, so that choices must be guarded. */
+  readonly differentiates: boolean;
+  /** Definitions of what `functions` names with an underscore. */
+  readonly helpers: Readonly<Record<string, string>>;
+  /** The function or layer around the formula. */
+  wrap(formula: string, about: { readonly text: string; readonly hasBeta: boolean; readonly beta: string }): string;
+}
+
+function pythonOf({ betaStart }: Activation, expression: Expression, dialect: Dialect): string {
+  const hasBeta = usesBeta(expression);
+  const formula = write(dialect.differentiates ? guarded(expression, betaStart) : expression, dialect).text;
+  const shaped = usesX(expression) ? formula : `${dialect.module}.zeros_like(x) + ${parenthesised(formula)}`;
+  const body = dialect.wrap(shaped, {
+    text: printExpression(expression),
+    hasBeta,
+    beta: pythonNumber(betaStart),
+  });
+  const helpers = neededHelpers(body, dialect.helpers);
+  return [dialect.imports, ...helpers.map((name) => dialect.helpers[name]), body].join("\n\n\n");
+}
+
+/** Helpers whose name stands in the code, with those that they call, in the order of their table. */
+function neededHelpers(code: string, helpers: Readonly<Record<string, string>>): string[] {
+  const names = Object.keys(helpers);
+  const needed = new Set<string>();
+  const visit = (text: string) => {
+    for (const name of names.filter((name) => text.includes(`${name}(`) && !needed.has(name))) {
+      needed.add(name);
+      visit(helpers[name]);
+    }
+  };
+  visit(code);
+  return names.filter((name) => needed.has(name));
+}
+
+function usesX(e: Expression): boolean {
+  return e.kind === "x" || children(e).some(usesX);
+}
+
+// Python's operators bind as those of the text form do, ** as ^
+
+const enum Binding {
+  Sum,
+  Product,
+  Negation,
+  Power,
+  Atom,
+}
+
+interface Written {
+  readonly text: string;
+  readonly binding: Binding;
+}
+
+const OPERATORS: Readonly<Partial<Record<BinaryName, readonly [string, Binding]>>> = {
+  add: [" + ", Binding.Sum],
+  sub: [" - ", Binding.Sum],
+  mul: [" * ", Binding.Product],
+  div: [" / ", Binding.Product],
+};
+
+function write(e: Expression, dialect: Dialect): Written {
+  const within = (part: Expression, least: Binding) => {
+    const { text, binding } = write(part, dialect);
+    return binding < least ? parenthesised(text) : text;
+  };
+  const call = (name: string, ...args: string[]) => ({ text: `${name}(${args.join(", ")})`, binding: Binding.Atom });
+  const text = (part: Expression) => write(part, dialect).text;
+  const operand = (part: Expression) =>
+    part.kind === "number" && dialect.takesTensorsOnly ? `${dialect.module}.full_like(x, ${text(part)})` : text(part);
+  switch (e.kind) {
+    case "x":
+    case "b":
+      return { text: e.kind, binding: Binding.Atom };
+    case "number":
+      return { text: pythonNumber(e.value), binding: e.value < 0 ? Binding.Negation : Binding.Atom };
+    case "unary":
+      if (e.name === "neg") return { text: `-${within(e.argument, Binding.Power)}`, binding: Binding.Negation };
+      return call(dialect.functions[e.name], text(e.argument));
+    case "binary": {
+      const operator = OPERATORS[e.name];
+      if (!operator) return call(e.name === "max" ? dialect.max : dialect.min, ...[e.left, e.right].map(operand));
+      const [sign, binding] = operator;
+      return { text: within(e.left, binding) + sign + within(e.right, binding + 1), binding };
+    }
+    case "power":
+      return { text: `${within(e.base, Binding.Atom)} ** ${e.exponent}`, binding: Binding.Power };
+    case "select": {
+      const question = `${text(e.left)} ${e.comparison} ${text(e.right)}`;
+      return call(dialect.where, question, text(e.then), text(e.otherwise));
+    }
+  }
+}
+
+function parenthesised(text: string): string {
+  return `(${text})`;
+}
+
+/** With a point, so that it is a float everywhere. */
+function pythonNumber(value: number): string {
+  const text = Object.is(value, -0) ? "-0" : String(value);
+  return /[.e]/.test(text) ? text : `${text}.0`;
+}
+
+// Choices
+
+/** Numbers to compute an operand of where it is not chosen; the first at which it and its derivatives are finite. */
+const HARMLESS = [0, 1, -1, 0.5, -0.5, 2, -2];
+
+/** The same function, whose operands of choices are finite also where they are not chosen. */
+function guarded(e: Expression, b: number): Expression {
+  const within = (part: Expression) => guarded(part, b);
+  switch (e.kind) {
+    case "x":
+    case "b":
+    case "number":
+      return e;
+    case "unary":
+      return unary(e.name, within(e.argument));
+    case "binary":
+      return binary(e.name, within(e.left), within(e.right));
+    case "power":
+      return power(within(e.base), e.exponent);
+    case "select": {
+      const only = (part: Expression, chosen: boolean) => {
+        const harmless = mayOverflow(part) ? HARMLESS.find((x) => isFiniteAt(part, x, b)) : undefined;
+        if (harmless === undefined) return within(part);
+        const sides = chosen ? [X, number(harmless)] : [number(harmless), X];
+        return replaceX(within(part), select(e.left, e.right, sides[0], sides[1], e.comparison));
+      };
+      return select(e.left, e.right, only(e.then, true), only(e.otherwise, false), e.comparison);
+    }
+  }
+}
+
+/** Whether it holds anything but sums and multiples of x and bounded functions. */
+function mayOverflow(e: Expression): boolean {
+  const isTame = e.kind === "unary"
+    ? UNARY_FUNCTIONS[e.name].growth !== undefined && e.name !== "sqrt"
+    : e.kind === "binary"
+    ? e.name !== "div" && !(e.name === "mul" && usesX(e.left) && usesX(e.right))
+    : e.kind !== "power";
+  return usesX(e) && (!isTame || children(e).some(mayOverflow));
+}
+
+function isFiniteAt(e: Expression, x: number, b: number): boolean {
+  return [e, derive(e, "x"), derive(e, "b")].every((part) => Number.isFinite(compileToClosure(part)(x, b)));
+}
+
+function replaceX(e: Expression, by: Expression): Expression {
+  const within = (part: Expression) => replaceX(part, by);
+  switch (e.kind) {
+    case "x":
+      return by;
+    case "b":
+    case "number":
+      return e;
+    case "unary":
+      return unary(e.name, within(e.argument));
+    case "binary":
+      return binary(e.name, within(e.left), within(e.right));
+    case "power":
+      return power(within(e.base), e.exponent);
+    case "select":
+      return select(within(e.left), within(e.right), within(e.then), within(e.otherwise), e.comparison);
+  }
+}
+
+// The frameworks
+
+/** Names that most have alike, after the prefix of the framework's module; with an underscore they are helpers. */
+function common(prefix: string): Record<UnaryName, string> {
+  const own = (name: string) => `${prefix}.${name}`;
+  return {
+    neg: "-", // an operator
+    ...{ abs: own("abs"), log: own("log"), log1p: own("log1p"), exp: own("exp"), expm1: own("expm1") },
+    ...{ sin: own("sin"), cos: own("cos"), sinh: own("sinh"), cosh: own("cosh"), tanh: own("tanh") },
+    ...{ asinh: own("arcsinh"), atan: own("arctan"), sign: own("sign") },
+    ...{ sqrt: "_sqrt", sinc: "_sinc", sigmoid: "_sigmoid", softplus: "_softplus", gauss: "_gauss", relu: "_relu" },
+    ...{ erf: "_erf", erfc: "_erfc", dsinc: "_dsinc", dtanh: "_dtanh", dsigmoid: "_dsigmoid" },
+    ...{ datan: "_datan", dasinh: "_dasinh" },
+  };
+}
+
+function helpers(prefix: string, own: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const define = (name: string, ...lines: string[]) =>
+    `def _${name}(u):\n${lines.map((line) => `    ${line}`).join("\n")}`;
+  return {
+    _gauss: define("gauss", `return ${prefix}.exp(-u * u)`),
+    _sqrt: define(
+      "sqrt",
+      '"""0 with derivative 0 for u <= 0."""',
+      "positive = u > 0",
+      `return ${prefix}.where(positive, ${prefix}.sqrt(${prefix}.where(positive, u, 1.0)), 0.0)`,
+    ),
+    _sinc: define(
+      "sinc",
+      '"""sin(u) / u, and its limits at 0 and infinity."""',
+      "near = abs(u) < 1e-4",
+      "safe = " + `${prefix}.where(near | (abs(u) > 3e38), 1.0, u)`,
+      `value = ${prefix}.where(near, 1.0 - u * u / 6.0, ${prefix}.sin(safe) / safe)`,
+      `return ${prefix}.where(abs(u) > 3e38, 0.0, value)`,
+    ),
+    _dsinc: define("dsinc", `return (${prefix}.cos(u) - _sinc(u)) / ${prefix}.where(u == 0, 1.0, u)`),
+    _dtanh: define("dtanh", `return 1.0 / ${prefix}.cosh(u) ** 2`),
+    _dsigmoid: define("dsigmoid", "return _sigmoid(u) * _sigmoid(-u)"),
+    _datan: define("datan", "return 1.0 / (1.0 + u * u)"),
+    _dasinh: define("dasinh", `return 1.0 / ${prefix}.sqrt(1.0 + u * u)`),
+    ...own,
+  };
+}
+
+const DIALECTS: Readonly<Record<Exclude<CodeTarget, "latex">, Dialect>> = {
+  pytorch: {
+    imports: "import torch\nfrom torch import nn",
+    functions: {
+      ...common("torch"),
+      sigmoid: "torch.sigmoid",
+      erf: "torch.erf",
+      erfc: "torch.erfc",
+      relu: "torch.relu",
+    },
+    ...{
+      max: "torch.maximum",
+      min: "torch.minimum",
+      where: "torch.where",
+      module: "torch",
+      takesTensorsOnly: true,
+      differentiates: true,
+    },
+    helpers: helpers("torch", {
+      // PyTorch's own is the identity from 20 on, where float64 still tells them apart.
+      _softplus: "def _softplus(u):\n    return nn.functional.softplus(u, threshold=40.0)",
+    }),
+    wrap: (formula, { text, hasBeta, beta }) =>
+      [
+        "class Activation(nn.Module):",
+        `    """${text}"""`,
+        ...hasBeta
+          ? [
+            "",
+            "    def __init__(self, channels: int = 1):",
+            "        super().__init__()",
+            `        self.beta = nn.Parameter(torch.full((channels,), ${beta}))`,
+          ]
+          : [],
+        "",
+        "    def forward(self, x: torch.Tensor) -> torch.Tensor:",
+        ...hasBeta
+          ? ["        b = self.beta.reshape(-1, *[1] * (x.dim() - 2))  # channels are the second dimension"]
+          : [],
+        `        return ${formula}`,
+      ].join("\n"),
+  },
+  jax: {
+    imports: "import jax\nimport jax.numpy as jnp",
+    functions: {
+      ...common("jnp"),
+      sigmoid: "jax.nn.sigmoid",
+      softplus: "jax.nn.softplus",
+      erf: "jax.scipy.special.erf",
+      erfc: "jax.scipy.special.erfc",
+      relu: "jax.nn.relu",
+    },
+    ...{ max: "jnp.maximum", min: "jnp.minimum", where: "jnp.where", module: "jnp", differentiates: true },
+    helpers: helpers("jnp", { _sigmoid: "_sigmoid = jax.nn.sigmoid" }),
+    wrap: (formula, { text, hasBeta, beta }) =>
+      [
+        ...hasBeta
+          ? [
+            "def init(channels: int = 1):",
+            '    """Where beta starts: one value per channel, trained with the other parameters."""',
+            `    return jnp.full((channels,), ${beta})`,
+            "",
+            "",
+            "def activation(x, b):",
+            `    """${text}; channels are the last axis"""`,
+          ]
+          : ["def activation(x):", `    """${text}"""`],
+        `    return ${formula}`,
+      ].join("\n"),
+  },
+  keras: {
+    imports: "import keras\nfrom keras import ops",
+    functions: {
+      ...common("ops"),
+      sigmoid: "ops.sigmoid",
+      softplus: "ops.softplus",
+      erf: "ops.erf",
+      relu: "ops.relu",
+    },
+    ...{ max: "ops.maximum", min: "ops.minimum", where: "ops.where", module: "ops", differentiates: true },
+    helpers: helpers("ops", {
+      _sigmoid: "_sigmoid = ops.sigmoid",
+      _erfc: "def _erfc(u):\n    return 1.0 - ops.erf(u)",
+    }),
+    wrap: (formula, { text, hasBeta, beta }) =>
+      [
+        "@keras.saving.register_keras_serializable()",
+        "class Activation(keras.layers.Layer):",
+        `    """${text}"""`,
+        ...hasBeta
+          ? [
+            "",
+            "    def build(self, input_shape):",
+            "        # one value per channel; channels are the last axis",
+            "        self.beta = self.add_weight(",
+            `            shape=(input_shape[-1],), initializer=keras.initializers.Constant(${beta}), name="beta"`,
+            "        )",
+          ]
+          : [],
+        "",
+        "    def call(self, x):",
+        ...hasBeta ? ["        b = ops.convert_to_tensor(self.beta)"] : [],
+        `        return ${formula}`,
+      ].join("\n"),
+  },
+  numpy: {
+    imports: "import math\n\nimport numpy as np",
+    functions: common("np"),
+    ...{ max: "np.maximum", min: "np.minimum", where: "np.where", module: "np", differentiates: false },
+    helpers: helpers("np", {
+      _sigmoid: [
+        "def _sigmoid(u):",
+        "    small = np.exp(-np.abs(u))  # never overflows",
+        "    return np.where(u < 0, small, 1.0) / (1.0 + small)",
+      ].join("\n"),
+      _softplus: "def _softplus(u):\n    return np.maximum(u, 0.0) + np.log1p(np.exp(-np.abs(u)))",
+      _relu: "def _relu(u):\n    return np.maximum(u, 0.0)",
+      _erfc: "_erfc = np.vectorize(math.erfc, otypes=[float])",
+      _erf: "_erf = np.vectorize(math.erf, otypes=[float])",
+    }),
+    wrap: (formula, { text, hasBeta, beta }) =>
+      [
+        `def activation(x${hasBeta ? `, b=${beta}` : ""}):`,
+        `    """${text}${hasBeta ? "; b is one value, or one per channel of the last axis" : ""}"""`,
+        "    x = np.asarray(x, dtype=float)",
+        `    return ${formula}`,
+      ].join("\n"),
+  },
+};
