@@ -57,7 +57,7 @@ export interface Trial {
   readonly tokens: readonly number[];
   readonly state: TrialState;
   readonly role: Role;
-  /** In the order they were asked for; empty for a duplicate, and for trials of versions that trained each once. */
+  /** In the order they were asked for; empty for a duplicate. */
   readonly trainings: readonly Training[];
   /**
    * What the candidate is worth by the run's metric, in [0, 1], from all trainings that are not of the verdict; shrunken, as

@@ -20,7 +20,7 @@ export const MIGRATIONS: readonly string[] = [
    CREATE TABLE sampler_update (batch INTEGER PRIMARY KEY, data TEXT NOT NULL);
    CREATE TABLE notice (seq INTEGER PRIMARY KEY, data TEXT NOT NULL);`,
   // Trials get several trainings from common seeds, a score of the run's metric, and a role; runs get a stage. A trial of
-  // before has no trainings and keeps its accuracy as its score: its seed was its own. `revision` counts saves, so
+  // before has one training, called that of the first seed though its seed was its own: its noise is larger for it. `revision` counts saves, so
   // that a reader asks for what is new.
   `ALTER TABLE run ADD COLUMN stage TEXT;
    ALTER TABLE trial RENAME COLUMN validation_accuracy TO score;
@@ -31,7 +31,12 @@ export const MIGRATIONS: readonly string[] = [
        '$.score', json_extract(data, '$.validationAccuracy'),
        '$.deviation', NULL,
        '$.role', CASE WHEN json_array_length(data, '$.tokens') = 0 THEN 'by hand' ELSE 'candidate' END,
-       '$.trainings', json('[]')),
+       '$.trainings', CASE WHEN json_extract(data, '$.duplicateOf') IS NULL THEN json_array(json_object(
+         'seed', 0,
+         'stage', 'search',
+         'state', CASE state WHEN 'pruned' THEN 'complete' WHEN 'running' THEN 'queued' ELSE state END,
+         'score', CASE state WHEN 'diverged' THEN 1.0 / (SELECT json_extract(info, '$.classes') FROM run)
+                             ELSE json_extract(data, '$.validationAccuracy') END)) ELSE json('[]') END),
      '$.validationAccuracy');
    UPDATE run SET info = json_set(info,
      '$.metric', 'validation accuracy',
