@@ -28,7 +28,8 @@ describe("a store of the first format", () => {
       assert(trials.every((trial) => trial.role === "candidate" && isFinished(trial)));
       assert(!trials.some((trial) => "validationAccuracy" in trial));
       for (const { state, score, trainings } of trials.filter(({ duplicateOf }) => duplicateOf === null)) {
-        assertEquals(trainings, [{ seed: 0, stage: "search", state, score: state === "diverged" ? 0.1 : score }]);
+        const told = trainings.map(({ seed, stage, state, score }) => [seed, stage, state, score]);
+        assertEquals(told, [[0, "search", state, state === "diverged" ? 0.1 : score]]);
       }
       assert(bestTrial(trials)!.score! > 0.1);
       assertEquals(outcomeOf(trials, stage), null); // no fresh seeds: nothing is named
