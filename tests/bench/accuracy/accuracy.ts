@@ -63,46 +63,60 @@ async function judgeAll(truths: string, raw: string, engines: readonly string[])
   }
 }
 
+/** Which of the two measures of `judge.ts`. */
+type Measure = "plain" | "tails";
+const MEASURES: Readonly<Record<Measure, string>> = {
+  plain: "Of 1, or of the value where it is larger",
+  tails: "Of the function's size nearby",
+};
+
 function summary(lines: readonly Line[]): string {
   const engines = [...new Set(lines.map(({ engine }) => engine))];
-  const rows = engines.flatMap((engine) => PARTS.map((part) => total(lines, engine, part)));
-  const table = [
-    "| engine | of | functions | points | within the bound | worst function within 1e-6 of its scale everywhere |",
+  return (Object.keys(MEASURES) as Measure[]).flatMap((measure) => [
+    `## ${MEASURES[measure]}`,
+    "",
+    "| engine | | functions right everywhere | worst of these | points | points right |",
     "| --- | --- | --- | --- | --- | --- |",
-    ...rows,
-  ];
-  return [...table, "", "Beyond the bound somewhere:", "", ...engines.flatMap((engine) => exceptions(lines, engine))]
-    .join("\n");
+    ...engines.flatMap((engine) => PARTS.map((part) => total(lines, engine, part, measure))),
+    "",
+    ...measure === "plain" ? ["Not right everywhere:", "", ...exceptions(lines, measure), ""] : [],
+  ]).join("\n");
 }
 
-function total(lines: readonly Line[], engine: string, part: Part): string {
-  const found = lines.flatMap((line) =>
-    line.engine === engine && line.parts[part] ? [{ ...line.parts[part]!, line }] : []
-  );
-  const points = sum(found.map(({ points }) => points)), over = sum(found.map(({ over }) => over));
-  const sound = found.filter(({ over }) => over === 0);
-  const worst = Math.max(...sound.map(({ worst }) => worst));
-  const share = (100 * (1 - over / points)).toFixed(3);
-  const cells = [engine, NAMES[part], `${sound.length} of ${found.length}`, points, `${points - over} (${share} %)`];
-  return `| ${[...cells, worst.toExponential(1)].join(" | ")} |`;
+function total(lines: readonly Line[], engine: string, part: Part, measure: Measure): string {
+  const found = lines.flatMap((line) => line.engine === engine && line.parts[part] ? [line.parts[part]!] : []);
+  const points = sum(found.map(({ points }) => points));
+  const right = points - sum(found.map((judgement) => judgement[measure].over));
+  const sound = found.filter((judgement) => judgement[measure].over === 0);
+  const worst = Math.max(0, ...sound.map((judgement) => judgement[measure].worst)).toExponential(1);
+  const cells = [engine, NAMES[part], `${sound.length} of ${found.length}`, worst, points.toLocaleString("en")];
+  return `| ${[...cells, `${(100 * right / points).toFixed(2)} %`].join(" | ")} |`;
 }
 
 const NAMES: Readonly<Record<Part, string>> = { value: "value", byX: "derivative by x", byB: "derivative by b" };
 
-function exceptions(lines: readonly Line[], engine: string): string[] {
-  const rows = lines.filter((line) => line.engine === engine).flatMap(({ name, parts }) =>
-    PARTS.flatMap((part) => {
-      const j = parts[part];
-      if (!j || j.over === 0) return [];
-      const where = j.worst > 0
-        ? `, worst ${j.worst.toExponential(1)} of the scale at ${Number(j.at.toPrecision(4))}`
-        : "";
-      return [
-        `  - ${name}, ${NAMES[part]}: ${j.over} of ${j.points} points, ${j.notFinite} of them not finite${where}`,
-      ];
-    })
-  );
-  return [`- ${engine}:`, ...rows];
+/** A line for each function: engine, value or derivative, points, worst error. */
+function exceptions(lines: readonly Line[], measure: Measure): string[] {
+  const names = [...new Set(lines.map(({ name }) => name))];
+  return names.flatMap((name) => {
+    const places = lines.filter((line) => line.name === name).flatMap(({ engine, parts }) =>
+      PARTS.flatMap((part) => {
+        const judgement = parts[part];
+        return judgement && judgement[measure].over > 0
+          ? [`${engine} ${NAMES[part]} ${described(judgement, measure)}`]
+          : [];
+      })
+    );
+    return places.length > 0 ? [`- ${name}: ${places.join("; ")}`] : [];
+  });
+}
+
+function described(judgement: Judgement, measure: Measure): string {
+  const { over, worst, at } = judgement[measure];
+  const finite = over - judgement.notFinite,
+    parts = judgement.notFinite > 0 ? [`${judgement.notFinite} not finite`] : [];
+  if (finite > 0) parts.push(`${finite} up to ${worst.toExponential(1)} (at ${Number(at.toPrecision(3))})`);
+  return parts.join(", ");
 }
 
 function sum(values: readonly number[]): number {

@@ -1,50 +1,67 @@
-/** How far computed values are from true ones, measured by what float32 and the function's own scale allow. */
+/**
+ * How far computed values are from true ones, by two measures: of the size that activation functions have, 1 or the value,
+ * and of the function's size nearby, which asks tails to be right relative to themselves.
+ */
 
 const LARGEST = 3.4028234663852886e38;
 /** Half a unit in the last place above the largest: what is rounded to infinity. */
 const ROUNDS_TO_INFINITY = 3.4028235677973366e38;
 const SMALLEST_NORMAL = 2 ** -126;
-/** DESIGN of the kernels: units in the last place, or parts of the scale, whichever is looser. */
-export const MOST_ULPS = 4;
-export const MOST_OF_SCALE = 1e-6;
+/** What may be 0: exp and its like are 0 below the normal numbers, and x stands beside them. */
+const VANISHES = 128 * SMALLEST_NORMAL;
+/** Units in the last place, or parts of the scale, whichever is looser. */
+const MOST_ULPS = 4;
+const MOST_OF_SCALE = 1e-6;
 
-export interface Judgement {
-  /** Points at which there is a true number to compare with. */
-  readonly points: number;
-  /** Of these, beyond the bound. */
+/** The points at which an error was beyond the bound, and the largest error as a part of the scale, and where. */
+export interface Errors {
   readonly over: number;
-  /** Of these, infinite or NaN where the true one is finite, or finite where it is beyond float32. */
-  readonly notFinite: number;
-  /** The largest error as a part of the scale, of finite numbers, and where. */
   readonly worst: number;
   readonly at: number;
 }
 
-/**
- * `x` must ascend. The scale at a point is the largest true size within 1/4 of it, and within half of its own size: near a
- * zero of the function that is what surrounds it, and in a tail hardly more than the value.
- */
-export function judge(x: Float32Array, truth: Float64Array, found: ArrayLike<number>): Judgement {
-  let points = 0, over = 0, notFinite = 0, worst = 0, at = NaN;
-  for (let i = 0; i < x.length; i++) {
-    const expected = truth[i], value = found[i];
-    if (Number.isNaN(expected)) continue;
-    points++;
-    const isBeyond = Math.abs(expected) >= ROUNDS_TO_INFINITY;
-    if (isBeyond ? Math.abs(value) < LARGEST || Number.isNaN(value) : !Number.isFinite(value)) {
-      notFinite++;
-      over++;
-    }
-    if (isBeyond || !Number.isFinite(value)) continue;
-    if (Math.abs(expected) < SMALLEST_NORMAL && Math.abs(value) < SMALLEST_NORMAL) continue;
-    const error = Math.abs(value - expected), scale = scaleAt(x, truth, i);
-    if (error > Math.max(MOST_ULPS * ulp(expected), MOST_OF_SCALE * scale)) over++;
-    if (error / scale > worst) [worst, at] = [error / scale, x[i]];
-  }
-  return { points, over, notFinite, worst, at };
+export interface Judgement {
+  /** Points at which there is a true number to compare with. */
+  readonly points: number;
+  /** Of these, infinite or NaN where the true one is finite, or finite where it is beyond float32: beyond every bound. */
+  readonly notFinite: number;
+  /** The scale is 1, or the true value where it is larger. */
+  readonly plain: Errors;
+  /**
+   * The scale is the largest true size within 1/4 of the point, and within half of its own size: near a zero of the
+   * function that is what surrounds it, and in a tail hardly more than the value.
+   */
+  readonly tails: Errors;
 }
 
-function scaleAt(x: Float32Array, truth: Float64Array, i: number): number {
+/** `x` must ascend. */
+export function judge(x: Float32Array, truth: Float64Array, found: ArrayLike<number>): Judgement {
+  const judged = [...x.keys()].filter((i) => !Number.isNaN(truth[i]));
+  const isWrong = (i: number) => {
+    if (Math.abs(truth[i]) < ROUNDS_TO_INFINITY) return !Number.isFinite(found[i]);
+    return !(Math.abs(found[i]) >= LARGEST);
+  };
+  const wrong = judged.filter(isWrong);
+  const finite = judged.filter((i) => Math.abs(truth[i]) < ROUNDS_TO_INFINITY && Number.isFinite(found[i]));
+  const errors = (scale: (i: number) => number): Errors => {
+    let over = wrong.length, worst = 0, at = NaN;
+    for (const i of finite) {
+      if (Math.abs(truth[i]) < VANISHES && Math.abs(found[i]) < VANISHES) continue;
+      const error = Math.abs(found[i] - truth[i]), part = error / scale(i);
+      if (error > MOST_ULPS * ulp(truth[i]) && part > MOST_OF_SCALE) over++;
+      if (part > worst) [worst, at] = [part, x[i]];
+    }
+    return { over, worst, at };
+  };
+  return {
+    points: judged.length,
+    notFinite: wrong.length,
+    plain: errors((i) => Math.max(1, Math.abs(truth[i]))),
+    tails: errors((i) => sizeNearby(x, truth, i)),
+  };
+}
+
+function sizeNearby(x: Float32Array, truth: Float64Array, i: number): number {
   const reach = Math.min(0.25, Math.abs(x[i]) / 2);
   let scale = SMALLEST_NORMAL;
   for (const step of [-1, 1]) {
