@@ -225,7 +225,7 @@ function common(prefix: string): Record<UnaryName, string> {
     ...{ asinh: own("arcsinh"), atan: own("arctan"), sign: own("sign") },
     ...{ sqrt: "_sqrt", sinc: "_sinc", sigmoid: "_sigmoid", softplus: "_softplus", gauss: "_gauss", relu: "_relu" },
     ...{ erf: "_erf", erfc: "_erfc", dsinc: "_dsinc", dtanh: "_dtanh", dsigmoid: "_dsigmoid" },
-    ...{ datan: "_datan", dasinh: "_dasinh" },
+    ...{ hypot1: "_hypot1", datan: "_datan", dasinh: "_dasinh" },
   };
 }
 
@@ -252,7 +252,8 @@ function helpers(prefix: string, own: Readonly<Record<string, string>>): Readonl
     _dtanh: define("dtanh", `return 1.0 / ${prefix}.cosh(u) ** 2`),
     _dsigmoid: define("dsigmoid", "return _sigmoid(u) * _sigmoid(-u)"),
     _datan: define("datan", "return 1.0 / (1.0 + u * u)"),
-    _dasinh: define("dasinh", `return 1.0 / ${prefix}.sqrt(1.0 + u * u)`),
+    _hypot1: define("hypot1", `return ${prefix}.sqrt(1.0 + u * u)`),
+    _dasinh: define("dasinh", "return 1.0 / _hypot1(u)"),
     ...own,
   };
 }

@@ -14,6 +14,7 @@ export type UnaryName =
   | "neg"
   | "abs"
   | "sqrt" // sqrt(max(x, 0))
+  | "hypot1" // sqrt(1 + x^2)
   | "log"
   | "log1p" // log(1 + x)
   | "exp"

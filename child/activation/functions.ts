@@ -93,6 +93,15 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
     value: (u) => Math.sqrt(Math.max(u, 0)),
     derivative: (u, du, self) => select(u, ZERO, div(du, mul(number(2), self)), ZERO),
   },
+  hypot1: {
+    written: "call",
+    parity: "even",
+    neverNegative: true,
+    growth: "slow",
+    domain: "sqrt(1 + x^2) whose square does not overflow; |x| for large |x|",
+    value: (u) => Math.hypot(u, 1),
+    derivative: (u, du, self) => mul(div(u, self), du),
+  },
   log: {
     written: "call",
     aliases: ["ln"],

@@ -116,7 +116,9 @@ function larger(left: Growth, right: Growth): Growth {
 /** Whether its form tells that it is a positive number at least. */
 function isAwayFromZero(e: Expression): boolean {
   if (e.kind === "number") return e.value !== 0;
-  if (e.kind === "unary") return e.name === "cosh" || (e.name === "sqrt" && isAwayFromZero(e.argument));
+  if (e.kind === "unary") {
+    return e.name === "cosh" || e.name === "hypot1" || (e.name === "sqrt" && isAwayFromZero(e.argument));
+  }
   if (e.kind !== "binary" || e.name !== "add") return false;
   return [[e.left, e.right], [e.right, e.left]].some(([part, rest]) => isAwayFromZero(part) && isNeverNegative(rest));
 }

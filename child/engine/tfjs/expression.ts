@@ -168,6 +168,7 @@ const UNARY: Readonly<Record<UnaryName, Unary>> = {
   neg: operation("Neg"),
   abs: operation("Abs"),
   sqrt: (writer, u) => writer.session.run("Sqrt", [writer.write(call("relu", u))]),
+  hypot1,
   log: operation("Log"),
   log1p: operation("Log1p"),
   exp: operation("Exp"),
@@ -191,18 +192,18 @@ const UNARY: Readonly<Record<UnaryName, Unary>> = {
   dtanh: (writer, u) => reciprocal(writer, squareOf(call("cosh", u))),
   dsigmoid: (writer, u) => writer.session.run("Mul", [u, neg(u)].map((u) => writer.write(call("sigmoid", u)))),
   datan: (writer, u) => reciprocal(writer, onePlus(squareOf(u))),
-  dasinh,
+  dasinh: (writer, u) => reciprocal(writer, call("hypot1", u)),
 };
 
 function reciprocal(writer: ExpressionWriter, e: Expression): Tensor {
   return writer.session.run("Reciprocal", [writer.write(e)]);
 }
 
-/** 1 / sqrt(1 + u^2); 1 + |u| is larger but where the square overflows, and then as good. */
-function dasinh(writer: ExpressionWriter, u: Expression): Tensor {
+/** sqrt(1 + u^2); 1 + |u| is larger but where the square overflows, and then as good. */
+function hypot1(writer: ExpressionWriter, u: Expression): Tensor {
   const { session } = writer;
   const root = session.run("Sqrt", [writer.write(onePlus(squareOf(u)))]);
-  return session.run("Reciprocal", [session.run("Minimum", [root, writer.write(onePlus(call("abs", u)))])]);
+  return session.run("Minimum", [root, writer.write(onePlus(call("abs", u)))]);
 }
 
 /** sin(u) / u; 1 at 0. MulNoNan gives 0 where 1 / u is 0, though sin(inf) is NaN. */

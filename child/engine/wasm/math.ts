@@ -343,8 +343,8 @@ const ERFC_BELOW = [
 ];
 
 /** sqrt(x^2 + 1). Above 1.8e19 x^2 overflows; the root is never more than |x| + 1, and there that is as exact. */
-function hypotenuse(f: Build, x: Vector): Vector {
-  return f.memo("hypotenuse", [x], () => {
+function hypot1(f: Build, x: Vector): Vector {
+  return f.memo("hypot1", [x], () => {
     const one = f.constant(1, x.length);
     return f.pmin(f.add(f.abs(x), one), f.sqrt(f.madd(x, x, one)));
   });
@@ -357,7 +357,7 @@ function hypotenuse(f: Build, x: Vector): Vector {
 function asinh(f: Build, x: Vector): Vector {
   return f.memo("asinh", [x], () => {
     const parts = x.length, one = f.constant(1, parts), half = f.constant(0.5, parts);
-    const a = f.abs(x), root = hypotenuse(f, x);
+    const a = f.abs(x), root = hypot1(f, x);
     const { m, e } = mantissaAndExponent(f, f.madd(a, half, f.mul(root, half)), 2);
     const small = f.less(a, f.constant(0.35, parts)); // there e is 0, as it is to 0.3535
     const s = f.div(f.select(small, a, f.sub(m, one)), f.add(f.select(small, root, m), one));
@@ -482,6 +482,7 @@ export const UNARY: Readonly<Record<UnaryName, (f: FunctionBuilder, x: Vector) =
   abs: (f, x) => f.abs(x),
   relu: (f, x) => f.pmax(x, f.constant(0, x.length)),
   sqrt,
+  hypot1,
   log,
   log1p,
   exp,
@@ -498,7 +499,7 @@ export const UNARY: Readonly<Record<UnaryName, (f: FunctionBuilder, x: Vector) =
   dtanh,
   dsigmoid,
   datan: (f, x) => f.memo("datan", [x], () => f.div(f.constant(1, x.length), f.madd(x, x, f.constant(1, x.length)))),
-  dasinh: (f, x) => f.memo("dasinh", [x], () => f.div(f.constant(1, x.length), hypotenuse(f, x))),
+  dasinh: (f, x) => f.memo("dasinh", [x], () => f.div(f.constant(1, x.length), hypot1(f, x))),
   sigmoid,
   softplus,
   gauss,

@@ -108,6 +108,7 @@ UNARY = {
     "neg": (lambda u: -u, lambda u: -ONE),
     "abs": (abs, mpmath.sign),
     "sqrt": (lambda u: mpmath.sqrt(max(u, ZERO)), lambda u: ZERO if u <= 0 else ONE / (2 * mpmath.sqrt(u))),
+    "hypot1": (lambda u: mpmath.sqrt(1 + u * u), lambda u: u / mpmath.sqrt(1 + u * u)),
     "log": (log, lambda u: inf if u == 0 else nan if u < 0 else ONE / u),
     "log1p": (
         lambda u: log(1 + u) if abs(u) > 1e-3 else mpmath.log1p(u),

@@ -18,6 +18,11 @@ const VALUES: Readonly<Partial<Record<UnaryName, readonly number[]>>> = {
     0.9486832980505138, 1.224744871391589, 1.6583123951777, 1.8708286933869707, 2.29128784747792,
     5.477225575051661,
   ],
+  hypot1: [
+    30.01666203960727, 5.344389581607987, 1.8027756377319946, 1.3453624047073711, 1.044030650891055,
+    1.000000499999875, 1, 1, 1, 1.000000499999875, 1.044030650891055, 1.3059862173851606, 1.3453624047073711,
+    1.8027756377319946, 2.9261749776799064, 3.640054944640259, 5.344389581607987, 30.01666203960727,
+  ],
   log: [
     NaN, NaN, NaN, NaN, NaN, NaN, NaN, -Infinity, -20.72326583694641, -6.907755278982137, -1.2039728043259361,
     -0.1743533871447778, -0.10536051565782628, 0.4054651081081644, 1.0116009116784799, 1.252762968495368,
@@ -129,6 +134,7 @@ const LIMITS: Readonly<Partial<Record<UnaryName, readonly number[]>>> = {
   abs: [Infinity, 1e30, 1e30, Infinity],
   sqrt: [0, 0, 1e15, Infinity],
   exp: [0, 0, Infinity, Infinity],
+  hypot1: [Infinity, 1e30, 1e30, Infinity],
   expm1: [-1, -1, Infinity, Infinity],
   sinh: [-Infinity, -Infinity, Infinity, Infinity],
   cosh: [Infinity, Infinity, Infinity, Infinity],
