@@ -222,7 +222,8 @@ function common(prefix: string): Record<UnaryName, string> {
     neg: "-", // an operator
     ...{ abs: own("abs"), log: own("log"), log1p: own("log1p"), exp: own("exp"), expm1: own("expm1") },
     ...{ sin: own("sin"), cos: own("cos"), sinh: own("sinh"), cosh: own("cosh"), tanh: own("tanh") },
-    ...{ asinh: own("arcsinh"), atan: own("arctan"), sign: own("sign") },
+    ...{ asinh: own("arcsinh"), acosh: own("arccosh"), atanh: own("arctanh"), sign: own("sign") },
+    ...{ asin: own("arcsin"), acos: own("arccos"), atan: own("arctan"), cbrt: "_cbrt" },
     ...{ sqrt: "_sqrt", sinc: "_sinc", sigmoid: "_sigmoid", softplus: "_softplus", gauss: "_gauss", relu: "_relu" },
     ...{ erf: "_erf", erfc: "_erfc", dsinc: "_dsinc", dtanh: "_dtanh", dsigmoid: "_dsigmoid" },
     ...{ hypot1: "_hypot1", datan: "_datan", dasinh: "_dasinh" },
@@ -239,6 +240,12 @@ function helpers(prefix: string, own: Readonly<Record<string, string>>): Readonl
       '"""0 with derivative 0 for u <= 0."""',
       "positive = u > 0",
       `return ${prefix}.where(positive, ${prefix}.sqrt(${prefix}.where(positive, u, 1.0)), 0.0)`,
+    ),
+    _cbrt: define(
+      "cbrt",
+      '"""With derivative 0 at 0."""',
+      `safe = ${prefix}.where(u == 0, 1.0, abs(u))`,
+      `return ${prefix}.where(u == 0, 0.0, ${prefix}.sign(u) * safe ** (1.0 / 3.0))`,
     ),
     _sinc: define(
       "sinc",

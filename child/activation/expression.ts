@@ -25,6 +25,10 @@ export type UnaryName =
   | "cosh"
   | "tanh"
   | "asinh"
+  | "acosh"
+  | "atanh"
+  | "asin"
+  | "acos"
   | "atan"
   | "sinc" // sin(x) / x, 1 at 0
   | "sigmoid"
@@ -33,6 +37,7 @@ export type UnaryName =
   | "erf"
   | "erfc" // 1 - erf(x)
   | "relu"
+  | "cbrt"
   | "sign" // -1, 0 or 1
   // Derivatives, where alone they arise:
   | "dsinc" // of sinc: (cos(x) - sinc(x)) / x, 0 at 0

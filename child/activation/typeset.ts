@@ -78,7 +78,17 @@ function setNumber(value: number): Set {
 }
 
 /** Names that LaTeX has a command for. */
-const COMMANDS: ReadonlySet<string> = new Set(["sin", "cos", "sinh", "cosh", "tanh", "arctan", "ln"]);
+const COMMANDS: ReadonlySet<string> = new Set([
+  "sin",
+  "cos",
+  "sinh",
+  "cosh",
+  "tanh",
+  "arcsin",
+  "arccos",
+  "arctan",
+  "ln",
+]);
 
 function operator(name: UnaryName): string {
   const shown = UNARY_FUNCTIONS[name].typeset ?? name;

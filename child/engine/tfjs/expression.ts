@@ -179,6 +179,10 @@ const UNARY: Readonly<Record<UnaryName, Unary>> = {
   cosh: operation("Cosh"),
   tanh: operation("Tanh"),
   asinh: operation("Asinh"),
+  acosh: operation("Acosh"),
+  atanh: operation("Atanh"),
+  asin: operation("Asin"),
+  acos: operation("Acos"),
   atan: operation("Atan"),
   sinc,
   sigmoid: operation("Sigmoid"),
@@ -187,6 +191,7 @@ const UNARY: Readonly<Record<UnaryName, Unary>> = {
   erf: operation("Erf"),
   erfc: operation("Erfc"),
   relu: operation("Relu"),
+  cbrt,
   sign: operation("Sign"),
   dsinc,
   dtanh: (writer, u) => reciprocal(writer, squareOf(call("cosh", u))),
@@ -204,6 +209,13 @@ function hypot1(writer: ExpressionWriter, u: Expression): Tensor {
   const { session } = writer;
   const root = session.run("Sqrt", [writer.write(onePlus(squareOf(u)))]);
   return session.run("Minimum", [root, writer.write(onePlus(call("abs", u)))]);
+}
+
+/** sign(u) exp(log|u| / 3); exp(-inf) is the 0 of 0. */
+function cbrt(writer: ExpressionWriter, u: Expression): Tensor {
+  const { session, constant } = writer;
+  const third = session.run("Mul", [writer.write(call("log", call("abs", u))), constant(1 / 3)]);
+  return session.run("Mul", [writer.write(call("sign", u)), session.run("Exp", [third])]);
 }
 
 /** sin(u) / u; 1 at 0. MulNoNan gives 0 where 1 / u is 0, though sin(inf) is NaN. */

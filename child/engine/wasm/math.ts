@@ -383,6 +383,45 @@ function atan(f: Build, x: Vector): Vector {
   });
 }
 
+/** atan(x / sqrt((1 - x)(1 + x))): both differences are exact near 1; the root of a negative number is a NaN. */
+function asin(f: Build, x: Vector): Vector {
+  const one = f.constant(1, x.length);
+  return atan(f, f.div(x, f.sqrt(f.mul(f.sub(one, x), f.add(one, x)))));
+}
+
+/** 2 atan(sqrt((1 - x) / (1 + x))), which does not cancel near 1 as pi/2 - asin(x) does. */
+function acos(f: Build, x: Vector): Vector {
+  const one = f.constant(1, x.length);
+  const half = atan(f, f.sqrt(f.div(f.sub(one, x), f.add(one, x))));
+  return f.add(half, half);
+}
+
+/** log1p(t + sqrt(t) sqrt(t + 2)) of t = x - 1, and log(x) + log(2) where twice x would overflow. */
+function acosh(f: Build, x: Vector): Vector {
+  const parts = x.length, t = f.sub(x, f.constant(1, parts));
+  const root = f.mul(f.sqrt(t), f.sqrt(f.add(t, f.constant(2, parts))));
+  const far = f.add(log(f, x), f.constant(Math.LN2, parts));
+  return f.select(f.less(f.constant(1e18, parts), x), far, log1p(f, f.add(t, root)));
+}
+
+/** log1p(2 a / (1 - a)) / 2 with the sign of x, a = |x|. */
+function atanh(f: Build, x: Vector): Vector {
+  const parts = x.length, a = f.abs(x);
+  const value = log1p(f, f.div(f.add(a, a), f.sub(f.constant(1, parts), a)));
+  return withSign(f, f.mul(value, f.constant(0.5, parts)), x);
+}
+
+/** y = exp(log|x| / 3) and a step of Newton's method from it, y - (y - |x| / y^2) / 3, with the sign of x. */
+function cbrt(f: Build, x: Vector): Vector {
+  return f.memo("cbrt", [x], () => {
+    const parts = x.length, a = f.abs(x), third = f.constant(1 / 3, parts);
+    const y = exp(f, f.mul(log(f, a), third));
+    const root = f.nmadd(f.sub(y, f.div(a, f.mul(y, y))), third, y);
+    const regular = f.and(f.less(f.constant(0, parts), a), f.less(a, f.constant(Infinity, parts)));
+    return withSign(f, f.select(regular, root, a), x); // 0, inf and NaN as they are
+  });
+}
+
 const ATAN = [
   ...[-0.3333239257335663, 0.1997421383857727, -0.14041326940059662, 0.09968472272157669],
   ...[-0.06020312383770943, 0.02473405748605728, -0.004822532646358013],
@@ -493,7 +532,12 @@ export const UNARY: Readonly<Record<UnaryName, (f: FunctionBuilder, x: Vector) =
   cosh,
   tanh,
   asinh,
+  acosh,
+  atanh,
+  asin,
+  acos,
   atan,
+  cbrt,
   sinc,
   dsinc,
   dtanh,

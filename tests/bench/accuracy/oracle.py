@@ -118,6 +118,26 @@ UNARY = {
     "expm1": (lambda u: exp(u) - 1 if abs(u) > 1e-3 else mpmath.expm1(u), exp),
     "sin": (sin, cos),
     "cos": (cos, lambda u: -sin(u)),
+    "acosh": (
+        lambda u: nan if not u >= 1 else u if mpmath.isinf(u) else mpmath.acosh(u),
+        lambda u: inf if u == 1 else nan if not u > 1 else ONE / mpmath.sqrt((u - 1) * (u + 1)),
+    ),
+    "atanh": (
+        lambda u: nan if not abs(u) <= 1 else u * inf if abs(u) == 1 else mpmath.atanh(u),
+        lambda u: inf if abs(u) == 1 else nan if not abs(u) < 1 else ONE / ((1 - u) * (1 + u)),
+    ),
+    "asin": (
+        lambda u: mpmath.asin(u) if abs(u) <= 1 else nan,
+        lambda u: inf if abs(u) == 1 else nan if not abs(u) < 1 else ONE / mpmath.sqrt((1 - u) * (1 + u)),
+    ),
+    "acos": (
+        lambda u: mpmath.acos(u) if abs(u) <= 1 else nan,
+        lambda u: -inf if abs(u) == 1 else nan if not abs(u) < 1 else -ONE / mpmath.sqrt((1 - u) * (1 + u)),
+    ),
+    "cbrt": (
+        lambda u: u if u == 0 or mpmath.isinf(u) else mpmath.sign(u) * mpmath.cbrt(abs(u)),
+        lambda u: ZERO if u == 0 or mpmath.isinf(u) else ONE / (3 * mpmath.cbrt(abs(u)) ** 2),
+    ),
     "sinh": (sinh, cosh),
     "cosh": (cosh, sinh),
     "tanh": (tanh, sech2),

@@ -36,6 +36,14 @@ function kinks(e: Expression): ScalarFunction[] {
   return [(x, b) => left(x, b) - right(x, b), ...below];
 }
 
+/** Arguments within the domain of functions that are not defined everywhere. */
+const INSIDE: Readonly<Partial<Record<UnaryName, string>>> = {
+  acosh: "x + 4",
+  atanh: "x / 4",
+  asin: "x / 4",
+  acos: "x / 4",
+};
+
 /**
  * The central difference, extrapolated from two widths (Richardson 1911), and what it may be wrong by; null near a kink
  * or where the function is not tame enough for differences.
@@ -75,13 +83,13 @@ function compareWithDifferences(e: Expression, by: Variable): number {
 describe("derive", () => {
   it("agrees with differences, by x, for every function of one argument at every point", () => {
     for (const name of WRITTEN_UNARY) {
-      const of = LOGARITHMS.has(name) ? parseExpression("x + 3") : X;
+      const of = LOGARITHMS.has(name) ? parseExpression("x + 3") : parseExpression(INSIDE[name] ?? "x");
       assertEquals(compareWithDifferences(unary(name, of), "x"), POINTS.length, name);
     }
   });
 
   it("agrees with differences, by b, for every call at b * x, b + x and b", () => {
-    for (const name of WRITTEN_UNARY.filter(isCall).filter((name) => !LOGARITHMS.has(name))) {
+    for (const name of WRITTEN_UNARY.filter(isCall).filter((name) => !LOGARITHMS.has(name) && !INSIDE[name])) {
       for (const argument of [parseExpression("b * x"), parseExpression("b + x"), B]) {
         assert(compareWithDifferences(unary(name, argument), "b") >= 4, name);
       }

@@ -26,9 +26,12 @@ const LOST: readonly { readonly texts: readonly string[]; readonly where: Where 
   },
   { texts: ["x^3 * sin(x)", "x^3 * cos(x)", "x^3 * sinc(x)"], where: (x) => Math.abs(x) > 1e4 },
   { texts: ["sin(exp(x))", "cos(exp(x))", "sinc(exp(x))"], where: (x) => x > 1 },
+  // exp(x) beside 1, where these have their domain's end and a slope without bound.
+  { texts: ["acosh(exp(x))", "atanh(exp(x))", "asin(exp(x))", "acos(exp(x))"], where: (x) => Math.abs(x) < 0.1 },
   // The sum of two infinities in a derivative.
   { texts: ["exp(x) * sin(x)", "exp(x) * cos(x)", "exp(x) * sinc(x)"], where: (x) => x > 88 },
   // exp(x), where it is beyond float32 and the function of it is not; and a product of what is beyond it either way.
+  { texts: ["acosh(exp(x))", "cbrt(exp(x))"], where: (x) => Math.abs(x) > 87 },
   {
     texts: ["sqrt(exp(x))", "asinh(exp(x))", "hypot1(exp(x))", "log1p(exp(x))", "sign(exp(x))"],
     where: (x) => Math.abs(x) > 87,
@@ -39,7 +42,7 @@ const LOST: readonly { readonly texts: readonly string[]; readonly where: Where 
   // 1 / x, which TensorFlow takes for 0 where it is below float32's normal numbers.
   { texts: ["x * asinh(x)"], where: (x) => Math.abs(x) > 8e37 },
   // Zeros at single points win nothing (child/activation/products.ts).
-  { texts: ["x * log(x)", "x^3 * log(x)"], where: (x) => x === 0 },
+  { texts: ["x * log(x)", "x^3 * log(x)", "x * acosh(x)", "x^3 * acosh(x)"], where: (x) => x === 0 },
 ];
 const isLost = (text: string, x: number) => LOST.some(({ texts, where }) => texts.includes(text) && where(x));
 

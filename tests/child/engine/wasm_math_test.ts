@@ -102,9 +102,9 @@ describe("elementwise functions in WebAssembly", () => {
     });
   }
 
-  /** sign jumps at 0; sin(-0) is 0, as its reduction to a quadrant adds zeros of both signs. */
+  /** sign jumps at 0, and cbrt has no slope there; sin(-0) is 0, as its reduction to a quadrant adds zeros of both signs. */
   const isSloped = (name: UnaryName) =>
-    name !== "sign" && name !== "sin" && Object.is(UNARY_FUNCTIONS[name].value(-0), -0);
+    name !== "sign" && name !== "cbrt" && name !== "sin" && Object.is(UNARY_FUNCTIONS[name].value(-0), -0);
   for (const name of (Object.keys(UNARY) as UnaryName[]).filter(isSloped)) {
     it(`${name} keeps the sign of 0, and its slope at the smallest numbers`, async () => {
       const slope = UNARY_FUNCTIONS[name].value(2 ** -30) * 2 ** 30;
