@@ -37,6 +37,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "train the paper's baselines and print its table",
     load: async () => (await import("./commands/baselines.ts")).baselines,
   },
+  confirm: {
+    summary: "judge a search's finalists again: fresh seeds, longer, on the test split",
+    load: async () => (await import("./commands/confirm.ts")).confirm,
+  },
   swish: {
     summary: "watch what becomes of Swish's beta under three optimizers",
     load: async () => (await import("./commands/swish.ts")).swish,

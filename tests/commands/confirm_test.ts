@@ -1,0 +1,47 @@
+/** `deno task confirm` on a search of scripted size: both real, on drawn images. */
+import { assert, assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { commandLine, fails, inFolder } from "./command_line.ts";
+
+const SMALL = ["--network", "resnet8", "--batch", "50", "--steps", "2", "--threads", "1", "--json"];
+
+describe("deno task confirm", () => {
+  it("judges the function that the search named, the next ones and the references on the same fresh seeds", () =>
+    inFolder(async (cwd) => {
+      const search = ["search", "--preset", "smoke", "--dataset", "shapes", "--no-web", "--json", "--run", "s"];
+      const found = await commandLine(search, { cwd });
+      assertEquals(found.code, 0, found.err.join("\n"));
+      const { best, found: isFound, leader, trials } = last(found.out);
+      assertEquals([best.n, Object.keys(best.versus), isFound, trials], [2, ["relu", "swish"], false, 4]);
+      assert(leader.n >= 1 && best.standard_error >= 0 && best.versus.relu.p <= 1);
+
+      const line = ["confirm", "s", "--top", "2", "--seeds", "2", ...SMALL];
+      const confirmed = await commandLine(line, { cwd });
+      assertEquals(confirmed.code, 0, confirmed.err.join("\n"));
+      const { rows, results, dataset, steps } = last(confirmed.out);
+      assertEquals([dataset, steps, rows.length], ["shapes", 2, 4]);
+      assertEquals(rows.map((row: { expression: string }) => row.expression).slice(0, 3), [
+        "ReLU",
+        "Swish",
+        best.expression,
+      ]);
+      for (const row of rows) {
+        assertEquals([row.n, Object.keys(row.versus).length], [2, row.reference ? 0 : 2]);
+        assert(row.mean > 0 && row.mean < 1 && row.standard_error >= 0);
+      }
+      assert(Math.abs(rows[2].versus.relu.difference - (rows[2].mean - rows[0].mean)) < 1e-12);
+      const table = await Deno.readTextFile(`${cwd}/${results}`);
+      assert(table.includes("Synthetic images") && table.includes("2 fresh seeds"), table);
+      assertEquals(last((await commandLine(line, { cwd })).out).rows, rows); // goes on, with nothing left to do
+    }));
+
+  it("needs a search with a function that was trained", () =>
+    inFolder((cwd) => fails(["confirm", "none"], { cwd }, 1, ["runs/none"])));
+});
+
+// deno-lint-ignore no-explicit-any -- JSON, checked by the assertions
+function last(out: string): any {
+  const line = JSON.parse(out.trim().split("\n").at(-1)!);
+  assertEquals(line.event, "finished");
+  return line;
+}
