@@ -21,7 +21,7 @@ export interface Position {
   readonly choices: readonly string[];
 }
 
-const POSITIONS_A_UNIT = 5;
+export const POSITIONS_PER_UNIT = 5;
 
 /** The predictions that make an expression of that many core units, in order: five a unit. */
 export function positions(units: Units): readonly Position[] {
@@ -72,12 +72,25 @@ export class SearchSpace {
     });
   }
 
+  /** The tokens of member `index`, 0 to size - 1, in the order of tokens: the last position changes fastest. */
+  tokensAt(index: number): readonly number[] {
+    if (!Number.isSafeInteger(index) || index < 0 || index >= this.size) {
+      throw new RangeError(`Cannot take a member of the space as they are numbered 0 to ${this.size - 1}: ${index}`);
+    }
+    let rest = index;
+    return this.positions.toReversed().map(({ choices: { length } }) => {
+      const token = rest % length;
+      rest = (rest - token) / length;
+      return token;
+    }).reverse();
+  }
+
   /** The expression that the tokens, one a position, stand for. Throws as `check` does. */
   expressionOf(tokens: readonly number[]): Expression {
     this.check(tokens);
     const inputs: Expression[] = [X];
-    for (let at = 0; at < tokens.length; at += POSITIONS_A_UNIT) {
-      const [input1, input2, unary1, unary2, binary] = tokens.slice(at, at + POSITIONS_A_UNIT);
+    for (let at = 0; at < tokens.length; at += POSITIONS_PER_UNIT) {
+      const [input1, input2, unary1, unary2, binary] = tokens.slice(at, at + POSITIONS_PER_UNIT);
       const left = PAPER_UNARY[unary1].build(inputs[input1]);
       const right = PAPER_UNARY[unary2].build(inputs[input2]);
       inputs.push(PAPER_BINARY[binary].build(left, right));

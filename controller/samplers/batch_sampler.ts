@@ -1,43 +1,126 @@
 /**
- * What all samplers share: the order of `ask` and `tell`, the checks of what they are told, and the bytes of their state.
- * A sampler itself says how it proposes, what it learns, and what of it must be saved.
+ * What all samplers share: the order of `ask` and `tell`, what was proposed, the checks of what they are told, and the
+ * bytes of their state. A sampler itself says how it proposes, what it learns, and what of it must be saved.
  */
+import { activationFrom } from "../../child/activation/catalog.ts";
+import type { Expression } from "../../child/activation/expression.ts";
+import type { Random } from "../../datasets/random.ts";
 import type { SamplerUpdate } from "../runs/events.ts";
-import type { Candidate, Judged, Sampler } from "./sampler.ts";
+import type { Facts, FunctionFacts } from "./function_facts.ts";
+import type { Candidate, Judged, Known, Sampler } from "./sampler.ts";
 import { packState, type SamplerState, unpackState } from "./sampler_state.ts";
 import type { SearchSpace } from "../search_space.ts";
 
 /** What a sampler learnt from a batch, besides what can be said of any batch. */
 export type Learnt = Pick<SamplerUpdate, "baseline" | "entropy" | "kl" | "loss" | "probabilities">;
 
+/** Of a sampler without a policy. */
+export const NOTHING_LEARNT: Learnt = { baseline: null, entropy: null, kl: null, loss: null, probabilities: null };
+
+type Tokens = readonly number[];
+
+/** A draw fails where what it drew was proposed before or is useless; so many failures mean that little is left. */
+const MAX_DRAWS = 1000;
+/** Up to this size a space is listed to find what is left of it: one core unit has 6,250 members. */
+const MAX_LISTED = 100_000;
+
 interface Header<Own> {
   readonly sampler: string;
   readonly units: number;
   /** Batches told so far. */
   readonly batches: number;
+  /** All that was told, in the order of proposal; absent in states saved before 2026-11-26. */
+  readonly told?: readonly (readonly [tokens: Tokens, reward: number])[];
+  /** What others found; absent as `told`. */
+  readonly known?: readonly Known[];
   /** Tokens of the batch that was asked for and not yet told; null where there is none. */
   readonly pending: readonly (readonly number[])[] | null;
   readonly own: Own;
+}
+
+/** A function that others found, as a sampler takes it up. */
+export interface KnownFunction {
+  readonly expression: Expression;
+  /** A member of the space that computes it; null where none is known to. */
+  readonly tokens: Tokens | null;
+  readonly reward: number;
 }
 
 export abstract class BatchSampler<Own> implements Sampler {
   abstract readonly name: string;
   #batches = 0;
   #pending: readonly Candidate[] | null = null;
+  #told: Judged[] = [];
+  #known: Known[] = [];
+  /** Fingerprints of all functions proposed, told or not. */
+  #proposed = new Set<string>();
   /** What it is at work on, if anything: only one thing can be done at a time. */
   #work: string | null = null;
 
-  constructor(protected readonly space: SearchSpace) {}
+  constructor(protected readonly facts: FunctionFacts) {}
 
-  /** Tokens of the next candidates; at most `count`, fewer where the space is exhausted. */
-  protected abstract propose(count: number): Promise<readonly (readonly number[])[]>;
+  protected get space(): SearchSpace {
+    return this.facts.space;
+  }
+
+  /**
+   * Tokens of the next candidates, each of which `take` has accepted; at most `count`, fewer where the space is exhausted.
+   */
+  protected abstract propose(count: number): Promise<readonly Tokens[]>;
+  /** Called before the batch is counted among `told`. */
   protected abstract learn(batch: readonly Judged[]): Promise<Learnt>;
+  /** Takes up new ones among `known`, before they are counted there. Nothing by default. */
+  protected learnKnown(_known: readonly KnownFunction[]): Promise<void> {
+    return Promise.resolve();
+  }
   /** What must be saved besides the batch that is out. Arrays may be the live ones. */
   protected abstract save(): SamplerState<Own>;
   /** Takes up what `save` gave. Throws a RangeError that says what does not fit, before anything is changed. */
   protected abstract load(state: SamplerState<Own>): void;
 
   abstract dispose(): void;
+
+  /** All that was told so far, in the order of proposal. */
+  protected get told(): readonly Judged[] {
+    return this.#told;
+  }
+
+  /** What others found so far. */
+  protected get known(): readonly Known[] {
+    return this.#known;
+  }
+
+  protected factsOf(tokens: Tokens): Facts {
+    return this.facts.of(tokens);
+  }
+
+  /** Whether the member may be proposed: not known to be useless, and its function never proposed so far. */
+  protected isFree(tokens: Tokens): boolean {
+    const { fingerprint, useless } = this.factsOf(tokens);
+    return useless === null && !this.#proposed.has(fingerprint);
+  }
+
+  /** Marks the member's function as proposed; false where it may not be. */
+  protected take(tokens: Tokens): boolean {
+    if (!this.isFree(tokens)) return false;
+    this.#proposed.add(this.factsOf(tokens).fingerprint);
+    return true;
+  }
+
+  /** Takes a member drawn uniformly from those that may be proposed; null where none is left. */
+  protected takeAny(random: Random): Tokens | null {
+    for (let draw = 0; draw < MAX_DRAWS; draw++) {
+      const tokens = this.space.positions.map(({ choices }) => random.integer(choices.length));
+      if (this.take(tokens)) return tokens;
+    }
+    if (this.space.size > MAX_LISTED) return null;
+    const left = Array.from({ length: this.space.size }, (_, index) => this.space.tokensAt(index))
+      .filter((tokens) => this.isFree(tokens));
+    if (left.length === 0) return null;
+    const tokens = left[random.integer(left.length)];
+    this.take(tokens);
+    return tokens;
+  }
 
   ask(count: number): Promise<readonly Candidate[]> {
     return this.#alone("propose candidates", async () => {
@@ -60,6 +143,7 @@ export abstract class BatchSampler<Own> implements Sampler {
       const rewards = batch.map(({ reward }) => reward);
       const learnt = await this.learn(batch);
       this.#pending = null;
+      this.#told.push(...batch.map(({ tokens, reward }) => ({ tokens, reward })));
       return {
         batch: this.#batches++,
         meanReward: rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length,
@@ -69,11 +153,45 @@ export abstract class BatchSampler<Own> implements Sampler {
     });
   }
 
+  /** `takeAny` until there are `count`, or none is left. */
+  protected takeSeveral(count: number, random: Random): Tokens[] {
+    const taken: Tokens[] = [];
+    while (taken.length < count) {
+      const tokens = this.takeAny(random);
+      if (tokens === null) break;
+      taken.push(tokens);
+    }
+    return taken;
+  }
+
+  learnFrom(known: readonly Known[]): Promise<void> {
+    return this.#alone("learn what others found", async () => {
+      if (this.#pending) throw new Error("Cannot learn what others found as the last batch was not told yet");
+      const functions = known.map(({ expression: text, reward }) => {
+        if (!Number.isFinite(reward)) {
+          throw new RangeError(`Cannot learn from ${text} as rewards must be finite: its reward is ${reward}`);
+        }
+        const { expression } = activationFrom(text);
+        return { expression, tokens: this.facts.tokensOf(expression), reward };
+      });
+      await this.learnKnown(functions);
+      this.#known.push(...known.map(({ expression, reward }) => ({ expression, reward })));
+    });
+  }
+
   state(): Promise<Uint8Array> {
     return this.#alone("save the state", () => {
       const { header: own, arrays } = this.save();
       const pending = this.#pending?.map(({ tokens }) => tokens) ?? null;
-      const header = { sampler: this.name, units: this.space.units, batches: this.#batches, pending, own };
+      const header: Header<Own> = {
+        sampler: this.name,
+        units: this.space.units,
+        batches: this.#batches,
+        told: this.#told.map(({ tokens, reward }) => [tokens, reward]),
+        known: this.#known,
+        pending,
+        own,
+      };
       return Promise.resolve(packState<Header<Own>>({ header, arrays }));
     });
   }
@@ -91,6 +209,10 @@ export abstract class BatchSampler<Own> implements Sampler {
       this.load({ header: header.own, arrays });
       this.#batches = header.batches;
       this.#pending = header.pending?.map((tokens) => ({ tokens })) ?? null;
+      this.#told = (header.told ?? []).map(([tokens, reward]) => ({ tokens, reward }));
+      this.#known = [...header.known ?? []];
+      const proposed = [...this.#told, ...this.#pending ?? []];
+      this.#proposed = new Set(proposed.map(({ tokens }) => this.factsOf(tokens).fingerprint));
     });
   }
 

@@ -1,11 +1,11 @@
 /**
- * The control of every search: candidates drawn uniformly from the space, with replacement, whatever they earn. Later
- * work found it a strong baseline, so that no other sampler is worth a claim without it.
+ * The control of every search: candidates drawn uniformly from the members of the space, whatever they earn. Later work
+ * found it a strong baseline, so that no other sampler is worth a claim without it.
  */
 import { Random, type RandomState } from "../../datasets/random.ts";
-import { BatchSampler, type Learnt } from "./batch_sampler.ts";
+import { BatchSampler, type Learnt, NOTHING_LEARNT } from "./batch_sampler.ts";
+import type { FunctionFacts } from "./function_facts.ts";
 import type { SamplerState } from "./sampler_state.ts";
-import type { SearchSpace } from "../search_space.ts";
 
 type Own = { readonly random: RandomState };
 
@@ -13,18 +13,17 @@ export class RandomSampler extends BatchSampler<Own> {
   readonly name = "random";
   #random: Random;
 
-  constructor(space: SearchSpace, seed: number) {
-    super(space);
+  constructor(facts: FunctionFacts, seed: number) {
+    super(facts);
     this.#random = new Random(seed).split("controller");
   }
 
   protected propose(count: number): Promise<readonly (readonly number[])[]> {
-    const draw = () => this.space.positions.map(({ choices }) => this.#random.integer(choices.length));
-    return Promise.resolve(Array.from({ length: count }, draw));
+    return Promise.resolve(this.takeSeveral(count, this.#random));
   }
 
   protected learn(): Promise<Learnt> {
-    return Promise.resolve({ baseline: null, entropy: null, kl: null, loss: null, probabilities: null });
+    return Promise.resolve(NOTHING_LEARNT);
   }
 
   protected save(): SamplerState<Own> {

@@ -2,6 +2,9 @@
  * The contract of every sampler: `ask` proposes a batch of candidates, `tell` learns from all of them at once, in the
  * order they were proposed. Samplers never see trials finish one by one, so that a run does not depend on how many
  * workers it had. All randomness comes from the seed; `state` and `restore` carry it all, exactly.
+ *
+ * No function is proposed twice, however it is written, and none that is known to be useless (`useless.ts`): a sampler
+ * whose proposals come from a policy teaches it itself what those are worth, so that none costs a training.
  */
 import type { SamplerUpdate } from "../runs/events.ts";
 
@@ -14,12 +17,24 @@ export interface Judged extends Candidate {
   readonly reward: number;
 }
 
+/** A function that the sampler did not propose, and what it was worth: from another run, from a table, or typed in. */
+export interface Known {
+  /** Text form, or a name of the catalogue. */
+  readonly expression: string;
+  readonly reward: number;
+}
+
 export interface Sampler {
   readonly name: string;
   /** The next `count` candidates; fewer (or none) when the space is exhausted. Called once before each `tell`. */
   ask(count: number): Promise<readonly Candidate[]>;
   /** Learns from the whole batch that `ask` proposed. Must not hold the event loop for over 50 ms at a time. */
   tell(batch: readonly Judged[]): Promise<SamplerUpdate>;
+  /**
+   * Takes up what others found, as a start or between two batches; ignored by samplers that learn nothing. What is known
+   * may still be proposed: here it would be trained on this run's child.
+   */
+  learnFrom(known: readonly Known[]): Promise<void>;
   /** Everything needed to go on exactly as if never stopped. */
   state(): Promise<Uint8Array>;
   restore(state: Uint8Array): Promise<void>;

@@ -1,15 +1,34 @@
 /** The table of samplers: a row here and a file named after it make a sampler known to the whole project. */
+import type { SearchSpace } from "../search_space.ts";
+import { EvolutionSampler } from "./evolution.ts";
+import { ExhaustiveSampler } from "./exhaustive.ts";
+import { FunctionFacts } from "./function_facts.ts";
 import { type ControllerSettings, DEFAULT_CONTROLLER } from "./ppo/config.ts";
 import { PpoSampler } from "./ppo/ppo.ts";
 import { RandomSampler } from "./random.ts";
+import { ReinforceSampler } from "./reinforce.ts";
 import type { Sampler } from "./sampler.ts";
-import type { SearchSpace } from "../search_space.ts";
+import { SurrogateSampler } from "./surrogate.ts";
 
-type MakeSampler = (space: SearchSpace, seed: number, settings: ControllerSettings) => Sampler;
+/** What a sampler may be made with besides its space and seed. */
+export interface SamplerOptions {
+  /** How the samplers with a policy learn. */
+  readonly controller: ControllerSettings;
+  /** Reward of a child that has learnt nothing, 1 / classes: useless functions earn it without a training. */
+  readonly guessing: number;
+  /** What is known of the space's members, to be shared by several samplers; its own by default. */
+  readonly facts: FunctionFacts;
+}
+
+type MakeSampler = (seed: number, options: SamplerOptions) => Sampler;
 
 const SAMPLERS = {
-  ppo: (space, seed, settings) => new PpoSampler(space, seed, settings),
-  random: (space, seed) => new RandomSampler(space, seed),
+  ppo: (seed, { facts, controller, guessing }) => new PpoSampler(facts, seed, controller, guessing),
+  reinforce: (seed, { facts, controller, guessing }) => new ReinforceSampler(facts, seed, controller, guessing),
+  random: (seed, { facts }) => new RandomSampler(facts, seed),
+  evolution: (seed, { facts }) => new EvolutionSampler(facts, seed),
+  surrogate: (seed, { facts }) => new SurrogateSampler(facts, seed),
+  exhaustive: (seed, { facts }) => new ExhaustiveSampler(facts, seed),
 } satisfies Record<string, MakeSampler>;
 
 export type SamplerName = keyof typeof SAMPLERS;
@@ -22,12 +41,12 @@ export function createSampler(
   name: string,
   space: SearchSpace,
   seed: number,
-  settings: ControllerSettings = DEFAULT_CONTROLLER,
+  { controller = DEFAULT_CONTROLLER, guessing = 0.1, facts = new FunctionFacts(space) }: Partial<SamplerOptions> = {},
 ): Sampler {
   if (!isSamplerName(name)) {
     throw new RangeError(`Cannot create a sampler as there are ${SAMPLER_NAMES.join(", ")}: "${name}" was asked for`);
   }
-  return SAMPLERS[name](space, seed, settings);
+  return SAMPLERS[name](seed, { controller, guessing, facts });
 }
 
 function isSamplerName(name: string): name is SamplerName {

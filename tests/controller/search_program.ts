@@ -1,4 +1,5 @@
 /** A search with scripted children, as a process of its own that tests can kill: FOLDER WORKERS [OPTIONS], as JSON. */
+import { FunctionFacts } from "../../controller/samplers/function_facts.ts";
 import { RandomSampler } from "../../controller/samplers/random.ts";
 import { PRESETS } from "../../controller/presets.ts";
 import type { Sampler } from "../../controller/samplers/sampler.ts";
@@ -19,7 +20,7 @@ export interface ScriptOptions {
 export function openScripted(
   folder: string,
   workers: number,
-  sampler: Sampler = new RandomSampler(new SearchSpace(1), 7),
+  sampler: Sampler = new RandomSampler(new FunctionFacts(new SearchSpace(1)), 7),
   { hangMs, engine = "scripted", trials = 60, batch = 6 }: ScriptOptions = {},
 ): { search: Search; store: RunStore } {
   const dataset = makeShapes({ train: 1, validation: 1, test: 1 });

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { FunctionFacts } from "../../controller/samplers/function_facts.ts";
 import { RandomSampler } from "../../controller/samplers/random.ts";
 import { loadRun, RunStore, RunStoreError } from "../../controller/runs/run_store.ts";
 import { SearchSpace } from "../../controller/search_space.ts";
@@ -51,7 +52,7 @@ describe("search", () => {
 
   it("keeps with the run why it failed", () =>
     inFolder(async (folder) => {
-      const sampler = new RandomSampler(new SearchSpace(1), 7);
+      const sampler = new RandomSampler(new FunctionFacts(new SearchSpace(1)), 7);
       sampler.ask = () => Promise.reject(new Error("out of candidates"));
       const { search, store } = openScripted(folder, 1, sampler);
       await assertRejects(() => search.run(new AbortController().signal), Error, "out of candidates");

@@ -5,7 +5,10 @@ import { type ControllerSettings, DEFAULT_CONTROLLER } from "../../../controller
 import type { SamplerUpdate } from "../../../controller/runs/events.ts";
 import type { Candidate, Judged, Sampler } from "../../../controller/samplers/sampler.ts";
 import { createSampler, type SamplerName } from "../../../controller/samplers/samplers.ts";
+import { packState, unpackState } from "../../../controller/samplers/sampler_state.ts";
+import { uselessness } from "../../../controller/samplers/useless.ts";
 import { SearchSpace, type Units } from "../../../controller/search_space.ts";
+import { fingerprint } from "../../../child/activation/fingerprint.ts";
 
 const SETTINGS: ControllerSettings = { ...DEFAULT_CONTROLLER, hidden: 6, learningRate: 0.01 };
 
@@ -18,7 +21,8 @@ export function judge(candidates: readonly Candidate[]): Judged[] {
 }
 
 export function samplerCases(name: SamplerName): void {
-  const make = (seed = 1, units: Units = 2) => createSampler(name, new SearchSpace(units), seed, SETTINGS);
+  const make = (seed = 1, units: Units = 2) =>
+    createSampler(name, new SearchSpace(units), seed, { controller: SETTINGS });
 
   describe(`sampler ${name}`, () => {
     for (const units of [1, 2, 3] as const) {
@@ -90,6 +94,78 @@ export function samplerCases(name: SamplerName): void {
       }
     });
 
+    for (const units of [1, 2] as const) {
+      it(`proposes no function of ${units} core units twice, however it is written, and none that is useless`, async () => {
+        const space = new SearchSpace(units), sampler = make(6, units);
+        const seen = new Set<string>();
+        // Earns more the earlier its tokens stand, so that what learns proposes the same ones again and again.
+        const judgeTokens = (candidates: readonly Candidate[]) =>
+          candidates.map(({ tokens }) => ({ tokens, reward: 1 / (1 + tokens.reduce((sum, token) => sum + token, 0)) }));
+        for (let batch = 0; batch < 15; batch++) {
+          const candidates = await sampler.ask(20);
+          assertEquals(candidates.length, 20);
+          for (const { tokens } of candidates) {
+            const expression = space.expressionOf(tokens), print = fingerprint(expression);
+            assert(!seen.has(print), `${tokens} computes what was proposed before`);
+            assertEquals(uselessness(expression), null);
+            seen.add(print);
+          }
+          if (batch === 7) await sampler.restore(await sampler.state()); // what was proposed is part of the state
+          await sampler.tell(judgeTokens(candidates));
+        }
+      });
+    }
+
+    it("proposes every function of one core unit that may be useful, then nothing", async () => {
+      const space = new SearchSpace(1), controller = { ...SETTINGS, hidden: 2, epochs: 1 };
+      const sampler = createSampler(name, space, 1, { controller });
+      const useful = new Set(
+        Array.from({ length: space.size }, (_, index) => space.expressionOf(space.tokensAt(index)))
+          .filter((expression) => uselessness(expression) === null).map(fingerprint),
+      );
+      const first = await sampler.ask(100);
+      await sampler.tell(judge(first));
+      const others = await sampler.ask(useful.size); // more than there are left
+      assertEquals(first.length + others.length, useful.size);
+      await sampler.tell(judge(others));
+      assertEquals(await sampler.ask(1), []);
+    });
+
+    it("takes up what others found, exactly, and still proposes new functions only", async () => {
+      const known = [{ expression: "swish", reward: 0.9 }, { expression: "sin(sin(x)) + 1", reward: 0.2 }];
+      const told = make(5);
+      await course(told, 1);
+      await told.learnFrom(known);
+      const saved = await told.state();
+      const expected = await course(told, 3);
+      const resumed = make(99);
+      await resumed.restore(saved);
+      assertEquals(await course(resumed, 3), expected);
+    });
+
+    it("refuses to take up what others found while a batch is out, what is no function, and what earned no number", async () => {
+      const sampler = make(5), before = await sampler.state();
+      await assertRejects(() => sampler.learnFrom([{ expression: "swich", reward: 1 }]), Error, "swich");
+      await assertRejects(
+        () => sampler.learnFrom([{ expression: "swish", reward: NaN }]),
+        RangeError,
+        "Cannot learn from swish as rewards must be finite",
+      );
+      assertEquals(await sampler.state(), before);
+      await sampler.ask(2);
+      await assertRejects(() => sampler.learnFrom([]), Error, "as the last batch was not told yet");
+    });
+
+    it("goes on from a state of 2026-11-25, which does not know what was proposed", async () => {
+      const sampler = make(3);
+      await course(sampler, 1);
+      const { header, arrays } = unpackState<Record<string, unknown>>(await sampler.state());
+      const { told: _, known: __, ...old } = header;
+      const resumed = make(99);
+      await resumed.restore(packState({ header: old, arrays }));
+      assertEquals((await resumed.ask(10)).length, 10);
+    });
+
     it("refuses to propose again before the last batch is told", async () => {
       const sampler = make();
       await sampler.ask(3);
@@ -139,7 +215,9 @@ export function samplerCases(name: SamplerName): void {
     it("refuses the state of another sampler or space, or a damaged one, and stays as it was", async () => {
       const sampler = make(2);
       const before = await sampler.state();
-      const other = createSampler(name === "random" ? "ppo" : "random", new SearchSpace(2), 1, SETTINGS);
+      const other = createSampler(name === "random" ? "ppo" : "random", new SearchSpace(2), 1, {
+        controller: SETTINGS,
+      });
       await assertRejects(async () => sampler.restore(await other.state()), RangeError, "as the state is that of");
       await assertRejects(async () => sampler.restore(await make(2, 1).state()), RangeError, "as the state is that of");
       for (const length of [0, 3, 20, before.length - 1]) {

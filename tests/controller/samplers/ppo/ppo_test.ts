@@ -4,6 +4,7 @@ import { compileToClosure } from "../../../../child/activation/evaluate.ts";
 import type { Expression } from "../../../../child/activation/expression.ts";
 import { type ControllerSettings, DEFAULT_CONTROLLER } from "../../../../controller/samplers/ppo/config.ts";
 import type { SamplerUpdate } from "../../../../controller/runs/events.ts";
+import { FunctionFacts } from "../../../../controller/samplers/function_facts.ts";
 import { ppoLoss, PpoSampler } from "../../../../controller/samplers/ppo/ppo.ts";
 import { Policy } from "../../../../controller/samplers/ppo/rnn.ts";
 import type { Candidate, Judged, Sampler } from "../../../../controller/samplers/sampler.ts";
@@ -18,7 +19,7 @@ import { judge } from "../sampler_cases.ts";
 const SMALL: ControllerSettings = { ...DEFAULT_CONTROLLER, hidden: 8, learningRate: 0.01 };
 
 function ppo(units: Units, seed: number, settings: Partial<ControllerSettings> = {}): PpoSampler {
-  return new PpoSampler(new SearchSpace(units), seed, { ...SMALL, ...settings });
+  return new PpoSampler(new FunctionFacts(new SearchSpace(units)), seed, { ...SMALL, ...settings }, 0.1);
 }
 
 /** Weights of the policy, then Adam's first and second moments, as the sampler saves them. */
@@ -332,7 +333,7 @@ describe("ppo, against random", () => {
     it(`earns ${MARGIN} more than random search at the end of 2,000 candidates, seed ${seed}`, async () => {
       const space = new SearchSpace(2);
       const [learnt, drawn] = [
-        await lastRewards(createSampler("ppo", space, seed, settings), space),
+        await lastRewards(createSampler("ppo", space, seed, { controller: settings }), space),
         await lastRewards(createSampler("random", space, seed), space),
       ];
       assert(learnt >= drawn + MARGIN, `ppo ${learnt.toFixed(3)}, random ${drawn.toFixed(3)}`);

@@ -1,0 +1,111 @@
+/**
+ * What is known of the members of a search space without training them, each worked out once: which function a member
+ * computes, whether that is useless, and the numbers that the surrogate compares functions by. Samplers of one space may
+ * share it, as the simulations of `deno task compare` do.
+ */
+import { derive } from "../../child/activation/derive.ts";
+import { compileToClosure } from "../../child/activation/evaluate.ts";
+import type { Expression } from "../../child/activation/expression.ts";
+import { fingerprint } from "../../child/activation/fingerprint.ts";
+import { simplify } from "../../child/activation/simplify.ts";
+import { POSITIONS_PER_UNIT, SearchSpace } from "../search_space.ts";
+import { NORMAL_POINTS, type Useless, uselessness } from "./useless.ts";
+
+export interface Facts {
+  /** Equal for members that compute the same function. */
+  readonly fingerprint: string;
+  readonly useless: Useless | null;
+}
+
+export class FunctionFacts {
+  readonly #facts = new Map<string, Facts>();
+  readonly #uselessness = new Map<string, Useless | null>();
+  readonly #features = new Map<string, Float32Array>();
+  #oneUnit: ReadonlyMap<string, readonly number[]> | null = null;
+
+  constructor(readonly space: SearchSpace) {}
+
+  /** Throws a RangeError where the tokens leave the space. */
+  of(tokens: readonly number[]): Facts {
+    const key = tokens.join();
+    let facts = this.#facts.get(key);
+    if (!facts) {
+      const expression = this.space.expressionOf(tokens), print = fingerprint(expression);
+      let useless = this.#uselessness.get(print);
+      if (useless === undefined) {
+        useless = uselessness(expression);
+        this.#uselessness.set(print, useless);
+      }
+      facts = { fingerprint: print, useless };
+      this.#facts.set(key, facts);
+    }
+    return facts;
+  }
+
+  /** `featuresOf` the function that the tokens stand for. */
+  featuresOf(tokens: readonly number[]): Float32Array {
+    const { fingerprint } = this.of(tokens);
+    let features = this.#features.get(fingerprint);
+    if (!features) {
+      features = featuresOf(this.space.expressionOf(tokens));
+      this.#features.set(fingerprint, features);
+    }
+    return features;
+  }
+
+  /**
+   * A member that computes the function, where one core unit can: the last unit of it, which takes x, while the units
+   * before it go unused. Null where one core unit cannot.
+   */
+  tokensOf(expression: Expression): readonly number[] | null {
+    this.#oneUnit ??= new Map(
+      allMembers(new SearchSpace(1)).map(({ tokens, expression }) => [
+        fingerprint(expression),
+        tokens,
+      ]),
+    );
+    const unit = this.#oneUnit.get(fingerprint(expression));
+    if (!unit) return null;
+    const unused = this.space.positions.slice(POSITIONS_PER_UNIT).map(() => 0);
+    return [...unused, ...unit];
+  }
+}
+
+/** Every member in the order of its tokens; only for a space small enough to be listed: one core unit. */
+export function allMembers(
+  space: SearchSpace,
+): { readonly tokens: readonly number[]; readonly expression: Expression }[] {
+  return Array.from({ length: space.size }, (_, index) => {
+    const tokens = space.tokensAt(index);
+    return { tokens, expression: space.expressionOf(tokens) };
+  });
+}
+
+/**
+ * Values and slopes of a function at the quantiles of what batch normalisation feeds it, beta at its start, as AQuaSurF
+ * compares functions by their outputs on normal input (Bingham & Miikkulainen 2023, arXiv 2301.05785). Four groups of 40:
+ * values and slopes as they are, then those of the function brought to mean 0 and deviation 1, since a network whose next
+ * layer is normalised does not see an activation's scale. All through asinh, so that a pole or a cube does not outweigh
+ * everything else. Over the leave-one-out predictions for the first 74 random functions of two core units trained on CIFAR-10
+ * (ResNet-8, 200 steps, one seed, 2026-11-26), the three nearest neighbours by all four groups correlate 0.64 with the
+ * accuracy, by the first two 0.58, by the last two 0.61.
+ */
+export function featuresOf(expression: Expression): Float32Array {
+  const function_ = simplify(expression);
+  const value = compileToClosure(function_), slope = compileToClosure(derive(function_, "x"));
+  const values = NORMAL_POINTS.map((x) => bounded(value(x, 1)));
+  const slopes = NORMAL_POINTS.map((x) => bounded(slope(x, 1)));
+  const mean = values.reduce((sum, v) => sum + v, 0) / values.length;
+  const deviation = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length) || 1;
+  return Float32Array.from([
+    ...values,
+    ...slopes,
+    ...values.map((v) => (v - mean) / deviation),
+    ...slopes.map((s) => s / deviation),
+  ], Math.asinh);
+}
+
+/** Finite, so that distances are. */
+function bounded(value: number): number {
+  return Number.isNaN(value) ? 0 : Math.max(-1e12, Math.min(1e12, value));
+}
