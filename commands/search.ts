@@ -219,7 +219,7 @@ async function runSearch(
   const { info } = store.load();
   const { settings } = info;
   const space = new SearchSpace(settings.units);
-  const sampler = createSampler(settings.sampler, space, settings.seed, { guessing: 1 / info.classes });
+  const sampler = createSampler(settings.sampler, space, settings.seed);
   const machine = await machineFor(settings.engine);
   const { threads, gpus } = placeChildren(settings.workers, machine);
   if (machine.gpusUnused > 0) {

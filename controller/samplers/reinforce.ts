@@ -9,7 +9,7 @@ import { PpoSampler } from "./ppo/ppo.ts";
 export class ReinforceSampler extends PpoSampler {
   override readonly name = "reinforce";
 
-  constructor(facts: FunctionFacts, seed: number, settings: ControllerSettings, guessing: number) {
-    super(facts, seed, { ...settings, epochs: 1, clip: Infinity }, guessing);
+  constructor(facts: FunctionFacts, seed: number, settings: ControllerSettings) {
+    super(facts, seed, { ...settings, epochs: 1, clip: Infinity });
   }
 }

@@ -3,8 +3,8 @@
  * order they were proposed. Samplers never see trials finish one by one, so that a run does not depend on how many
  * workers it had. All randomness comes from the seed; `state` and `restore` carry it all, exactly.
  *
- * No function is proposed twice, however it is written, and none that is known to be useless (`useless.ts`): a sampler
- * whose proposals come from a policy teaches it itself what those are worth, so that none costs a training.
+ * No function is proposed twice, however it is written, and none that is known to be useless (`useless.ts`), so that none
+ * of those costs a training: a sampler that comes upon one looks for another in its place.
  */
 import type { SamplerUpdate } from "../runs/events.ts";
 

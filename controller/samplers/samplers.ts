@@ -14,8 +14,6 @@ import { SurrogateSampler } from "./surrogate.ts";
 export interface SamplerOptions {
   /** How the samplers with a policy learn. */
   readonly controller: ControllerSettings;
-  /** Reward of a child that has learnt nothing, 1 / classes: useless functions earn it without a training. */
-  readonly guessing: number;
   /** What is known of the space's members, to be shared by several samplers; its own by default. */
   readonly facts: FunctionFacts;
 }
@@ -23,8 +21,8 @@ export interface SamplerOptions {
 type MakeSampler = (seed: number, options: SamplerOptions) => Sampler;
 
 const SAMPLERS = {
-  ppo: (seed, { facts, controller, guessing }) => new PpoSampler(facts, seed, controller, guessing),
-  reinforce: (seed, { facts, controller, guessing }) => new ReinforceSampler(facts, seed, controller, guessing),
+  ppo: (seed, { facts, controller }) => new PpoSampler(facts, seed, controller),
+  reinforce: (seed, { facts, controller }) => new ReinforceSampler(facts, seed, controller),
   random: (seed, { facts }) => new RandomSampler(facts, seed),
   evolution: (seed, { facts }) => new EvolutionSampler(facts, seed),
   surrogate: (seed, { facts }) => new SurrogateSampler(facts, seed),
@@ -41,12 +39,12 @@ export function createSampler(
   name: string,
   space: SearchSpace,
   seed: number,
-  { controller = DEFAULT_CONTROLLER, guessing = 0.1, facts = new FunctionFacts(space) }: Partial<SamplerOptions> = {},
+  { controller = DEFAULT_CONTROLLER, facts = new FunctionFacts(space) }: Partial<SamplerOptions> = {},
 ): Sampler {
   if (!isSamplerName(name)) {
     throw new RangeError(`Cannot create a sampler as there are ${SAMPLER_NAMES.join(", ")}: "${name}" was asked for`);
   }
-  return SAMPLERS[name](seed, { controller, guessing, facts });
+  return SAMPLERS[name](seed, { controller, facts });
 }
 
 function isSamplerName(name: string): name is SamplerName {

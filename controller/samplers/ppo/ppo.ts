@@ -3,8 +3,9 @@
  * al. 2017) as the paper's controller did: the reward of a candidate, less a moving average of rewards, is the advantage of
  * every token in it; there is no value network. `learn` is the whole algorithm, top to bottom.
  *
- * What the policy draws may have been proposed before, or be useless. Such draws cost no training, but the policy learns
- * from them with the others, in the order of drawing, as their rewards are known: what was earned before, or guessing.
+ * What the policy draws may have been proposed before, or be useless: it is drawn again, in the end at a rising temperature,
+ * and the policy does not learn from it. Taught what repeats had earned, it settled on a handful of functions within some
+ * hundred candidates and had nothing new to propose.
  */
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { Random, type RandomState } from "../../../datasets/random.ts";
@@ -23,19 +24,7 @@ interface Own {
   readonly baseline: number | null;
   /** Adam steps done. */
   readonly steps: number;
-  /** All draws of the batch that is out; absent in states saved before 2026-11-26. */
-  readonly drawn?: readonly Draw[];
 }
-
-/** What the policy drew. */
-interface Draw {
-  readonly tokens: readonly number[];
-  /** Null where it is proposed: the batch will tell. */
-  readonly reward: number | null;
-}
-
-/** Draws for each candidate asked for, after which the others are drawn uniformly from what is left. */
-const MAX_DRAWS = 5;
 
 /** A few candidates of a batch, few enough to be learnt from between two yields to the event loop. */
 interface Piece {
@@ -43,64 +32,45 @@ interface Piece {
   readonly advantages: readonly number[];
 }
 
+/** Of one draw after another for the candidates still missing; after the last, they are drawn uniformly from what is left. */
+const TEMPERATURES = [1, 1, 1, 1, 1.5, 1.5, 2, 2, 3, 3];
+
 export class PpoSampler extends BatchSampler<Own> {
   readonly name: string = "ppo";
   readonly #settings: ControllerSettings;
   readonly #policy: Policy;
   readonly #adam: Adam;
   #random: Random;
-  readonly #guessing: number;
   #baseline: number | null = null;
-  #drawn: readonly Draw[] | null = null;
 
-  /** `guessing` is the reward of a child that has learnt nothing, which useless functions earn. */
-  constructor(facts: FunctionFacts, seed: number, settings: ControllerSettings, guessing: number) {
+  constructor(facts: FunctionFacts, seed: number, settings: ControllerSettings) {
     super(facts);
     const random = new Random(seed).split("controller");
     this.#settings = settings;
-    this.#guessing = guessing;
     this.#policy = new Policy(this.space, settings, random.split("weights"));
     this.#adam = new Adam(this.#policy.weights.map(({ values }) => values.length), settings.learningRate);
     this.#random = random.split("samples");
   }
 
   protected async propose(count: number): Promise<readonly (readonly number[])[]> {
-    const earned = new Map(this.told.map(({ tokens, reward }) => [this.factsOf(tokens).fingerprint, reward]));
-    const drawn: Draw[] = [], proposed: (readonly number[])[] = [];
-    const add = (tokens: readonly number[], reward: number | null) => {
-      drawn.push({ tokens, reward });
-      if (reward === null) proposed.push(tokens);
-    };
-    while (proposed.length < count && drawn.length < MAX_DRAWS * count) {
-      for (const tokens of await this.#policy.sample(count - proposed.length, this.#random)) {
-        const { fingerprint, useless } = this.factsOf(tokens);
-        if (this.take(tokens)) add(tokens, null);
-        else if (useless) add(tokens, this.#guessing);
-        else if (earned.has(fingerprint)) add(tokens, earned.get(fingerprint)!); // else it is in this batch already
-      }
+    const proposed: (readonly number[])[] = [];
+    for (const temperature of TEMPERATURES) {
+      const drawn = await this.#policy.sample(count - proposed.length, this.#random, temperature);
+      proposed.push(...drawn.filter((tokens) => this.take(tokens)));
+      if (proposed.length === count) return proposed;
     }
-    for (const tokens of this.takeSeveral(count - proposed.length, this.#random)) add(tokens, null);
-    this.#drawn = drawn;
-    return proposed;
-  }
-
-  protected async learn(batch: readonly Judged[]): Promise<Learnt> {
-    const told = [...batch];
-    const drawn = this.#drawn?.map(({ tokens, reward }) => reward === null ? told.shift()! : { tokens, reward });
-    const learnt = await this.#learnFrom(drawn ?? batch);
-    this.#drawn = null;
-    return learnt;
+    return [...proposed, ...this.takeSeveral(count - proposed.length, this.#random)];
   }
 
   /** As though it had proposed them, a batch at a time, those that are members of the space. */
   protected override async learnKnown(known: readonly KnownFunction[]): Promise<void> {
     const judged = known.flatMap(({ tokens, reward }) => tokens ? [{ tokens, reward }] : []);
     for (let at = 0; at < judged.length; at += this.#settings.batch) {
-      await this.#learnFrom(judged.slice(at, at + this.#settings.batch));
+      await this.learn(judged.slice(at, at + this.#settings.batch));
     }
   }
 
-  async #learnFrom(batch: readonly Judged[]): Promise<Learnt> {
+  protected async learn(batch: readonly Judged[]): Promise<Learnt> {
     const { epochs, baselineDecay } = this.#settings;
     const weights = this.#policy.weights.map(({ values }) => values);
     const rows = batch.length * this.#policy.predictions;
@@ -185,7 +155,6 @@ export class PpoSampler extends BatchSampler<Own> {
         random: this.#random.state(),
         baseline: this.#baseline,
         steps: this.#adam.steps,
-        drawn: this.#drawn ?? undefined,
       },
       arrays: this.#arrays(),
     };
@@ -201,7 +170,6 @@ export class PpoSampler extends BatchSampler<Own> {
     }
     this.#random = Random.from(header.random);
     this.#baseline = header.baseline;
-    this.#drawn = header.drawn ?? null;
     this.#adam.steps = header.steps;
     own.forEach((values, at) => values.set(arrays[at]));
   }

@@ -116,15 +116,18 @@ export class Policy {
     );
   }
 
-  /** Draws the tokens of `count` candidates, one a position of the space. */
-  async sample(count: number, random: Random): Promise<readonly Tokens[]> {
+  /**
+   * Draws the tokens of `count` candidates, one per position of the space. Log-probabilities are divided by `temperature`:
+   * above 1, what is unlikely is drawn more often.
+   */
+  async sample(count: number, random: Random, temperature = 1): Promise<readonly Tokens[]> {
     const candidates = Array.from({ length: count }, () => this.#space.positions.map(() => 0));
-    for (const piece of this.pieces(candidates)) await this.#fillIn(piece, random);
+    for (const piece of this.pieces(candidates)) await this.#fillIn(piece, random, temperature);
     return candidates;
   }
 
   /** Draws the predictions of a few candidates, step by step, in place. */
-  async #fillIn(candidates: readonly number[][], random: Random): Promise<void> {
+  async #fillIn(candidates: readonly number[][], random: Random, temperature: number): Promise<void> {
     const count = candidates.length;
     let rows = candidates.map(() => 0);
     let state = lstmStart(count, this.#hidden);
@@ -135,7 +138,7 @@ export class Policy {
         const fed = project(weights, rows).dataSync<"float32">();
         state = lstmStep(fed, weights[STATE_KERNEL] as tf.Tensor2D, state);
         const logP = logSoftmax(weights, head, tf.tensor2d(state.h, [count, this.#hidden]));
-        tokens = logP.arraySync().map((row) => draw(row, random));
+        tokens = logP.arraySync().map((row) => draw(softened(row, temperature), random));
       });
       tokens.forEach((token, at) => candidates[at][this.#positions[prediction]] = token);
       rows = tokens.map((token) => head.firstRow + token);
@@ -212,6 +215,14 @@ function project(weights: readonly tf.Tensor[], rows: readonly number[]): tf.Ten
 /** [rows, H] -> log-probabilities of the head's choices, [rows, choices]. */
 function logSoftmax(weights: readonly tf.Tensor[], head: Head, h: tf.Tensor2D): tf.Tensor2D {
   return tf.logSoftmax(tf.add(tf.matMul(h, weights[head.kernel]), weights[head.kernel + 1]));
+}
+
+/** Log-probabilities divided by the temperature and made to sum to 1 again. */
+function softened(logProbabilities: readonly number[], temperature: number): readonly number[] {
+  if (temperature === 1) return logProbabilities;
+  const scaled = logProbabilities.map((l) => l / temperature);
+  const logSum = Math.log(scaled.reduce((sum, l) => sum + Math.exp(l), 0));
+  return scaled.map((l) => l - logSum);
 }
 
 /** A token drawn with the given log-probabilities. */

@@ -19,7 +19,7 @@ import { judge } from "../sampler_cases.ts";
 const SMALL: ControllerSettings = { ...DEFAULT_CONTROLLER, hidden: 8, learningRate: 0.01 };
 
 function ppo(units: Units, seed: number, settings: Partial<ControllerSettings> = {}): PpoSampler {
-  return new PpoSampler(new FunctionFacts(new SearchSpace(units)), seed, { ...SMALL, ...settings }, 0.1);
+  return new PpoSampler(new FunctionFacts(new SearchSpace(units)), seed, { ...SMALL, ...settings });
 }
 
 /** Weights of the policy, then Adam's first and second moments, as the sampler saves them. */
