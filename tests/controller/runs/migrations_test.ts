@@ -6,7 +6,7 @@ import { loadRun } from "../../../controller/runs/run_store.ts";
 import { bestTrial, isFinished } from "../../../controller/trial.ts";
 import { commandLine, inFolder } from "../../commands/command_line.ts";
 
-const STORES = new URL("./stores/", import.meta.url).pathname;
+const STORES = `${import.meta.dirname}/stores/`;
 
 /** With a copy of a store as `runs/NAME`, since opening brings it to this version. */
 async function withStore(version: string, name: string, test: (cwd: string, folder: string) => Promise<void>) {
