@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { channelStatistics, type Dataset, DatasetError, newSplit, sliceSplit, type Split } from "../dataset.ts";
-import { kindOf, reading } from "../files.ts";
+import { absenceOf, kindOf, reading } from "../files.ts";
 import { bytesOf, type CifarFormat, dataFiles, IMAGE_BYTES, PLANE_BYTES, recordsOf } from "./cifar_format.ts";
 
 const SIZE = 32, CHANNELS = 3;
@@ -82,7 +82,9 @@ export async function loadRecords(
     await breathe();
   }
   for (const name of missing) {
-    const message = `Cannot load ${from}/${name} as it is missing: put the official file there, or move ${from} away`;
+    const { isSymlink } = await Deno.lstat(`${from}/${name}`).catch(() => ({ isSymlink: false }));
+    const why = isSymlink ? await absenceOf(`${from}/${name}`) : "it is missing";
+    const message = `Cannot load ${from}/${name} as ${why}: put the official file there, or move ${from} away`;
     throw new DatasetError("malformed", `${message} and fetch it again`);
   }
   const notice = review.finish(from, strict);

@@ -42,8 +42,7 @@ export async function unpack(
     options.signal?.throwIfAborted();
     await writing(folder, () => publish(format, `${scratch.path}/${FILES}`, folder, options));
   } finally {
-    await Deno.remove(scratch.path, { recursive: true }).catch(() => {});
-    scratch.lock.close();
+    await removeLocked(scratch.path, scratch.lock);
   }
 }
 
@@ -74,8 +73,17 @@ async function sweepOne(path: string): Promise<void> {
   }
   const lock = await takeLock(path);
   if (lock === null) return; // its process is alive
-  await Deno.remove(path, { recursive: true });
+  await removeLocked(path, lock);
+}
+
+/** What is large goes while the lock is held; the lock itself when it is closed, which Windows asks for. */
+async function removeLocked(path: string, lock: Deno.FsFile): Promise<void> {
+  const gone = () => {}; // another process was as quick
+  for await (const { name } of Deno.readDir(path)) {
+    if (name !== LOCK) await Deno.remove(`${path}/${name}`, { recursive: true }).catch(gone);
+  }
   lock.close();
+  await Deno.remove(path, { recursive: true }).catch(gone);
 }
 
 interface Scratch {

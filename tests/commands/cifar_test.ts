@@ -39,10 +39,11 @@ async function writeArchive(folder: string): Promise<void> {
   ]);
 }
 
-/** The objects of stdout; fails where the command did. */
-async function rowsOf(line: readonly string[], cwd: string): Promise<Record<string, unknown>[]> {
+/** The objects of stdout; fails where the command did. Lines of stderr are added to `told`. */
+async function rowsOf(line: readonly string[], cwd: string, told: string[] = []): Promise<Record<string, unknown>[]> {
   const { code, out, err } = await commandLine(line, { cwd });
   assertEquals(code, 0, err.join("\n"));
+  told.push(...err);
   return out.trim().split("\n").map((row) => JSON.parse(row));
 }
 
@@ -51,12 +52,15 @@ describe("deno task cifar100", () => {
     inFolder(async (cwd) => {
       await writeArchive(`${cwd}/data`);
       const fine = ["cifar100", "--act", "swish", "--name", "fine", ...TINY, "--save", "--data", "data"];
+      const told: string[] = [];
       const [trained, coarse] = await Promise.all([
-        rowsOf([...fine, "--threads", "1"], cwd),
+        rowsOf([...fine, "--threads", "1"], cwd, told),
         rowsOf(["cifar100", "--coarse", ...TINY, "--data", "data", "--threads", "1"], cwd),
       ]);
       assertEquals(trained.map(({ event }) => event), ["point", "point", "point", "seed", "finished"]);
       const seed = trained[3], finished = trained[4];
+      assert(told.some((line) => line.includes("is not the official CIFAR-100: the checksum of every file differs")));
+      assert(told.some((line) => line.endsWith(`deno task test-model ${seed.saved} --data data`)), told.join("\n"));
       assertEquals([finished.labels, coarse[4].labels], ["fine", "coarse"]);
       // Both guess at the start: log 100 and log 20 nats.
       assert(Math.abs(trained[0].loss as number - Math.log(100)) < 1.5, `loss ${trained[0].loss}`);

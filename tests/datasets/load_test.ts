@@ -118,6 +118,35 @@ describe("loadDataset", () => {
       assertEquals([...Deno.readDirSync(cache)].filter(({ isFile }) => isFile), []);
     }));
 
+  it("passes over Parquet files that are not the data set, and keeps none of them", () =>
+    withFolder(async (cache) => {
+      const file = (url: string) => new URL(`images/fixtures/${url.split("/").at(-1)}`, import.meta.url);
+      const original = globalThis.fetch;
+      globalThis.fetch = async (input) => {
+        const url = String(input);
+        return url.endsWith(".parquet") ? new Response(await Deno.readFile(file(url))) : await notFound();
+      };
+      try {
+        const load = () => loadDataset("cifar10", { cache, download: true });
+        const says = "train-00000-of-00001.parquet as there must be 50000 images: there are 5";
+        await assertRejects(load, DatasetError, says);
+      } finally {
+        globalThis.fetch = original;
+      }
+      assertEquals([...Deno.readDirSync(cache)].flatMap(({ name }) => [...Deno.readDirSync(`${cache}/${name}`)]), []);
+    }));
+
+  it("does not take another set's images or Parquet files in the cache for CIFAR", () =>
+    withFolder(async (cache) => {
+      await Deno.mkdir(`${cache}/train/cat`, { recursive: true });
+      await Deno.mkdir(`${cache}/test/cat`, { recursive: true });
+      for (const split of ["train", "test"]) {
+        await Deno.writeTextFile(`${cache}/${split}/cat/1.png`, "");
+        await Deno.writeTextFile(`${cache}/${split}.parquet`, "");
+      }
+      await assertRejects(() => loadDataset("cifar10", { cache, download: false }), DatasetError, `not in ${cache}`);
+    }));
+
   it("stops with the caller's reason when it is told to stop", () =>
     withFolder(async (cache) => {
       const reason = new RangeError("enough"), stop = new AbortController();
