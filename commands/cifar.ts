@@ -15,6 +15,7 @@ import { loadDataset } from "../datasets/load.ts";
 import { ENGINE_FLAG, openChosenEngine } from "./training/chosen_engine.ts";
 import { command, EXIT, type Flag, type Io, UsageError } from "./command.ts";
 import { loadProgress } from "./training/load_progress.ts";
+import { requireRunName } from "./run_name.ts";
 import { nameOf, openRunFolder, readSettings } from "../controller/runs/run_folder.ts";
 import { followTraining } from "./training/training_console.ts";
 import {
@@ -93,6 +94,7 @@ function cifarCommand(name: string, title: string, own: readonly Flag[]) {
 }
 
 async function run(command: string, flags: Flags, io: Io): Promise<number> {
+  requireRunName("--name", flags.name);
   if (flags.name !== undefined && flags.resume !== undefined) {
     throw new UsageError("--name begins a run and --resume goes on with one: give one of them");
   }

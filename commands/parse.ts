@@ -10,7 +10,9 @@ type TypeOf<F extends Flag["type"]> = Extract<Flag, { type: F }>;
 export function parseCommandLine(command: Command, args: readonly string[]): Record<string, Value> | "help" {
   if (asksForHelp(args)) return "help";
   const booleans = command.flags.filter((flag) => flag.type === "boolean").map((flag) => flag.name);
-  const parsed = parseArgs(withValuesJoined(command, args), {
+  const joined = withValuesJoined(command, args);
+  requireOnce(command, joined);
+  const parsed = parseArgs(joined, {
     string: ["_", ...command.flags.map((flag) => flag.name).filter((name) => !booleans.includes(name))],
     boolean: booleans,
     negatable: booleans,
@@ -110,6 +112,18 @@ function withValuesJoined(command: Command, args: readonly string[]): string[] {
     else flags.push(`${head[i]}=`);
   }
   return [...flags, "--", ...positionals, ...end < 0 ? [] : args.slice(end + 1)];
+}
+
+/** Of two values one would be dropped without a word. */
+function requireOnce(command: Command, args: readonly string[]): void {
+  const end = args.indexOf("--"), given = new Set<string>();
+  for (const arg of args.slice(0, end < 0 ? undefined : end)) {
+    const written = /^--(?:no-)?([^=]+)/.exec(arg)?.[1];
+    const flag = command.flags.find(({ name }) => name === written || `--${name}` === arg.replace(/=.*/, ""));
+    if (!flag || flag.type === "strings") continue;
+    if (given.has(flag.name)) throw new UsageError(`--${flag.name} is given twice: give it once`);
+    given.add(flag.name);
+  }
 }
 
 function requireValue(flag: Flag, text: string): void {

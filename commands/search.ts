@@ -3,13 +3,16 @@ import { createSampler, SAMPLER_NAMES } from "../controller/samplers/samplers.ts
 import type { RunInfo, RunSettings } from "../controller/runs/events.ts";
 import { followRun } from "../controller/console.ts";
 import { type PresetName, PRESETS } from "../controller/presets.ts";
-import { runFolder, RunStore } from "../controller/runs/run_store.ts";
+import { runFolder, RunStore, type StoredRun } from "../controller/runs/run_store.ts";
+import { snapshotOf } from "../controller/runs/stored_run.ts";
 import { Search } from "../controller/search.ts";
 import { SearchSpace } from "../controller/search_space.ts";
+import { isFinished } from "../controller/trial.ts";
 import { ENGINE_NAMES, openEngine, opensOnGpu } from "../child/engine/open.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import type { Dashboard } from "../web/app.ts";
 import { type Machine, mayStartProcesses, placeChildren, visibleGpus } from "../workers/placement.ts";
+import { requireRunName } from "./run_name.ts";
 import { DATASET_FLAG, openChosenDataset } from "./training/chosen_dataset.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
 import {
@@ -28,7 +31,7 @@ export const search = command({
   summary: "Searches for activation functions: a sampler proposes, children are trained, the best are listed.",
   positionals: [],
   flags: [
-    { name: "sampler", type: "choice", choices: SAMPLER_NAMES, default: "ppo", help: "what proposes candidates" },
+    { name: "sampler", type: "choice", choices: SAMPLER_NAMES, help: "what proposes candidates (ppo)" },
     {
       name: "preset",
       type: "choice",
@@ -37,12 +40,12 @@ export const search = command({
     },
     DATASET_FLAG,
     { name: "data", type: "string", value: "DIR", help: "folder that holds the data set already" },
-    { name: "engine", type: "choice", choices: ENGINE_NAMES, default: "auto", help: "what computes" },
+    { name: "engine", type: "choice", choices: ENGINE_NAMES, help: "what computes (auto)" },
     { name: "workers", type: "integer", min: 1, max: 256, help: "children trained at once (one a core)" },
     { name: "trials", type: "integer", min: 1, help: "candidates in all (by preset)" },
     { name: "time", type: "duration", help: "propose nothing new after this long: 10m, 2h" },
-    { name: "seed", type: "integer", default: 1, help: "everything random follows from it" },
-    { name: "units", type: "integer", min: 1, max: 3, default: 2, help: "core units of an expression" },
+    { name: "seed", type: "integer", help: "everything random follows from it (1)" },
+    { name: "units", type: "integer", min: 1, max: 3, help: "core units of an expression (2)" },
     { name: "run", type: "string", value: "NAME", help: "name of the run's folder in runs/ (by time)" },
     { name: "resume", type: "string", value: "NAME", help: "continue this run exactly where it was" },
     ...DASHBOARD_FLAGS,
@@ -62,8 +65,11 @@ export const search = command({
   examples: ["search", "search --preset smoke --dataset shapes --no-web", "search --resume NAME"],
   async run(flags, io) {
     requireOneEnd(flags);
+    requireNoSettings(flags);
     if (flags.web) await requireAddress(flags);
-    const { store, dataset } = flags.resume === undefined ? await begin(flags, io) : await resume(flags, io);
+    const opened = flags.resume === undefined ? await begin(flags, io) : await resume(flags, io);
+    if (opened === null) return EXIT.done;
+    const { store, dataset } = opened;
     const shown: { dashboard: Dashboard | null } = { dashboard: null };
     try {
       const code = await runSearch(store, dataset, flags, io, shown).finally(() => store.close());
@@ -106,32 +112,32 @@ interface Opened {
   readonly dataset: Dataset;
 }
 
+/** None has a default, so that what was asked for can be told from what was not. */
 interface Flags {
-  readonly sampler: string;
+  readonly sampler?: string;
   readonly preset?: string;
   readonly dataset?: string;
   readonly data?: string;
-  readonly engine: string;
+  readonly engine?: string;
   readonly workers?: number;
   readonly trials?: number;
   readonly time?: number;
-  readonly seed: number;
-  readonly units: number;
+  readonly seed?: number;
+  readonly units?: number;
   readonly run?: string;
   readonly resume?: string;
 }
 
-/** What belongs to the settings of a run and is kept with it, with the defaults that cannot be told from no flag. */
-const SETTING_FLAGS: readonly (readonly [name: keyof Flags, value?: string | number])[] = [
-  ...[["sampler", "ppo"], ["engine", "auto"], ["seed", 1], ["units", 2]] as const,
-  ...[["preset"], ["dataset"], ["data"], ["workers"], ["trials"], ["time"], ["run"]] as const,
-];
+/** What belongs to the settings of a run and is kept with it. */
+const SETTING_FLAGS = [
+  ...["sampler", "preset", "dataset", "data", "engine", "workers", "trials", "time", "seed", "units", "run"] as const,
+] satisfies (keyof Flags)[];
 
 async function begin(flags: Flags, io: Io): Promise<Opened> {
-  if (flags.engine !== "auto") (await openEngine(flags.engine)).engine.close(); // throws before anything is begun
-  const name = flags.run ?? new Date().toISOString().slice(0, 19).replaceAll(":", "-");
-  const folder = runFolder(RUNS, name);
-  RunStore.makeFolder(folder); // before the data set, which may be long in coming
+  requireRunName("--run", flags.run);
+  const { engine = "auto" } = flags;
+  if (engine !== "auto") (await openEngine(engine)).engine.close(); // throws before anything is begun
+  const name = makeFolder(flags.run), folder = runFolder(RUNS, name); // before the data set, which may be long in coming
   try {
     const dataset = await openChosenDataset(flags.dataset, flags.data, "Searching", io);
     io.signal.throwIfAborted();
@@ -139,6 +145,19 @@ async function begin(flags: Flags, io: Io): Promise<Opened> {
   } catch (error) {
     removeIfEmpty(folder);
     throw error;
+  }
+}
+
+/** The folder of the run, by default named by the time, with a number behind it where another search began in that second. */
+function makeFolder(asked: string | undefined): string {
+  if (asked !== undefined) {
+    RunStore.makeFolder(runFolder(RUNS, asked));
+    return asked;
+  }
+  const time = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
+  for (let count = 1;; count++) {
+    const name = count === 1 ? time : `${time}-${count}`;
+    if (RunStore.makeNewFolder(runFolder(RUNS, name))) return name;
   }
 }
 
@@ -151,21 +170,22 @@ function removeIfEmpty(folder: string): void {
 }
 
 async function settingsOf(flags: Flags, dataset: Dataset): Promise<RunSettings> {
-  const presetName = (flags.preset ?? (await opensOnGpu(flags.engine) ? "paper" : "laptop")) as PresetName;
+  const { engine = "auto", sampler = "ppo", seed = 1, units = 2 } = flags;
+  const presetName = (flags.preset ?? (await opensOnGpu(engine) ? "paper" : "laptop")) as PresetName;
   const preset = PRESETS[presetName];
   return {
-    sampler: flags.sampler,
+    sampler,
     preset: presetName,
     dataset: dataset.name,
     datasetNamed: flags.dataset !== undefined,
     dataDirectory: flags.data ?? null,
-    units: flags.units as 1 | 2 | 3,
+    units: units as 1 | 2 | 3,
     trials: flags.trials ?? preset.trials,
     timeLimitMs: flags.time ?? null,
-    seed: flags.seed,
+    seed,
     batch: preset.batch,
-    workers: placeChildren(flags.workers, await machineFor(flags.engine)).workers,
-    engine: flags.engine,
+    workers: placeChildren(flags.workers, await machineFor(engine)).workers,
+    engine,
     child: preset.child,
     judging: { ...preset.judging },
   };
@@ -193,12 +213,29 @@ function infoOf(name: string, settings: RunSettings, dataset: Dataset): RunInfo 
   };
 }
 
-async function resume(flags: Flags, io: Io): Promise<Opened> {
-  const changed = SETTING_FLAGS.find(([name, value]) => flags[name] !== value);
-  if (changed) throw new UsageError(`--resume continues a run with the settings it has: leave out --${changed[0]}`);
-  const store = RunStore.open(runFolder(RUNS, flags.resume!));
+/** Throws a UsageError where a run is to be resumed with other settings. */
+function requireNoSettings(flags: Flags): void {
+  const changed = SETTING_FLAGS.find((name) => flags[name] !== undefined);
+  if (flags.resume === undefined || !changed) return;
+  throw new UsageError(`--resume continues a run with the settings it has: leave out --${changed}`);
+}
+
+/** Tells the end of a run that has nothing left to do. */
+function showFinished(run: StoredRun, json: boolean, io: Io): void {
+  io.err(`run ${run.info.name} is finished: nothing is left to do (look at it with deno task serve)`);
+  followRun({ snapshot: () => snapshotOf(run), subscribe: () => () => {}, control: null }, io, json)();
+}
+
+/** Null where nothing is left to do. */
+async function resume(flags: Flags & { readonly json: boolean }, io: Io): Promise<Opened | null> {
+  const store = RunStore.open(runFolder(RUNS, flags.resume!), { onLocked: io.err });
   try {
-    const { settings } = store.load().info;
+    const run = store.load(), { settings } = run.info;
+    if (run.state === "finished" && run.trials.every(isFinished)) {
+      showFinished(run, flags.json, io);
+      store.close();
+      return null;
+    }
     return {
       store,
       dataset: await openChosenDataset(settings.dataset, settings.dataDirectory ?? undefined, "Searching", io),

@@ -100,6 +100,7 @@ export class Search implements RunSource {
     this.#updates = [...this.#stored.updates];
     this.#notices = [...this.#stored.notices];
     this.#elapsedBefore = this.#stored.elapsedMs;
+    options.store.onLocked = (message) => this.#emit({ event: "notice", level: "warning", message }, "unsaved");
     this.#seq = this.#notices.at(-1)?.seq ?? 0;
     const { settings } = this.#info;
     this.#pool = new Pool({
@@ -153,6 +154,11 @@ export class Search implements RunSource {
       this.#interrupted = true;
       this.#pool.cancel();
     };
+    if (this.#stored.state === "finished" && this.#trials.every(isFinished)) {
+      this.#pool.close();
+      this.#state = "finished"; // nothing is left to do, and nothing to be written
+      return "finished";
+    }
     if (signal.aborted) interrupt();
     signal.addEventListener("abort", interrupt, { once: true });
     const heartbeat = setInterval(() => this.#guard(() => this.#saveProgress()), HEARTBEAT_MS);
@@ -175,6 +181,9 @@ export class Search implements RunSource {
   async #searchToTheEnd(): Promise<void> {
     await this.#openEngine();
     this.#setState("running", null);
+    if (this.#options.store.isLogMissing) {
+      this.notice("warning", "the run's log run.sqlite-wal is missing: trials that only it held are trained again");
+    }
     this.#trials.filter(isByHand).forEach(({ id }) => this.#trainByHand(id));
     await this.#trainReferences();
     await this.#loop();
@@ -634,12 +643,12 @@ export class Search implements RunSource {
     }
   }
 
-  #emit(event: UnnumberedEvent): void {
+  #emit(event: UnnumberedEvent, keep: "saved" | "unsaved" = "saved"): void {
     const numbered = { ...event, seq: ++this.#seq, at: Date.now() } as SearchEvent;
     try {
       if (numbered.event === "notice") {
         this.#notices.push(numbered);
-        this.#options.store.saveNotice(numbered);
+        if (keep === "saved") this.#options.store.saveNotice(numbered);
       }
     } finally {
       for (const listener of this.#listeners) listener(numbered);

@@ -1,15 +1,27 @@
 /** Files that are there whole or not at all, whenever the process is killed or the power fails. */
 
-/** Writes beside the file, flushes to the disk, and puts it in place of the old one by a rename. */
+/**
+ * Writes beside the file, flushes to the disk, and puts it in place of the old one by a rename. Throws an Error with the
+ * path where it cannot, as on a full disk; nothing is then left beside the file, which is as before.
+ */
 export async function writeAtomically(path: string, content: Uint8Array | string): Promise<void> {
   const partial = `${path}.partial`;
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-  const file = await Deno.open(partial, { write: true, create: true, truncate: true });
+  try {
+    await writeAndSync(partial, bytes);
+    await Deno.rename(partial, path);
+  } catch (cause) {
+    await Deno.remove(partial).catch(() => {}); // it may be what could not be made
+    throw new Error(`Cannot write ${path}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+async function writeAndSync(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await Deno.open(path, { write: true, create: true, truncate: true });
   try {
     for (let written = 0; written < bytes.length;) written += await file.write(bytes.subarray(written));
     await file.sync();
   } finally {
     file.close();
   }
-  await Deno.rename(partial, path);
 }

@@ -10,6 +10,7 @@ import type { Dataset } from "../../datasets/dataset.ts";
 import { DATASET_FLAG } from "./chosen_dataset.ts";
 import { ENGINE_FLAG, openChosenEngine } from "./chosen_engine.ts";
 import { EXIT, type Flag, type Io, UsageError } from "../command.ts";
+import { requireRunName } from "../run_name.ts";
 import { nameOf, openRunFolder, readSettings, type RunSettings } from "../../controller/runs/run_folder.ts";
 import { followTraining } from "./training_console.ts";
 import { TRAINING_FLAGS } from "./training_flags.ts";
@@ -92,6 +93,7 @@ export async function settingsBefore<Settings extends object>(
   command: string,
   { name, resume }: { readonly name?: string; readonly resume?: string },
 ): Promise<Partial<Settings>> {
+  requireRunName("--name", name);
   if (name !== undefined && resume !== undefined) {
     throw new UsageError("--name begins a run and --resume goes on with one: give one of them");
   }

@@ -10,21 +10,15 @@ import {
   type RunSettings,
   type RunSnapshot,
   type RunSource,
-  type RunState,
   type SearchEvent,
   type UnnumberedEvent,
   type WorkerStatus,
 } from "./events.ts";
 import { isBeingContinued, loadRun, RunStore, RunStoreError, type StoredFrom, type StoredRun } from "./run_store.ts";
 import { isFinished, type Trial } from "../trial.ts";
-import { snapshotOf } from "./stored_run.ts";
+import { asFound, snapshotOf } from "./stored_run.ts";
 
 const EVERY_MS = 500;
-
-/** A run whose process died still says that it goes on; it does where a process holds it. */
-export function stateNow(stored: RunState, isHeld: boolean): RunState {
-  return isOver({ state: stored }) || isHeld ? stored : "interrupted";
-}
 
 /** What is open while somebody listens. */
 interface Following {
@@ -54,8 +48,7 @@ export class FollowedRun implements RunSource {
   constructor(folder: string, everyMs = EVERY_MS) {
     this.#folder = folder;
     this.#everyMs = everyMs;
-    const isHeld = isBeingContinued(folder); // before reading: what it wrote last is then seen
-    this.#run = asShown(loadRun(folder), isHeld);
+    this.#run = loadRun(folder);
     this.#workers = workersOf(this.#run, this.#readAt);
     // As a search that continues the run would, after the notices, which keep their numbers.
     this.#seq = this.#run.notices.at(-1)?.seq ?? 0;
@@ -122,7 +115,7 @@ export class FollowedRun implements RunSource {
   #take(stored: StoredRun, isHeld: boolean): void {
     const before = this.#run, trials = [...before.trials];
     for (const trial of stored.trials) trials[trial.id] = trial;
-    const later = asShown({ ...stored, trials }, isHeld);
+    const later = asFound({ ...stored, trials }, isHeld);
     const updates = [...before.updates, ...later.updates], notices = [...before.notices, ...later.notices];
     this.#run = { ...later, updates, notices };
     this.#readAt = Date.now();
@@ -163,14 +156,6 @@ export class FollowedRun implements RunSource {
     const numbered = { ...event, seq: ++this.#seq, at } as SearchEvent;
     for (const listener of this.#listeners) listener(numbered);
   }
-}
-
-/** What was running when its process ended waits to be trained again. */
-function asShown(stored: StoredRun, isHeld: boolean): StoredRun {
-  const state = stateNow(stored.state, isHeld);
-  if (!isOver({ state })) return stored;
-  const waiting = (trial: Trial): Trial => trial.state === "running" ? { ...trial, state: "queued" } : trial;
-  return { ...stored, state, trials: stored.trials.map(waiting) };
 }
 
 /** In the order of their numbers: those that were given a trial. */

@@ -67,13 +67,29 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
+/** Null where there are none. Throws an Error that says what to do where the file is not one of ours. */
 async function settingsIn(path: string): Promise<RunSettings | null> {
+  const file = `${path}/${SETTINGS}`;
+  let settings: unknown;
   try {
-    return JSON.parse(await Deno.readTextFile(`${path}/${SETTINGS}`));
+    settings = JSON.parse(await Deno.readTextFile(file));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
-    throw new Error(`Cannot read ${path}/${SETTINGS}: ${(error as Error).message}`, { cause: error });
+    throw foreign(file, (error as Error).message, error);
   }
+  if (typeof settings !== "object" || settings === null || Array.isArray(settings)) {
+    throw foreign(file, "it must be a JSON object");
+  }
+  const missing = ["dataset", "network"].find((key) => typeof (settings as RunSettings)[key] !== "string");
+  if (missing) throw foreign(file, `it has no "${missing}"`);
+  return settings as RunSettings;
+}
+
+function foreign(file: string, why: string, cause?: unknown): Error {
+  return new Error(
+    `Cannot read ${file} as the settings of a training: ${why}. Put the file back as it was, or give another --name`,
+    { cause },
+  );
 }
 
 function requireSame(path: string, before: RunSettings, now: RunSettings, free: readonly string[]): void {

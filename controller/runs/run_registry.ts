@@ -1,15 +1,7 @@
 /** The runs in a folder as the dashboard lists, opens, labels, renames and deletes them, with the one searched here if any. */
 import { isOver, type RunSource } from "./events.ts";
 import { readLabels, type RunLabels, writeLabels } from "./run_labels.ts";
-import {
-  isBeingContinued,
-  isRunFolder,
-  listRuns,
-  requireIdle,
-  runFolder,
-  RunStoreError,
-  type StoredSummary,
-} from "./run_store.ts";
+import { isRunFolder, listRuns, requireIdle, runFolder, RunStoreError, type StoredSummary } from "./run_store.ts";
 import {
   asBest,
   countStates,
@@ -19,7 +11,7 @@ import {
   type RunSummary,
   summarize,
 } from "./registry.ts";
-import { FollowedRun, stateNow } from "./followed_run.ts";
+import { FollowedRun } from "./followed_run.ts";
 
 /** `live` is the run that this process searches, which lies in the same folder. */
 export function runRegistry(root: string, live: RunSource | null): RunRegistry {
@@ -29,7 +21,7 @@ export function runRegistry(root: string, live: RunSource | null): RunRegistry {
   const entry = (run: StoredSummary): RunSummary => {
     const { name } = run.info, labels = readLabels(folderOf(name));
     if (name === liveName) return summarize(live!, { ...labels, live: true });
-    return { ...summaryOf(run, labels), state: stateNow(run.state, isBeingContinued(folderOf(name))) };
+    return summaryOf(run, labels);
   };
 
   return {
@@ -117,9 +109,15 @@ async function refusalOf(act: () => Promise<void>): Promise<string | null> {
     await act();
     return null;
   } catch (error) {
-    if (error instanceof RunStoreError || error instanceof Deno.errors.PermissionDenied) return error.message;
+    if (error instanceof RunStoreError || isDenied(error) || isDenied((error as Error).cause)) {
+      return (error as Error).message;
+    }
     throw error;
   }
+}
+
+function isDenied(error: unknown): boolean {
+  return error instanceof Deno.errors.PermissionDenied;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -3,12 +3,13 @@
  * transaction of its own. WAL with synchronous NORMAL: what a call wrote survives the death of the process at any instant
  * (only a power failure can take the last transactions, and never the file's consistency).
  *
- * A second, empty database held under an exclusive lock keeps two processes from continuing one run; the operating system
- * frees it when the process dies.
+ * A second, empty database held under an exclusive lock keeps two processes from continuing one run, and so does a lock on
+ * the folder itself, should that file be deleted; the operating system frees both when the process dies.
  */
 import { DatabaseSync } from "node:sqlite";
 import type { RunInfo, RunState, SamplerUpdate, SearchEvent, Stage } from "./events.ts";
 import { MIGRATIONS } from "./migrations.ts";
+import { asFound, stateNow } from "./stored_run.ts";
 import type { Trial, TrialState } from "../trial.ts";
 
 export type Notice = Extract<SearchEvent, { event: "notice" }>;
@@ -60,8 +61,17 @@ export class RunStoreError extends Error {
 /** Another process continues the run. */
 export class RunBusyError extends RunStoreError {}
 
+/** A name that no run can have: the user's command line is at fault. */
+export class RunNameError extends RunStoreError {}
+
 const FILE = "run.sqlite";
 const LOCK = "run.lock";
+/** SQLite's log beside the file: a process that was killed leaves it, and what it holds is part of the run. */
+const LOG = `${FILE}-wal`;
+/** Another program (a backup, a database browser) may keep the file locked so long, in milliseconds. */
+const LOCKED_MS = 60_000;
+/** SQLite's own patience, after which its waiting is told. */
+const PATIENCE_MS = 5_000;
 /** Letters, digits and a few signs, so that a name is one folder below runs/ and needs no quoting. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
@@ -72,29 +82,39 @@ export function isRunName(name: string): boolean {
 /** The folder of a run. Throws a RunStoreError where the name is not one. */
 export function runFolder(root: string, name: string): string {
   if (!isRunName(name)) {
-    throw new RunStoreError(
+    throw new RunNameError(
       `Cannot use "${name}" as a run's name as it must be letters, digits, ".", "_" and "-", at most 100`,
     );
   }
   return `${root}/${name}`;
 }
 
+export interface OpenOptions {
+  readonly readOnly?: boolean;
+  /** As `RunStore.onLocked`, while it is opened. */
+  readonly onLocked?: (message: string) => void;
+}
+
 export class RunStore {
   readonly #database: DatabaseSync;
-  readonly #lock: DatabaseSync | null;
+  readonly #lock: Lock | null;
   readonly #inode: number | null;
 
-  private constructor(readonly folder: string, database: DatabaseSync, lock: DatabaseSync | null) {
+  /** Whether the run was cut off and the log of its last changes is gone: it goes on from before them. */
+  readonly isLogMissing: boolean;
+  /** Told a sentence where the file is locked by another program, once each time. */
+  onLocked: (message: string) => void = () => {};
+
+  private constructor(readonly folder: string, database: DatabaseSync, lock: Lock | null, hasLog: boolean) {
     this.#database = database;
     this.#lock = lock;
     this.#inode = inodeOf(`${folder}/${FILE}`);
+    this.isLogMissing = !hasLog && ["running", "paused", "stopping"].includes(this.#head().state);
   }
 
   /** A folder for a new run. Throws a RunStoreError where it holds a run already or cannot be written. */
   static makeFolder(folder: string): void {
-    if (isRunFolder(folder)) {
-      throw new RunStoreError(`Cannot start a run in ${folder} as there is one: use --resume, or another --run name`);
-    }
+    requireNoRun(folder);
     try {
       Deno.mkdirSync(folder, { recursive: true });
     } catch (cause) {
@@ -102,23 +122,51 @@ export class RunStore {
     }
   }
 
-  /** A new run. Throws a RunStoreError as `makeFolder` does. */
+  /** Makes a folder that is not there yet; false where there is one. Throws a RunStoreError where it cannot be written. */
+  static makeNewFolder(folder: string): boolean {
+    try {
+      Deno.mkdirSync(folder.slice(0, folder.lastIndexOf("/")), { recursive: true });
+      Deno.mkdirSync(folder);
+      return true;
+    } catch (cause) {
+      if (cause instanceof Deno.errors.AlreadyExists && exists(folder)) return false;
+      throw unwritable(folder, cause);
+    }
+  }
+
+  /** A new run, which is there whole or not at all. Throws a RunStoreError as `makeFolder` does. */
   static create(folder: string, info: RunInfo): RunStore {
     RunStore.makeFolder(folder);
-    const store = connect(folder, (database, lock) => new RunStore(folder, database, lock), "create");
-    store.#database.prepare("INSERT INTO run (id, info, state) VALUES (1, ?, 'starting')").run(JSON.stringify(info));
-    return store;
+    const lock = takeLock(folder);
+    try {
+      requireNoRun(folder); // now that no other process can begin one
+      begin(folder, info);
+      return connect(folder, (database, hasLog) => new RunStore(folder, database, lock, hasLog), false);
+    } catch (cause) {
+      lock.close();
+      throw cause instanceof RunStoreError ? cause : unwritable(folder, cause);
+    }
   }
 
   /** A run that is there. Throws a RunStoreError where it is none, is newer than this program, or is being written. */
-  static open(folder: string, options: { readOnly?: boolean } = {}): RunStore {
+  static open(folder: string, options: OpenOptions = {}): RunStore {
     if (!isRunFolder(folder)) {
       throw new RunStoreError(
         `Cannot open ${folder} as it is not a run folder: it has no ${FILE} (see: deno task runs)`,
       );
     }
-    const mode = options.readOnly ? "read" : "continue";
-    return connect(folder, (database, lock) => new RunStore(folder, database, lock), mode);
+    const lock = options.readOnly ? null : takeLock(folder);
+    try {
+      return connect(
+        folder,
+        (database, hasLog) => new RunStore(folder, database, lock, hasLog),
+        options.readOnly ?? false,
+        options.onLocked,
+      );
+    } catch (error) {
+      lock?.close();
+      throw error;
+    }
   }
 
   /** All of it, or only what begins at some point. Throws a RunStoreError where the file is damaged. */
@@ -159,7 +207,7 @@ export class RunStore {
   /** What is kept of the run besides its trials. A run is called as its folder is, which may have been renamed. */
   #head(): Omit<StoredRun, "trials" | "updates" | "notices"> {
     const run = this.#database.prepare("SELECT * FROM run").get();
-    if (!run) throw neverBegun(this.folder);
+    if (!run) throw new NeverBegunError(this.folder);
     return {
       info: { ...JSON.parse(run.info as string), name: this.folder.slice(this.folder.lastIndexOf("/") + 1) },
       state: run.state as RunState,
@@ -185,18 +233,15 @@ export class RunStore {
     };
   }
 
+  /** All that follow throw a RunStoreError with the file's name where it cannot be written. */
   saveTrial(trial: Trial): void {
-    const { id, batch, state, fingerprint, score } = trial;
-    this.#database.prepare(
-      `INSERT OR REPLACE INTO trial (id, batch, state, fingerprint, score, data, revision)
-       VALUES (?, ?, ?, ?, ?, ?, (SELECT coalesce(max(revision), 0) + 1 FROM trial))`,
-    ).run(id, batch, state, fingerprint, score, JSON.stringify(trial));
+    this.#write(() => this.#putTrial(trial));
   }
 
   /** A batch as proposed, and the sampler's state after proposing it, at once. */
   saveProposals(trials: readonly Trial[], samplerState: Uint8Array): void {
     this.#transaction(() => {
-      trials.forEach((trial) => this.saveTrial(trial));
+      trials.forEach((trial) => this.#putTrial(trial));
       this.#database.prepare("UPDATE run SET sampler_state = ?").run(samplerState);
     });
   }
@@ -204,7 +249,7 @@ export class RunStore {
   /** Trials that changed together; with the stage where they are what it asks for. */
   saveTrials(trials: readonly Trial[], stage?: Stage): void {
     this.#transaction(() => {
-      trials.forEach((trial) => this.saveTrial(trial));
+      trials.forEach((trial) => this.#putTrial(trial));
       if (stage) this.#database.prepare("UPDATE run SET stage = ?").run(JSON.stringify(stage));
     });
   }
@@ -219,16 +264,55 @@ export class RunStore {
   }
 
   saveInfo(info: RunInfo): void {
-    this.#database.prepare("UPDATE run SET info = ?").run(JSON.stringify(info));
+    this.#write(() => this.#database.prepare("UPDATE run SET info = ?").run(JSON.stringify(info)));
   }
 
   saveState(state: RunState, elapsedMs: number): void {
-    this.#database.prepare("UPDATE run SET state = ?, elapsed_ms = ?").run(state, elapsedMs);
+    this.#write(() => this.#database.prepare("UPDATE run SET state = ?, elapsed_ms = ?").run(state, elapsedMs));
   }
 
   saveNotice(notice: Notice): void {
-    this.#database.prepare("INSERT OR REPLACE INTO notice (seq, data) VALUES (?, ?)")
-      .run(notice.seq, JSON.stringify(notice));
+    this.#write(() =>
+      this.#database.prepare("INSERT OR REPLACE INTO notice (seq, data) VALUES (?, ?)")
+        .run(notice.seq, JSON.stringify(notice))
+    );
+  }
+
+  #putTrial(trial: Trial): void {
+    const { id, batch, state, fingerprint, score } = trial;
+    this.#database.prepare(
+      `INSERT OR REPLACE INTO trial (id, batch, state, fingerprint, score, data, revision)
+       VALUES (?, ?, ?, ?, ?, ?, (SELECT coalesce(max(revision), 0) + 1 FROM trial))`,
+    ).run(id, batch, state, fingerprint, score, JSON.stringify(trial));
+  }
+
+  #write(body: () => void): void {
+    const file = `${this.folder}/${FILE}`;
+    try {
+      unlessLocked(file, body, (message) => this.onLocked(message));
+    } catch (cause) {
+      if (cause instanceof RunStoreError) throw cause;
+      throw new RunStoreError(`Cannot write ${file}: ${message(cause)}. Make room for it, then --resume the run`, {
+        cause,
+      });
+    }
+  }
+
+  #transaction(body: () => void): void {
+    this.#write(() => {
+      this.#database.exec("BEGIN IMMEDIATE");
+      try {
+        body();
+        this.#database.exec("COMMIT");
+      } catch (error) {
+        try {
+          this.#database.exec("ROLLBACK");
+        } catch {
+          // SQLite has rolled back itself, as where the disk is full: `error` says why
+        }
+        throw error;
+      }
+    });
   }
 
   /** Throws a RunStoreError where the file that is written is not the folder's any more: it was deleted or moved. */
@@ -243,17 +327,6 @@ export class RunStore {
     this.#database.close();
     this.#lock?.close();
   }
-
-  #transaction(body: () => void): void {
-    this.#database.exec("BEGIN IMMEDIATE");
-    try {
-      body();
-      this.#database.exec("COMMIT");
-    } catch (error) {
-      this.#database.exec("ROLLBACK");
-      throw error;
-    }
-  }
 }
 
 /**
@@ -265,7 +338,7 @@ export function listRuns(root: string, onUnreadable: (error: RunStoreError) => v
   const runs = [...Deno.readDirSync(root)].flatMap(({ name, isDirectory }) => {
     if (!isDirectory || !isRunFolder(`${root}/${name}`)) return [];
     try {
-      return [reading(`${root}/${name}`, (store) => store.summary())];
+      return [summaryAsFound(`${root}/${name}`)];
     } catch (error) {
       if (!(error instanceof RunStoreError)) throw error;
       onUnreadable(error);
@@ -275,9 +348,18 @@ export function listRuns(root: string, onUnreadable: (error: RunStoreError) => v
   return runs.sort((a, b) => b.info.createdAt - a.info.createdAt);
 }
 
-/** A run as it was last saved. Throws a RunStoreError as `RunStore.open` and `load` do. */
+/**
+ * A run as it was last saved; one that no process continues is not called running. Throws a RunStoreError as
+ * `RunStore.open` and `load` do.
+ */
 export function loadRun(folder: string): StoredRun {
-  return reading(folder, (store) => store.load());
+  const isHeld = isBeingContinued(folder); // before reading: what it wrote last is then seen
+  return asFound(reading(folder, (store) => store.load()), isHeld);
+}
+
+function summaryAsFound(folder: string): StoredSummary {
+  const isHeld = isBeingContinued(folder), summary = reading(folder, (store) => store.summary());
+  return { ...summary, state: stateNow(summary.state, isHeld) };
 }
 
 /** Whether a folder holds a run, readable or not. */
@@ -290,6 +372,7 @@ export function isRunFolder(folder: string): boolean {
  * long while, where another process asks at the same moment. Does not wait, as it is asked again and again.
  */
 export function isBeingContinued(folder: string): boolean {
+  if (!isRunFolder(folder)) return false; // a lock would be left in it
   try {
     takeLock(folder, 0).close();
     return false;
@@ -315,40 +398,142 @@ function reading<T>(folder: string, read: (store: RunStore) => T): T {
   }
 }
 
+/** Throws where the folder holds a run. What a process left that was killed before its run was begun is none. */
+function requireNoRun(folder: string): void {
+  if (!isRunFolder(folder) || isUnbegun(folder)) return;
+  throw new RunStoreError(`Cannot start a run in ${folder} as there is one: use --resume, or another --run name`);
+}
+
+/** The file of a run that was begun has a page for each of its tables at least. */
+const PAGES_OF_UNBEGUN = 2 * 4096;
+
+function isUnbegun(folder: string): boolean {
+  if (Deno.statSync(`${folder}/${FILE}`).size > PAGES_OF_UNBEGUN) return false;
+  try {
+    reading(folder, () => {});
+    return false;
+  } catch (error) {
+    return error instanceof NeverBegunError;
+  }
+}
+
+/** Writes the run's file beside its place and moves it there whole. */
+function begin(folder: string, info: RunInfo): void {
+  const partial = `${folder}/${FILE}.partial`;
+  for (
+    const left of [
+      partial,
+      `${partial}-journal`,
+      ...[FILE, LOG, `${FILE}-shm`].map((name) => `${folder}/${name}`),
+    ]
+  ) {
+    removeIfThere(left);
+  }
+  const database = new DatabaseSync(partial);
+  try {
+    migrate(database, 0, folder, false);
+    database.prepare("INSERT INTO run (id, info, state) VALUES (1, ?, 'starting')").run(JSON.stringify(info));
+  } catch (error) {
+    database.close();
+    removeIfThere(partial);
+    throw error;
+  }
+  database.close();
+  Deno.renameSync(partial, `${folder}/${FILE}`);
+}
+
 function connect(
   folder: string,
-  make: (database: DatabaseSync, lock: DatabaseSync | null) => RunStore,
-  mode: "create" | "continue" | "read",
+  make: (database: DatabaseSync, hasLog: boolean) => RunStore,
+  readOnly: boolean,
+  onLocked: (message: string) => void = () => {},
 ): RunStore {
-  const readOnly = mode === "read", lock = readOnly ? null : takeLock(folder);
-  let database: DatabaseSync | null = null;
+  const file = `${folder}/${FILE}`, hasLog = hasContent(`${folder}/${LOG}`), wantsLog = usesLog(file);
+  let database: DatabaseSync | null = null, isOld = false;
   try {
-    database = new DatabaseSync(`${folder}/${FILE}`, { readOnly, timeout: 5000 });
-    const version = Number(database.prepare("PRAGMA user_version").get()!.user_version);
-    if (mode !== "create") requireRun(database, version, folder);
-    if (readOnly && version < MIGRATIONS.length && !isBeingContinued(folder)) {
-      database.close();
-      connect(folder, make, "continue").close(); // brings it to this version
-      return connect(folder, make, mode);
-    }
-    if (!readOnly) database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
-    migrate(database, version, folder, readOnly);
-    return make(database, lock);
+    database = new DatabaseSync(file, { readOnly, timeout: PATIENCE_MS });
+    const opened = database;
+    unlessLocked(file, () => {
+      const version = Number(opened.prepare("PRAGMA user_version").get()!.user_version);
+      requireRun(opened, version, folder, wantsLog && !hasLog);
+      isOld = readOnly && version < MIGRATIONS.length && !isBeingContinued(folder);
+      if (isOld) return;
+      if (!readOnly) opened.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+      migrate(opened, version, folder, readOnly);
+    }, onLocked);
+    if (!isOld) return make(database, hasLog);
+    database.close();
+    database = null;
+    RunStore.open(folder).close(); // brings it to this version
+    return connect(folder, make, readOnly, onLocked);
   } catch (cause) {
     database?.close();
-    lock?.close();
     throw unreadable(folder, cause);
   }
 }
 
 /** Before anything is written: the file may be somebody else's. Throws where it holds no run. */
-function requireRun(database: DatabaseSync, version: number, folder: string): void {
-  if (version === 0) throw neverBegun(folder);
+function requireRun(database: DatabaseSync, version: number, folder: string, isLogMissing: boolean): void {
+  if (version === 0) throw isLogMissing ? logMissing(folder) : new NeverBegunError(folder);
   database.prepare("SELECT info, state FROM run").get();
 }
 
+/** Whether a database's header says that changes go to a log first (bytes 18 and 19, sqlite.org/fileformat.html). */
+function usesLog(path: string): boolean {
+  using file = Deno.openSync(path);
+  const header = new Uint8Array(20);
+  return file.readSync(header) === header.length && header[18] === 2;
+}
+
+function hasContent(path: string): boolean {
+  return exists(path) && Deno.statSync(path).size > 0;
+}
+
+function removeIfThere(path: string): void {
+  if (exists(path)) Deno.removeSync(path);
+}
+
+/** Does it as soon as no other program has the file locked; gives up with a RunStoreError after `LOCKED_MS`. */
+function unlessLocked(file: string, act: () => void, onLocked: (message: string) => void): void {
+  const end = performance.now() + LOCKED_MS;
+  for (let tries = 1;; tries++) {
+    try {
+      return act();
+    } catch (cause) {
+      if (!message(cause).includes("locked")) throw cause;
+      if (performance.now() >= end) {
+        throw new RunStoreError(`Cannot use ${file} as another program has kept it locked for ${LOCKED_MS / 1000} s`, {
+          cause,
+        });
+      }
+      if (tries === 1) onLocked(`${file} is locked by another program: waiting for up to ${LOCKED_MS / 1000} s`);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50); // where SQLite does not wait itself
+    }
+  }
+}
+
+interface Lock {
+  close(): void;
+}
+
 /** Waits, by default, for who only asks and so holds it for a moment. */
-function takeLock(folder: string, timeout = 500): DatabaseSync {
+function takeLock(folder: string, timeout = 500): Lock {
+  const file = lockFile(folder, timeout);
+  try {
+    const itself = lockFolder(folder, timeout);
+    return {
+      close() {
+        itself?.close();
+        file.close();
+      },
+    };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+function lockFile(folder: string, timeout: number): DatabaseSync {
   let lock: DatabaseSync | null = null;
   try {
     lock = new DatabaseSync(`${folder}/${LOCK}`, { timeout });
@@ -356,12 +541,30 @@ function takeLock(folder: string, timeout = 500): DatabaseSync {
     return lock;
   } catch (cause) {
     lock?.close();
-    const busy = message(cause).includes("locked");
-    if (!busy) throw unwritable(folder, cause);
-    throw new RunBusyError(`Cannot continue ${folder} as another process is running it: stop that one first`, {
-      cause,
-    });
+    throw message(cause).includes("locked") ? busy(folder, cause) : unwritable(folder, cause);
   }
+}
+
+/** Null where a folder cannot be opened, as on Windows, where on the other hand no open file can be deleted. */
+function lockFolder(folder: string, timeout: number): Deno.FsFile | null {
+  let itself: Deno.FsFile;
+  try {
+    itself = Deno.openSync(folder);
+  } catch {
+    return null;
+  }
+  for (const end = performance.now() + timeout;;) {
+    if (itself.tryLockSync(true)) return itself;
+    if (performance.now() >= end) {
+      itself.close();
+      throw busy(folder);
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+  }
+}
+
+function busy(folder: string, cause?: unknown): RunBusyError {
+  return new RunBusyError(`Cannot continue ${folder} as another process is running it: stop that one first`, { cause });
 }
 
 function migrate(database: DatabaseSync, version: number, folder: string, readOnly: boolean): void {
@@ -399,8 +602,17 @@ function exists(path: string): boolean {
   }
 }
 
-function neverBegun(folder: string): RunStoreError {
-  return new RunStoreError(`Cannot read ${folder} as a run as it was never begun: delete the folder`);
+/** A folder of a run whose process was killed before there was one. */
+class NeverBegunError extends RunStoreError {
+  constructor(folder: string) {
+    const name = folder.slice(folder.lastIndexOf("/") + 1);
+    super(`Cannot read ${folder} as a run as it was never begun: begin it with --run ${name}, or delete the folder`);
+  }
+}
+
+function logMissing(folder: string): RunStoreError {
+  const why = `Cannot read ${folder}/${FILE} as a run as its log ${LOG}, which holds all of it, is missing`;
+  return new RunStoreError(`${why}. Put it back beside it, or delete the folder`);
 }
 
 function unwritable(folder: string, cause: unknown): RunStoreError {
@@ -411,6 +623,11 @@ function unwritable(folder: string, cause: unknown): RunStoreError {
 /** A RunStoreError as it is, anything else as damage to the file. */
 function unreadable(folder: string, cause: unknown): RunStoreError {
   if (cause instanceof RunStoreError) return cause;
+  if (message(cause).includes("locked")) {
+    return new RunStoreError(`Cannot read ${folder}/${FILE} as another program has it locked: try again later`, {
+      cause,
+    });
+  }
   const why = `Cannot read ${folder}/${FILE} as a run: ${message(cause)}`;
   return new RunStoreError(`${why}. Put a copy of it back, or delete the folder`, { cause });
 }

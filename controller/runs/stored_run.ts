@@ -1,7 +1,21 @@
-/** A run read from its store, in the form of a running one. */
-import type { RunSnapshot } from "./events.ts";
+/** A run read from its store: in the form of a running one, and as who finds it should see it. */
+import { isOver, type RunSnapshot, type RunState } from "./events.ts";
 import type { StoredRun } from "./run_store.ts";
+import type { Trial } from "../trial.ts";
 
 export function snapshotOf({ info, state, stage, trials, updates, notices, elapsedMs }: StoredRun): RunSnapshot {
   return { seq: 0, run: info, state, stage, trials, workers: [], updates, notices, elapsedMs };
+}
+
+/** A run whose process died still says that it goes on; it does where a process holds it. */
+export function stateNow(stored: RunState, isHeld: boolean): RunState {
+  return isOver({ state: stored }) || isHeld ? stored : "interrupted";
+}
+
+/** What was running when its process ended waits to be trained again. */
+export function asFound(stored: StoredRun, isHeld: boolean): StoredRun {
+  const state = stateNow(stored.state, isHeld);
+  if (!isOver({ state })) return stored;
+  const waiting = (trial: Trial): Trial => trial.state === "running" ? { ...trial, state: "queued" } : trial;
+  return { ...stored, state, trials: stored.trials.map(waiting) };
 }

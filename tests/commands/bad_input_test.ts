@@ -64,6 +64,14 @@ describe("a wrong command line", () => {
     [["search", "first"], 'search does not know what to do with "first"'],
     [["search", "--resume", "first", "--trials", "9"], "--resume continues a run with the settings it has"],
     [["cifar10", "--seeds", "-3"], '--seeds takes a whole number of at least 1: current value is "-3"'],
+    [
+      ["search", "--resume", "first", "--seed", "1"],
+      "--resume continues a run with the settings it has: leave out --seed",
+    ],
+    [["search", "--resume", "first", "--engine", "auto"], "leave out --engine"],
+    [["search", "--seed", "1", "--trials", "3", "--seed=2"], "--seed is given twice: give it once"],
+    [["search", "--no-web", "--no-web"], "--web is given twice"],
+    [["cifar10", "--name", "a", "--name", "a"], "--name is given twice"],
     [["show"], "show needs RUN"],
     [["golden"], "golden needs FILE"],
     [["download", "imagenet"], "DATASET takes one of cifar10, cifar100, fashion-mnist, shapes"],
@@ -190,8 +198,16 @@ describe("a folder that is no run", () => {
 
   it("cannot be named so that it lies elsewhere", () =>
     withRun(async (cwd) => {
-      const lines = ["show ../first", "export ../../first", "search --resume ../runs/first", "search --run a/b"];
+      const lines = ["show ../first", "export ../../first", "search --resume ../runs/first"];
       await allFail(lines, cwd, 1, "as a run's name as it must be letters, digits");
+      const asked = [
+        "search --run a/b",
+        "search --run .hidden",
+        "cifar10 --name a/b",
+        "swish --name=-x",
+        "baselines --name ../a",
+      ];
+      await allFail(asked, cwd, 2, "takes letters, digits");
     }));
 });
 

@@ -3,7 +3,7 @@ import { FunctionFacts } from "../../controller/samplers/function_facts.ts";
 import { RandomSampler } from "../../controller/samplers/random.ts";
 import { PRESETS } from "../../controller/presets.ts";
 import type { Sampler } from "../../controller/samplers/sampler.ts";
-import { RunStore } from "../../controller/runs/run_store.ts";
+import { loadRun, RunStore } from "../../controller/runs/run_store.ts";
 import { Search } from "../../controller/search.ts";
 import { SearchSpace } from "../../controller/search_space.ts";
 import { makeShapes } from "../../datasets/images/shapes.ts";
@@ -69,9 +69,10 @@ export async function runScripted(folder: string, workers: number, options: Scri
 
 function isRun(folder: string): boolean {
   try {
-    return Deno.statSync(`${folder}/run.sqlite`).isFile;
+    loadRun(folder);
+    return true;
   } catch {
-    return false;
+    return false; // there is none, or it was killed before it had begun
   }
 }
 
