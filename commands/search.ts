@@ -7,7 +7,6 @@ import { runFolder, RunStore, type StoredRun } from "../controller/runs/run_stor
 import { snapshotOf } from "../controller/runs/stored_run.ts";
 import { Search } from "../controller/search.ts";
 import { SearchSpace } from "../controller/search_space.ts";
-import { isFinished } from "../controller/trial.ts";
 import { ENGINE_NAMES, openEngine, opensOnGpu } from "../child/engine/open.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import type { Dashboard } from "../web/app.ts";
@@ -230,9 +229,9 @@ function showFinished(run: StoredRun, json: boolean, io: Io): void {
 async function resume(flags: Flags & { readonly json: boolean }, io: Io): Promise<Opened | null> {
   const store = RunStore.open(runFolder(RUNS, flags.resume!), { onLocked: io.err });
   try {
-    const run = store.load(), { settings } = run.info;
-    if (run.state === "finished" && run.trials.every(isFinished)) {
-      showFinished(run, flags.json, io);
+    const { info: { settings }, state, counts } = store.summary(); // trials are read once, by the search
+    if (state === "finished" && !counts.queued && !counts.running) {
+      showFinished(store.load(), flags.json, io);
       store.close();
       return null;
     }
@@ -253,7 +252,7 @@ async function runSearch(
   io: Io,
   shown: { dashboard: Dashboard | null },
 ): Promise<number> {
-  const { info } = store.load();
+  const { info } = store.summary();
   const { settings } = info;
   const space = new SearchSpace(settings.units);
   const sampler = createSampler(settings.sampler, space, settings.seed);
