@@ -109,7 +109,10 @@ export class RunStore {
     this.#database = database;
     this.#lock = lock;
     this.#inode = inodeOf(`${folder}/${FILE}`);
-    this.isLogMissing = !hasLog && ["running", "paused", "stopping"].includes(this.#head().state);
+    const { state, elapsedMs } = this.#head(), isCutOff = ["running", "paused", "stopping"].includes(state);
+    this.isLogMissing = isCutOff && !hasLog;
+    // Nobody runs it as the lock is ours: closing this store takes the log away rightly.
+    if (isCutOff && lock) this.saveState("interrupted", elapsedMs);
   }
 
   /** A folder for a new run. Throws a RunStoreError where it holds a run already or cannot be written. */
@@ -404,16 +407,20 @@ function requireNoRun(folder: string): void {
   throw new RunStoreError(`Cannot start a run in ${folder} as there is one: use --resume, or another --run name`);
 }
 
-/** The file of a run that was begun has a page for each of its tables at least. */
-const PAGES_OF_UNBEGUN = 2 * 4096;
-
 function isUnbegun(folder: string): boolean {
-  if (Deno.statSync(`${folder}/${FILE}`).size > PAGES_OF_UNBEGUN) return false;
+  const file = `${folder}/${FILE}`, hasLog = hasContent(`${folder}/${LOG}`);
+  let database: DatabaseSync | null = null;
   try {
-    reading(folder, () => {});
-    return false;
-  } catch (error) {
-    return error instanceof NeverBegunError;
+    // Read-only where there is a log, which closing would take into the file; else not, as that would leave an empty log.
+    database = new DatabaseSync(file, { readOnly: hasLog, timeout: PATIENCE_MS });
+    const version = Number(database.prepare("PRAGMA user_version").get()!.user_version);
+    const isEmpty = database.prepare("SELECT 1 FROM sqlite_master").get() === undefined;
+    if (version === 0) return isEmpty && (hasLog || !usesLog(file));
+    return database.prepare("SELECT 1 FROM run").get() === undefined;
+  } catch {
+    return false; // whatever it is, it is somebody's
+  } finally {
+    database?.close();
   }
 }
 

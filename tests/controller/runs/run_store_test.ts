@@ -4,6 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import { DatabaseSync } from "node:sqlite";
 import { writeAtomically } from "../../../child/model/atomic_file.ts";
 import type { SearchEvent } from "../../../controller/runs/events.ts";
+import { MIGRATIONS } from "../../../controller/runs/migrations.ts";
 import { isBeingContinued, listRuns, loadRun, RunStore, RunStoreError } from "../../../controller/runs/run_store.ts";
 import { inFolder } from "../../commands/command_line.ts";
 import { openScripted, runScripted } from "../search_program.ts";
@@ -46,12 +47,18 @@ describe("a run", () => {
       const unbegun = [`${root}/empty`, `${root}/tables`];
       for (const folder of unbegun) await Deno.mkdir(folder);
       await Deno.writeFile(`${root}/empty/run.sqlite`, new Uint8Array());
-      const database = new DatabaseSync(`${root}/tables/run.sqlite`);
-      database.exec("PRAGMA journal_mode = WAL");
-      database.exec("CREATE TABLE run (id, info, state, elapsed_ms); PRAGMA user_version = 1");
+      const database = new DatabaseSync(`${root}/run.sqlite`);
+      database.exec(`PRAGMA journal_mode = WAL; ${MIGRATIONS[0]}; PRAGMA user_version = 1`);
+      for (const file of ["run.sqlite", "run.sqlite-wal"]) {
+        await Deno.copyFile(`${root}/${file}`, `${root}/tables/${file}`);
+      }
       database.close();
       for (const folder of unbegun) {
-        assertThrows(() => RunStore.open(folder), RunStoreError, "never begun: begin it with --run");
+        assertThrows(
+          () => RunStore.open(folder),
+          RunStoreError,
+          "never begun: begin it with --run",
+        );
         await runScripted(folder, 1);
         assertEquals(loadRun(folder).state, "finished");
       }
