@@ -214,8 +214,16 @@ function hypot1(writer: ExpressionWriter, u: Expression): Tensor {
 /** sign(u) exp(log|u| / 3); exp(-inf) is the 0 of 0. */
 function cbrt(writer: ExpressionWriter, u: Expression): Tensor {
   const { session, constant } = writer;
+  const size = writer.write(call("abs", u));
   const third = session.run("Mul", [writer.write(call("log", call("abs", u))), constant(1 / 3)]);
-  return session.run("Mul", [writer.write(call("sign", u)), session.run("Exp", [third])]);
+  const root = session.run("Exp", [third]);
+  // A step of Newton's, as what the exponent was rounded by is magnified: root (2 + |u| / root^3) / 3.
+  const quotient = session.run("DivNoNan", [session.run("DivNoNan", [size, root]), session.run("Square", [root])]);
+  const excess = session.run("Sub", [quotient, constant(1)]);
+  const step = session.run("AddV2", [session.run("Mul", [excess, constant(1 / 3)]), constant(1)]);
+  const isInfinite = session.run("Equal", [root, constant(Infinity)]);
+  const exact = session.run("SelectV2", [isInfinite, root, session.run("Mul", [root, step])]);
+  return session.run("Mul", [writer.write(call("sign", u)), exact]);
 }
 
 /** sin(u) / u; 1 at 0. MulNoNan gives 0 where 1 / u is 0, though sin(inf) is NaN. */
