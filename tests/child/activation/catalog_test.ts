@@ -187,8 +187,7 @@ describe("CATALOG", () => {
   });
 
   it("is finite with finite derivatives for large |x|", () => {
-    const overflowing = new Set(["TanhExp", "TeLU", "GoLU"]); // 0 * inf where their inner exp overflows
-    for (const { name, text } of CATALOG.filter(({ name }) => !overflowing.has(name))) {
+    for (const { name, text } of CATALOG) {
       const value = simplify(parseExpression(text));
       for (const e of [value, derive(value, "x"), derive(value, "b")]) {
         for (const x of [-1e6, -1000, -100, 0, 100, 1000, 1e6]) {
