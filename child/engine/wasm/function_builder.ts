@@ -179,7 +179,8 @@ export class FunctionBuilder {
   /** Writes statements of a recorded body, as a whole body of a loop. */
   replay(lines: readonly string[], { vectors }: Body): void {
     lines.forEach((line) => this.line(line));
-    this.#forget(vectors.flat().filter((name) => lines.some((line) => line.startsWith(`(local.set ${name} `))));
+    const set = new Set(lines.map((line) => /^\(local\.set (\$\w+) /.exec(line)?.[1]));
+    this.#forget(vectors.flat().filter((name) => set.has(name)));
   }
 
   /**

@@ -48,6 +48,12 @@ export const MOST_KEPT_BYTES = 8 * 64;
 
 interface Statement {
   readonly text: string;
+  /** The local that it sets, the body's own or not. */
+  readonly local: string | undefined;
+  /** Every local that it reads. */
+  readonly locals: readonly string[];
+  /** Cycles until its result is there. */
+  readonly latency: number;
   /** The body's own vector part that it sets. */
   readonly sets: string | undefined;
   /** The body's own vector parts that it reads. */
@@ -84,7 +90,13 @@ class ParsedBody {
   }
 }
 
-/** Passes over the body; `pointer` is where the pixel's scratch memory is. */
+/** Passes while the cuts are chosen, as statements that are parsed once. */
+interface Draft {
+  readonly passes: readonly (readonly Statement[])[];
+  readonly pixelBytes: number;
+}
+
+/** Passes over the body; `pointer` is where the pixel's scratch memory is. Takes time linear in the body. */
 export function cutIntoPasses({ lines, vectors }: Body, pointer: string): Passes {
   const body = new ParsedBody(lines, vectors);
   let best = makePasses(body, [], pointer), leastCost = costOf(best);
@@ -95,52 +107,56 @@ export function cutIntoPasses({ lines, vectors }: Body, pointer: string): Passes
     const cost = costOf(next);
     if (cost < LEAST_GAIN * leastCost) [best, leastCost] = [next, cost];
   }
-  return best;
+  return { passes: best.passes.map((pass) => pass.map(({ text }) => text)), pixelBytes: best.pixelBytes };
 }
 
-function costOf({ passes }: Passes): number {
-  return passes.reduce((sum, lines) => sum + passCost(lines), 0);
+function costOf({ passes }: Draft): number {
+  return passes.reduce((sum, statements) => sum + passCost(statements), 0);
 }
 
-function passCost(lines: readonly string[]): number {
+function passCost(statements: readonly Statement[]): number {
   const ready = new Map<string, number>();
-  for (const line of lines) {
-    const [, name, instruction] = /^\(local\.set (\$\w+) \((\S+)/.exec(line) ?? [];
-    if (!name) continue;
-    const start = Math.max(0, ...[...line.matchAll(/\(local\.get (\$\w+)\)/g)].map(([, read]) => ready.get(read) ?? 0));
-    ready.set(name, start + (LATENCIES.find(([pattern]) => pattern.test(instruction))?.[1] ?? 1));
+  let longest = 0;
+  for (const { local, locals, latency } of statements) {
+    if (local === undefined) continue;
+    let start = 0;
+    for (const read of locals) start = Math.max(start, ready.get(read) ?? 0);
+    ready.set(local, start + latency);
+    longest = Math.max(longest, start + latency);
   }
-  const instructions = lines.length / 2; // packed in pairs
-  const waiting = Math.max(0, ...ready.values()) * instructions / COST.window;
-  return Math.max(waiting, instructions / COST.instructionsPerCycle);
+  const instructions = statements.length / 2; // packed in pairs
+  return Math.max(longest * instructions / COST.window, instructions / COST.instructionsPerCycle);
 }
 
-function makePasses(body: ParsedBody, cuts: readonly number[], pointer: string): Passes {
+function makePasses(body: ParsedBody, cuts: readonly number[], pointer: string): Draft {
   const { statements, partsOf, definition } = body;
   const passOf = (i: number) => cuts.filter((cut) => cut <= i).length;
   const { kept, pixelBytes } = keptVectors(body, passOf);
-  const passes: string[][] = Array.from({ length: cuts.length + 1 }, () => []);
+  const passes: Statement[][] = Array.from({ length: cuts.length + 1 }, () => []);
   const present = passes.map(() => new Set<string>());
   const fetch = (name: string, pass: number) => {
     if (present[pass].has(name)) return;
     const parts = partsOf.get(name)!;
     parts.forEach((part, i) => {
-      const { text, repeatable } = statements[definition.get(part)!];
+      const made = statements[definition.get(part)!];
       const offset = kept.get(parts)! + 16 * i;
-      passes[pass].push(repeatable ? text : `(local.set ${part} (v128.load offset=${offset} ${pointer}))`);
+      const load = `(local.set ${part} (v128.load offset=${offset} ${pointer}))`;
+      passes[pass].push(made.repeatable ? made : parseStatement(load, partsOf));
       present[pass].add(part);
     });
   };
-  statements.forEach(({ text, sets, reads }, i) => {
+  statements.forEach((statement, i) => {
+    const { sets, reads } = statement;
     const pass = passOf(i);
     reads.forEach((name) => fetch(name, pass));
-    passes[pass].push(text);
+    passes[pass].push(statement);
     if (!sets) return;
     present[pass].add(sets);
     const parts = partsOf.get(sets)!;
     const offset = kept.get(parts);
     if (offset === undefined || sets !== parts.at(-1)) return;
-    passes[pass].push(...stores(pointer, offset, parts.map((part) => `(local.get ${part})`)));
+    const keeping = stores(pointer, offset, parts.map((part) => `(local.get ${part})`));
+    passes[pass].push(...keeping.map((line) => parseStatement(line, partsOf)));
   });
   return { passes, pixelBytes };
 }
@@ -162,11 +178,22 @@ function keptVectors({ statements, partsOf, definition }: ParsedBody, passOf: (s
 
 function parseStatement(line: string, partsOf: ReadonlyMap<string, unknown>): Statement {
   const text = line.trim();
-  const set = /^\(local\.set (\$\w+) /.exec(text)?.[1];
-  const sets = set !== undefined && partsOf.has(set) ? set : undefined;
-  const reads = [...text.matchAll(/\(local\.get (\$\w+)\)/g)].map(([, name]) => name)
-    .filter((name) => partsOf.has(name));
-  return { text, sets, reads, repeatable: set !== undefined && reads.length === 0 };
+  const [, local, instruction] = /^\(local\.set (\$\w+) \((\S+)/.exec(text) ?? [];
+  const locals = [...text.matchAll(/\(local\.get (\$\w+)\)/g)].map(([, name]) => name);
+  const reads = locals.filter((name) => partsOf.has(name));
+  return {
+    text,
+    local,
+    locals,
+    latency: local === undefined ? 0 : latencyOf(instruction),
+    sets: local !== undefined && partsOf.has(local) ? local : undefined,
+    reads,
+    repeatable: local !== undefined && reads.length === 0,
+  };
+}
+
+function latencyOf(instruction: string): number {
+  return LATENCIES.find(([pattern]) => pattern.test(instruction))?.[1] ?? 1;
 }
 
 /** Indices of the statements that later passes begin with; null where so many passes cannot be made. */
