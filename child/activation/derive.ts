@@ -1,8 +1,8 @@
 /** The symbolic derivative of an expression by x or by b: the chain rule over the rules of `functions.ts`. */
-import type { Expression } from "./expression.ts";
+import { bottomUp, type Expression } from "./expression.ts";
 import { binary, number, power } from "./expression.ts";
 import { BINARY_FUNCTIONS, UNARY_FUNCTIONS } from "./functions.ts";
-import { simplify } from "./simplify.ts";
+import { simplifyDerivative } from "./simplify.ts";
 
 const ZERO = number(0);
 const ONE = number(1);
@@ -14,14 +14,8 @@ const ONE = number(1);
  */
 export function derive(expression: Expression, by: "x" | "b"): Expression {
   const derived = new Map<Expression, Expression>();
-  const chain = (e: Expression): Expression => {
-    const known = derived.get(e);
-    if (known) return known;
-    const derivative = deriveNode(e, by, chain);
-    derived.set(e, derivative);
-    return derivative;
-  };
-  return simplify(chain(expression));
+  const chain = (part: Expression): Expression => derived.get(part)!;
+  return simplifyDerivative(bottomUp(expression, derived, (e) => deriveNode(e, by, chain)));
 }
 
 function deriveNode(e: Expression, by: "x" | "b", chain: (e: Expression) => Expression): Expression {

@@ -1,9 +1,11 @@
 /**
- * The float64 value of an expression: the oracle that engines, derivatives and simplification are judged by. Compiled
- * to nested closures, so that it needs no permission to make code and is exact to the tables of `functions.ts`.
+ * The float64 value of an expression: the oracle that engines, derivatives and simplification are judged by. Compiled to
+ * a list of steps, one for each distinct subexpression, so that it needs no permission to make code, takes time linear in
+ * the expression however often a derivative repeats a part, and is exact to the tables of `functions.ts`.
  */
-import type { Expression } from "./expression.ts";
+import { bottomUp, children, type Expression } from "./expression.ts";
 import { BINARY_FUNCTIONS, COMPARE, UNARY_FUNCTIONS } from "./functions.ts";
+import { Numbering } from "./numbering.ts";
 import { type Product, zeroWins } from "./products.ts";
 
 export type ScalarFunction = (x: number, b: number) => number;
@@ -13,52 +15,55 @@ export function evaluate(expression: Expression, x: number, b: number): number {
   return compileToClosure(expression)(x, b);
 }
 
-/** The function that the expression means. A shared subtree is compiled once but computed at each place it stands. */
+/** Computes a subexpression from the values of its parts. */
+type Step = (values: Float64Array, x: number, b: number) => number;
+
+/** The function that the expression means. */
 export function compileToClosure(expression: Expression): ScalarFunction {
-  const compiled = new Map<Expression, ScalarFunction>();
-  const compile = (e: Expression): ScalarFunction => {
-    const known = compiled.get(e);
-    if (known) return known;
-    const closure = compileNode(e, compile);
-    compiled.set(e, closure);
-    return closure;
+  const numbering = new Numbering(), placeOf = new Map<number, number>(), steps: Step[] = [];
+  const places = new Map<Expression, number>();
+  const result = bottomUp(expression, places, (e) => {
+    const number = numbering.of(e);
+    let place = placeOf.get(number);
+    if (place === undefined) {
+      placeOf.set(number, place = steps.length);
+      steps.push(stepOf(e, children(e).map((part) => places.get(part)!)));
+    }
+    return place;
+  });
+  const values = new Float64Array(steps.length);
+  return (x, b) => {
+    for (let i = 0; i < steps.length; i++) values[i] = steps[i](values, x, b);
+    return values[result];
   };
-  return compile(expression);
 }
 
-function compileNode(e: Expression, compile: (e: Expression) => ScalarFunction): ScalarFunction {
+/** `parts` are the places of the expression's children. */
+function stepOf(e: Expression, [p, q, then, otherwise]: readonly number[]): Step {
   switch (e.kind) {
     case "x":
-      return (x) => x;
+      return (_values, x) => x;
     case "b":
-      return (_x, b) => b;
+      return (_values, _x, b) => b;
     case "number": {
-      const value = e.value;
+      const { value } = e;
       return () => value;
     }
     case "unary": {
       const { value } = UNARY_FUNCTIONS[e.name];
-      const argument = compile(e.argument);
-      return (x, b) => value(argument(x, b));
+      return (values) => value(values[p]);
     }
     case "binary": {
       const value = e.name === "mul" ? productOf(e) : BINARY_FUNCTIONS[e.name].value;
-      const left = compile(e.left);
-      const right = compile(e.right);
-      return (x, b) => value(left(x, b), right(x, b));
+      return (values) => value(values[p], values[q]);
     }
     case "power": {
-      const base = compile(e.base);
-      const exponent = e.exponent;
-      return (x, b) => base(x, b) ** exponent;
+      const { exponent } = e;
+      return (values) => values[p] ** exponent;
     }
     case "select": {
-      const left = compile(e.left);
-      const right = compile(e.right);
-      const then = compile(e.then);
-      const otherwise = compile(e.otherwise);
       const holds = COMPARE[e.comparison];
-      return (x, b) => holds(left(x, b), right(x, b)) ? then(x, b) : otherwise(x, b);
+      return (values) => holds(values[p], values[q]) ? values[then] : values[otherwise];
     }
   }
 }

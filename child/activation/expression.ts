@@ -148,7 +148,38 @@ export function children(expression: Expression): readonly Expression[] {
   }
 }
 
+/**
+ * What is computed of an expression from what is known of its parts, with each subexpression computed once, its parts
+ * before it. Not by recursion: a sum of a thousand terms is as deep, and the stack is not. `known` may hold subexpressions
+ * already; `compute` finds those of the parts in it, which are the children unless `partsOf` says otherwise.
+ */
+export function bottomUp<Value extends NonNullable<unknown> | null>(
+  expression: Expression,
+  known: { get(e: Expression): Value | undefined; set(e: Expression, value: Value): unknown },
+  compute: (e: Expression) => Value,
+  partsOf: (e: Expression) => readonly Expression[] = children,
+): Value {
+  const path = [expression];
+  for (let e = path.at(-1); e; e = path.at(-1)) {
+    const missing = known.get(e) === undefined ? partsOf(e).filter((part) => known.get(part) === undefined) : [];
+    path.push(...missing.reverse());
+    if (missing.length > 0) continue;
+    if (known.get(e) === undefined) known.set(e, compute(e));
+    path.pop();
+  }
+  return known.get(expression)!;
+}
+
+/** The same of all expressions, remembered of each, as trees are immutable and derivatives share subtrees. */
+export function remembered<Value extends number | boolean | null>(
+  compute: (e: Expression) => Value,
+): (e: Expression) => Value {
+  const known = new WeakMap<Expression, Value>();
+  return (e) => known.get(e) ?? bottomUp(e, known, compute);
+}
+
 /** Whether the function has a beta to train. Simplify first: `0 * b` counts as one. */
 export function usesBeta(expression: Expression): boolean {
-  return expression.kind === "b" || children(expression).some(usesBeta);
+  const known = new Map<Expression, boolean>();
+  return bottomUp(expression, known, (e) => e.kind === "b" || children(e).some((part) => known.get(part)!));
 }

@@ -18,19 +18,23 @@
  */
 import { compileToClosure } from "./evaluate.ts";
 import type { BinaryName, Comparison, Expression, UnaryName } from "./expression.ts";
-import { B, binary, children, number, power, select, unary, X } from "./expression.ts";
+import { B, binary, bottomUp, children, number, power, select, unary, X } from "./expression.ts";
 import { BINARY_FUNCTIONS, UNARY_FUNCTIONS } from "./functions.ts";
 import { nearestNames } from "./nearest_names.ts";
 import { type Definition, SHORTHANDS } from "./shorthands.ts";
 
-/** Characters; three core units of the search space need less than half. */
-export const MAX_LENGTH = 1000;
+/** Characters: ten an operation. */
+export const MAX_LENGTH = 20_000;
+/**
+ * Functions, operators and powers of the whole expression, defined functions written out (gelu(gelu(gelu(...))) doubles
+ * with each). Three core units of the search space have 40 at most. It bounds what derivation and compilation take to
+ * about two seconds.
+ */
+export const MAX_OPERATIONS = 2_000;
 /** Parentheses, calls and minuses within each other; keeps every later recursion far from the end of the stack. */
 export const MAX_NESTING = 64;
 /** Largest power either way; engines multiply it out. */
 export const MAX_EXPONENT = 64;
-/** Nodes that calls of defined functions may make together: gelu(gelu(gelu(...))) doubles with each. */
-const MAX_NODES = 2000;
 
 /** Text that is not an expression. The message names the column and what was expected. */
 export class ExpressionSyntaxError extends SyntaxError {
@@ -63,7 +67,7 @@ export function parseExpression(text: string, definitions: Definitions = new Map
 
 /** As `parseExpression`, with what the text named. */
 export function parseText(text: string, definitions: Definitions = new Map()): Parsed {
-  return new Parser(text, definitions).parse();
+  return new Parser(text, definitions).parseWhole();
 }
 
 /** A definition's function of x, with its parameters as they are by default. Throws where one has no default. */
@@ -142,7 +146,6 @@ class Parser {
   private writesBeta = false;
   private position = 0;
   private nesting = 0;
-  private grown = 0;
 
   constructor(
     private readonly text: string,
@@ -153,6 +156,13 @@ class Parser {
       this.fail(MAX_LENGTH + 1, `it is longer than ${MAX_LENGTH} characters: it has ${text.length}`);
     }
     this.tokens = this.split();
+  }
+
+  /** As `parse`, of no more than MAX_OPERATIONS. */
+  parseWhole(): Parsed {
+    const parsed = this.parse();
+    this.checkSize(parsed.expression, this.next.column);
+    return parsed;
   }
 
   parse(): Parsed {
@@ -250,7 +260,7 @@ class Parser {
       );
     }
     const result = toConstantPower(base, value);
-    if (!Number.isInteger(value)) this.grow(result, column);
+    if (!Number.isInteger(value)) this.checkSize(result, column);
     return result;
   }
 
@@ -370,13 +380,14 @@ class Parser {
     });
     const bindings = new Map([["x", args[0]], ...parameters]);
     const { expression } = new Parser(definition.text, this.definitions, bindings).parse();
-    return this.grow(expression, column);
+    this.checkSize(expression, column);
+    return expression;
   }
 
-  private grow(result: Expression, column: number): Expression {
-    this.grown += countNodes(result);
-    if (this.grown > MAX_NODES) this.fail(column, `the function grows beyond ${MAX_NODES} operations`);
-    return result;
+  private checkSize(expression: Expression, column: number): void {
+    const operations = countOperations(expression);
+    if (operations <= MAX_OPERATIONS) return;
+    this.fail(column, `the function has more than ${MAX_OPERATIONS} operations: it has ${operations}`);
   }
 
   private where(name: string): Expression {
@@ -418,6 +429,9 @@ class Parser {
     const value = Number(token.text);
     if (!Number.isFinite(value)) {
       this.fail(token.column, `expected a number below 1.8e308, found ${quote(token.text)}`);
+    }
+    if (value === 0 && /[1-9]/.test(token.text.replace(/e.*/i, ""))) {
+      this.fail(token.column, `expected 0 or a number above 4.9e-324, found ${quote(token.text)}`);
     }
     return value;
   }
@@ -556,8 +570,13 @@ function isConstant(e: Expression): boolean {
   return e.kind !== "x" && e.kind !== "b" && children(e).every(isConstant);
 }
 
-function countNodes(e: Expression): number {
-  return children(e).reduce((sum, child) => sum + countNodes(child), 1);
+/** Functions, operators and powers, shared ones at each place they stand. */
+function countOperations(e: Expression): number {
+  const counted = new Map<Expression, number>();
+  return bottomUp(e, counted, (part) => {
+    const parts = children(part);
+    return parts.length === 0 ? 0 : parts.reduce((sum, inner) => sum + counted.get(inner)!, 1);
+  });
 }
 
 function quote(text: string): string {

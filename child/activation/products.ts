@@ -11,7 +11,7 @@
  *
  * The decision is made by the form of the factors, so that a product whose factors cannot overflow costs nothing.
  */
-import type { Expression, UnaryName } from "./expression.ts";
+import { type Expression, remembered, type UnaryName } from "./expression.ts";
 import { UNARY_FUNCTIONS } from "./functions.ts";
 import { isNeverNegative } from "./signs.ts";
 
@@ -39,16 +39,6 @@ export function canOverflow(e: Expression): boolean {
 /** How an expression grows with x; that 2 x overflows at the last float before infinity does not count. */
 const BOUNDED = 0, LINEAR = 1, OVERFLOWS = 2;
 type Growth = 0 | 1 | 2;
-
-/** Derivatives share subtrees, which are asked about once each. */
-function remembered<T>(ask: (e: Expression) => T): (e: Expression) => T {
-  const answers = new WeakMap<Expression, T>();
-  return (e) => {
-    let answer = answers.get(e);
-    if (answer === undefined) answers.set(e, answer = ask(e));
-    return answer;
-  };
-}
 
 const growth = remembered(growthOf);
 

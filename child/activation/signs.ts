@@ -1,12 +1,12 @@
 /** What the form of an expression tells of its sign. */
-import type { BinaryName, Expression } from "./expression.ts";
+import { type BinaryName, remembered } from "./expression.ts";
 import { UNARY_FUNCTIONS } from "./functions.ts";
 
-/** Whether no x makes it negative, as far as its form tells. */
-export function isNeverNegative(e: Expression): boolean {
+/** Whether no x makes it negative, nor -0, as far as its form tells. */
+export const isNeverNegative = remembered((e): boolean => {
   switch (e.kind) {
     case "number":
-      return e.value >= 0;
+      return e.value > 0 || Object.is(e.value, 0);
     case "unary":
       return UNARY_FUNCTIONS[e.name].neverNegative ?? false;
     case "power":
@@ -16,7 +16,7 @@ export function isNeverNegative(e: Expression): boolean {
     default:
       return false;
   }
-}
+});
 
 const NEVER_NEGATIVE_IF: Readonly<Record<BinaryName, (left: boolean, right: boolean) => boolean>> = {
   add: (left, right) => left && right,

@@ -1,60 +1,242 @@
 /**
- * Simplification: constants folded, identities applied, operands in a canonical order, and formulas that overflow or
- * cancel in float32 rewritten to the stable function they mean (1 / (1 + exp(-u)) is sigmoid(u)).
+ * Simplification: constants folded, identities applied, operands in a canonical order, and naive formulas rewritten to the
+ * function they mean where float arithmetic overflows or cancels in them (1 / (1 + exp(-u)) is sigmoid(u), log(cosh(u))
+ * has a form that is finite).
  *
- * Wherever the given expression is finite the simplified one has the same value, to rounding; where it is not, as
- * sin(x) / x at 0, the simplified one may be finite. Therefore sums are freely regrouped, but products only where no
- * factor grows faster than a power: a reordered exp(x) * gauss(x) * exp(x) could overflow where this order does not.
+ * What is guaranteed, for every finite x and b, at which every constant part of the given expression is finite:
+ * - Its mathematical value is kept. Where the given expression is finite in float64 the simplified one has the same value,
+ *   to rounding, and it is closer to the truth where the given one overflows, underflows or cancels on the way.
+ * - NaN stays NaN, but for single points at which the function has a limit, as sin(x) / x at 0.
+ * - The sign of a zero is kept where it decides: in denominators.
+ * - It is idempotent.
+ * - It is not longer, measured in characters of its text, unless one of the rules did that rescue what overflows: the
+ *   logarithm of a sum of exponentials or of cosh, and sqrt(u^2 + 1).
+ * An expression with a constant part that is not finite, as 0 / 0 or exp(1000), is left as it is.
  *
- * It works from the leaves up, once: every function below takes simplified operands and returns a simplified result.
+ * Sums are freely regrouped, but products only where no factor grows faster than a power: a reordered
+ * exp(x) * gauss(x) * exp(x) could overflow where this order does not. Coefficients are multiplied only where the result
+ * is a normal number.
+ *
+ * The algebra works from the leaves up: every function below takes simplified operands and returns a simplified result.
  * It ends because each rule calls the others only with operands of fewer nodes in all than it was given, or with as
  * many and a lower name in the order mul, div > power > unary > number, or with the argument of an even function
- * turned to its canonical sign, which no rule turns back.
+ * turned to its canonical sign, which no rule turns back. It takes time about linear in the tree.
  */
-import type { BinaryName, Comparison, Expression, UnaryName } from "./expression.ts";
+import { type BinaryName, bottomUp, children, type Comparison, type Expression, type UnaryName } from "./expression.ts";
 import { binary, number, power, select, unary } from "./expression.ts";
 import { BINARY_FUNCTIONS, COMPARE, UNARY_FUNCTIONS } from "./functions.ts";
+import { Numbering } from "./numbering.ts";
 import { MAX_EXPONENT } from "./parse.ts";
-import { printExpression } from "./print.ts";
+import { printedLength, printExpression } from "./print.ts";
+import { growsSlowly, hasInfiniteConstant, isLowPower, keepsSignOfZero, mayBeNaN } from "./properties.ts";
 import { isNeverNegative } from "./signs.ts";
 
 /** The same function (see above), written as plainly as the rules here can. Sharing of subtrees is kept. */
 export function simplify(expression: Expression): Expression {
-  const done = new Map<Expression, Expression>();
-  const visit = (e: Expression): Expression => {
-    const known = done.get(e);
-    if (known) return known;
-    const simplified = simplifyNode(e, visit);
-    done.set(e, simplified);
-    return simplified;
-  };
-  return visit(expression);
+  const before = new Map<string, number>(), forms: Expression[] = [];
+  for (let e = expression;; e = forms.at(-1)!) {
+    if (hasInfiniteConstant(e)) return e;
+    const text = printExpression(e), repeated = before.get(text);
+    // The rules may turn some forms into each other: all of these then have one length, and the first by text stands.
+    if (repeated !== undefined) return forms.slice(repeated - 1, -1).reduce((a, b) => textOf(b) < textOf(a) ? b : a, e);
+    before.set(text, forms.push(simplifiedOnce(e)));
+  }
 }
 
-function simplifyNode(e: Expression, visit: (e: Expression) => Expression): Expression {
+/**
+ * The same of a derivative: once, and without the rules that rescue naive forms, as derivatives are written to be computed
+ * beside the value and to share its parts.
+ */
+export function simplifyDerivative(expression: Expression): Expression {
+  return pass(expression, { rescues: false, shortens: false }).simplified;
+}
+
+function simplifiedOnce(e: Expression): Expression {
+  const canonical = pass(e, { rescues: true, shortens: false });
+  if (canonical.simplified === e || isNoLonger(canonical.simplified, e)) return canonical.simplified;
+  const short = pass(e, { rescues: true, shortens: true });
+  return short.rescued || isNoLonger(short.simplified, e) ? short.simplified : e;
+}
+
+function isNoLonger(e: Expression, than: Expression): boolean {
+  return printedLength(e) <= printedLength(than);
+}
+
+/** What one pass over a tree may do, and what it needs to know. */
+interface Pass {
+  /** Whether naive forms are rewritten to what does not overflow or cancel. */
+  readonly rescues: boolean;
+  /** Whether a subexpression that a rule makes longer is left as it was. */
+  readonly shortens: boolean;
+  /** Whether a rule has made something longer to rescue it. */
+  rescued: boolean;
+  readonly trees: Numbering;
+}
+
+/** The pass that is under way. */
+let now: Pass = { rescues: false, shortens: false, rescued: false, trees: new Numbering() };
+/** What was made longer to rescue it. */
+const longerForms = new WeakSet<Expression>();
+
+function pass(
+  e: Expression,
+  options: Pick<Pass, "rescues" | "shortens">,
+): { simplified: Expression; rescued: boolean } {
+  now = { ...options, rescued: false, trees: new Numbering() };
+  const simplified = new Walk().simplified(e);
+  return { simplified: options.rescues ? presented(simplified) : simplified, rescued: now.rescued };
+}
+
+/** Simplifies each subexpression of a tree once. */
+class Walk {
+  readonly #done = new Map<Expression, Expression>();
+  readonly #exact = new Map<Expression, Expression>();
+
+  simplified(e: Expression): Expression {
+    return this.#done.get(e) ?? bottomUp(e, this.#done, (part) => this.#shortest(part), operandsOf);
+  }
+
+  #shortest(e: Expression): Expression {
+    const simplified = this.#node(e);
+    if (!now.shortens || longerForms.has(simplified)) return simplified;
+    const plain = isSum(e) ? plainSum(this.#summands(e)) : rebuilt(e, this.#parts(e));
+    return isNoLonger(presented(simplified), presented(plain)) ? simplified : plain;
+  }
+
+  #parts(e: Expression): readonly Expression[] {
+    if (e.kind === "binary" && e.name === "div") return [this.simplified(e.left), this.#denominator(e.right)];
+    if (e.kind === "power" && e.exponent < 0) return [this.#denominator(e.base)];
+    return children(e).map((part) => this.simplified(part));
+  }
+
+  #node(e: Expression): Expression {
+    const [first, second, then, otherwise] = e.kind === "binary" && isSum(e) ? [] : this.#parts(e);
+    switch (e.kind) {
+      case "x":
+      case "b":
+        return e;
+      case "number":
+        return Object.is(e.value, -0) ? ZERO : e;
+      case "unary":
+        return applied(e.name, first);
+      case "binary":
+        return e.name === "add" || e.name === "sub" ? this.#sum(e) : BINARY_RULES[e.name](first, second);
+      case "power":
+        return raised(first, e.exponent);
+      case "select":
+        return chosen(e.comparison, first, second, then, otherwise);
+    }
+  }
+
+  /** A sum at once with the sums it is made of, as adding one term after another would take squares of their number. */
+  #sum(e: Expression): Expression {
+    const parts = this.#summands(e);
+    return sum(parts.flatMap(({ part, sign }) => termsOf(part, sign))) ?? plainSum(parts);
+  }
+
+  #summands(e: Expression): Part[] {
+    return partsOf(e).map(({ part, sign }) => ({ part: this.simplified(part), sign }));
+  }
+
+  /** What is divided by: the sign of its zero is that of an infinity. */
+  #denominator(e: Expression): Expression {
+    if (!now.rescues || isNeverNegative(e) || !keepsSignOfZero(e)) return this.simplified(e);
+    let simplified = this.#exact.get(e);
+    if (!simplified) this.#exact.set(e, simplified = this.#exactly(e));
+    return simplified;
+  }
+
+  /** Only what keeps the sign of zero. */
+  #exactly(e: Expression): Expression {
+    if (e.kind === "number") return e;
+    if (e.kind === "binary" && isSum(e)) return this.#exactSum(e);
+    const parts = children(e).map((part) => this.#denominator(part));
+    if (e.kind === "unary" && e.name === "neg" && isCall(parts[0], "neg")) return parts[0].argument;
+    if (e.kind === "binary" && e.name === "mul") return exactProduct(parts[0], parts[1]);
+    return rebuilt(e, parts);
+  }
+
+  /**
+   * A sum is 0 as -0 only where all terms are, in whatever order; so only none may be lost. Where a number is added to what
+   * is not 0 it is never -0.
+   */
+  #exactSum(e: Expression): Expression {
+    const simplified = this.simplified(e);
+    if (isSum(simplified) && termsOf(simplified).some(({ core }) => isNumber(core, 1))) return simplified;
+    const parts = partsOf(e).map(({ part, sign }) => ({ part: this.#denominator(part), sign }));
+    const terms = parts.flatMap(({ part, sign }) => termsOf(part, sign)), whole = sum(terms);
+    return whole && isSum(whole) && termsOf(whole).length === collect(terms).size ? whole : plainSum(parts);
+  }
+}
+
+/** The node with these parts. */
+function rebuilt(e: Expression, [first, second, then, otherwise]: readonly Expression[]): Expression {
   switch (e.kind) {
     case "x":
     case "b":
-      return e;
     case "number":
-      return Object.is(e.value, -0) ? ZERO : e;
+      return e;
     case "unary":
-      return applied(e.name, visit(e.argument));
+      return unary(e.name, first);
     case "binary":
-      return BINARY_RULES[e.name](visit(e.left), visit(e.right));
+      return binary(e.name, first, second);
     case "power":
-      return raised(visit(e.base), e.exponent);
+      return power(first, e.exponent);
     case "select":
-      return chosen(e.comparison, visit(e.left), visit(e.right), visit(e.then), visit(e.otherwise));
+      return select(first, second, then, otherwise, e.comparison);
   }
+}
+
+interface Part {
+  readonly part: Expression;
+  readonly sign: 1 | -1;
+}
+
+/** What is simplified before it: a sum is one operation, of all that it adds. */
+function operandsOf(e: Expression): readonly Expression[] {
+  return isSum(e) ? partsOf(e).map(({ part }) => part) : children(e);
+}
+
+/** The parts as they stand; the first has the sign 1. */
+function plainSum(parts: readonly Part[]): Expression {
+  return parts.slice(1).reduce((left, { part, sign }) => binary(sign === 1 ? "add" : "sub", left, part), parts[0].part);
+}
+
+/** What is added and subtracted in sums within sums; `sign` is that of the whole and of the first. */
+function partsOf(e: Expression, sign: 1 | -1 = 1): Part[] {
+  const parts: Part[] = [];
+  for (; e.kind === "binary" && isSum(e); e = e.left) {
+    const ofRight = e.name === "add" ? sign : sign === 1 ? -1 : 1;
+    parts.push(...partsOf(e.right, ofRight).reverse());
+  }
+  return [...parts, { part: e, sign }].reverse();
+}
+
+/** Negations of products and quotients moved to their first factor: -x * b is shorter than -(b * x). */
+const presentations = new WeakMap<Expression, Expression>();
+
+function presented(e: Expression): Expression {
+  return presentations.get(e) ?? bottomUp(e, presentations, presentedNode);
+}
+
+function presentedNode(e: Expression): Expression {
+  const parts = children(e), inner = parts.map(presented);
+  const form = inner.every((part, i) => part === parts[i]) ? e : rebuilt(e, inner);
+  return form.kind === "unary" && form.name === "neg" ? withMinus(form.argument) ?? form : form;
+}
+
+function withMinus(e: Expression): Expression | null {
+  if (e.kind !== "binary" || (e.name !== "mul" && e.name !== "div") || e.left.kind === "number") return null;
+  return binary(e.name, withMinus(e.left) ?? unary("neg", e.left), e.right);
 }
 
 const ZERO = number(0);
 const ONE = number(1);
+const HALF = number(0.5);
 
-const BINARY_RULES: Readonly<Record<BinaryName, (left: Expression, right: Expression) => Expression>> = {
-  add: (left, right) => sum([...termsOf(left), ...termsOf(right)]) ?? binary("add", left, right),
-  sub: (left, right) => sum([...termsOf(left), ...termsOf(right, -1)]) ?? binary("sub", left, right),
+const BINARY_RULES: Readonly<
+  Record<Exclude<BinaryName, "add" | "sub">, (left: Expression, right: Expression) => Expression>
+> = {
   mul: product,
   div: quotient,
   max: (left, right) => larger("max", left, right),
@@ -65,18 +247,29 @@ const BINARY_RULES: Readonly<Record<BinaryName, (left: Expression, right: Expres
 
 /** Equal as trees; of simplified trees, mostly equal as functions. */
 function same(left: Expression, right: Expression): boolean {
-  return left === right || printExpression(left) === printExpression(right);
+  return left === right || now.trees.of(left) === now.trees.of(right);
 }
+
+/** Characters up to which texts are compared: those of derivatives may have millions. */
+const COMPARED_TEXT = 2000;
 
 /** The canonical order of operands: the shorter text first, so that b * x comes before sigmoid(b * x). */
 function compare(left: Expression, right: Expression): number {
-  const a = printExpression(left);
-  const b = printExpression(right);
-  return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
+  const length = printedLength(left);
+  if (length !== printedLength(right)) return length - printedLength(right);
+  if (same(left, right)) return 0;
+  return (length > COMPARED_TEXT ? now.trees.of(left) < now.trees.of(right) : textOf(left) < textOf(right)) ? -1 : 1;
 }
+
+const textOf = printExpression;
 
 function isNumber(e: Expression, value: number): boolean {
   return e.kind === "number" && e.value === value;
+}
+
+/** Whether a coefficient may be made of two: neither overflowed nor lost digits below the normal numbers. */
+function isNormal(coefficient: number): boolean {
+  return Math.abs(coefficient) >= 2 ** -1022 && Number.isFinite(coefficient);
 }
 
 // Coefficients: every expression is a number times a core, which has no number of its own
@@ -122,26 +315,28 @@ function negative(e: Expression): Expression {
 
 // Sums
 
-function isSum(e: Expression): boolean {
+type Sum = Extract<Expression, { kind: "binary" }> & { readonly name: "add" | "sub" };
+
+function isSum(e: Expression): e is Sum {
   return e.kind === "binary" && (e.name === "add" || e.name === "sub");
 }
 
 function termsOf(e: Expression, sign: 1 | -1 = 1): Term[] {
-  if (e.kind === "binary" && e.name === "add") return [...termsOf(e.left, sign), ...termsOf(e.right, sign)];
-  if (e.kind === "binary" && e.name === "sub") {
-    return [...termsOf(e.left, sign), ...termsOf(e.right, sign === 1 ? -1 : 1)];
-  }
-  const { coefficient, core } = split(e);
-  return [{ coefficient: sign * coefficient, core }];
+  return partsOf(e, sign).map(({ part, sign }) => {
+    const { coefficient, core } = split(part);
+    return { coefficient: sign * coefficient, core };
+  });
 }
 
 /**
  * Collects equal cores, joins u with min(u, 0), and starts with a positive term: cos(x) - x. Null where a coefficient
- * overflows.
+ * overflows, or where what may be NaN would cancel.
  */
 function sum(terms: readonly Term[]): Expression | null {
   const collected = collect(terms);
   joinParts(collected);
+  if (now.rescues) rescueTerms(collected);
+  if ([...collected.values()].some(({ coefficient, core }) => coefficient === 0 && mayBeNaN(core))) return null;
   const inOrder = [...collected.values()].filter(({ coefficient }) => coefficient !== 0).sort(compareTerms);
   if (!inOrder.every(({ coefficient }) => Number.isFinite(coefficient))) return null;
   const first = inOrder.findIndex(({ coefficient }) => coefficient > 0);
@@ -159,7 +354,7 @@ function compareTerms(a: Term, b: Term): number {
   return Number(isNumber(a.core, 1)) - Number(isNumber(b.core, 1)) || compare(a.core, b.core);
 }
 
-type Collected = Map<string, Term>;
+type Collected = Map<number, Term>;
 
 function collect(terms: readonly Term[]): Collected {
   const collected: Collected = new Map();
@@ -168,14 +363,18 @@ function collect(terms: readonly Term[]): Collected {
 }
 
 function addTerm(collected: Collected, coefficient: number, core: Expression): void {
-  const key = printExpression(core);
+  const key = now.trees.of(core);
   const total = (collected.get(key)?.coefficient ?? 0) + coefficient;
   collected.set(key, { coefficient: total, core });
 }
 
+function coefficientIn(collected: Collected, core: Expression): number {
+  return collected.get(now.trees.of(core))?.coefficient ?? 0;
+}
+
 /** Where core + sign * other = whole, two of the three with fitting coefficients are the third. */
 function joinParts(collected: Collected): void {
-  const coefficientOf = (core: Expression) => collected.get(printExpression(core))?.coefficient ?? 0;
+  const coefficientOf = (core: Expression) => coefficientIn(collected, core);
   for (const { core } of [...collected.values()]) {
     for (const { whole, other, sign } of partitions(core)) {
       const coefficient = coefficientOf(core);
@@ -222,21 +421,37 @@ function isPlainTerm(e: Expression): boolean {
 // Products and quotients
 
 function product(left: Expression, right: Expression): Expression {
-  const a = split(left);
-  const b = split(right);
-  const coefficient = a.coefficient * b.coefficient;
-  if (!Number.isFinite(coefficient)) return binary("mul", left, right);
-  if (coefficient === 0) return ZERO;
+  const a = split(left), b = split(right), coefficient = a.coefficient * b.coefficient;
+  if (a.coefficient === 0 || b.coefficient === 0) return mayBeNaN(a.core) || mayBeNaN(b.core) ? asProduct() : ZERO;
+  if (!isNormal(coefficient)) return asProduct();
   const { coefficient: further, core } = split(coreProduct(a.core, b.core));
-  return Number.isFinite(coefficient * further) ? scaled(coefficient * further, core) : binary("mul", left, right);
+  return isNormal(coefficient * further) ? scaled(coefficient * further, core) : asProduct();
+
+  function asProduct(): Expression {
+    return binary("mul", left, right);
+  }
 }
+
+/** A product whose zero has the sign that the factors give it. */
+function exactProduct(left: Expression, right: Expression): Expression {
+  const a = split(left), b = split(right), coefficient = a.coefficient * b.coefficient;
+  if (!isNormal(coefficient)) return binary("mul", left, right);
+  const core = coreProduct(a.core, b.core);
+  return coefficient === -1 ? unary("neg", core) : scaled(coefficient, core);
+}
+
+/** Factors beyond which a product is not ordered: to order one after another would take squares of their number. */
+const MAX_ORDERED_FACTORS = 24;
 
 /** The product of two expressions without numbers of their own (except 1). */
 function coreProduct(left: Expression, right: Expression): Expression {
   if (isNumber(left, 1)) return right;
   if (isNumber(right, 1)) return left;
-  const factors = [...factorsOf(left), ...factorsOf(right)];
-  if (factors.every(isTame)) return tameProduct(factors);
+  if (factorCount(left) + factorCount(right) <= MAX_ORDERED_FACTORS) {
+    const factors = [...factorsOf(left), ...factorsOf(right)];
+    if (factors.every(isTame)) return tameProduct(factors);
+    if (factors.every(({ base, exponent }) => exponent > 0 && same(base, factors[0].base))) return ofOneBase(factors);
+  }
   return joinedPowers(left, right) ?? cancelledProduct(left, right) ?? cancelledProduct(right, left) ??
     ordered("mul", left, right);
 }
@@ -255,39 +470,37 @@ function factorsOf(e: Expression): Factor[] {
   return [asFactor(e)];
 }
 
-/** A power of what is bounded by a multiple of |x| and |b|, low enough that no regrouping overflows. */
-function isTame({ base, exponent }: Factor): boolean {
-  return exponent > 0 && exponent <= 8 && growsSlowly(base);
+const factorCounts = new WeakMap<Expression, number>();
+
+function factorCount(e: Expression): number {
+  if (e.kind !== "binary" || e.name !== "mul") return 1;
+  let count = factorCounts.get(e);
+  if (count === undefined) factorCounts.set(e, count = factorCount(e.left) + factorCount(e.right));
+  return count;
 }
 
-function growsSlowly(e: Expression): boolean {
-  switch (e.kind) {
-    case "x":
-    case "b":
-    case "number":
-      return true;
-    case "unary": {
-      const { growth } = UNARY_FUNCTIONS[e.name];
-      return growth === "bounded" || (growth === "slow" && growsSlowly(e.argument));
-    }
-    case "binary":
-      return e.name !== "div" && growsSlowly(e.left) && growsSlowly(e.right);
-    case "power":
-      return isTame({ base: e.base, exponent: e.exponent });
-    case "select":
-      return growsSlowly(e.then) && growsSlowly(e.otherwise);
-  }
+/** A power of what is bounded by a multiple of |x| and |b|, low enough that no regrouping overflows. */
+function isTame({ base, exponent }: Factor): boolean {
+  return isLowPower(exponent) && growsSlowly(base);
 }
 
 /** Collects equal bases and orders the factors. */
 function tameProduct(factors: readonly Factor[]): Expression {
-  const exponents = new Map<string, Factor>();
+  const exponents = new Map<number, Factor>();
   for (const { base, exponent } of factors) {
-    const key = printExpression(base);
+    const key = now.trees.of(base);
     exponents.set(key, { base, exponent: (exponents.get(key)?.exponent ?? 0) + exponent });
   }
   return [...exponents.values()].map(({ base, exponent }) => raised(base, exponent)).sort(compare)
     .reduce((left, right) => binary("mul", left, right));
+}
+
+/** Powers of one base as few that can be written: x^1000 is x^40 * x^64 * ... */
+function ofOneBase(factors: readonly Factor[]): Expression {
+  const { base } = factors[0], exponent = factors.reduce((sum, factor) => sum + factor.exponent, 0);
+  const whole = new Array<Expression>(Math.floor(exponent / MAX_EXPONENT)).fill(raised(base, MAX_EXPONENT));
+  const rest = exponent % MAX_EXPONENT;
+  return (rest === 0 ? whole : [raised(base, rest), ...whole]).reduce((left, right) => binary("mul", left, right));
 }
 
 /** u^m * u^n as u^(m + n), where that can be written. */
@@ -301,7 +514,7 @@ function joinedPowers(left: Expression, right: Expression): Expression | null {
 /** (a / u) * u as a, and (1 / u) * a as a / u. */
 function cancelledProduct(fraction: Expression, other: Expression): Expression | null {
   if (fraction.kind !== "binary" || fraction.name !== "div") return null;
-  const rest = without(other, fraction.right);
+  const rest = mayBeNaN(fraction.right) ? null : without(other, fraction.right);
   if (rest) return product(fraction.left, rest);
   return isNumber(fraction.left, 1) ? quotient(other, fraction.right) : null;
 }
@@ -322,20 +535,17 @@ function ordered(name: "mul" | "max" | "min", left: Expression, right: Expressio
 }
 
 function quotient(left: Expression, right: Expression): Expression {
-  const a = split(left);
-  const b = split(right);
-  const coefficient = a.coefficient / b.coefficient;
-  if (a.coefficient === 0) return ZERO;
-  if (isNumber(b.core, 1) && Number.isFinite(coefficient) && isExactQuotient(a, b)) {
-    return scaled(coefficient, a.core);
-  }
-  const sign = Math.sign(a.coefficient) * Math.sign(b.coefficient);
-  if (sign === 0) return binary("div", left, right);
+  const a = split(left), b = split(right), coefficient = a.coefficient / b.coefficient;
+  if (b.coefficient === 0) return binary("div", left, right);
+  if (a.coefficient === 0) return mayBeNaN(left) || mayBeNaN(right) ? binary("div", left, right) : ZERO;
+  if (isNumber(b.core, 1) && isNormal(coefficient) && isExactQuotient(a, b)) return scaled(coefficient, a.core);
+  const named = isNormal(coefficient) ? namedQuotient(a.core, b.core) : null;
+  if (named) return product(number(coefficient), named);
   const positive = positiveQuotient(
     scaled(Math.abs(a.coefficient), a.core),
     scaled(Math.abs(b.coefficient), b.core),
   );
-  return sign === 1 ? positive : negative(positive);
+  return a.coefficient > 0 === b.coefficient > 0 ? positive : negative(positive);
 }
 
 /** Whether a / b may be written as a number times a's core: 6 / 3, x / 4, but not x / 3. */
@@ -344,14 +554,13 @@ function isExactQuotient(a: Term, b: Term): boolean {
 }
 
 function positiveQuotient(left: Expression, right: Expression): Expression {
-  const rest = without(left, right);
-  if (rest) return rest;
-  const known = namedQuotient(left, right);
-  if (known) return known;
-  const { base, exponent } = asFactor(right);
-  const above = asFactor(left);
-  if (same(above.base, base)) return raised(base, above.exponent - exponent);
-  if (isNumber(left, 1) && right.kind === "power") return raised(base, -exponent);
+  if (!mayBeNaN(right)) {
+    const rest = without(left, right);
+    if (rest) return rest;
+    const { base, exponent } = asFactor(right), above = asFactor(left);
+    if (same(above.base, base)) return raised(base, above.exponent - exponent);
+    if (isNumber(left, 1) && right.kind === "power") return raised(base, -exponent);
+  }
   return binary("div", left, right);
 }
 
@@ -362,8 +571,12 @@ function namedQuotient(left: Expression, right: Expression): Expression | null {
     return applied("tanh", left.argument);
   }
   if (isNumber(left, 1) && isCall(right, "exp")) return applied("exp", negative(right.argument));
+  const share = now.rescues ? shareOfExponentials(left, right) : null;
+  if (share) return share;
   const exponent = onePlusExp(right);
   if (!exponent) return null;
+  const difference = now.rescues ? without(left, unary("expm1", exponent)) : null;
+  if (difference) return product(difference, applied("tanh", product(HALF, exponent)));
   const numerator = without(left, unary("exp", exponent)); // exp(u) / (1 + exp(u)) too
   return numerator
     ? product(numerator, applied("sigmoid", exponent))
@@ -389,7 +602,7 @@ function raised(base: Expression, exponent: number): Expression {
   if (exponent === 1) return base;
   if (base.kind === "number") {
     const value = base.value ** exponent;
-    return Number.isFinite(value) ? scaled(value, ONE) : power(base, exponent);
+    return isNormal(value) || base.value === 0 && value === 0 ? scaled(value, ONE) : power(base, exponent);
   }
   if (exponent % 2 === 0 && isMirrored(base)) return raised(negative(base), exponent);
   const { coefficient, core } = split(base);
@@ -400,30 +613,34 @@ function raised(base: Expression, exponent: number): Expression {
   if (isCall(base, "exp")) return applied("exp", product(number(exponent), base.argument));
   if (isCall(base, "abs") && exponent % 2 === 0) return raised(base.argument, exponent);
   if (isCall(base, "sqrt") && exponent === 2) return applied("relu", base.argument);
-  return exponent === -1 ? binary("div", ONE, base) : power(base, exponent);
+  return exponent === -1 ? quotient(ONE, base) : power(base, exponent);
 }
 
 // Functions of one argument
+
+/** Whether what undoes the call may leave it out: exp(log(u)) is u only where u has a logarithm. */
+function isDefinedWhere(call: Call): boolean {
+  return (call.name !== "log" && call.name !== "log1p") || isNeverNegative(call.argument);
+}
 
 /** Whether -u is the canonical one of u and -u, where the sign does not matter. */
 function isMirrored(u: Expression): boolean {
   if (!isSum(u)) return split(u).coefficient < 0;
   if (!isSum(negative(u))) return false; // coefficients that overflow when collected
-  const [first] = termsOf(u).sort(compareTerms);
-  return first.coefficient < 0;
+  return termsOf(u).reduce((least, term) => compareTerms(term, least) < 0 ? term : least).coefficient < 0;
 }
 
 function applied(name: UnaryName, u: Expression): Expression {
   if (name === "neg") return negative(u);
   if (u.kind === "number") {
     const value = UNARY_FUNCTIONS[name].value(u.value);
-    return Number.isFinite(value) ? scaled(value, ONE) : unary(name, u);
+    return Number.isFinite(value) ? number(value + 0) : unary(name, u);
   }
   const { parity, undoes } = UNARY_FUNCTIONS[name];
   if (parity === "even" && isMirrored(u)) return applied(name, negative(u));
   if (parity === "odd" && split(u).coefficient < 0) return negative(applied(name, negative(u)));
   if (parity === "even" && isCall(u, "abs")) return applied(name, u.argument);
-  if (u.kind === "unary" && undoes === u.name) return u.argument;
+  if (u.kind === "unary" && undoes === u.name && isDefinedWhere(u)) return u.argument;
   return CALL_RULES[name]?.(u) ?? unary(name, u);
 }
 
@@ -437,7 +654,7 @@ const CALL_RULES: Readonly<Partial<Record<UnaryName, (u: Expression) => Expressi
   sqrt: (u) => {
     if (isNeverNegative(negative(u))) return ZERO;
     if (u.kind === "power" && u.exponent === 2) return applied("abs", u.base);
-    return isCall(u, "relu") ? applied("sqrt", u.argument) : null;
+    return isCall(u, "relu") ? applied("sqrt", u.argument) : rescuedRoot(u);
   },
   exp: (u) => {
     const { coefficient, core } = split(u);
@@ -448,9 +665,140 @@ const CALL_RULES: Readonly<Partial<Record<UnaryName, (u: Expression) => Expressi
     const exponent = onePlusExp(u);
     if (exponent) return applied("softplus", exponent);
     if (isCall(u, "sigmoid")) return negative(applied("softplus", negative(u.argument)));
-    return isCall(u, "gauss") ? negative(raised(u.argument, 2)) : null;
+    return isCall(u, "gauss") ? negative(raised(u.argument, 2)) : rescuedLogarithm(u);
+  },
+  log1p: (u) => {
+    if (isCall(u, "exp")) return applied("softplus", u.argument);
+    const { coefficient, core } = split(u);
+    return coefficient === -1 && isCall(core, "sigmoid") ? negative(applied("softplus", core.argument)) : null;
   },
 };
+
+// Naive forms, which overflow or cancel, as what they mean
+
+/** Marks what is longer than the naive form. */
+function longer(e: Expression): Expression {
+  longerForms.add(e);
+  now.rescued = true;
+  return e;
+}
+
+/**
+ * In a sum: exp(u) - 1, exp(u) + exp(-u), exp(u) - exp(-u), 2 sigmoid(u) - 1, 1 ± tanh(u), and expm1(u) + 1; each with a common
+ * coefficient.
+ */
+function rescueTerms(collected: Collected): void {
+  const replace = (
+    coefficient: number,
+    e: Expression,
+    ...parts: readonly [coefficient: number, core: Expression][]
+  ) => {
+    parts.forEach(([coefficient, core]) => addTerm(collected, -coefficient, core));
+    const made = split(e);
+    addTerm(collected, coefficient * made.coefficient, made.core);
+  };
+  for (const { core: e, coefficient: c } of [...collected.values()].sort(compareTerms)) {
+    if (e.kind !== "unary" || !RESCUED_TERMS.has(e.name) || coefficientIn(collected, e) !== c || !isNormal(c)) continue;
+    const u = e.argument, ofOne = coefficientIn(collected, ONE);
+    if (e.name === "expm1" && ofOne === c) replace(c, applied("exp", u), [c, e], [c, ONE]);
+    if (e.name === "sigmoid" && ofOne === -c / 2) {
+      replace(c / 2, applied("tanh", product(HALF, u)), [c, e], [-c / 2, ONE]);
+    }
+    if (e.name === "tanh" && Math.abs(ofOne) === Math.abs(c)) {
+      const twice = product(number(ofOne === c ? 2 : -2), u);
+      replace(2 * ofOne, applied("sigmoid", twice), [c, e], [ofOne, ONE]);
+    }
+    if (e.name !== "exp") continue;
+    const mirrored = applied("exp", negative(u)), ofMirrored = coefficientIn(collected, mirrored);
+    if (Math.abs(ofMirrored) === Math.abs(c) && Number.isFinite(2 * c)) {
+      replace(2 * c, applied(ofMirrored === c ? "cosh" : "sinh", u), [c, e], [ofMirrored, mirrored]);
+    } else if (ofOne === -c) replace(c, applied("expm1", u), [c, e], [-c, ONE]);
+  }
+}
+
+const RESCUED_TERMS: ReadonlySet<UnaryName> = new Set<UnaryName>(["exp", "expm1", "sigmoid", "tanh"]);
+
+/** exp(u) / (exp(u) + exp(v)) = sigmoid(u - v), also where the sum is 2 cosh(u). */
+function shareOfExponentials(left: Expression, right: Expression): Expression | null {
+  const exponents = isCall(right, "cosh")
+    ? [right.argument, negative(right.argument)]
+    : isSum(right)
+    ? termsOf(right).map(({ coefficient, core }) => coefficient === 1 && isCall(core, "exp") ? core.argument : null)
+    : [];
+  const [first, second, ...others] = exponents;
+  if (!first || !second || others.length > 0) return null;
+  for (const [above, other] of [[first, second], [second, first]]) {
+    const rest = without(left, applied("exp", above));
+    const share = rest && product(rest, applied("sigmoid", added(above, negative(other))));
+    if (share) return isCall(right, "cosh") ? product(number(2), share) : share;
+  }
+  return null;
+}
+
+/** log(cosh(u)), log(exp(u) + exp(v)), log(u + sqrt(u^2 + 1)) and log(1 + u). */
+function rescuedLogarithm(u: Expression): Expression | null {
+  if (!now.rescues) return null;
+  const { coefficient, core } = split(u);
+  if (isCall(core, "cosh") && (coefficient === 1 || coefficient === 2)) {
+    return longer(logOfCosh(applied("abs", core.argument), coefficient));
+  }
+  if (!isSum(u)) return null;
+  const terms = termsOf(u);
+  const exponents = terms.map(({ coefficient, core }) => coefficient > 0 && isCall(core, "exp") ? core.argument : null);
+  if (terms.length === 2 && exponents[0] && exponents[1]) {
+    const [left, right] = exponents.map((exponent, i) => added(exponent!, number(Math.log(terms[i].coefficient))));
+    return longer(logOfExponentials(left, right));
+  }
+  const root = terms.find(({ coefficient, core }) =>
+    coefficient === 1 && core.kind === "binary" && core.name === "max"
+  );
+  if (root && terms.length === 2) {
+    const other = terms.find((term) => term !== root)!, argument = scaled(other.coefficient, other.core);
+    if (same(root.core, rootOfSquareAndOne(applied("abs", argument)))) return applied("asinh", argument);
+  }
+  const one = terms.find(({ core }) => isNumber(core, 1));
+  return one?.coefficient === 1 ? applied("log1p", sum(terms.filter((term) => term !== one)) ?? ZERO) : null;
+}
+
+/** log(cosh(u)) or, with a factor of 2, log(2 cosh(u)), by size = |u|. */
+function logOfCosh(size: Expression, factor: 1 | 2): Expression {
+  const decay = product(number(-2), size);
+  const rest = factor === 2 ? applied("softplus", decay) : applied("log1p", product(HALF, applied("expm1", decay)));
+  return added(size, rest);
+}
+
+/** log(exp(left) + exp(right)) = max(left, right) + softplus(-|left - right|) */
+function logOfExponentials(left: Expression, right: Expression): Expression {
+  const distance = applied("abs", added(left, negative(right)));
+  return added(larger("max", left, right), applied("softplus", negative(distance)));
+}
+
+/** Where |u| is larger, sqrt(u^2 + 1) is |u| to float64's last digit, and u^2 is yet far from overflowing float32. */
+const LARGE_ROOT = number(1e9);
+
+/** sqrt(u^2 + 1), whose square overflows float32 at 1.8e19. */
+function rescuedRoot(u: Expression): Expression | null {
+  if (!now.rescues || !isSum(u)) return null;
+  const [square, one, ...others] = termsOf(u).sort(compareTerms);
+  if (others.length > 0 || one.coefficient !== 1 || !isNumber(one.core, 1) || square.coefficient !== 1) return null;
+  const { core } = square;
+  if (core.kind !== "power" || core.exponent !== 2 || isBelowLargeRoot(core.base)) return null;
+  return longer(rootOfSquareAndOne(applied("abs", core.base)));
+}
+
+function isBelowLargeRoot(e: Expression): boolean {
+  return e.kind === "binary" && e.name === "min" && isNumber(e.right, 1e9);
+}
+
+/** By size = |u|. */
+function rootOfSquareAndOne(size: Expression): Expression {
+  const root = unary("sqrt", binary("add", power(larger("min", size, LARGE_ROOT), 2), ONE));
+  return larger("max", size, root);
+}
+
+function added(left: Expression, right: Expression): Expression {
+  return sum([...termsOf(left), ...termsOf(right)]) ?? binary("add", left, right);
+}
 
 // Choices
 
@@ -486,7 +834,7 @@ function chosen(
   otherwise: Expression,
 ): Expression {
   if (same(then, otherwise)) return then;
-  if (same(left, right)) return comparison === ">" ? otherwise : then;
+  if (same(left, right) && !mayBeNaN(left)) return comparison === ">" ? otherwise : then;
   if (left.kind === "number" && right.kind === "number") {
     return COMPARE[comparison](left.value, right.value) ? then : otherwise;
   }

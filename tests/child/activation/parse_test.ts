@@ -8,6 +8,7 @@ import {
   MAX_EXPONENT,
   MAX_LENGTH,
   MAX_NESTING,
+  MAX_OPERATIONS,
   parseExpression,
 } from "../../../child/activation/parse.ts";
 import { printExpression } from "../../../child/activation/print.ts";
@@ -259,6 +260,7 @@ describe("parseExpression", () => {
       "x+".repeat(1_000_000) + "x",
       "9".repeat(400),
       `x^${MAX_EXPONENT + 1}`,
+      "x+".repeat(MAX_OPERATIONS + 1) + "x",
       "gelu(".repeat(30) + "x" + ")".repeat(30),
     ];
     for (const text of hostile) {
@@ -269,16 +271,16 @@ describe("parseExpression", () => {
   });
 
   it("reads the largest text so that it can be simplified, derived and printed", () => {
-    const fill = (part: string, last: string) =>
-      part.repeat(Math.floor((MAX_LENGTH - last.length) / part.length)) + last;
+    const fill = (part: string, operations: number, last: string) =>
+      part.repeat(Math.floor(MAX_OPERATIONS / operations)) + last;
     const nest = (open: string, close: string) => open.repeat(MAX_NESTING) + "x" + close.repeat(MAX_NESTING);
     const largest = [
-      fill("x+", "x"),
-      fill("x*", "x"),
-      fill("x/", "x"),
-      fill("sin(x)*b/", "x"),
-      fill("exp(x)-exp(b*x)/", "x"),
-      fill("x^2*tanh(x)+", "x"),
+      fill("x+", 1, "x"),
+      fill("x*", 1, "x"),
+      fill("x/", 1, "x"),
+      fill("sin(x)*b/", 3, "x"),
+      fill("exp(x)-exp(b*x)/", 5, "x"),
+      fill("x^2*tanh(x)+", 4, "x"),
       nest("tanh(", ")"),
       nest("sigmoid(", ")"),
       nest("x/(b+", ")"),
