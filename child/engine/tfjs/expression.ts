@@ -6,14 +6,16 @@
 import { derive } from "../../activation/derive.ts";
 import {
   type BinaryName,
+  bottomUp,
   children,
   type Comparison,
   type Expression,
   number,
   type UnaryName,
 } from "../../activation/expression.ts";
-import { printExpression } from "../../activation/print.ts";
+import { Numbering } from "../../activation/numbering.ts";
 import { type Product, zeroWins } from "../../activation/products.ts";
+import { landings } from "../../activation/properties.ts";
 import type { Session, Tensor } from "./session.ts";
 
 /** The function, its derivatives, and what the forward pass should keep for them. */
@@ -22,6 +24,8 @@ export interface Derivatives {
   readonly byX: Expression;
   /** Null where the expression has no beta. */
   readonly byB: Expression | null;
+  /** The key of a subexpression, in `shared` and in what a writer has written. */
+  keyOf(e: Expression): string;
   /** Keys of the subexpressions of the derivatives. */
   readonly shared: ReadonlySet<string>;
 }
@@ -30,16 +34,15 @@ export interface Derivatives {
 export function differentiate(value: Expression, hasBeta: boolean): Derivatives {
   const byX = derive(value, "x");
   const byB = hasBeta ? derive(value, "b") : null;
-  const shared = new Set<string>();
-  const visit = (e: Expression) => {
-    const key = printExpression(e);
-    if (shared.has(key)) return;
-    shared.add(key);
-    children(e).forEach(visit);
-  };
-  visit(byX);
-  if (byB) visit(byB);
-  return { value, byX, byB, shared };
+  const keyOf = newKeys();
+  const keys = new Map<Expression, string>();
+  for (const e of byB ? [byX, byB] : [byX]) bottomUp(e, keys, keyOf);
+  return { value, byX, byB, keyOf, shared: new Set(keys.values()) };
+}
+
+function newKeys(): Derivatives["keyOf"] {
+  const numbering = new Numbering();
+  return (e) => `${numbering.of(e)}`;
 }
 
 /** Scalars of a program, made once. */
@@ -48,6 +51,8 @@ export type Constants = (value: number) => Tensor;
 /** Writes expressions of one `x` and `b`. The tensors it makes belong to the session's scope. */
 export class ExpressionWriter {
   readonly #written: Map<string, Tensor>;
+  /** Whether the landings of a tall expression are being written. */
+  #isWriting = false;
 
   /** `b` is null where the site has no beta; `known` are subexpressions computed before. */
   constructor(
@@ -56,6 +61,7 @@ export class ExpressionWriter {
     readonly x: Tensor,
     readonly b: Tensor | null,
     known: ReadonlyMap<string, Tensor> = new Map(),
+    readonly keyOf: Derivatives["keyOf"] = newKeys(),
   ) {
     this.#written = new Map(known);
   }
@@ -67,6 +73,15 @@ export class ExpressionWriter {
 
   /** May be a scalar, or a vector of channels, where the expression is. */
   write(e: Expression): Tensor {
+    if (!this.#isWriting) {
+      this.#isWriting = true;
+      landings(e).forEach((part) => this.#write(part));
+      this.#isWriting = false;
+    }
+    return this.#write(e);
+  }
+
+  #write(e: Expression): Tensor {
     switch (e.kind) {
       case "x":
         return this.x;
@@ -77,7 +92,7 @@ export class ExpressionWriter {
         return this.constant(e.value);
     }
     if (e.kind === "power" && e.exponent === 0) return this.constant(1);
-    const key = printExpression(e);
+    const key = this.keyOf(e);
     let tensor = this.#written.get(key);
     if (tensor === undefined) this.#written.set(key, tensor = this.#make(e));
     return tensor;
@@ -257,5 +272,6 @@ function dsinc(writer: ExpressionWriter, argument: Expression): Tensor {
 }
 
 function dependsOnX(e: Expression): boolean {
-  return e.kind === "x" || children(e).some(dependsOnX);
+  const known = new Map<Expression, boolean>();
+  return bottomUp(e, known, (part) => part.kind === "x" || children(part).some((inner) => known.get(inner)!));
 }

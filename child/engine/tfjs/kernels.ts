@@ -309,7 +309,7 @@ function expressionWriter(
   known?: ReadonlyMap<string, Tensor>,
 ): ExpressionWriter {
   const b = beta === undefined ? null : pass.parameter(beta);
-  return new ExpressionWriter(pass.session, pass.constant, value(pass, input), b, known);
+  return new ExpressionWriter(pass.session, pass.constant, value(pass, input), b, known, pass.derivatives.keyOf);
 }
 
 /** Zero channels on each side of a shortcut. */

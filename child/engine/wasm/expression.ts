@@ -4,20 +4,27 @@
  */
 import type { Comparison, Expression } from "../../activation/expression.ts";
 import { isNeverNegative } from "../../activation/signs.ts";
-import { printExpression } from "../../activation/print.ts";
+import { Numbering } from "../../activation/numbering.ts";
+import { landings } from "../../activation/properties.ts";
 import { canOverflow, type Product, zeroWins } from "../../activation/products.ts";
 import type { FunctionBuilder, Vector } from "./function_builder.ts";
 import { UNARY } from "./math.ts";
 
 /** Writes expressions of one `x` and `b` into one function. */
 export class ExpressionWriter {
-  readonly #written = new Map<string, Vector>();
+  readonly #written = new Map<number, Vector>();
+  readonly #numbering = new Numbering();
 
   /** `b` is null where the expression has no beta. */
   constructor(readonly f: FunctionBuilder, readonly x: Vector, readonly b: Vector | null) {}
 
   write(e: Expression): Vector {
-    const key = printExpression(e);
+    landings(e).forEach((part) => this.#write(part));
+    return this.#write(e);
+  }
+
+  #write(e: Expression): Vector {
+    const key = this.#numbering.of(e);
     let value = this.#written.get(key);
     if (!value) this.#written.set(key, value = this.#make(e));
     return value;
@@ -34,16 +41,16 @@ export class ExpressionWriter {
       case "number":
         return f.constant(e.value, this.x.length);
       case "unary": {
-        const argument = this.write(e.argument);
+        const argument = this.#write(e.argument);
         return e.name === "sqrt" && isNeverNegative(e.argument) ? f.sqrt(argument) : UNARY[e.name](f, argument);
       }
       case "binary":
         return this.#binary(e);
       case "power":
-        return this.#power(this.write(e.base), e.exponent);
+        return this.#power(this.#write(e.base), e.exponent);
       case "select": {
-        const mask = f.apply(`f32x4.${SWAPPED[e.comparison]}`, this.write(e.right), this.write(e.left));
-        return f.select(mask, this.write(e.then), this.write(e.otherwise));
+        const mask = f.apply(`f32x4.${SWAPPED[e.comparison]}`, this.#write(e.right), this.#write(e.left));
+        return f.select(mask, this.#write(e.then), this.#write(e.otherwise));
       }
     }
   }
@@ -51,13 +58,17 @@ export class ExpressionWriter {
   #binary(e: Extract<Expression, { kind: "binary" }>): Vector {
     const { f } = this;
     if (e.name === "add" && isPlainProduct(e.left)) {
-      return f.madd(this.write(e.left.left), this.write(e.left.right), this.write(e.right));
+      return f.madd(this.#write(e.left.left), this.#write(e.left.right), this.#write(e.right));
     }
     if (e.name === "add" && isPlainProduct(e.right)) {
-      return f.madd(this.write(e.right.left), this.write(e.right.right), this.write(e.left));
+      return f.madd(this.#write(e.right.left), this.#write(e.right.right), this.#write(e.left));
     }
     if (e.name === "mul") return this.#product(e);
-    const left = this.write(e.left), right = this.write(e.right);
+    // The inverse of a power of 2 is exact, and to multiply is quicker than to divide.
+    if (e.name === "div" && e.right.kind === "number" && isPowerOf2(e.right.value)) {
+      return f.mul(this.#write(e.left), f.constant(1 / e.right.value, this.x.length));
+    }
+    const left = this.#write(e.left), right = this.#write(e.right);
     // relaxed_min and relaxed_max are one instruction but may drop a NaN; a NaN preactivation has already spoilt the
     // loss through batch norm, and the other operand's NaN comes through where it is chosen.
     if (e.name === "max") return f.pmax(left, right);
@@ -75,13 +86,13 @@ export class ExpressionWriter {
     const [zero, other] = wins.right ? [e.right, e.left] : [e.left, e.right];
     const factors = factorsOf(other);
     if (wins.left !== wins.right && !factors.some(canOverflow)) {
-      return factors.reduce((product, factor) => f.mul(product, this.write(factor)), this.write(zero));
+      return factors.reduce((product, factor) => f.mul(product, this.#write(factor)), this.#write(zero));
     }
     const winning = [...wins.left ? [e.left] : [], ...wins.right ? [e.right] : []];
     return winning.reduce((product, factor) => {
-      const value = this.write(factor);
+      const value = this.#write(factor);
       return f.apply("v128.andnot", product, f.apply("f32x4.eq", value, f.constant(0, value.length)));
-    }, f.mul(this.write(e.left), this.write(e.right)));
+    }, f.mul(this.#write(e.left), this.#write(e.right)));
   }
 
   /** base^exponent by repeated squaring. */
@@ -100,6 +111,12 @@ export class ExpressionWriter {
 
 /** With its sides swapped, as processors have "less than" only. */
 const SWAPPED: Readonly<Record<Comparison, string>> = { ">": "lt", ">=": "le", "==": "eq" };
+
+/** Of one that float32 holds, with its inverse. */
+function isPowerOf2(value: number): boolean {
+  const exponent = Math.log2(Math.abs(value));
+  return Number.isInteger(exponent) && Math.abs(exponent) <= 126;
+}
 
 function isProduct(e: Expression): e is Product {
   return e.kind === "binary" && e.name === "mul";

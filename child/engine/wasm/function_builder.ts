@@ -28,6 +28,16 @@ export class ConstantTable {
   /** `base` is the byte address of the table, `capacity` the constants it may hold. */
   constructor(readonly base: number, readonly capacity: number) {}
 
+  /** Byte address after its last constant. */
+  get end(): number {
+    return this.base + this.size * CONSTANT_LANES * FLOAT_BYTES;
+  }
+
+  /** Constants it holds. */
+  get size(): number {
+    return this.#bits.size;
+  }
+
   /** Byte address of a constant given as the 32 bits of a float. */
   address(bits: number): number {
     let index = this.#bits.get(bits);
@@ -111,6 +121,16 @@ export class FunctionBuilder {
       ...this.#lines,
       "  )",
     ].join("\n");
+  }
+
+  /** Floating-point operations written outside loops. */
+  get operations(): number {
+    return this.#operations.get("") ?? 0;
+  }
+
+  /** Counts floating-point operations that a called function does. */
+  count(operations: number): void {
+    addTo(this.#operations, "", operations);
   }
 
   line(text: string): void {

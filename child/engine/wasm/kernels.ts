@@ -173,7 +173,7 @@ export class Kernels {
 
 /** A program has one expression, so whether there is one says it all. */
 function pointwiseKey(p: Pointwise): string {
-  const parts = [p.batchNorm && "norm", p.residual && `add${p.residual.key}`, p.expression && "activate"];
+  const parts = [p.batchNorm && "norm", p.residual && `add${p.residual.key}`, p.activation && "activate"];
   return [p.y.key, ...parts.filter(Boolean)].join("_");
 }
 

@@ -107,7 +107,28 @@ export function cutIntoPasses({ lines, vectors }: Body, pointer: string): Passes
     const cost = costOf(next);
     if (cost < LEAST_GAIN * leastCost) [best, leastCost] = [next, cost];
   }
-  return { passes: best.passes.map((pass) => pass.map(({ text }) => text)), pixelBytes: best.pixelBytes };
+  return textOf(best);
+}
+
+/** The same in pieces of about so many statements, whatever must be kept between them. */
+export function cutEvery(statements: number, { lines, vectors }: Body, pointer: string): Passes {
+  const body = new ParsedBody(lines, vectors), cuts: number[] = [];
+  for (let from = 0; lines.length - from > statements;) {
+    from = fewestAlive(body.alive, from + Math.ceil(0.8 * statements), from + statements);
+    cuts.push(from);
+  }
+  return textOf(makePasses(body, cuts, pointer));
+}
+
+/** The index from `first` to `last` at which the fewest vectors are alive. */
+function fewestAlive(alive: readonly number[], first: number, last: number): number {
+  let best = first;
+  for (let i = first + 1; i <= last; i++) if (alive[i] < alive[best]) best = i;
+  return best;
+}
+
+function textOf({ passes, pixelBytes }: Draft): Passes {
+  return { passes: passes.map((pass) => pass.map(({ text }) => text)), pixelBytes };
 }
 
 function costOf({ passes }: Draft): number {
@@ -130,7 +151,7 @@ function passCost(statements: readonly Statement[]): number {
 
 function makePasses(body: ParsedBody, cuts: readonly number[], pointer: string): Draft {
   const { statements, partsOf, definition } = body;
-  const passOf = (i: number) => cuts.filter((cut) => cut <= i).length;
+  const numbers = passNumbers(statements.length, cuts), passOf = (i: number) => numbers[i];
   const { kept, pixelBytes } = keptVectors(body, passOf);
   const passes: Statement[][] = Array.from({ length: cuts.length + 1 }, () => []);
   const present = passes.map(() => new Set<string>());
@@ -159,6 +180,15 @@ function makePasses(body: ParsedBody, cuts: readonly number[], pointer: string):
     passes[pass].push(...keeping.map((line) => parseStatement(line, partsOf)));
   });
   return { passes, pixelBytes };
+}
+
+/** Which pass each statement is in. */
+function passNumbers(statements: number, cuts: readonly number[]): number[] {
+  let pass = 0;
+  return Array.from({ length: statements }, (_, i) => {
+    while (cuts[pass] <= i) pass++;
+    return pass;
+  });
 }
 
 /** Vectors read in a later pass than they are made in, and where among a pixel's scratch bytes each is kept. */

@@ -11,10 +11,10 @@
  * - A group is the images of a chunk that go through a whole segment together, few enough to stay in the cache.
  */
 import type { Activation } from "../../activation/expression.ts";
-import { usesBeta } from "../../activation/expression.ts";
 import { simplify } from "../../activation/simplify.ts";
 import { inputsOf } from "../../network/autodiff.ts";
 import { type Graph, type Node, type NodeId, type NodeOf, type Parameter, sizeOf } from "../../network/graph.ts";
+import { type ActivationCode, activationCode } from "./activation_code.ts";
 import type { BatchNormMemory } from "./batch_norm.ts";
 import { type Argument, type Call, fixed, images, type Tensor, tensor } from "./call.ts";
 import { scheduleConvolution } from "./convolution.ts";
@@ -49,6 +49,7 @@ export interface Plan {
   readonly forward: readonly Segment[];
   readonly backward: readonly Segment[];
   readonly kernels: Kernels;
+  readonly activation: ActivationCode;
   /** Kernel transforms, run once before each pass. */
   readonly prepare: readonly Call[];
   readonly batchNorms: readonly {
@@ -120,9 +121,8 @@ type Unit =
   | { readonly kind: "fusion"; readonly fusion: Fusion }
   | { readonly kind: "node"; readonly id: NodeId; readonly schedule?: ConvolutionSchedule };
 
-/** Bytes before the planned memory: kernel constants and control words. */
-export const CONSTANTS = { base: 64, capacity: 500 } as const;
-const FIRST_FREE = 16384;
+/** Where kernel constants lie, after the control words; then those of the activation's functions, then all else. */
+export const CONSTANTS = { base: 64, capacity: 500, end: 16384 } as const;
 
 export interface PlanOptions {
   /** Images of a training step. */
@@ -137,15 +137,15 @@ export function makePlan(graph: Graph, activation: Activation, options: PlanOpti
 }
 
 class Planner {
-  readonly #allocator = new Allocator(FIRST_FREE);
+  readonly #activation: ActivationCode;
+  readonly #kernels = new Kernels(new ConstantTable(CONSTANTS.base, CONSTANTS.capacity));
+  readonly #allocator: Allocator;
   readonly #scratch = new Allocator();
-  readonly #expression;
   readonly #consumers: NodeId[][];
   readonly #tensors = new Map<NodeId, Tensor>();
   readonly #flat = new Map<NodeId, Tensor>();
   readonly #batchNorms = new Map<NodeId, BatchNormMemory>();
   readonly #places = new Map<string, Place>();
-  readonly #kernels = new Kernels(new ConstantTable(CONSTANTS.base, CONSTANTS.capacity));
   readonly #units: Unit[] = [];
   readonly #forward: Segment[] = [];
   readonly #backward: Segment[] = [];
@@ -167,7 +167,8 @@ class Planner {
     this.batch = options.batch;
     this.threads = options.threads;
     this.winograd = options.winograd;
-    this.#expression = simplify(activation.expression);
+    this.#activation = activationCode(simplify(activation.expression), CONSTANTS.end);
+    this.#allocator = new Allocator(align(this.#activation.constants.end));
     this.chunks = Math.ceil(this.batch / CHUNK_IMAGES);
     this.#consumers = graph.nodes.map(() => []);
     graph.nodes.forEach((node, id) => inputsOf(node).forEach((input) => this.#consumers[input].push(id)));
@@ -206,6 +207,7 @@ class Planner {
       forward: this.#forward,
       backward: this.#backward,
       kernels: this.#kernels,
+      activation: this.#activation,
       prepare: this.#prepare,
       batchNorms: [...this.#batchNorms].map(([id, bn]) => ({
         statistics: (this.graph.nodes[id] as NodeOf<"batch_norm">).statistics,
@@ -462,7 +464,8 @@ class Planner {
   /** Where a pointwise kernel keeps values between its passes: the same memory for all. */
   #passScratch(): Argument {
     const widest = Math.max(...this.graph.nodes.map(({ shape }) => shape[1]));
-    return { kind: "scratch", offset: this.#passScratchOffset ??= this.#scratch.take(passScratchBytes(widest)) };
+    const bytes = Math.max(passScratchBytes(widest), this.#activation.scratchBytes);
+    return { kind: "scratch", offset: this.#passScratchOffset ??= this.#scratch.take(bytes) };
   }
   #passScratchOffset?: number;
 
@@ -475,12 +478,12 @@ class Planner {
       y: this.#tensor(fusion.y).layout,
       residual: this.#residual(fusion)?.layout ?? null,
       batchNorm: fusion.batchNorm !== null,
-      expression: fusion.activation === null ? null : this.#expression,
+      activation: fusion.activation === null ? null : this.#activation,
     };
   }
 
   #beta(fusion: Fusion): Place | null {
-    if (fusion.activation === null || !usesBeta(this.#expression)) return null;
+    if (fusion.activation === null || !this.#activation.hasBeta) return null;
     const { beta } = this.graph.nodes[fusion.activation] as NodeOf<"activation">;
     return this.#place(beta!);
   }

@@ -8,9 +8,7 @@
  * A term is a gradient that a consumer of `out` sends back: a tensor as it is, or what batch norm makes of one,
  * k1 du + k2 y + k3, where the three coefficients a channel come from sums over the whole batch (batch_norm.ts).
  */
-import { derive } from "../../activation/derive.ts";
-import { type Expression, usesBeta } from "../../activation/expression.ts";
-import { ExpressionWriter } from "./expression.ts";
+import type { ActivationCode } from "./activation_code.ts";
 import { type ConstantTable, FLOAT_BYTES, FunctionBuilder, type Int, type Vector } from "./function_builder.ts";
 import { type Layout, partsOf } from "./layout.ts";
 import { type Body, cutIntoPasses, MOST_KEPT_BYTES } from "./passes.ts";
@@ -35,7 +33,7 @@ export interface Pointwise {
   readonly residual: Layout | null;
   readonly batchNorm: boolean;
   /** Null where nothing follows the addition. */
-  readonly expression: Expression | null;
+  readonly activation: ActivationCode | null;
 }
 
 /** Where a walk is in one tensor; `row` is the band's first row, `line` the row of the pixel. */
@@ -160,12 +158,12 @@ const MOST_PARTS = 4;
 export function pointwiseForward(name: string, p: Pointwise, out: Layout, constants: ConstantTable): string {
   const f = new FunctionBuilder(name, ["images", "scratch", "y", "residual", "out", "coefficients", "beta"], constants);
   const parts = partsOf(out.lanes, MOST_PARTS);
-  const walk = new Walk(f, out, parts, true);
+  const walk = new Walk(f, out, parts, p.activation?.isInline ?? true);
   const y = walk.tensor("y", p.y);
   const residual = p.residual && walk.tensor("residual", p.residual);
   const into = walk.tensor("out", out);
   const coefficients = p.batchNorm ? walk.channels("coefficients") : null;
-  const hasBeta = p.expression !== null && usesBeta(p.expression);
+  const hasBeta = p.activation?.hasBeta ?? false;
   const betas = hasBeta ? walk.channels("beta") : null;
   let row = (_: Coefficient): Vector => [];
   let b: Vector | null = null;
@@ -176,8 +174,7 @@ export function pointwiseForward(name: string, p: Pointwise, out: Layout, consta
     },
     () => {
       const u = preactivation(f, p, f.load(y(), 0, parts), residual && f.load(residual(), 0, parts), row);
-      const value = p.expression ? new ExpressionWriter(f, u, b).write(p.expression) : u;
-      f.store(into(), 0, value);
+      f.store(into(), 0, p.activation ? p.activation.value(f, u, b) : u);
     },
     () => {},
   );
@@ -201,21 +198,19 @@ export function pointwiseBackward(
     ...termParameters(terms),
   ], constants);
   const parts = partsOf(du.lanes, MOST_PARTS);
-  const walk = new Walk(f, du, parts, true);
+  const walk = new Walk(f, du, parts, p.activation?.isInline ?? true);
   const y = walk.tensor("y", p.y);
   const residual = p.residual && walk.tensor("residual", p.residual);
   const into = walk.tensor("du", du);
   const sum = new TermSum(walk, terms);
   const coefficients = p.batchNorm ? walk.channels("coefficients") : null;
-  const hasBeta = p.expression !== null && usesBeta(p.expression);
+  const hasBeta = p.activation?.hasBeta ?? false;
   const betas = hasBeta ? walk.channels("beta") : null;
   const gradientOf = {
     scale: p.batchNorm ? walk.channels("scaleGradient") : null,
     shift: p.batchNorm ? walk.channels("shiftGradient") : null,
     beta: hasBeta ? walk.channels("betaGradient") : null,
   };
-  const slope = p.expression && derive(p.expression, "x");
-  const slopeByBeta = hasBeta ? derive(p.expression!, "b") : null;
   let row = (_: Coefficient): Vector => [];
   let b: Vector | null = null;
   let sums: { scale: Vector; shift: Vector; beta: Vector };
@@ -230,9 +225,9 @@ export function pointwiseBackward(
       const input = f.load(y(), 0, parts);
       const u = preactivation(f, p, input, residual && f.load(residual(), 0, parts), row);
       const gradient = sum.value();
-      const writer = new ExpressionWriter(f, u, b);
-      if (slopeByBeta) f.assign(sums.beta, f.madd(gradient, writer.write(slopeByBeta), sums.beta));
-      const value = slope ? f.mul(gradient, writer.write(slope)) : gradient;
+      const slopes = p.activation?.slopes(f, u, b);
+      if (slopes?.byB) f.assign(sums.beta, f.madd(gradient, slopes.byB(), sums.beta));
+      const value = slopes ? f.mul(gradient, slopes.byX()) : gradient;
       if (p.batchNorm) {
         f.assign(sums.shift, f.add(sums.shift, value));
         f.assign(sums.scale, f.madd(value, f.sub(input, row("mean")), sums.scale));

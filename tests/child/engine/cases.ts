@@ -45,6 +45,14 @@ const COMPOSITES = [
   "where(x != 0.5, min(x, tan(x / 4), b), exp(exp(exp(x^2))))",
 ];
 
+/** Of many operations, which an engine may compile in another way than the others. */
+const LONG: Readonly<Record<string, string>> = {
+  "a sum of 90 sines": Array.from({ length: 90 }, (_, i) => `sin(${i / 90} * x + b) / 90`).join(" + "),
+  "a product of 60 functions": Array.from({ length: 60 }, (_, i) => `(1 + sigmoid(${i / 30} * x - b) / 99)`).join("*"),
+  "tanh nested 50 deep": `${"tanh(b + ".repeat(50)}x${")".repeat(50)}`,
+  "200 terms of x alone": Array.from({ length: 200 }, (_, i) => `cos(x - ${i}) / 100`).join(" + "),
+};
+
 function activation(expression: Activation["expression"], betaStart = 1): Activation {
   const simple = simplify(expression);
   return { name: printExpression(simple), expression: simple, betaStart };
@@ -103,6 +111,12 @@ export async function engineCases(
           const graph = activationGraph(usesBeta(activation.expression));
           const steepness = STEEP_AT_0.has(activation.name) ? 10 : 1;
           await compareTraining(engine, graph, activation, { batch: 5, optimizer: SGD }, tolerance * steepness);
+        });
+      }
+      for (const [name, text] of Object.entries(LONG)) {
+        it(`on ${name}`, async () => {
+          const activation = activationFrom(text), hasBeta = usesBeta(activation.expression);
+          await compareTraining(engine, activationGraph(hasBeta), activation, { batch: 2, optimizer: SGD }, tolerance);
         });
       }
       for (const optimizer of OPTIMIZERS) {
