@@ -3,7 +3,7 @@
  * a list of steps, one for each distinct subexpression, so that it needs no permission to make code, takes time linear in
  * the expression however often a derivative repeats a part, and is exact to the tables of `functions.ts`.
  */
-import { bottomUp, children, type Expression } from "./expression.ts";
+import { bottomUp, children, type Expression, type UnaryName } from "./expression.ts";
 import { BINARY_FUNCTIONS, COMPARE, UNARY_FUNCTIONS } from "./functions.ts";
 import { Numbering } from "./numbering.ts";
 import { type Product, zeroWins } from "./products.ts";
@@ -18,8 +18,11 @@ export function evaluate(expression: Expression, x: number, b: number): number {
 /** Computes a subexpression from the values of its parts. */
 type Step = (values: Float64Array, x: number, b: number) => number;
 
+/** Other values of functions, made from their own. */
+export type Replacements = Readonly<Partial<Record<UnaryName, (of: (u: number) => number) => (u: number) => number>>>;
+
 /** The function that the expression means. */
-export function compileToClosure(expression: Expression): ScalarFunction {
+export function compileToClosure(expression: Expression, replacements: Replacements = {}): ScalarFunction {
   const numbering = new Numbering(), placeOf = new Map<number, number>(), steps: Step[] = [];
   const places = new Map<Expression, number>();
   const result = bottomUp(expression, places, (e) => {
@@ -27,7 +30,7 @@ export function compileToClosure(expression: Expression): ScalarFunction {
     let place = placeOf.get(number);
     if (place === undefined) {
       placeOf.set(number, place = steps.length);
-      steps.push(stepOf(e, children(e).map((part) => places.get(part)!)));
+      steps.push(stepOf(e, children(e).map((part) => places.get(part)!), replacements));
     }
     return place;
   });
@@ -39,7 +42,7 @@ export function compileToClosure(expression: Expression): ScalarFunction {
 }
 
 /** `parts` are the places of the expression's children. */
-function stepOf(e: Expression, [p, q, then, otherwise]: readonly number[]): Step {
+function stepOf(e: Expression, [p, q, then, otherwise]: readonly number[], replacements: Replacements): Step {
   switch (e.kind) {
     case "x":
       return (_values, x) => x;
@@ -50,7 +53,7 @@ function stepOf(e: Expression, [p, q, then, otherwise]: readonly number[]): Step
       return () => value;
     }
     case "unary": {
-      const { value } = UNARY_FUNCTIONS[e.name];
+      const own = UNARY_FUNCTIONS[e.name].value, value = replacements[e.name]?.(own) ?? own;
       return (values) => value(values[p]);
     }
     case "binary": {

@@ -452,7 +452,8 @@ function coreProduct(left: Expression, right: Expression): Expression {
     if (factors.every(isTame)) return tameProduct(factors);
     if (factors.every(({ base, exponent }) => exponent > 0 && same(base, factors[0].base))) return ofOneBase(factors);
   }
-  return joinedPowers(left, right) ?? cancelledProduct(left, right) ?? cancelledProduct(right, left) ??
+  return rescuedProduct(left, right) ?? rescuedProduct(right, left) ?? joinedPowers(left, right) ??
+    cancelledProduct(left, right) ?? cancelledProduct(right, left) ??
     ordered("mul", left, right);
 }
 
@@ -717,6 +718,12 @@ function rescueTerms(collected: Collected): void {
 }
 
 const RESCUED_TERMS: ReadonlySet<UnaryName> = new Set<UnaryName>(["exp", "expm1", "sigmoid", "tanh"]);
+
+/** sigmoid(-u) * exp(u), a share of exponentials too, whose first factor reaches 0 where the second overflows. */
+function rescuedProduct(left: Expression, right: Expression): Expression | null {
+  if (!now.rescues || !isCall(left, "sigmoid") || !isCall(right, "exp")) return null;
+  return same(left.argument, negative(right.argument)) ? applied("sigmoid", right.argument) : null;
+}
 
 /** exp(u) / (exp(u) + exp(v)) = sigmoid(u - v), also where the sum is 2 cosh(u). */
 function shareOfExponentials(left: Expression, right: Expression): Expression | null {

@@ -8,6 +8,8 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import type { RunInfo, RunState, SamplerUpdate, SearchEvent, Stage } from "./events.ts";
+import { activationFrom } from "../../child/activation/catalog.ts";
+import { fingerprint, FINGERPRINT_VERSION } from "../../child/activation/fingerprint.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { asFound, stateNow } from "./stored_run.ts";
 import type { Trial, TrialState } from "../trial.ts";
@@ -160,12 +162,14 @@ export class RunStore {
     }
     const lock = options.readOnly ? null : takeLock(folder);
     try {
-      return connect(
+      const store = connect(
         folder,
         (database, hasLog) => new RunStore(folder, database, lock, hasLog),
         options.readOnly ?? false,
         options.onLocked,
       );
+      if (!options.readOnly) store.#renewFingerprints();
+      return store;
     } catch (error) {
       lock?.close();
       throw error;
@@ -211,8 +215,9 @@ export class RunStore {
   #head(): Omit<StoredRun, "trials" | "updates" | "notices"> {
     const run = this.#database.prepare("SELECT * FROM run").get();
     if (!run) throw new NeverBegunError(this.folder);
+    const { fingerprintVersion: _, ...info } = JSON.parse(run.info as string);
     return {
-      info: { ...JSON.parse(run.info as string), name: this.folder.slice(this.folder.lastIndexOf("/") + 1) },
+      info: { ...info, name: this.folder.slice(this.folder.lastIndexOf("/") + 1) },
       state: run.state as RunState,
       elapsedMs: run.elapsed_ms as number,
       samplerState: run.sampler_state as Uint8Array | null,
@@ -227,13 +232,29 @@ export class RunStore {
       this.#database.prepare(`SELECT data FROM ${table} WHERE ${key} >= ? ORDER BY ${key}`).all(first).map((row) =>
         JSON.parse(row.data as string) as T
       );
+    const trials = this.#database.prepare("SELECT data FROM trial WHERE revision > ? ORDER BY id").all(revision)
+      .map((row) => JSON.parse(row.data as string) as Trial);
     return {
       ...this.#head(),
-      trials: this.#database.prepare("SELECT data FROM trial WHERE revision > ? ORDER BY id").all(revision)
-        .map((row) => JSON.parse(row.data as string) as Trial),
+      trials: this.#hasOldFingerprints() ? trials.map(withFingerprint) : trials,
       updates: from<SamplerUpdate>("sampler_update", "batch", batch),
       notices: from<Notice>("notice", "seq", notice),
     };
+  }
+
+  #hasOldFingerprints(): boolean {
+    const info = JSON.parse(this.#database.prepare("SELECT info FROM run").get()?.info as string ?? "{}");
+    return (info.fingerprintVersion ?? 1) !== FINGERPRINT_VERSION;
+  }
+
+  /** Of a run that an older version wrote, so that functions it tried are known again. */
+  #renewFingerprints(): void {
+    if (!this.#read(() => this.#hasOldFingerprints())) return;
+    const { info, trials } = this.load();
+    this.#transaction(() => {
+      trials.forEach((trial) => this.#putTrial(trial));
+      this.#database.prepare("UPDATE run SET info = ?").run(infoText(info));
+    });
   }
 
   /** All that follow throw a RunStoreError with the file's name where it cannot be written. */
@@ -267,7 +288,7 @@ export class RunStore {
   }
 
   saveInfo(info: RunInfo): void {
-    this.#write(() => this.#database.prepare("UPDATE run SET info = ?").run(JSON.stringify(info)));
+    this.#write(() => this.#database.prepare("UPDATE run SET info = ?").run(infoText(info)));
   }
 
   saveState(state: RunState, elapsedMs: number): void {
@@ -425,6 +446,21 @@ function isUnbegun(folder: string): boolean {
 }
 
 /** Writes the run's file beside its place and moves it there whole. */
+/** What is kept of a run's information: with it, which fingerprints its trials have (absent: the first). */
+function infoText(info: RunInfo): string {
+  return JSON.stringify({ ...info, fingerprintVersion: FINGERPRINT_VERSION });
+}
+
+/** With the fingerprint of today; as it is where its text can no longer be read. */
+function withFingerprint(trial: Trial): Trial {
+  try {
+    return { ...trial, fingerprint: fingerprint(activationFrom(trial.expression).expression) };
+  } catch (cause) {
+    if (cause instanceof SyntaxError) return trial;
+    throw cause;
+  }
+}
+
 function begin(folder: string, info: RunInfo): void {
   const partial = `${folder}/${FILE}.partial`;
   for (
@@ -439,7 +475,7 @@ function begin(folder: string, info: RunInfo): void {
   const database = new DatabaseSync(partial);
   try {
     migrate(database, 0, folder, false);
-    database.prepare("INSERT INTO run (id, info, state) VALUES (1, ?, 'starting')").run(JSON.stringify(info));
+    database.prepare("INSERT INTO run (id, info, state) VALUES (1, ?, 'starting')").run(infoText(info));
   } catch (error) {
     database.close();
     removeIfThere(partial);

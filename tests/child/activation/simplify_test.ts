@@ -72,6 +72,41 @@ const SIMPLIFIED: readonly (readonly [given: string, simplified: string])[] = [
   ["sinh(asinh(x))", "x"],
 ];
 
+/** Naive forms, the point where they go wrong, and the true value there. */
+const RESCUED: readonly (readonly [text: string, x: number, value: number])[] = [
+  ["log(1 + exp(x))", 1000, 1000],
+  ["log(exp(x) + 1)", -40, 4.248354255291589e-18],
+  ["log(1 + exp(b * x)) / b", 1000, 1000],
+  ["log(1 / (1 + exp(-x)))", -1000, -1000],
+  ["log(exp(x) / (1 + exp(x)))", -1000, -1000],
+  ["log(exp(x) + exp(b))", 1000, 1000],
+  ["log(exp(x) + exp(-x))", -1000, 1000],
+  ["log(exp(x) + exp(2 * x))", -1000, -1000],
+  ["(exp(x) - exp(-x)) / (exp(x) + exp(-x))", 1000, 1],
+  ["(exp(2 * x) - 1) / (exp(2 * x) + 1)", 1e-12, 1e-12],
+  ["(1 - exp(-2 * x)) / (1 + exp(-2 * x))", -1000, -1],
+  ["1 - 2 / (exp(2 * x) + 1)", 1e-12, 1e-12],
+  ["2 / (1 + exp(-2 * x)) - 1", 1e-12, 1e-12],
+  ["1 / (1 + exp(-x))", -1000, 0],
+  ["exp(x) / (1 + exp(x))", 1000, 1],
+  ["exp(x) / (exp(x) + exp(-x))", 1000, 1],
+  ["sigmoid(-x) * exp(x)", 1000, 1],
+  ["log(cosh(x))", 1000, 999.3068528194401],
+  ["log(cosh(x))", -100, 99.30685281944005],
+  ["sqrt(1 + x^2)", 1e200, 1e200],
+  ["sqrt(x * x + 1)", -1e200, 1e200],
+  ["exp(x) - 1", 1e-12, 1.0000000000005e-12],
+  ["3 - 3 * exp(-x)", 1e-12, 2.9999999999985e-12],
+  ["log(1 + x)", 1e-12, 9.999999999995e-13],
+  ["x * log(1 + sigmoid(x))", -15, -4.588532702063221e-6],
+  ["x * log(1 + sigmoid(x))", -40, -1.6993417021166355e-16],
+  ["log(x + sqrt(x^2 + 1))", -1e10, -23.718998110500402],
+  ["0.5 * x * (1 + tanh(x))", -20, -8.496708510583178e-17],
+];
+
+/** Values at which arithmetic has exceptions, and others. */
+const EXTREMES = [0, -0, 1, -1, 0.5, -3, 1e-5, -1e-300, 5e-324, 1e-160, -1e160, 1e308, 7.25, -20.5];
+
 const POINTS = [-31.7, -4.3, -0.83, -1e-3, 2e-4, 0.71, 1.9, 6.2, 47.3]
   .flatMap((x) => [-1.3, 0.4, 1].map((b) => [x, b] as const));
 
@@ -129,6 +164,10 @@ function checkAll(expressions: readonly Expression[], seed: number): void {
   assert(share > 0.5, `only ${share} of the values could be compared`);
 }
 
+function pickFrom(random: Random): number {
+  return EXTREMES[random.nextUint32() % EXTREMES.length];
+}
+
 describe("simplify", () => {
   it("folds constants, applies identities, orders operands and finds the stable form", () => {
     for (const [given, simplified] of SIMPLIFIED) {
@@ -164,6 +203,48 @@ describe("simplify", () => {
     for (const e of expressions) {
       const once = simplify(e);
       assertEquals(printExpression(simplify(once)), printExpression(once), printExpression(e));
+    }
+  });
+
+  it("makes no text longer, but where it rescues", () => {
+    const random = new Random(19);
+    const expressions = [
+      ...oneUnitSpace(),
+      ...Array.from({ length: 1000 }, () => randomTwoUnits(random)),
+      ...Array.from({ length: 1000 }, () => randomTree(random, 4)),
+    ];
+    for (const e of expressions) {
+      const before = printExpression(e), after = printExpression(simplify(e));
+      assert(after.length <= before.length || /expm1|softplus|1000000000/.test(after), `${before} became ${after}`);
+    }
+  });
+
+  it("rescues the well-known naive forms where they overflow or cancel", () => {
+    for (const [text, x, value] of RESCUED) {
+      const rescued = compileToClosure(simplify(parseExpression(text)))(x, 1);
+      assert(Math.abs(rescued - value) <= 4e-15 * Math.abs(value), `${text} at ${x} is ${rescued}, not ${value}`);
+    }
+  });
+
+  it("keeps NaN, infinities and what divides by a zero of either sign, on extreme values", () => {
+    const random = new Random(20);
+    const texts = [
+      "0 / 0",
+      "max(x, 0 / 0)",
+      "max((0 * b)^-1, sqrt(x))",
+      "exp(log(x))",
+      "log(x) - log(x)",
+      "0 * log(x)",
+    ];
+    texts.push("log(x) / log(x)", "min(1 / (x * b), 2)", "max(1 / -(x - b), 0)", "1e-200 * x * 1e-200 * 1e300");
+    for (const e of [...texts.map((text) => parseExpression(text))]) {
+      const before = compileToClosure(e), after = compileToClosure(simplify(e));
+      for (const x of EXTREMES) {
+        for (const b of [pickFrom(random), pickFrom(random), 1, -1, 0, -0]) {
+          const place = `${printExpression(e)} at ${x}, ${b}`;
+          assertEquals(after(x, b) + 0, before(x, b) + 0, place);
+        }
+      }
     }
   });
 
