@@ -22,7 +22,12 @@ type Step = (values: Float64Array, x: number, b: number) => number;
 export type Replacements = Readonly<Partial<Record<UnaryName, (of: (u: number) => number) => (u: number) => number>>>;
 
 /** The function that the expression means. */
-export function compileToClosure(expression: Expression, replacements: Replacements = {}): ScalarFunction {
+export function compileToClosure(expression: Expression): ScalarFunction {
+  return compileWith(expression, {});
+}
+
+/** The same with other functions in place of some. */
+export function compileWith(expression: Expression, replacements: Replacements): ScalarFunction {
   const numbering = new Numbering(), placeOf = new Map<number, number>(), steps: Step[] = [];
   const places = new Map<Expression, number>();
   const result = bottomUp(expression, places, (e) => {

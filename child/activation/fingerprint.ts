@@ -19,7 +19,7 @@
  * compute theirs again.
  */
 import { derive } from "./derive.ts";
-import { compileToClosure, type Replacements } from "./evaluate.ts";
+import { compileWith, type Replacements } from "./evaluate.ts";
 import type { Expression } from "./expression.ts";
 import { simplify } from "./simplify.ts";
 
@@ -115,7 +115,7 @@ class Sampled {
       this.#replaced = true;
       return far(u, this.#angle);
     };
-    this.#value = compileToClosure(
+    this.#value = compileWith(
       expression,
       {
         sin: (of) => periodic(of, (u, angle) => Math.sign(u) * Math.sin(angle)),

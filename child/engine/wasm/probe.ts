@@ -2,9 +2,10 @@
  * An activation at single points, by the forward and backward kernels that a child's programs are made of: what
  * `deno task function --engine wasm` prints and records of accuracy measure.
  */
-import type { Activation } from "../../activation/expression.ts";
+import type { Activation, Expression } from "../../activation/expression.ts";
 import { simplify } from "../../activation/simplify.ts";
 import type { Probe } from "../engine.ts";
+import { activationCode } from "./activation_code.ts";
 import { assemble } from "./assemble.ts";
 import { ConstantTable, FLOAT_BYTES, splitStores } from "./function_builder.ts";
 import { Layout } from "./layout.ts";
@@ -18,7 +19,7 @@ const CONSTANTS = 2000;
 const TABLE_BYTES = CONSTANTS * 8 * FLOAT_BYTES;
 
 /** Byte addresses of the vectors of one call. */
-const [X, BETA, VALUE, ONES, SLOPE, BETA_SLOPE, SCRATCH] = [0, 1, 2, 3, 4, 5, 6].map((i) => i * VECTOR_BYTES);
+const [X, BETA, VALUE, ONES, SLOPE, BETA_SLOPE, TABLE] = [0, 1, 2, 3, 4, 5, 6].map((i) => i * VECTOR_BYTES);
 /** No batch norm and no residual: kernels do not read what stands here. */
 const UNUSED = 0;
 
@@ -35,7 +36,7 @@ export async function probe(
   packable: boolean,
 ): Promise<Probe> {
   const expression = simplify(activation.expression);
-  const { forward, backward, memory } = await compile(expression, packable);
+  const { forward, backward, memory, scratch } = await compile(expression, packable);
   const vector = (address: number) => new Float32Array(memory.buffer, address, CHANNELS);
   vector(BETA).fill(b);
   vector(ONES).fill(1);
@@ -48,8 +49,8 @@ export async function probe(
     const count = Math.min(CHANNELS, x.length - from);
     for (let i = 0; i < CHANNELS; i++) vector(X)[i] = x[Math.min(from + i, x.length - 1)];
     vector(BETA_SLOPE).fill(0); // added to
-    forward(1, SCRATCH, X, UNUSED, VALUE, UNUSED, BETA);
-    backward(1, SCRATCH, X, UNUSED, UNUSED, BETA, UNUSED, UNUSED, BETA_SLOPE, SLOPE, ONES, UNUSED, UNUSED);
+    forward(1, scratch, X, UNUSED, VALUE, UNUSED, BETA);
+    backward(1, scratch, X, UNUSED, UNUSED, BETA, UNUSED, UNUSED, BETA_SLOPE, SLOPE, ONES, UNUSED, UNUSED);
     result.value.set(vector(VALUE).subarray(0, count), from);
     result.derivative.set(vector(SLOPE).subarray(0, count), from);
     result.betaDerivative.set(vector(BETA_SLOPE).subarray(0, count), from);
@@ -57,18 +58,21 @@ export async function probe(
   return result;
 }
 
-async function compile(expression: Pointwise["expression"], packable: boolean) {
-  const tableAt = SCRATCH + passScratchBytes(1);
-  const constants = new ConstantTable(tableAt, CONSTANTS);
+async function compile(expression: Expression, packable: boolean) {
+  const constants = new ConstantTable(TABLE, CONSTANTS);
+  const activation = activationCode(expression, TABLE + TABLE_BYTES);
+  const scratch = activation.constants.end;
   const layout = new Layout([1, 1, CHANNELS], 0);
-  const pointwise: Pointwise = { y: layout, residual: null, batchNorm: false, expression };
-  const kernels = [
+  const pointwise: Pointwise = { y: layout, residual: null, batchNorm: false, activation };
+  const functions = [
+    ...activation.functions,
     pointwiseForward("forward", pointwise, layout, constants),
     pointwiseBackward("backward", pointwise, [{ kind: "plain", tensor: layout }], layout, constants),
   ].join("\n");
-  const pages = Math.ceil((tableAt + TABLE_BYTES) / PAGE_BYTES);
-  const text = `(module\n  (memory (export "memory") ${pages})\n${kernels}\n${constants.data()})`;
+  const pages = Math.ceil((scratch + Math.max(passScratchBytes(1), activation.scratchBytes)) / PAGE_BYTES);
+  const data = [constants, activation.constants].map((table) => table.data()).join("\n");
+  const text = `(module\n  (memory (export "memory") ${pages})\n${functions}\n${data})`;
   const module = await assemble("probe", packable ? text : splitStores(text));
   const { exports } = await WebAssembly.instantiate(module, {});
-  return exports as unknown as Exports & { readonly memory: WebAssembly.Memory };
+  return { ...exports as unknown as Exports & { readonly memory: WebAssembly.Memory }, scratch };
 }
