@@ -46,7 +46,12 @@ const RUN_FLAGS = [
   { name: "resume", type: "string", value: "NAME", help: "go on with this run and its settings" },
   { name: "save", type: "boolean", help: "write the trained weights of each seed to its folder, as safetensors" },
   { name: "checkpoint", type: "duration", default: 30_000, help: "how often the state of the training is kept" },
-  { name: "data", type: "string", value: "DIR", help: "folder that holds the data set already" },
+  {
+    name: "data",
+    type: "string",
+    value: "DIR",
+    help: "folder or archive that holds the data set already, in any form",
+  },
   { name: "threads", type: "integer", min: 1, max: 64, help: "CPU threads (one a core)" },
   ENGINE_FLAG,
   { name: "json", type: "boolean", help: "print one JSON object a point and a seed, and a last one with the summary" },

@@ -38,7 +38,12 @@ export const search = command({
       help: "size of the search (laptop, or paper where the engine computes on a GPU)",
     },
     DATASET_FLAG,
-    { name: "data", type: "string", value: "DIR", help: "folder that holds the data set already" },
+    {
+      name: "data",
+      type: "string",
+      value: "DIR",
+      help: "folder or archive that holds the data set already, in any form",
+    },
     { name: "engine", type: "choice", choices: ENGINE_NAMES, help: "what computes (auto)" },
     { name: "workers", type: "integer", min: 1, max: 256, help: "children trained at once (one a core)" },
     { name: "trials", type: "integer", min: 1, help: "candidates in all (by preset)" },

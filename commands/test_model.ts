@@ -18,7 +18,7 @@ export const testModel = command({
   summary: "Tests trained weights again, as saved by cifar10 or cifar100 with --save.",
   positionals: [{ name: "file", help: "a .safetensors file" }],
   flags: [
-    { name: "data", type: "string", value: "DIR", help: "folder that holds the data set (data/)" },
+    { name: "data", type: "string", value: "DIR", help: "folder or archive that holds the data set (data/)" },
     { name: "threads", type: "integer", min: 1, max: 64, help: "CPU threads (one a core)" },
     ENGINE_FLAG,
     { name: "json", type: "boolean", help: "print one JSON object" },

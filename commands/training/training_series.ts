@@ -46,7 +46,12 @@ export function seriesFlags(
 const OWN_FLAGS = [
   { name: "name", type: "string", value: "NAME", help: "name of the folder in runs/ (by settings)" },
   { name: "resume", type: "string", value: "NAME", help: "go on with this run and its settings" },
-  { name: "data", type: "string", value: "DIR", help: "folder that holds the data set already" },
+  {
+    name: "data",
+    type: "string",
+    value: "DIR",
+    help: "folder or archive that holds the data set already, in any form",
+  },
   { name: "threads", type: "integer", min: 1, max: 64, help: "CPU threads (one a core)" },
 ] as const;
 

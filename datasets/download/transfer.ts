@@ -117,7 +117,19 @@ class Transfer {
     this.#output = output;
     this.#received = this.#furthest = (await output.stat()).size;
     this.#resumed = this.#received > 0;
-    if (this.#resumed && this.remote.md5 === null) await this.#restart(); // nothing would tell a mixture of two files
+    const useless = this.remote.md5 === null || !await this.#beginsWell(); // without MD5 a mixture would go unseen
+    if (this.#resumed && useless) await this.#restart();
+  }
+
+  /** Whether the part that an earlier call left is the beginning of such a file, and not of a web page. */
+  async #beginsWell(): Promise<boolean> {
+    const first = new Uint8Array(512), count = await this.#output!.read(first);
+    try {
+      checkBeginning(first.subarray(0, count ?? 0), this.remote.name);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Leaves no empty part behind, nor a folder that was made for it. */

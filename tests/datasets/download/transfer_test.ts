@@ -178,7 +178,7 @@ describe("download", () => {
 
   it("fetches all again where an earlier part was of another file, or too long", () =>
     withServer((_, from) => ranged(from), async (place) => {
-      await writePart(place, new Uint8Array(200_000));
+      await writePart(place, CONTENT.slice(0, 200_000).with(9, CONTENT[9] ^ 1));
       await fetched(place);
       assertWhole(place);
       assertEquals(place.asked, [200_000, null]);
@@ -187,6 +187,14 @@ describe("download", () => {
       await fetched(place);
       assertWhole(place);
       assertEquals(place.asked.slice(2), [null]);
+    }));
+
+  it("throws away a part that is the beginning of something else, such as a web page", () =>
+    withServer(whole, async (place) => {
+      await writePart(place, new TextEncoder().encode("<html>please log in</html>"));
+      await fetched(place);
+      assertWhole(place);
+      assertEquals(place.asked, [null]);
     }));
 
   it("refuses a file of the wrong checksum, and keeps none of it", () =>
