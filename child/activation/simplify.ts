@@ -10,7 +10,7 @@
  * - The sign of a zero is kept where it decides: in denominators.
  * - It is idempotent.
  * - It is not longer, measured in characters of its text, unless one of the rules did that rescue what overflows: the
- *   logarithm of a sum of exponentials or of cosh, and sqrt(u^2 + 1).
+ *   logarithm of a sum of exponentials or of cosh.
  * An expression with a constant part that is not finite, as 0 / 0 or exp(1000), is left as it is.
  *
  * Sums are freely regrouped, but products only where no factor grows faster than a power: a reordered
@@ -756,12 +756,10 @@ function rescuedLogarithm(u: Expression): Expression | null {
     const [left, right] = exponents.map((exponent, i) => added(exponent!, number(Math.log(terms[i].coefficient))));
     return longer(logOfExponentials(left, right));
   }
-  const root = terms.find(({ coefficient, core }) =>
-    coefficient === 1 && core.kind === "binary" && core.name === "max"
-  );
+  const root = terms.find(({ coefficient, core }) => coefficient === 1 && isCall(core, "hypot1"));
   if (root && terms.length === 2) {
     const other = terms.find((term) => term !== root)!, argument = scaled(other.coefficient, other.core);
-    if (same(root.core, rootOfSquareAndOne(applied("abs", argument)))) return applied("asinh", argument);
+    if (same(root.core, applied("hypot1", argument))) return applied("asinh", argument);
   }
   const one = terms.find(({ core }) => isNumber(core, 1));
   return one?.coefficient === 1 ? applied("log1p", sum(terms.filter((term) => term !== one)) ?? ZERO) : null;
@@ -780,27 +778,13 @@ function logOfExponentials(left: Expression, right: Expression): Expression {
   return added(larger("max", left, right), applied("softplus", negative(distance)));
 }
 
-/** Where |u| is larger, sqrt(u^2 + 1) is |u| to float64's last digit, and u^2 is yet far from overflowing float32. */
-const LARGE_ROOT = number(1e9);
-
 /** sqrt(u^2 + 1), whose square overflows float32 at 1.8e19. */
 function rescuedRoot(u: Expression): Expression | null {
   if (!now.rescues || !isSum(u)) return null;
   const [square, one, ...others] = termsOf(u).sort(compareTerms);
   if (others.length > 0 || one.coefficient !== 1 || !isNumber(one.core, 1) || square.coefficient !== 1) return null;
   const { core } = square;
-  if (core.kind !== "power" || core.exponent !== 2 || isBelowLargeRoot(core.base)) return null;
-  return longer(rootOfSquareAndOne(applied("abs", core.base)));
-}
-
-function isBelowLargeRoot(e: Expression): boolean {
-  return e.kind === "binary" && e.name === "min" && isNumber(e.right, 1e9);
-}
-
-/** By size = |u|. */
-function rootOfSquareAndOne(size: Expression): Expression {
-  const root = unary("sqrt", binary("add", power(larger("min", size, LARGE_ROOT), 2), ONE));
-  return larger("max", size, root);
+  return core.kind === "power" && core.exponent === 2 ? applied("hypot1", core.base) : null;
 }
 
 function added(left: Expression, right: Expression): Expression {

@@ -215,7 +215,7 @@ describe("simplify", () => {
     ];
     for (const e of expressions) {
       const before = printExpression(e), after = printExpression(simplify(e));
-      assert(after.length <= before.length || /expm1|softplus|1000000000/.test(after), `${before} became ${after}`);
+      assert(after.length <= before.length || /expm1|softplus/.test(after), `${before} became ${after}`);
     }
   });
 
