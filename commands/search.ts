@@ -1,8 +1,10 @@
 /** `deno task search`: opens data, store, sampler and dashboard, and lets the search run. */
 import { createSampler, SAMPLER_NAMES } from "../controller/samplers/samplers.ts";
-import type { RunInfo, RunSettings } from "../controller/runs/events.ts";
+import type { JudgingSettings, RunInfo, RunSettings } from "../controller/runs/events.ts";
 import { followRun } from "../controller/console.ts";
+import { activationFrom } from "../child/activation/catalog.ts";
 import { type PresetName, PRESETS } from "../controller/presets.ts";
+import { type PrunerName, PRUNERS } from "../controller/pruners/pruners.ts";
 import { runFolder, RunStore, type StoredRun } from "../controller/runs/run_store.ts";
 import { snapshotOf } from "../controller/runs/stored_run.ts";
 import { Search } from "../controller/search.ts";
@@ -50,6 +52,20 @@ export const search = command({
     { name: "time", type: "duration", help: "propose nothing new after this long: 10m, 2h" },
     { name: "seed", type: "integer", help: "everything random follows from it (1)" },
     { name: "units", type: "integer", min: 1, max: 3, help: "core units of an expression (2)" },
+    {
+      name: "pruner",
+      type: "choice",
+      choices: Object.keys(PRUNERS),
+      help: "what gives leading candidates more trainings (race)",
+    },
+    {
+      name: "reference",
+      type: "strings",
+      value: "EXPR",
+      help: "a function to compare with, in place of relu and swish; may be given several times",
+    },
+    { name: "finals", type: "number", min: 0, max: 0.9, help: "share of the trainings kept for the playoff (0.33)" },
+    { name: "seeds", type: "integer", min: 1, max: 1000, help: "fresh seeds that judge what is named (16)" },
     { name: "run", type: "string", value: "NAME", help: "name of the run's folder in runs/ (by time)" },
     { name: "resume", type: "string", value: "NAME", help: "continue this run exactly where it was" },
     ...DASHBOARD_FLAGS,
@@ -128,6 +144,10 @@ interface Flags {
   readonly time?: number;
   readonly seed?: number;
   readonly units?: number;
+  readonly pruner?: string;
+  readonly reference: readonly string[];
+  readonly finals?: number;
+  readonly seeds?: number;
   readonly run?: string;
   readonly resume?: string;
 }
@@ -135,10 +155,12 @@ interface Flags {
 /** What belongs to the settings of a run and is kept with it. */
 const SETTING_FLAGS = [
   ...["sampler", "preset", "dataset", "data", "engine", "workers", "trials", "time", "seed", "units", "run"] as const,
+  ...["pruner", "reference", "finals", "seeds"] as const,
 ] satisfies (keyof Flags)[];
 
 async function begin(flags: Flags, io: Io): Promise<Opened> {
   requireRunName("--run", flags.run);
+  referencesOf(flags); // throws before anything is begun
   const { engine = "auto" } = flags;
   if (engine !== "auto") (await openEngine(engine)).engine.close(); // throws before anything is begun
   const name = makeFolder(flags.run), folder = runFolder(RUNS, name); // before the data set, which may be long in coming
@@ -191,8 +213,33 @@ async function settingsOf(flags: Flags, dataset: Dataset): Promise<RunSettings> 
     workers: placeChildren(flags.workers, await machineFor(engine)).workers,
     engine,
     child: preset.child,
-    judging: { ...preset.judging },
+    judging: judgingOf(flags, preset.judging),
   };
+}
+
+function judgingOf(flags: Flags, preset: JudgingSettings): JudgingSettings {
+  const references = referencesOf(flags);
+  return {
+    pruner: (flags.pruner ?? preset.pruner) as PrunerName,
+    references: references.length > 0 ? references : preset.references,
+    finals: flags.finals ?? preset.finals,
+    finalists: preset.finalists,
+    verdictSeeds: flags.seeds ?? preset.verdictSeeds,
+  };
+}
+
+/** Their names. Throws a UsageError where one is no function or given twice. */
+function referencesOf({ reference }: Flags): string[] {
+  const names = reference.map((text) => {
+    try {
+      return activationFrom(text).name;
+    } catch (cause) {
+      throw new UsageError(`--reference ${text}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    }
+  });
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined) throw new UsageError(`--reference ${twice} is given twice: give each once`);
+  return names;
 }
 
 /** The cores and the GPUs that the engine may use. A process has one GPU: others need the right to start processes. */
@@ -219,7 +266,8 @@ function infoOf(name: string, settings: RunSettings, dataset: Dataset): RunInfo 
 
 /** Throws a UsageError where a run is to be resumed with other settings. */
 function requireNoSettings(flags: Flags): void {
-  const changed = SETTING_FLAGS.find((name) => flags[name] !== undefined);
+  const isGiven = (value: Flags[keyof Flags]) => value !== undefined && !(Array.isArray(value) && value.length === 0);
+  const changed = SETTING_FLAGS.find((name) => isGiven(flags[name]));
   if (flags.resume === undefined || !changed) return;
   throw new UsageError(`--resume continues a run with the settings it has: leave out --${changed}`);
 }
