@@ -536,13 +536,19 @@ export function signature(name: string, definition: Definition | null): string {
 }
 
 /**
- * base^exponent for a constant exponent; one that is not whole takes a negative base for 0. Halves, quarters and eighths
- * are powers of square roots. The others are the nearest eighth's power times exp(rest * log(base)), |rest| <= 1/16: exp
- * makes a relative error of what is an absolute one of its argument, which so stays below 6 in all of float32.
+ * base^exponent for a constant exponent; one that is not whole takes a negative base for 0. Thirds are powers of the cube
+ * root; halves, quarters and eighths are powers of square roots. The others are the nearest eighth's power times
+ * exp(rest * log(base)), |rest| <= 1/16: exp makes a relative error of what is an absolute one of its argument, which so
+ * stays below 6 in all of float32.
  */
 function toConstantPower(base: Expression, exponent: number): Expression {
   if (Number.isInteger(exponent)) return power(base, exponent);
   if (exponent < 0) return binary("div", number(1), toConstantPower(base, -exponent));
+  const thirds = exponent * 3;
+  if (Number.isInteger(thirds) && thirds <= 8) {
+    const root = unary("cbrt", unary("relu", base));
+    return thirds === 1 ? root : power(root, thirds);
+  }
   const eighths = Math.round(exponent * 8);
   const rest = exponent - eighths / 8;
   if (rest === 0 && oddPartOf(eighths) <= 8) return rootPower(base, eighths);

@@ -204,7 +204,28 @@ describe("parseExpression", () => {
 
   it("computes constant powers as Math.pow does, and takes what is negative for 0 where they are not whole", () => {
     for (
-      const p of [0.5, 1.5, 2.5, 0.25, 0.75, 0.125, 2.25, 10.5, 0.3, 1.1, 2.7, 1 / 3, Math.PI, -0.5, -1.5, -0.3, -2.7]
+      const p of [
+        0.5,
+        1.5,
+        2.5,
+        0.25,
+        0.75,
+        0.125,
+        2.25,
+        10.5,
+        0.3,
+        1.1,
+        2.7,
+        1 / 3,
+        2 / 3,
+        -4 / 3,
+        7 / 3,
+        Math.PI,
+        -0.5,
+        -1.5,
+        -0.3,
+        -2.7,
+      ]
     ) {
       const e = parseExpression(`x^(${p})`);
       for (const x of [1e-30, 1e-3, 0.5, 1, 2, 17, 1e4, 1e10]) {
