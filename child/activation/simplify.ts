@@ -685,8 +685,8 @@ function longer(e: Expression): Expression {
 }
 
 /**
- * In a sum: exp(u) - 1, exp(u) + exp(-u), exp(u) - exp(-u), 2 sigmoid(u) - 1, 1 ± tanh(u), and expm1(u) + 1; each with a common
- * coefficient.
+ * In a sum: exp(u) - 1, exp(u) + exp(-u), exp(u) - exp(-u), 2 sigmoid(u) - 1, 1 - sigmoid(u), 1 ± tanh(u),
+ * 1 ± erf(u), and expm1(u) + 1; each with a common coefficient.
  */
 function rescueTerms(collected: Collected): void {
   const replace = (
@@ -705,9 +705,13 @@ function rescueTerms(collected: Collected): void {
     if (e.name === "sigmoid" && ofOne === -c / 2) {
       replace(c / 2, applied("tanh", product(HALF, u)), [c, e], [-c / 2, ONE]);
     }
+    if (e.name === "sigmoid" && ofOne === -c) replace(ofOne, applied("sigmoid", negative(u)), [c, e], [ofOne, ONE]);
     if (e.name === "tanh" && Math.abs(ofOne) === Math.abs(c)) {
       const twice = product(number(ofOne === c ? 2 : -2), u);
       replace(2 * ofOne, applied("sigmoid", twice), [c, e], [ofOne, ONE]);
+    }
+    if (e.name === "erf" && Math.abs(ofOne) === Math.abs(c)) {
+      replace(ofOne, applied("erfc", ofOne === c ? negative(u) : u), [c, e], [ofOne, ONE]);
     }
     if (e.name !== "exp") continue;
     const mirrored = applied("exp", negative(u)), ofMirrored = coefficientIn(collected, mirrored);
@@ -717,7 +721,7 @@ function rescueTerms(collected: Collected): void {
   }
 }
 
-const RESCUED_TERMS: ReadonlySet<UnaryName> = new Set<UnaryName>(["exp", "expm1", "sigmoid", "tanh"]);
+const RESCUED_TERMS: ReadonlySet<UnaryName> = new Set<UnaryName>(["exp", "expm1", "sigmoid", "tanh", "erf"]);
 
 /** sigmoid(-u) * exp(u), a share of exponentials too, whose first factor reaches 0 where the second overflows. */
 function rescuedProduct(left: Expression, right: Expression): Expression | null {
