@@ -90,7 +90,7 @@ export const FINISHED_STATES = (Object.keys(NEXT_STATES) as TrialState[]).filter
   NEXT_STATES[state].length === 0
 );
 
-export function isFinished(trial: Trial): boolean {
+export function isFinished(trial: Pick<Trial, "state">): boolean {
   return FINISHED_STATES.includes(trial.state);
 }
 

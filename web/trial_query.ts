@@ -1,9 +1,9 @@
-/**
- * Which trials, in which order: the filter of the trials table, the same in the browser and under `/api`. Text matches
- * the expression and its simplified form; `>0.6` and `<0.6` compare the validation accuracy; words are joined by "and".
- */
-import { NEXT_STATES, type TrialState } from "../controller/trial.ts";
+/** Which trials, in which order: the filter of the trials table, the same in the browser and under `/api`. */
+import type { TrialState } from "../controller/trial.ts";
 import type { TrialRow } from "./protocol.ts";
+import { STATES, textFilter } from "./trial_filter.ts";
+
+export { STATES };
 
 export interface TrialQuery {
   /** Shown states; null for all. */
@@ -36,12 +36,10 @@ export const SORT_KEYS = {
 
 export type SortKey = keyof typeof SORT_KEYS;
 
-export const STATES = Object.keys(NEXT_STATES) as TrialState[];
-
 export const ALL_TRIALS: TrialQuery = { states: null, text: "", sort: "id", descending: false };
 
 export function selectTrials(trials: readonly TrialRow[], query: TrialQuery): TrialRow[] {
-  const matches = textFilter(query.text);
+  const { matches } = textFilter(query.text);
   const chosen = trials.filter((trial) =>
     trial !== undefined && (query.states === null || query.states.has(trial.state)) && matches(trial)
   );
@@ -59,24 +57,13 @@ function compareKeys(one: number | string | null, other: number | string | null,
   return (one < other ? -1 : 1) * sign;
 }
 
-export function textFilter(text: string): (trial: TrialRow) => boolean {
-  const tests = text.trim().toLowerCase().split(/\s+/).filter((word) => word !== "").map(wordTest);
-  return (trial) => tests.every((test) => test(trial));
-}
-
-function wordTest(word: string): (trial: TrialRow) => boolean {
-  const comparison = /^([<>])(\d*\.?\d+)(%?)$/.exec(word);
-  if (comparison) {
-    const bound = Number(comparison[2]) / (comparison[3] ? 100 : 1);
-    return comparison[1] === ">"
-      ? (trial) => trial.score !== null && trial.score > bound
-      : (trial) => trial.score !== null && trial.score < bound;
-  }
-  const number = /^#(\d+)$/.exec(word);
-  if (number) return (trial) => trial.id === Number(number[1]);
-  // Spaces are how words are joined, so that `x*sin` finds `x * sin(x)`.
-  const without = (value: string) => value.toLowerCase().replaceAll(" ", "");
-  return (trial) => without(trial.expression).includes(word) || without(trial.simplified).includes(word);
+/**
+ * Why a filter shows nothing, as a sentence: the words that no trial has; null where it shows something, or where each
+ * word has some but none has all.
+ */
+export function whyNothing(trials: readonly TrialRow[], { text }: TrialQuery): string | null {
+  const absent = textFilter(text).words.filter(({ matches }) => !trials.some(matches)).map(({ word }) => `"${word}"`);
+  return absent.length === 0 ? null : `no trial of this run is or contains ${absent.join(", nor ")}`;
 }
 
 /** Throws a RangeError that names the parameter at fault. */
@@ -93,9 +80,12 @@ export function readTrialQuery(parameters: URLSearchParams): TrialQuery {
       throw new RangeError(`state must be of ${STATES.join(", ")}: it is ${state}`);
     }
   }
+  const text = (parameters.get("q") ?? "").slice(0, 200);
+  const { problems } = textFilter(text);
+  if (problems.length > 0) throw new RangeError(`q: ${problems.join("; ")}`);
   return {
     states: states === null ? null : new Set(states as TrialState[]),
-    text: (parameters.get("q") ?? "").slice(0, 200),
+    text,
     sort: sort as SortKey,
     descending: order === "desc",
   };

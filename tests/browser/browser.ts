@@ -15,6 +15,7 @@ const SCREENSHOTS = "tests/browser/screenshots";
 const PATIENCE_MS = 10_000;
 
 export const WIDE: BrowserContextOptions = { viewport: { width: 1440, height: 900 } };
+export const NARROW: BrowserContextOptions = { viewport: { width: 1024, height: 768 } };
 export const PHONE: BrowserContextOptions = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 
 /** Why these tests cannot run here; null where they can. */
@@ -130,8 +131,12 @@ export class Stage {
   }
 }
 
-/** Kept in the tree, so that a change of the page's look is seen in review. Small: JPEG of a screenful. */
+/**
+ * Kept in the tree, so that a change of the page's look is seen in review: `deno task test:browser -- --screenshots` takes
+ * them anew. Small: JPEG of a screenful.
+ */
 export async function screenshot(page: Page, name: string): Promise<void> {
+  if (!Deno.args.includes("--screenshots")) return;
   Deno.mkdirSync(SCREENSHOTS, { recursive: true });
   const image = await page.screenshot({ type: "jpeg", quality: 60, animations: "disabled" });
   Deno.writeFileSync(`${SCREENSHOTS}/${name}.jpg`, image);

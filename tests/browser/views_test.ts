@@ -7,14 +7,15 @@ import { ALL_TRIALS, selectTrials } from "../../web/trial_query.ts";
 import { FakeRun } from "../web/fake_run.ts";
 import { FakeRuns } from "../web/fake_runs.ts";
 import { audit } from "./audit.ts";
-import { itInBrowser, PHONE, screenshot, WIDE } from "./browser.ts";
+import { seriousViolations } from "./axe.ts";
+import { itInBrowser, NARROW, PHONE, screenshot, WIDE } from "./browser.ts";
 
 /** Something that a view shows once it is drawn. */
 const DRAWN = {
   overview: ".history svg.plot",
   functions: ".detail svg.plot",
   trials: ".table-row",
-  mind: ".heat-map canvas",
+  policy: ".heat-map canvas",
   workers: ".time-line rect",
   runs: ".run-list input",
 } as const;
@@ -23,7 +24,7 @@ const DRAWN = {
 const KEPT = new Set([
   "overview wide light",
   "functions wide dark",
-  "mind wide light",
+  "policy wide light",
   "workers wide dark",
   "overview phone dark",
   "functions phone light",
@@ -40,7 +41,7 @@ async function show(page: Page, url: string, view: keyof typeof DRAWN, search = 
 }
 
 describe("every view", () => {
-  for (const [size, options] of [["wide", WIDE], ["phone", PHONE]] as const) {
+  for (const [size, options] of [["wide", WIDE], ["narrow", NARROW], ["phone", PHONE]] as const) {
     for (const colorScheme of ["light", "dark"] as const) {
       itInBrowser(`can be read, operated and seen whole: ${size}, ${colorScheme}`, async (stage) => {
         const url = await stage.serve(new FakeRuns([finishedRun(), finishedRun("old")]));
@@ -48,12 +49,36 @@ describe("every view", () => {
         for (const view of VIEWS) {
           await show(page, url, view, view === "runs" ? "?compare=fake,old" : "");
           assertEquals(await audit(page), [], view);
+          assertEquals(await seriousViolations(page), [], view);
           const name = `${view} ${size} ${colorScheme}`;
           if (KEPT.has(name)) await screenshot(page, name.replaceAll(" ", "-"));
         }
       });
     }
   }
+});
+
+describe("forced colours", () => {
+  itInBrowser("leave the states of trials to be told apart, and show what is pressed", async (stage) => {
+    const url = await stage.serve(new FakeRuns([finishedRun()]));
+    const page = await stage.open(url, { ...WIDE, forcedColors: "active" });
+    await page.waitForSelector(DRAWN.overview);
+    const fills = await page.locator(".figures .state-bar rect[class^=fill-]").evaluateAll((rects) =>
+      rects.filter((rect) => Number(rect.getAttribute("width")) > 0).map((rect) => getComputedStyle(rect).fill)
+    );
+    assert(fills.length >= 3 && new Set(fills).size === fills.length, `${fills}`);
+    const outline = (chip: string) =>
+      page.getByRole("button", { name: chip }).evaluate((e) => getComputedStyle(e).outlineStyle);
+    await page.getByRole("button", { name: /^failed/ }).click();
+    await page.getByRole("searchbox").focus();
+    assertEquals([await outline("complete"), await outline("failed")], ["solid", "none"]);
+    await show(page, url, "trials");
+    const dots = await page.locator(".table-row .dot").evaluateAll((dots) =>
+      dots.map((dot) => `${dot.className} ${getComputedStyle(dot).backgroundColor}`)
+    );
+    const colours = new Map(dots.map((dot) => [dot.split(" ")[1], dot.slice(dot.indexOf("rgb"))]));
+    assertEquals(new Set(colours.values()).size, colours.size);
+  });
 });
 
 describe("ten thousand trials", () => {
@@ -80,7 +105,7 @@ describe("the page", () => {
     for (let step = 0; step < 40; step++) run.advance(3_000);
     const url = await stage.serve(run);
     const page = await stage.open(url);
-    for (const view of ["overview", "functions", "mind"] as const) {
+    for (const view of ["overview", "functions", "policy"] as const) {
       await show(page, url, view);
       if (view === "functions") await page.locator(".gallery").hover(); // else the cards are sorted as trials end
       await page.evaluate(() => {
@@ -143,7 +168,7 @@ describe("the filter", () => {
         .click();
     }
     await page.getByRole("status").filter({ hasText: `${chosen.length} of ${trials.length}` }).waitFor();
-    assertMatch(page.url(), /#\/current\/overview\?q=sin&state=complete$/);
+    assertMatch(page.url(), /#\/fake\/overview\?q=sin&state=complete$/);
     const tab = (name: string) => page.getByRole("navigation", { name: "Views" }).getByText(name).click();
     await page.getByRole("img", { name: `Validation accuracy of ${chosen.length} trials` }).waitFor();
     await tab("Functions");
@@ -153,7 +178,7 @@ describe("the filter", () => {
     const download = await page.getByRole("link", { name: "CSV" }).getAttribute("href");
     const csv = await (await fetch(new URL(download!, url))).text();
     assertEquals(csv.trimEnd().split("\n").length, chosen.length + 1);
-    await tab("Mind");
+    await tab("Policy");
     await page.getByText(`against all ${chosen.length} proposals`).waitFor();
     const map = await page.locator(".map-canvas").getAttribute("aria-label");
     assert(Number.parseInt(map!) > 2 && Number.parseInt(map!) <= functions, `${map} of ${functions} functions`);
@@ -174,7 +199,110 @@ describe("the filter", () => {
   });
 });
 
+describe("the filter's words", () => {
+  itInBrowser("find measures, states and names, or say why nothing is shown", async (stage) => {
+    const run = finishedRun();
+    const trials = run.snapshot().trials;
+    const page = await stage.open(await stage.serve(run));
+    await page.waitForSelector(DRAWN.overview);
+    const counted = (picked: number) =>
+      page.getByRole("status").filter({ hasText: `${picked} of ${trials.length}` }).waitFor();
+    await page.getByRole("searchbox").fill(">=50%");
+    await counted(trials.filter(({ score }) => (score ?? 0) >= 0.5).length);
+    await page.getByRole("searchbox").fill("diverged");
+    await counted(trials.filter(({ state }) => state === "diverged").length);
+    await page.getByRole("searchbox").fill("lost<2");
+    await page.getByRole("alert").filter({ hasText: "is not understood" }).waitFor();
+    await page.getByRole("searchbox").fill("divergd");
+    await page.getByRole("alert").filter({ hasText: '"divergd"' }).waitFor();
+    await page.getByRole("searchbox").fill("loss<0.5");
+    await page.getByRole("alert").waitFor({ state: "detached" });
+  });
+
+  itInBrowser("give one best, whatever they leave", async (stage) => {
+    const run = new FakeRun({ trials: 2_000, workers: 8 }).finish(60_000);
+    const page = await stage.open(await stage.serve(run));
+    await page.waitForSelector(DRAWN.overview);
+    for (const text of ["", "sin", "<40%"]) {
+      await page.getByRole("searchbox").fill(text);
+      if (text !== "") await page.getByText(/^[\d\u202f]+ of 2\u202f000$/).waitFor();
+      const told = await page.evaluate(() => [
+        document.querySelector(".figure-value")!.textContent!,
+        document.querySelector(".best-value b")!.textContent!,
+        document.querySelector(".selected .h-note")!.textContent!.split(" ±")[0].split(" (")[0],
+      ]);
+      assertEquals(new Set(told).size, 1, `${text}: ${told}`);
+    }
+  });
+});
+
+describe("the address", () => {
+  itInBrowser("names the run, so that it means the same when another is current", async (stage) => {
+    const page = await stage.open(await stage.serve(new FakeRuns([finishedRun("first"), finishedRun("second")])));
+    await page.waitForSelector(DRAWN.overview);
+    await page.waitForURL(/#\/first\/overview$/);
+    const bookmark = new URL(page.url()).hash;
+    const other = await stage.open(
+      (await stage.serve(new FakeRuns([finishedRun("second"), finishedRun("first")]))) + bookmark,
+    );
+    await other.getByRole("heading", { level: 1, name: "first" }).waitFor();
+    assertEquals(await other.title(), "finished – first – actsearch");
+  });
+});
+
+describe("a few trials", () => {
+  itInBrowser("are not taken for a finding", async (stage) => {
+    const url = await stage.serve(new FakeRun({ trials: 2, workers: 1 }).finish());
+    const page = await stage.open(url);
+    await page.goto(`${url}#/current/policy`);
+    await page.getByText("A few trials tell nothing").waitFor();
+    assertEquals(await page.locator(".shares").count(), 0);
+  });
+});
+
 describe("the keyboard", () => {
+  itInBrowser("reads plots, maps, heat maps and the time line", async (stage) => {
+    const url = await stage.serve(finishedRun());
+    const page = await stage.open(url);
+    const press = async (keys: string[]) => {
+      for (const key of keys) await page.keyboard.press(key);
+    };
+    await page.waitForSelector(DRAWN.overview);
+    await page.locator(".history .chart").focus();
+    await press(["ArrowRight", "ArrowRight"]);
+    await page.locator(".history [role=status]").filter({ hasText: /^1: / }).waitFor();
+    await press(["End", "Enter"]);
+    await page.waitForURL(/trial=299/);
+    await show(page, url, "policy");
+    await page.waitForSelector(".map-canvas");
+    await page.locator(".map").focus();
+    await press(["ArrowRight"]);
+    await page.waitForURL(/trial=/);
+    const first = page.url();
+    await press(["ArrowLeft", "ArrowLeft", "ArrowUp"]);
+    await page.waitForFunction((first) => location.href !== first, first);
+    await page.locator(".heat-place").first().focus();
+    await press(["ArrowUp", "ArrowLeft"]);
+    await page.locator(".heat-place [role=status]").first().filter({ hasText: /^batch 13: .*%$/ }).waitFor();
+    await show(page, url, "workers");
+    await page.locator(".time-line").focus();
+    await press(["ArrowRight"]);
+    await page.locator(".time-line [role=status]").filter({ hasText: /^worker 0: trial/ }).waitFor();
+    await press(["Enter"]);
+    await page.waitForSelector(DRAWN.functions);
+  });
+
+  itInBrowser("stops once in the gallery, however many cards there are", async (stage) => {
+    const url = await stage.serve(finishedRun());
+    const page = await stage.open(url);
+    await show(page, url, "functions");
+    assertEquals(await page.locator(".card[tabindex='0']").count(), 1);
+    await page.locator(".card[tabindex='0']").focus();
+    for (let row = 0; row < 12; row++) await page.keyboard.press("ArrowDown");
+    await page.waitForFunction(() => document.activeElement?.matches(".card[aria-pressed=true][tabindex='0']"));
+    assertEquals(await page.locator(".card[tabindex='0']").count(), 1);
+  });
+
   itInBrowser("reaches the views, the filter, the rows and the cards", async (stage) => {
     const url = await stage.serve(finishedRun());
     const page = await stage.open(url);
@@ -219,6 +347,7 @@ describe("control", () => {
     await page.getByRole("button", { name: "Set" }).click();
     await page.getByText("3 active").waitFor();
     await page.getByRole("button", { name: "Stop" }).click();
+    await page.waitForTimeout(700); // longer than a double click
     await page.getByRole("button", { name: "Stop after this batch?" }).click();
     await page.locator(".pill.run-stopping").waitFor();
     assertEquals(run.controls, [
@@ -228,6 +357,50 @@ describe("control", () => {
       { control: "set_workers", workers: 3 },
       { control: "stop" },
     ]);
+  });
+
+  itInBrowser("does not take a double click on Stop for an answer, and takes a stop back", async (stage) => {
+    const run = new FakeRun({ trials: 300, workers: 2 });
+    run.advance(60_000);
+    const page = await stage.open(await stage.serve(run));
+    await page.getByRole("button", { name: "Stop" }).dblclick();
+    const confirm = page.getByRole("button", { name: "Stop after this batch?" });
+    await confirm.waitFor();
+    assertEquals(run.controls, []);
+    await page.keyboard.press("Escape");
+    await confirm.waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.waitForTimeout(700); // longer than a double click
+    await confirm.click();
+    await page.locator(".pill.run-stopping").waitFor();
+    await page.getByRole("button", { name: "Resume" }).click();
+    await page.locator(".pill.run-running").waitFor();
+    assertEquals(run.controls.map(({ control }) => control), ["stop", "resume"]);
+  });
+
+  itInBrowser("tells that the search is done in the title and by a notification", async (stage) => {
+    const run = new FakeRun({ trials: 30, workers: 2 });
+    run.advance(60_000);
+    const page = await stage.open(await stage.serve(run), WIDE, async (page) => {
+      await page.context().grantPermissions(["notifications"]);
+      await page.addInitScript(() => {
+        const told: string[] = [];
+        Object.assign(globalThis, { told });
+        class Told {
+          static permission = "granted";
+          constructor(title: string) {
+            told.push(title);
+          }
+        }
+        Object.assign(globalThis, { Notification: Told });
+      });
+    });
+    await page.locator(".pill.run-running").waitFor();
+    assertMatch(await page.title(), /^\d+\/30 – fake – actsearch$/);
+    run.finish();
+    await page.locator(".pill.run-finished").waitFor();
+    await page.waitForFunction(() => document.title === "finished – fake – actsearch");
+    assertEquals(await page.evaluate(() => (globalThis as unknown as { told: string[] }).told), ["fake is finished"]);
   });
 
   itInBrowser("checks and draws a candidate as it is typed, and queues it", async (stage) => {

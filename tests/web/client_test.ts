@@ -1,12 +1,16 @@
 /** What the page computes by itself: shapes of functions, similarity, filters and its URL. */
-import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { activationFrom } from "../../child/activation/catalog.ts";
+import { fingerprint } from "../../child/activation/fingerprint.ts";
 import { bends, type FunctionMath, mathOf, tendency } from "../../web/client/function_math.ts";
-import { bytes, count, decimal, duration, percent } from "../../web/client/format.ts";
+import { bytes, count, decimal, duration, percent, spread } from "../../web/client/format.ts";
+import { bestSoFar, rankFunctions } from "../../web/client/ranking.ts";
 import { readRoute, writeRoute } from "../../web/client/route.ts";
 import { featuresOf, layOut, nearest } from "../../web/client/similarity.ts";
-import { trialRow } from "../../web/protocol.ts";
-import { ALL_TRIALS, selectTrials } from "../../web/trial_query.ts";
+import { type TrialRow, trialRow } from "../../web/protocol.ts";
+import { textFilter } from "../../web/trial_filter.ts";
+import { ALL_TRIALS, readTrialQuery, selectTrials, whyNothing } from "../../web/trial_query.ts";
 import { FakeRun } from "./fake_run.ts";
 
 function math(text: string): FunctionMath {
@@ -95,6 +99,64 @@ describe("the filter", () => {
     assertEquals(ids(">0.6 <60%"), []);
   });
 
+  it("compares any measure, in shares or percent, with spaces or without", () => {
+    const some = (picks: (trial: TrialRow) => boolean) => trials.filter(picks).map(({ id }) => id);
+    const accuracy = (picks: (value: number) => boolean) => some(({ score }) => score !== null && picks(score));
+    const loss = (picks: (value: number) => boolean) => some(({ finalLoss }) => finalLoss !== null && picks(finalLoss));
+    const cases: [string, number[]][] = [
+      [">=50%", accuracy((value) => value >= 0.5)],
+      [">= 50 %", accuracy((value) => value >= 0.5)],
+      ["≥50", accuracy((value) => value >= 0.5)],
+      ["accuracy<=.5", accuracy((value) => value <= 0.5)],
+      ["Accuracy != 0.1", accuracy((value) => value !== 0.1)],
+      ["loss<2", loss((value) => value < 2)],
+      ["loss > 3e-1 loss < 1", loss((value) => value > 0.3 && value < 1)],
+      ["batch=3", some(({ batch }) => batch === 3)],
+      ["attempts>1", some(({ attempts }) => attempts > 1)],
+      ["trial<10", some(({ id }) => id < 10)],
+      ["took<10s", some(({ startedAt, finishedAt }) => finishedAt! - startedAt! < 10_000)],
+      ["took<0.1min", some(({ startedAt, finishedAt }) => finishedAt! - startedAt! < 6_000)],
+      ["!>50%", some(({ score }) => !(score !== null && score > 0.5))],
+    ];
+    for (const [text, expected] of cases) {
+      assertEquals(ids(text), expected, text);
+      assertEquals(textFilter(text).problems, [], text);
+    }
+    assert(cases.filter(([, expected]) => expected.length > 0).length > 9, "the run has too little to find");
+  });
+
+  it("finds states, and functions by their names or however they are written", () => {
+    for (const text of ["diverged", "state:diverged", "state = diverged", "DIVERGED"]) {
+      assertEquals(ids(text), trials.filter(({ state }) => state === "diverged").map(({ id }) => id), text);
+    }
+    const written = ["x * sigmoid(b * x)", "x * sigmoid(x)", "sigmoid(x) * x", "max(x, 0)", "x + 1"];
+    const rows = written.map((expression, id): TrialRow => ({
+      ...trials[0],
+      ...{ id, expression, simplified: expression, fingerprint: fingerprint(activationFrom(expression).expression) },
+    }));
+    const found = (text: string) => selectTrials(rows, { ...ALL_TRIALS, text }).map(({ id }) => id);
+    assertEquals(found("swish"), [0, 1, 2]);
+    assertEquals(found("silu"), [1, 2]);
+    assertEquals(found("relu"), [3]);
+    assertEquals(found("x*sigmoid(x)"), [1, 2]);
+    assertEquals(found("x * sigmoid(x)"), [1, 2]);
+    assertEquals(found("!swish"), [3, 4]);
+  });
+
+  it("says which words it does not understand, leaves them out, and says what no trial has", () => {
+    for (const text of ["lost<2", "loss<", "<", "state:happy", "loss<2kg", "accuracy>>2", "50%<accuracy"]) {
+      const { problems } = textFilter(text);
+      assertEquals(problems.length, 1, text);
+      assertStringIncludes(problems[0], "is not understood", text);
+      assertEquals(ids(text).length, trials.length, text);
+      assertThrows(() => readTrialQuery(new URLSearchParams({ q: text })), RangeError, "is not understood");
+    }
+    const query = { ...ALL_TRIALS, text: "sin divergd" };
+    assertEquals(textFilter(query.text).problems, []);
+    assertStringIncludes(whyNothing(trials, query)!, '"divergd"');
+    assertEquals(whyNothing(trials, { ...ALL_TRIALS, text: ">99%" }), 'no trial of this run is or contains ">99%"');
+  });
+
   it("sorts either way with the trials that lack a value last", () => {
     for (const descending of [false, true]) {
       const values = selectTrials(trials, { ...ALL_TRIALS, sort: "accuracy", descending })
@@ -103,6 +165,59 @@ describe("the filter", () => {
       assertEquals(values.slice(known.length).every((value) => value === null), true);
       assertEquals(known, [...known].sort((one, other) => descending ? other - one : one - other));
     }
+  });
+});
+
+describe("the best functions", () => {
+  const row = (id: number, print: string, score: number | null, change: Partial<TrialRow> = {}): TrialRow => ({
+    ...trialRow(new FakeRun({ trials: 1 }).finish().snapshot().trials[0]),
+    ...{ id, fingerprint: print, score, state: "complete" as const, duplicateOf: null, trainings: [], ...change },
+  });
+  const training = (seed: number, score: number | null, stage: "search" | "verdict" = "search") => ({
+    ...{ seed, stage, score, state: score === null ? "failed" as const : "complete" as const },
+  });
+
+  it("are ranked by all of their children, with how many and how far they spread", () => {
+    const ranked = rankFunctions([
+      row(0, "lucky", 0.9),
+      row(1, "lucky", 0.5),
+      row(2, "steady", 0.75),
+      row(3, "steady", 0.75),
+      row(4, "steady", null, { state: "diverged" }),
+      row(5, "copied", 0.6),
+      row(6, "copied", 0.6, { duplicateOf: 5 }),
+      row(7, "never", null, { state: "failed" }),
+      row(8, "ReLU", 0.99, { role: "reference" }),
+    ]);
+    assertEquals(ranked.map(({ fingerprint, n, lost }) => [fingerprint, n, lost]), [
+      ["steady", 2, 1],
+      ["lucky", 2, 0],
+      ["copied", 1, 0],
+    ]);
+    assertEquals(ranked.map(({ trial }) => trial.id), [2, 0, 5]);
+    assertAlmostEquals(ranked[1].mean, 0.7, 1e-12);
+    assertAlmostEquals(ranked[1].deviation!, Math.sqrt(0.08), 1e-12);
+    assertEquals(ranked.map(({ deviation }) => deviation === null), [false, false, true]);
+  });
+
+  it("count the trainings of a trial, those of the verdict apart, and are worth the trial's own estimate", () => {
+    const trainings = [training(0, 0.6), training(1, 0.8), training(2, null), training(0, 0.1, "verdict")];
+    const [found] = rankFunctions([row(0, "a", 0.65, { trainings })]);
+    assertEquals([found.score, found.n, found.lost], [0.65, 2, 1]);
+    assertAlmostEquals(found.mean, 0.7, 1e-12);
+    assertEquals(spread(found), "mean 70.00 ± 14.14, n = 2");
+    assertEquals(rankFunctions([row(0, "a", 0.65, { role: "reference" })], true).length, 1);
+  });
+
+  it("so far are none before the first complete trial, whatever was judged before it", () => {
+    const trials = [
+      row(0, "a", 0.2, { state: "pruned" }),
+      row(1, "b", null, { state: "diverged" }),
+      row(2, "c", 0.4),
+      row(3, "d", 0.6, { state: "pruned" }),
+      row(4, "e", 0.5),
+    ];
+    assertEquals(bestSoFar(trials), [NaN, NaN, 0.4, 0.4, 0.5]);
   });
 });
 
@@ -122,6 +237,11 @@ describe("the URL", () => {
       compared: ["x", "y"],
     };
     assertEquals(readRoute(writeRoute(route)), route);
+  });
+
+  it("knows views by the names they had", () => {
+    assertEquals(readRoute("#/a/mind?trial=3").view, "policy");
+    assertEquals(readRoute("#/a/__proto__").view, "overview");
   });
 
   it("makes the usual view of whatever it cannot read", () => {

@@ -7,6 +7,7 @@ import { FUNCTION_NAMES } from "../../child/activation/parse.ts";
 import { useDashboard } from "./dashboard.ts";
 import { percent } from "./format.ts";
 import { Formula } from "./formula.tsx";
+import { FormulaBox } from "./formula_box.tsx";
 import { mathOf } from "./function_math.ts";
 import { FunctionPlot } from "./function_plot.tsx";
 
@@ -59,9 +60,9 @@ export function CandidateDialog({ initial, onClose }: { initial: string; onClose
           {isGood
             ? (
               <>
-                <div class="formula-box">
+                <FormulaBox>
                   <Formula text={text} block />
-                </div>
+                </FormulaBox>
                 <FunctionPlot text={text} beta={null} height={240} />
               </>
             )

@@ -8,6 +8,7 @@ import type { TrialRow } from "../protocol.ts";
 import type { RunView } from "../run_view.ts";
 import type { Connection } from "./connection.ts";
 import { mathOf } from "./function_math.ts";
+import { type RankedFunction, rankFunctions } from "./ranking.ts";
 import type { Route } from "./route.ts";
 
 export interface DashboardState {
@@ -16,6 +17,8 @@ export interface DashboardState {
   readonly route: Route;
   /** Trials that pass the filter, in the order chosen. */
   readonly shown: readonly TrialRow[];
+  /** Their functions, the best first. */
+  readonly functions: readonly RankedFunction[];
   /** Milliseconds since the epoch by the server's clock. */
   readonly now: number;
   readonly go: (change: Partial<Route>) => void;
@@ -49,10 +52,9 @@ export interface Baseline {
   readonly name: "ReLU" | "Swish";
   /** What to queue so that it is trained on this run's child. */
   readonly expression: string;
-  /** Mean validation accuracy of the run's trials of this very function; null before it is trained. */
-  readonly accuracy: number | null;
-  /** Trials it is the mean of, and trials of it that wait or train. */
-  readonly trials: number;
+  /** What this run's trials of this very function came to; null before one is complete. */
+  readonly found: RankedFunction | null;
+  /** Trials of it that wait or train. */
   readonly pending: number;
 }
 
@@ -67,13 +69,10 @@ const BASELINES = (["ReLU", "Swish"] as const).map((name) => {
 export function baselines(trials: readonly TrialRow[]): Baseline[] {
   return BASELINES.map(({ name, expression, fingerprint }) => {
     const own = trials.filter((trial) => trial.fingerprint === fingerprint);
-    const done = own.filter(({ state, score }) => state === "complete" && score !== null);
-    const sum = done.reduce((total, { score }) => total + score!, 0);
     return {
       name,
       expression,
-      accuracy: done.length > 0 ? sum / done.length : null,
-      trials: done.length,
+      found: rankFunctions(own, true)[0] ?? null,
       pending: own.filter(({ state }) => state === "queued" || state === "running").length,
     };
   });

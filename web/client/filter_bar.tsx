@@ -1,9 +1,10 @@
 /** The filter: which trials every view and plot shows. Where runs are compared it counts none, as it is of all of them. */
 import type { VNode } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { TrialState } from "../../controller/trial.ts";
 import { countStates } from "../../controller/runs/registry.ts";
-import { STATES, type TrialQuery } from "../trial_query.ts";
+import { textFilter } from "../trial_filter.ts";
+import { STATES, type TrialQuery, whyNothing } from "../trial_query.ts";
 import { useDashboard } from "./dashboard.ts";
 import { count } from "./format.ts";
 
@@ -15,6 +16,12 @@ export function FilterBar(): VNode {
   const set = (change: Partial<TrialQuery>) => go({ query: { ...query, ...change } });
   useEffect(() => focusOnSlash(field.current!), []);
   const isShown = (state: TrialState) => query.states === null || query.states.has(state);
+  const { problems } = textFilter(query.text);
+  const absent = useMemo(
+    () => counts !== null && shown.length === 0 && view.trials.length > 0 ? whyNothing(view.trials, query) : null,
+    [counts === null, shown.length, view.trials.length, query],
+  );
+  const note = problems.length > 0 ? problems.join("; ") : absent;
   const hidesLosers = !isShown("pruned") && !isShown("diverged");
   return (
     <section class="filter" aria-label="Filter">
@@ -22,8 +29,10 @@ export function FilterBar(): VNode {
         ref={field}
         type="search"
         value={query.text}
-        placeholder="Filter: sin  max(x  >60%  #12"
-        aria-label="Filter trials by expression, accuracy or number"
+        placeholder="Filter: sin  swish  >=60%  loss<2  diverged  #12"
+        aria-label="Filter trials by expression, measure, state or number"
+        aria-describedby={note === null ? undefined : "filter-note"}
+        aria-invalid={problems.length > 0}
         maxLength={200}
         onInput={(event) => set({ text: event.currentTarget.value })}
       />
@@ -60,6 +69,7 @@ export function FilterBar(): VNode {
           ? `${count(shown.length)} trials`
           : `${count(shown.length)} of ${count(view.trials.length)}`}
       </span>
+      {note !== null && <p id="filter-note" class="filter-note problem" role="alert">{note}</p>}
     </section>
   );
 }

@@ -5,6 +5,13 @@ export function percent(value: number | null, decimals = 2): string {
   return value === null ? "\u2013" : `${(value * 100).toFixed(decimals)}\u202f%`;
 }
 
+/** "mean 72.31 ± 0.42, n = 3": a mean with its sample standard deviation in percent; one child has none. */
+export function spread({ mean, deviation, n }: { mean: number; deviation: number | null; n: number }): string {
+  return deviation === null
+    ? `n = ${n}`
+    : `mean ${(mean * 100).toFixed(2)} ± ${(deviation * 100).toFixed(2)}, n = ${n}`;
+}
+
 export function decimal(value: number | null, decimals = 3): string {
   if (value === null || !Number.isFinite(value)) return "\u2013";
   const size = Math.abs(value);

@@ -7,6 +7,7 @@ import type { TrialRow } from "../protocol.ts";
 import { ask, runPath, transferCommand, useDashboard } from "./dashboard.ts";
 import { count, decimal, duration, percent } from "./format.ts";
 import { Formula } from "./formula.tsx";
+import { FormulaBox } from "./formula_box.tsx";
 import { bends, mathOf, tendency } from "./function_math.ts";
 import { FunctionPlot, Thumb } from "./function_plot.tsx";
 import { memo } from "./memo.ts";
@@ -57,6 +58,9 @@ function Gallery({ trials, selected, onPoint }: {
   const rowHeight = CARD.height + CARD.gap;
   const rows = Math.ceil(trials.length / columns);
   const { first, end } = useVisibleRows(place, rows, rowHeight);
+  const drawn = trials.slice(first * columns, end * columns);
+  // One stop for the Tab key, from which the arrow keys go on: the selected card, or the first in sight.
+  const stop = drawn.some(({ id }) => id === selected) ? selected : drawn[0]?.id;
   const step = (event: KeyboardEvent) => {
     const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
     if (by === undefined) return;
@@ -65,7 +69,10 @@ function Gallery({ trials, selected, onPoint }: {
     if (!next) return;
     event.preventDefault();
     go({ trial: next.id });
-    requestAnimationFrame(() => document.getElementById(`card-${next.id}`)?.focus());
+    showRow(place.current!, Math.floor(trials.indexOf(next) / columns), rowHeight);
+    requestAnimationFrame(() =>
+      requestAnimationFrame(() => document.getElementById(`card-${next.id}`)?.focus({ preventScroll: true }))
+    );
   };
   return (
     <section
@@ -76,7 +83,7 @@ function Gallery({ trials, selected, onPoint }: {
       onPointerLeave={() => onPoint(false)}
     >
       <div ref={place} class="gallery-all" style={{ height: `${rows * rowHeight}px` }}>
-        {width > 0 && trials.slice(first * columns, end * columns).map((trial, index) => {
+        {width > 0 && drawn.map((trial, index) => {
           const at = first * columns + index;
           return (
             <Card
@@ -86,6 +93,7 @@ function Gallery({ trials, selected, onPoint }: {
               width={cardWidth}
               top={Math.floor(at / columns) * rowHeight}
               selected={trial.id === selected}
+              isStop={trial.id === stop}
               onSelect={go}
             />
           );
@@ -96,21 +104,34 @@ function Gallery({ trials, selected, onPoint }: {
   );
 }
 
+/** Scrolls until a row is in sight, so that its cards are drawn. */
+function showRow(all: HTMLElement, row: number, height: number): void {
+  const scroller = all.closest(".scroller")!;
+  const top = row * height;
+  if (top < scroller.scrollTop) scroller.scrollTop = top;
+  else if (top + height > scroller.scrollTop + scroller.clientHeight) {
+    scroller.scrollTop = top + height - scroller.clientHeight;
+  }
+}
+
 interface CardProps {
   readonly trial: TrialRow;
   readonly left: number;
   readonly top: number;
   readonly width: number;
   readonly selected: boolean;
+  /** Whether the Tab key stops here. */
+  readonly isStop: boolean;
   readonly onSelect: (change: { trial: number }) => void;
 }
 
-const Card = memo(function Card({ trial, left, top, width, selected, onSelect }: CardProps): VNode {
+const Card = memo(function Card({ trial, left, top, width, selected, isStop, onSelect }: CardProps): VNode {
   return (
     <button
       type="button"
       id={`card-${trial.id}`}
       class="card"
+      tabIndex={isStop ? 0 : -1}
       style={{ transform: `translate(${left}px,${top}px)`, width: `${width}px`, height: `${CARD.height}px` }}
       aria-pressed={selected}
       title={trial.simplified}
@@ -153,13 +174,13 @@ function Detail({ trial }: { trial: TrialRow }): VNode {
         <span class={`state-text state-${trial.state}`}>{trial.state}</span>
         <span class="h-note">{percent(trial.score)}</span>
       </h2>
-      <div class="formula-box">
+      <FormulaBox>
         <Formula text={trial.expression} asWritten block />
-      </div>
+      </FormulaBox>
       {trial.simplified !== trial.expression && (
-        <div class="formula-box simplified">
+        <FormulaBox isSimplified>
           <span class="muted">simplified</span> <Formula text={trial.expression} block />
-        </div>
+        </FormulaBox>
       )}
       <code class="expression">{trial.expression}</code>
       <div class="buttons">

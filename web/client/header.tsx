@@ -3,6 +3,7 @@ import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import { isOver, type RunState } from "../../controller/runs/events.ts";
 import { useDashboard } from "./dashboard.ts";
+import { canAskToNotify } from "./ending.ts";
 import { type View, VIEWS, writeRoute } from "./route.ts";
 import { applyTheme, currentTheme, nextTheme } from "./theme.ts";
 
@@ -10,7 +11,7 @@ const NAMES: Readonly<Record<View, string>> = {
   overview: "Overview",
   functions: "Functions",
   trials: "Trials",
-  mind: "Mind",
+  policy: "Policy",
   workers: "Workers",
   runs: "Runs",
 };
@@ -27,7 +28,10 @@ export function Header(): VNode {
         <a class="brand" href={writeRoute({ ...route, view: "overview" })} aria-label="actsearch, overview">
           <Mark />
         </a>
-        <strong class="run-name" title={view.run.name}>{view.run.name}</strong>
+        <h1 class="run-name" title={view.run.name}>
+          {view.run.name}
+          <span class="visually-hidden">: {NAMES[route.view]}</span>
+        </h1>
         <StatePill state={view.state} reason={view.reason} />
         {view.run.synthetic && (
           <span class="pill synthetic wide-only" title={SYNTHETIC}>synthetic {view.run.dataset}</span>
@@ -74,56 +78,100 @@ export function StatePill({ state, reason }: { state: RunState; reason?: string 
 
 /** Says that what is shown may be old. */
 function LinkNote(): VNode | null {
-  const { connection } = useDashboard();
+  const { connection, view } = useDashboard();
   const text = {
     live: "connected",
     connecting: "connecting …",
-    lost: connection.isServerGone ? "the search's process has ended" : "reconnecting …",
+    lost: connection.isServerGone
+      ? isOver(view) ? "its process has ended; what it found is in runs/" : "the search's process has ended"
+      : "reconnecting …",
     refused: connection.refusal,
   }[connection.link];
-  return <span role="status" class={connection.link === "live" ? "visually-hidden" : "link-note"}>{text}</span>;
+  return (
+    <span
+      role="status"
+      class={connection.link === "live" ? "visually-hidden" : `link-note${isOver(view) ? " calm" : ""}`}
+    >
+      {text}
+    </span>
+  );
 }
 
 function Controls(): VNode | null {
-  const { connection, view, control, say, propose } = useDashboard();
-  const [stopping, setStopping] = useState(false);
-  if (!connection.controllable) return null;
-  const isPaused = view.state === "paused";
+  const { connection, view, control, propose } = useDashboard();
+  if (!connection.controllable || isOver(view)) return null;
+  const isHeld = view.state === "paused" || view.state === "stopping";
   return (
     <span class="controls" role="group" aria-label="Control">
-      {!isOver(view) && (
-        <>
-          <button
-            type="button"
-            disabled={view.state !== "running" && !isPaused}
-            aria-label={isPaused ? "Resume" : "Pause"}
-            onClick={() => control({ control: isPaused ? "resume" : "pause" })}
-          >
-            <Icon name={isPaused ? "resume" : "pause"} />
-            <span class="wide-only">{isPaused ? "Resume" : "Pause"}</span>
-          </button>
-          <button
-            type="button"
-            class={stopping ? "danger" : ""}
-            disabled={view.state === "stopping"}
-            aria-label={stopping ? undefined : "Stop"}
-            onBlur={() => setStopping(false)}
-            onClick={async () => {
-              if (!stopping) return setStopping(true);
-              setStopping(false);
-              if (await control({ control: "stop" })) say("The search stops when this batch is done.");
-            }}
-          >
-            <Icon name="stop" />
-            {stopping ? "Stop after this batch?" : <span class="wide-only">Stop</span>}
-          </button>
-          <button type="button" class="primary" aria-label="Add a candidate" onClick={() => propose("")}>
-            <Icon name="add" />
-            <span class="wide-only">Add a candidate</span>
-          </button>
-        </>
-      )}
+      <button
+        type="button"
+        disabled={view.state !== "running" && !isHeld}
+        aria-label={isHeld ? "Resume" : "Pause"}
+        title={view.state === "stopping" ? "Take the stop back" : undefined}
+        onClick={() => control({ control: isHeld ? "resume" : "pause" })}
+      >
+        <Icon name={isHeld ? "resume" : "pause"} />
+        <span class="wide-only">{isHeld ? "Resume" : "Pause"}</span>
+      </button>
+      <StopButton />
+      <button type="button" class="primary" aria-label="Add a candidate" onClick={() => propose("")}>
+        <Icon name="add" />
+        <span class="wide-only">Add a candidate</span>
+      </button>
+      <NotifyButton />
     </span>
+  );
+}
+
+/** Longer than the two clicks of a double click are apart: what is asked cannot be answered by it. */
+const SECOND_CLICK_MS = 600;
+
+/** Asks before it stops, and takes no click for an answer that was meant for the question. */
+function StopButton(): VNode {
+  const { view, control, say } = useDashboard();
+  const [askedAt, setAskedAt] = useState<number | null>(null);
+  const isAsking = askedAt !== null;
+  const click = async (event: MouseEvent) => {
+    if (!isAsking) return setAskedAt(event.timeStamp);
+    if (event.detail > 1 || event.timeStamp - askedAt < SECOND_CLICK_MS) return;
+    setAskedAt(null);
+    if (await control({ control: "stop" })) say("The search stops when this batch is done. Resume takes that back.");
+  };
+  return (
+    <button
+      type="button"
+      class={isAsking ? "danger" : ""}
+      disabled={view.state === "stopping"}
+      aria-label={isAsking ? undefined : "Stop"}
+      onBlur={() => setAskedAt(null)}
+      onKeyDown={(event) => event.key === "Escape" && setAskedAt(null)}
+      onClick={click}
+    >
+      <Icon name="stop" />
+      {isAsking ? "Stop after this batch?" : <span class="wide-only">Stop</span>}
+    </button>
+  );
+}
+
+function NotifyButton(): VNode | null {
+  const { say } = useDashboard();
+  const [canAsk, setCanAsk] = useState(canAskToNotify);
+  if (!canAsk) return null;
+  const ask = async () => {
+    const answer = await Notification.requestPermission();
+    setCanAsk(canAskToNotify());
+    if (answer === "granted") say("You will be told when the search is done, as long as this page is open.");
+  };
+  return (
+    <button
+      type="button"
+      class="quiet"
+      aria-label="Notify me when the search is done"
+      title="Notify me when the search is done"
+      onClick={ask}
+    >
+      <Icon name="bell" />
+    </button>
   );
 }
 
@@ -131,6 +179,8 @@ const ICONS = {
   pause: "M4 3h3v10H4zM9 3h3v10H9z",
   resume: "M4 2.5l9.5 5.5L4 13.5z",
   stop: "M3.5 3.5h9v9h-9z",
+  bell:
+    "M8 1.5a1 1 0 0 1 1 1v.6a4.2 4.2 0 0 1 3 4V10l1.2 1.6v.9H2.8v-.9L4 10V7.1a4.2 4.2 0 0 1 3-4v-.6a1 1 0 0 1 1-1zM6.4 13.3h3.2a1.6 1.6 0 0 1-3.2 0z",
   add: "M7 2.5h2V7h4.5v2H9v4.5H7V9H2.5V7H7z",
 } as const;
 

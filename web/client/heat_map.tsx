@@ -3,7 +3,7 @@ import type { VNode } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { heatColour } from "./colours.ts";
 import { percent } from "./format.ts";
-import { useWidth } from "./picture.tsx";
+import { Spoken, useWidth } from "./picture.tsx";
 
 export interface HeatColumn {
   readonly label: string;
@@ -50,6 +50,7 @@ export function HeatMap({ title, rows, columns }: HeatMapProps): VNode {
   const canvas = useRef<HTMLCanvasElement>(null);
   const width = useWidth(place);
   const [pointed, setPointed] = useState<{ readonly row: number; readonly column: number } | null>(null);
+  const [isKeyed, setKeyed] = useState(false);
   const height = rows.length * ROW;
   const wide = Math.max(1, width - LABELS);
   useEffect(() => {
@@ -70,17 +71,39 @@ export function HeatMap({ title, rows, columns }: HeatMapProps): VNode {
   const latest = columns[columns.length - 1].values;
   const likeliest = latest.indexOf(Math.max(...latest));
   const found = pointed && columns[pointed.column];
+  const said = found ? `${found.label}: ${rows[pointed!.row]} ${percent(found.values[pointed!.row] ?? 0, 1)}` : "";
+  const walk = (event: KeyboardEvent) => {
+    const by = ({ ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] } as const)[event.key];
+    if (event.key === "Escape" && pointed) return setPointed(null);
+    if (!by) return;
+    event.preventDefault();
+    setKeyed(true);
+    const inside = (value: number, count: number) => Math.max(0, Math.min(count - 1, value));
+    setPointed((from) =>
+      from === null ? { row: likeliest, column: columns.length - 1 } : {
+        row: inside(from.row + by[0], rows.length),
+        column: inside(from.column + by[1], columns.length),
+      }
+    );
+  };
   return (
     <figure class="heat-map">
       <figcaption>
         {title}
         <span class="h-note">
-          {found
-            ? `${found.label}: ${rows[pointed!.row]} ${percent(found.values[pointed!.row] ?? 0, 1)}`
-            : `now likeliest: ${rows[likeliest]} ${percent(latest[likeliest], 0)}`}
+          {found ? said : `now likeliest: ${rows[likeliest]} ${percent(latest[likeliest], 0)}`}
         </span>
       </figcaption>
-      <div ref={place} class="heat-place" style={{ height: `${height}px` }}>
+      <div
+        ref={place}
+        class="heat-place"
+        style={{ height: `${height}px` }}
+        tabIndex={0}
+        role="group"
+        aria-label={`${title}: arrow keys read its probabilities`}
+        onKeyDown={walk}
+        onBlur={() => setPointed(null)}
+      >
         <div class="heat-labels" aria-hidden="true">{rows.map((row) => <span key={row} class="clip">{row}</span>)}</div>
         <canvas
           ref={canvas}
@@ -94,10 +117,23 @@ export function HeatMap({ title, rows, columns }: HeatMapProps): VNode {
             const column = Math.floor((event.clientX - box.left) / box.width * columns.length);
             const row = Math.floor((event.clientY - box.top) / ROW);
             const isInside = column >= 0 && column < columns.length && row >= 0 && row < rows.length;
+            setKeyed(false);
             setPointed(isInside ? { row, column } : null);
           }}
           onPointerLeave={() => setPointed(null)}
         />
+        {pointed && (
+          <span
+            class="heat-mark"
+            style={{
+              left: `${LABELS + pointed.column * wide / columns.length}px`,
+              top: `${pointed.row * ROW}px`,
+              width: `${Math.max(3, wide / columns.length)}px`,
+              height: `${ROW}px`,
+            }}
+          />
+        )}
+        <Spoken text={isKeyed ? said : ""} />
       </div>
       <div class="heat-axis" aria-hidden="true">
         <span>{columns[0].label}</span>

@@ -6,11 +6,13 @@ import { selectTrials } from "../trial_query.ts";
 import { CandidateDialog } from "./candidate_dialog.tsx";
 import { Connection } from "./connection.ts";
 import { ask, Dashboard, type DashboardState, runPath, useConnection } from "./dashboard.ts";
+import { useEnding } from "./ending.ts";
 import { FilterBar } from "./filter_bar.tsx";
 import { FunctionsView } from "./functions_view.tsx";
 import { Header } from "./header.tsx";
-import { MindView } from "./mind_view.tsx";
 import { OverviewView } from "./overview_view.tsx";
+import { PolicyView } from "./policy_view.tsx";
+import { rankFunctions } from "./ranking.ts";
 import { readRoute, type Route, type View, writeRoute } from "./route.ts";
 import { RunsView } from "./runs_view.tsx";
 import { applyTheme } from "./theme.ts";
@@ -21,7 +23,7 @@ const VIEW: Readonly<Record<View, () => VNode>> = {
   overview: OverviewView,
   functions: FunctionsView,
   trials: TrialsView,
-  mind: MindView,
+  policy: PolicyView,
   workers: WorkersView,
   runs: RunsView,
 };
@@ -42,9 +44,13 @@ function App({ connection }: { connection: Connection }): VNode {
   const { view } = connection;
   const { query } = route;
   const shown = useMemo(() => view ? selectTrials(view.trials, query) : [], [view, view?.version, query]);
+  const functions = useMemo(() => rankFunctions(shown), [shown]);
+  useEnding(view);
+  // The address names the run, so that it means the same when another is searched here.
+  const name = route.run === null && connection.link === "live" ? view?.run.name : undefined;
   useEffect(() => {
-    document.title = view ? `${view.run.name} – actsearch` : "actsearch";
-  }, [view?.run.name]);
+    if (name !== undefined) go({ run: name });
+  }, [name]);
 
   if (!view) return <Waiting connection={connection} />;
   const control = async (request: SearchControl): Promise<boolean> => {
@@ -56,7 +62,18 @@ function App({ connection }: { connection: Connection }): VNode {
       return false;
     }
   };
-  const state: DashboardState = { connection, view, route, shown, now: connection.now(), go, control, say, propose };
+  const state: DashboardState = {
+    connection,
+    view,
+    route,
+    shown,
+    functions,
+    now: connection.now(),
+    go,
+    control,
+    say,
+    propose,
+  };
   const Body = VIEW[route.view];
   return (
     <Dashboard.Provider value={state}>
@@ -99,7 +116,9 @@ function useRoute(): [Route, (change: Partial<Route>) => void] {
   }, []);
   const go = useCallback((change: Partial<Route>) => {
     const next = { ...latest.current, ...change };
-    const isNewPlace = next.view !== latest.current.view || next.run !== latest.current.run;
+    // That the current run is called by its name is no new place.
+    const isNewRun = latest.current.run !== null && next.run !== latest.current.run;
+    const isNewPlace = next.view !== latest.current.view || isNewRun;
     latest.current = next;
     history[isNewPlace ? "pushState" : "replaceState"](null, "", writeRoute(next));
     setRoute(next);

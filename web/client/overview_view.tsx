@@ -9,22 +9,23 @@ import type { TrialRow } from "../protocol.ts";
 import { countStates } from "../../controller/runs/registry.ts";
 import type { RunView } from "../run_view.ts";
 import { STATES } from "../trial_query.ts";
-import { type Baseline, baselines, ranked, useDashboard } from "./dashboard.ts";
-import { clock, count, dateTime, decimal, duration, percent } from "./format.ts";
+import { type Baseline, baselines, useDashboard } from "./dashboard.ts";
+import { clock, count, dateTime, decimal, duration, percent, spread } from "./format.ts";
 import { Formula } from "./formula.tsx";
+import { FormulaBox } from "./formula_box.tsx";
 import { FunctionPlot, Thumb } from "./function_plot.tsx";
 import { Chart } from "./picture.tsx";
 import { SYNTHETIC } from "./header.tsx";
+import { bestSoFar, type RankedFunction } from "./ranking.ts";
 import { settingRows } from "./settings.ts";
 
 export function OverviewView(): VNode {
-  const { view, route, shown } = useDashboard();
+  const { view, route, shown, functions } = useDashboard();
   const lines = baselines(view.trials);
-  const best = useMemo(() => ranked(shown), [shown]);
   // Before the first is complete, the one in training is more to look at than nothing.
   const selected = route.trial !== null
     ? view.trials[route.trial]
-    : best[0] ?? shown.find(({ state }) => state === "running");
+    : functions[0]?.trial ?? shown.find(({ state }) => state === "running");
   return (
     <div class="overview">
       <Figures lines={lines} />
@@ -35,7 +36,7 @@ export function OverviewView(): VNode {
         <History lines={lines} />
       </section>
       <section class="panel selected" aria-label="Selected function">
-        {selected ? <Selected trial={selected} isBest={selected.id === best[0]?.id} /> : <Empty>No trial yet.</Empty>}
+        {selected ? <Selected trial={selected} /> : <Empty>No trial yet.</Empty>}
       </section>
       <section class="panel whole" aria-label="What the sampler learns">
         <h2>Learning</h2>
@@ -43,9 +44,9 @@ export function OverviewView(): VNode {
       </section>
       <section class="panel best" aria-label="Best functions">
         <h2>
-          Best functions <span class="h-note">each once</span>
+          Best functions <span class="h-note">with mean ± standard deviation of n children</span>
         </h2>
-        <BestList trials={distinct(best, MOST_BEST)} />
+        <BestList functions={functions.slice(0, MAX_BEST)} />
       </section>
       <section class="panel" aria-label="Settings">
         <h2>Settings</h2>
@@ -59,41 +60,30 @@ export function OverviewView(): VNode {
   );
 }
 
-const MOST_BEST = 8;
-
-/** The first trials of different functions. */
-function distinct(trials: readonly TrialRow[], most: number): TrialRow[] {
-  const first = new Map<string, TrialRow>();
-  for (const trial of trials) {
-    if (first.size === most) break;
-    if (!first.has(trial.fingerprint)) first.set(trial.fingerprint, trial);
-  }
-  return [...first.values()];
-}
+const MAX_BEST = 8;
 
 export function Empty({ children }: { children: ComponentChildren }): VNode {
   return <p class="empty">{children}</p>;
 }
 
 function Figures({ lines }: { lines: readonly Baseline[] }): VNode {
-  const { view, now, connection } = useDashboard();
+  const { view, now, connection, functions, shown } = useDashboard();
   const counts = countStates(view.trials);
   const done = counts.complete + counts.pruned + counts.diverged + counts.failed;
-  const best = ranked(view.trials)[0];
+  const best = functions[0];
   const elapsed = view.elapsedAtTime(now);
   const rate = recentRate(view, now);
   const { trials: wanted, timeLimitMs } = view.run.settings;
   const left = remaining(view, done, rate, elapsed);
-  const relu = lines[0].accuracy;
+  const relu = lines[0].found?.score ?? null;
+  const isFiltered = shown.length < view.trials.length;
   return (
     <section class="figures" aria-label="Figures">
       <Figure
-        name="Best validation accuracy"
+        name={isFiltered ? "Best of those shown" : "Best validation accuracy"}
         value={best ? percent(best.score) : "–"}
-        note={best && relu !== null
-          ? `${signedPoints(best.score! - relu)} against ReLU`
-          : best
-          ? `trial ${best.id}`
+        note={best
+          ? `${relu === null ? "" : `${signedPoints(best.score - relu)} on ReLU, `}n = ${best.n}`
           : "no trial is complete"}
       />
       {lines.map((line) => <BaselineFigure key={line.name} line={line} canTrain={connection.controllable} />)}
@@ -131,14 +121,18 @@ function BaselineFigure({ line, canTrain }: { line: Baseline; canTrain: boolean 
       say(`${line.name} is queued on this run's child.`);
     }
   };
-  const note = line.accuracy !== null
-    ? `same child, ${line.trials} trial${line.trials > 1 ? "s" : ""}`
+  const note = line.found !== null
+    ? `same child, ${line.found.deviation === null ? "" : `± ${points(line.found.deviation)}, `}n = ${line.found.n}`
     : line.pending > 0
     ? "in the queue"
     : canTrain && !isOver(view)
     ? <button type="button" class="small" onClick={train}>Train it on this child</button>
     : "not trained in this run";
-  return <Figure name={line.name} value={percent(line.accuracy)} note={note} />;
+  return <Figure name={line.name} value={percent(line.found?.score ?? null)} note={note} />;
+}
+
+function points(share: number): string {
+  return (share * 100).toFixed(2);
 }
 
 function signedPoints(difference: number): string {
@@ -181,38 +175,48 @@ function remaining(view: RunView, done: number, rate: number | null, elapsed: nu
   return Number.isFinite(left) ? Math.max(0, left) : null;
 }
 
+/** A trial that came to something, with what its batch's mean counts it as: [0, 1]. */
+interface Judged {
+  readonly trial: TrialRow;
+  readonly value: number;
+}
+
 function History({ lines }: { lines: readonly Baseline[] }): VNode {
   const { view, shown, go } = useDashboard();
-  const done = useMemo(
-    () => shown.filter(({ score }) => score !== null).sort((a, b) => a.id - b.id),
+  const judged = useMemo(
+    () =>
+      shown.filter(({ score, reward }) => (score ?? reward) !== null)
+        .map((trial): Judged => ({ trial, value: (trial.score ?? trial.reward)! }))
+        .sort((one, other) => one.trial.id - other.trial.id),
     [shown],
   );
-  const spec = useMemo(() => historySpec(done, view, lines), [
-    done,
+  const spec = useMemo(() => historySpec(judged, view, lines), [
+    judged,
     view.updates.length,
-    ...lines.map(({ accuracy }) => accuracy),
+    ...lines.map(({ found }) => found?.score),
   ]);
-  if (done.length === 0) {
+  if (judged.length === 0) {
     return (
       <div class="place-300">
-        <Empty>The first trial is on its way.</Empty>
+        <Empty>
+          {view.trials.length === shown.length ? "The first trial is on its way." : "No trial passes the filter."}
+        </Empty>
       </div>
     );
   }
-  const nearest = (x: number, y: number) => nearestTrial(done, x, y);
+  const nearest = (x: number, y: number) => nearestTrial(judged, x, y);
   return (
     <Chart
       spec={spec}
+      stops={judged.map(({ trial, value }) => ({ x: trial.id, y: 100 * value }))}
       read={(x, y) => {
-        const trial = nearest(x, y);
-        return trial &&
-          {
-            x: trial.id,
-            y: trial.score! * 100,
-            text: `${trial.id}: ${percent(trial.score)}  ${short(trial.simplified)}`,
-          };
+        const { trial, value } = nearest(x, y);
+        const what = trial.score === null
+          ? `${trial.state}, counts as ${percent(value)}`
+          : `${percent(value)}${trial.state === "complete" ? "" : ` (${trial.state})`}`;
+        return { x: trial.id, y: value * 100, text: `${trial.id}: ${what}  ${short(trial.simplified)}` };
       }}
-      onPick={(x, y) => go({ trial: nearest(x, y)?.id ?? null })}
+      onPick={(x, y) => go({ trial: nearest(x, y).trial.id })}
     />
   );
 }
@@ -222,33 +226,42 @@ function short(text: string): string {
 }
 
 /** The judged trial nearest in the plot, where a trial in a hundred is as far as a point of accuracy in a hundred. */
-function nearestTrial(trials: readonly TrialRow[], x: number, y: number): TrialRow | null {
-  const span = Math.max(1, trials[trials.length - 1].id - trials[0].id);
-  let best: TrialRow | null = null;
+function nearestTrial(judged: readonly Judged[], x: number, y: number): Judged {
+  const span = Math.max(1, judged[judged.length - 1].trial.id - judged[0].trial.id);
+  let best = judged[0];
   let least = Infinity;
-  for (const trial of trials) {
-    const distance = ((trial.id - x) / span * 3) ** 2 + (trial.score! - y / 100) ** 2;
-    if (distance < least) [least, best] = [distance, trial];
+  for (const one of judged) {
+    const distance = ((one.trial.id - x) / span * 3) ** 2 + (one.value - y / 100) ** 2;
+    if (distance < least) [least, best] = [distance, one];
   }
   return best;
 }
 
-function historySpec(trials: readonly TrialRow[], view: RunView, lines: readonly Baseline[]) {
-  let best = 0;
-  const ids = trials.map(({ id }) => id);
-  const bestSoFar = trials.map(({ score, state }) =>
-    100 * (best = state === "complete" ? Math.max(best, score!) : best)
-  );
+/** Trials by what became of them: all that the batches' means count are drawn. */
+const OUTCOMES: readonly { readonly label: string; readonly colour: number; readonly states: readonly TrialState[] }[] =
+  [
+    { label: "complete", colour: 5, states: ["complete"] },
+    { label: "pruned", colour: 6, states: ["pruned"] },
+    { label: "diverged or failed, as guessing", colour: 7, states: ["diverged", "failed"] },
+  ];
+
+function historySpec(judged: readonly Judged[], view: RunView, lines: readonly Baseline[]) {
+  const ids = judged.map(({ trial }) => trial.id);
   const size = view.run.settings.batch;
+  const dots = OUTCOMES.map(({ label, colour, states }): Series => {
+    const own = judged.filter(({ trial }) => states.includes(trial.state));
+    const [x, y] = [own.map(({ trial }) => trial.id), own.map(({ value }) => 100 * value)];
+    return { label, kind: "dots", colour, x, y };
+  }).filter(({ x }) => x.length > 0);
   const series: Series[] = [
+    ...dots,
     {
-      label: "trial",
-      kind: "dots",
+      label: "best so far",
+      kind: "step",
       x: ids,
-      y: trials.map(({ score }) => 100 * score!),
-      colour: 5,
+      y: bestSoFar(judged.map(({ trial }) => trial)).map((best) => 100 * best),
+      colour: 0,
     },
-    { label: "best so far", kind: "step", x: ids, y: bestSoFar, colour: 0 },
   ];
   if (view.updates.length > 0) {
     const x = view.updates.map(({ batch }) => (batch + 1) * size - 1);
@@ -262,13 +275,13 @@ function historySpec(trials: readonly TrialRow[], view: RunView, lines: readonly
   }
   return {
     height: 300,
-    description: `Validation accuracy of ${trials.length} trials and the best so far`,
+    description: `Validation accuracy of ${judged.length} trials and the best so far`,
     // Dots at either end are not cut.
     x: { label: "trial", whole: true, domain: padded([0, ids[ids.length - 1]], 0.008) },
     y: { label: "validation accuracy (%)" },
     series,
-    rules: lines.filter(({ accuracy }) => accuracy !== null)
-      .map(({ name, accuracy }) => ({ axis: "y" as const, value: 100 * accuracy!, label: name })),
+    rules: lines.filter(({ found }) => found !== null)
+      .map(({ name, found }) => ({ axis: "y" as const, value: 100 * found!.score, label: name })),
   };
 }
 
@@ -324,46 +337,58 @@ function Learning(): VNode {
   );
 }
 
-function Selected({ trial, isBest }: { trial: TrialRow; isBest: boolean }): VNode {
-  const { go } = useDashboard();
+function Selected({ trial }: { trial: TrialRow }): VNode {
+  const { go, functions } = useDashboard();
+  const own = functions.find(({ fingerprint }) => fingerprint === trial.fingerprint);
+  const isBest = own !== undefined && own === functions[0];
   return (
     <>
       <h2>
         {isBest ? "Best function" : `Trial ${trial.id}`}
-        <span class="h-note">{percent(trial.score)}</span>
+        <span class="h-note">{own ? `${percent(own.score)}, ${spread(own)}` : trial.state}</span>
         <button type="button" class="small h-right" onClick={() => go({ view: "functions", trial: trial.id })}>
           Look closer
         </button>
       </h2>
-      <div class="formula-box">
+      <FormulaBox>
         <Formula text={trial.expression} block />
-      </div>
+      </FormulaBox>
       <FunctionPlot text={trial.expression} beta={trial.betaMean} height={246} />
     </>
   );
 }
 
-function BestList({ trials }: { trials: readonly TrialRow[] }): VNode {
-  const { go, route } = useDashboard();
-  if (trials.length === 0) return <Empty>No trial is complete.</Empty>;
+function BestList({ functions }: { functions: readonly RankedFunction[] }): VNode {
+  const { go, view, route } = useDashboard();
+  if (functions.length === 0) return <Empty>No trial is complete.</Empty>;
+  const selected = route.trial === null ? null : view.trials[route.trial]?.fingerprint;
   return (
     <ol class="best-list">
-      {trials.map((trial) => (
-        <li key={trial.id}>
-          <button
-            type="button"
-            class="row-button"
-            aria-pressed={trial.id === route.trial}
-            onClick={() => go({ trial: trial.id })}
-          >
-            <Thumb text={trial.expression} beta={trial.betaMean} width={64} height={36} />
-            <span class="clip fade">
-              <Formula text={trial.expression} />
-            </span>
-            <b class="number">{percent(trial.score)}</b>
-          </button>
-        </li>
-      ))}
+      {functions.map((found) => {
+        const { trial, fingerprint, score, lost } = found;
+        return (
+          <li key={fingerprint}>
+            <button
+              type="button"
+              class="row-button"
+              aria-pressed={fingerprint === selected}
+              onClick={() => go({ trial: trial.id })}
+            >
+              <Thumb text={trial.expression} beta={trial.betaMean} width={64} height={36} />
+              <span class="clip fade">
+                <Formula text={trial.expression} />
+              </span>
+              <span class="best-value">
+                <b class="number">{percent(score)}</b>
+                <span class="best-note number">
+                  {spread(found)}
+                  {lost > 0 && `, ${lost} lost`}
+                </span>
+              </span>
+            </button>
+          </li>
+        );
+      })}
     </ol>
   );
 }

@@ -19,31 +19,66 @@ export interface Readout {
   readonly text: string;
 }
 
+interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
 interface ChartProps {
   readonly spec: Omit<ChartSpec, "width">;
   /** What to say of the point nearest to data coordinates; null to say nothing. */
-  readonly read?: (x: number, y: number) => { readonly x: number; readonly y: number; readonly text: string } | null;
+  readonly read?: (x: number, y: number) => Point & { readonly text: string } | null;
   readonly onPick?: (x: number, y: number) => void;
+  /** Where the arrow keys lead, in data coordinates, from left to right; the points of the longest series where absent. */
+  readonly stops?: readonly Point[];
 }
 
-/** A chart of fixed height and its place's width. The place keeps its size before the chart is drawn. */
-export function Chart({ spec, read, onPick }: ChartProps): VNode {
+/**
+ * A chart of fixed height and its place's width. The place keeps its size before the chart is drawn. What the pointer reads
+ * the arrow keys read too, point by point.
+ */
+export function Chart({ spec, read, onPick, stops }: ChartProps): VNode {
   const place = useRef<HTMLDivElement>(null);
   const width = useWidth(place);
-  const [pointer, setPointer] = useState<{ readonly x: number; readonly y: number } | null>(null);
+  const [pointer, setPointer] = useState<Point | null>(null);
+  const [stop, setStop] = useState<number | null>(null);
   const layout = width > 0 ? layoutChart({ ...spec, width }) : null;
   const at = (event: PointerEvent | MouseEvent) => {
     const box = place.current!.getBoundingClientRect();
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   };
-  const found = layout && pointer && read?.(layout.x.invert(pointer.x), layout.y.invert(pointer.y));
-  const shown = found && { x: layout.x.at(found.x), y: layout.y.at(found.y), text: found.text };
+  const ways = stop === null && pointer === null ? [] : stops ?? pointsOf(spec);
+  const stopped = stop === null ? null : ways[Math.min(stop, ways.length - 1)] ?? null;
+  const asked = stopped ?? (layout && pointer && { x: layout.x.invert(pointer.x), y: layout.y.invert(pointer.y) });
+  const found = asked && read?.(asked.x, asked.y);
+  const shown = layout && found && { x: layout.x.at(found.x), y: layout.y.at(found.y), text: found.text };
+  const walk = (event: KeyboardEvent) => {
+    const points = stops ?? pointsOf(spec);
+    if (event.key === "Enter" && stopped) onPick?.(stopped.x, stopped.y);
+    const next = step(event, stop, points.length);
+    if (next === undefined) return;
+    event.preventDefault();
+    setStop(next);
+  };
   return (
     <div
       class={`chart${onPick ? " pickable" : ""}`}
       ref={place}
       style={{ height: `${spec.height}px` }}
-      onPointerMove={(event) => read && setPointer(at(event))}
+      {...read && {
+        tabIndex: 0,
+        role: "group",
+        "aria-label": `${spec.description ?? spec.y.label}: arrow keys read its values${
+          onPick ? ", Enter selects" : ""
+        }`,
+      }}
+      onKeyDown={(event) => read && walk(event)}
+      onBlur={() => setStop(null)}
+      onPointerMove={(event) => {
+        if (!read) return;
+        setStop(null);
+        setPointer(at(event));
+      }}
       onPointerLeave={() => setPointer(null)}
       onClick={(event) => {
         const { x, y } = at(event);
@@ -64,8 +99,34 @@ export function Chart({ spec, read, onPick }: ChartProps): VNode {
           </span>
         </>
       )}
+      {read && <Spoken text={stop === null ? "" : found?.text ?? ""} />}
     </div>
   );
+}
+
+/** Read out by screen readers when it changes. */
+export function Spoken({ text }: { text: string }): VNode {
+  return <span class="visually-hidden" role="status">{text}</span>;
+}
+
+/** The finite points of the longest series, from left to right. */
+function pointsOf({ series }: Omit<ChartSpec, "width">): readonly Point[] {
+  const longest = series.reduce((most, one) => one.x.length > most.x.length ? one : most, series[0]);
+  return Array.from(longest?.x ?? [], (x, index) => ({ x, y: longest.y[index] })).filter(({ y }) => Number.isFinite(y))
+    .sort((one, other) => one.x - other.x);
+}
+
+/** Where a key leads among `count` stops: null for none, undefined where the key means nothing. */
+export function step({ key }: KeyboardEvent, from: number | null, count: number): number | null | undefined {
+  if (count === 0) return undefined;
+  if (key === "Escape") return from === null ? undefined : null;
+  if (key === "Home") return 0;
+  if (key === "End") return count - 1;
+  const leap = Math.max(2, Math.round(count / 20));
+  const by = { ArrowRight: 1, ArrowLeft: -1, PageUp: leap, PageDown: -leap }[key];
+  if (by === undefined) return undefined;
+  if (from === null) return by > 0 ? 0 : count - 1;
+  return Math.max(0, Math.min(count - 1, from + by));
 }
 
 /** Pixels across an element, kept up to date. */

@@ -6,8 +6,16 @@
 import type { TrialState } from "../../controller/trial.ts";
 import { SORT_KEYS, type SortKey, STATES, type TrialQuery } from "../trial_query.ts";
 
-export const VIEWS = ["overview", "functions", "trials", "mind", "workers", "runs"] as const;
+export const VIEWS = ["overview", "functions", "trials", "policy", "workers", "runs"] as const;
 export type View = (typeof VIEWS)[number];
+
+/** Names that views had, for bookmarks. */
+const FORMER: Readonly<Record<string, View>> = { mind: "policy" };
+
+function viewOf(name: string): View {
+  if (VIEWS.includes(name as View)) return name as View;
+  return Object.hasOwn(FORMER, name) ? FORMER[name] : "overview";
+}
 
 export interface Route {
   /** Null for the run that the server searches. */
@@ -32,7 +40,7 @@ export function readRoute(hash: string): Route {
   const trial = parameters.get("trial");
   return {
     run: run === "" || run === "current" ? null : run,
-    view: VIEWS.includes(view as View) ? view as View : "overview",
+    view: viewOf(view ?? ""),
     query: {
       states: states ? new Set(states) : null,
       text: parameters.get("q") ?? "",

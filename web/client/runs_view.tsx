@@ -10,6 +10,7 @@ import { Formula } from "./formula.tsx";
 import { StatePill } from "./header.tsx";
 import { Empty, StateBar } from "./overview_view.tsx";
 import { Chart } from "./picture.tsx";
+import { bestSoFar } from "./ranking.ts";
 import { settingRows } from "./settings.ts";
 import { writeRoute } from "./route.ts";
 
@@ -56,12 +57,12 @@ export function RunsView(): VNode {
                     </th>
                     <th>run</th>
                     <th class="wide-only">state</th>
-                    <th class="right">best</th>
+                    <th class="right">best trial</th>
                     <th class="wide-only">function</th>
                     <th>trials</th>
-                    <th class="wide-only">sampler</th>
-                    <th class="wide-only">data set</th>
-                    <th class="right wide-only">searched</th>
+                    <th class="wide-only roomy-only">sampler</th>
+                    <th class="wide-only roomy-only">data set</th>
+                    <th class="right wide-only roomy-only">searched</th>
                     <th class="wide-only">created</th>
                     <th>
                       <span class="visually-hidden">edit</span>
@@ -153,9 +154,12 @@ function RunRow(
           <span class="number">{count(total)}</span>{" "}
           <StateBar counts={run.counts} total={Math.max(total, run.settings.trials)} />
         </td>
-        <td class="wide-only">{run.settings.sampler}</td>
-        <td class="wide-only">{run.dataset}{run.synthetic && <span class="pill synthetic">synthetic</span>}</td>
-        <td class="right number wide-only">{duration(run.elapsedMs)}</td>
+        <td class="wide-only roomy-only">{run.settings.sampler}</td>
+        <td class="wide-only roomy-only">
+          {run.dataset}
+          {run.synthetic && <span class="pill synthetic">synthetic</span>}
+        </td>
+        <td class="right number wide-only roomy-only">{duration(run.elapsedMs)}</td>
         <td class="number nowrap wide-only">{dateTime(run.createdAt)}</td>
         <td>
           {changeable && (
@@ -188,15 +192,17 @@ function RunRow(
 }
 
 function RunForm({ run, onDone }: { run: RunSummary; onDone: () => void }): VNode {
-  const { say } = useDashboard();
+  const { say, route, go } = useDashboard();
   const [name, setName] = useState(run.name);
   const [tags, setTags] = useState(run.tags.join(" "));
   const [notes, setNotes] = useState(run.notes);
   const [confirm, setConfirm] = useState<string | null>(null);
-  const send = async (method: string, body: unknown, done: string) => {
+  /** `now` is what the run is called when it is done; null when it is gone. */
+  const send = async (method: string, body: unknown, done: string, now: string | null) => {
     try {
       await ask(runPath(run.name), method, body);
       say(done);
+      if (route.run === run.name && now !== run.name) go({ run: now });
       onDone();
     } catch (error) {
       say((error as Error).message, "problem");
@@ -209,7 +215,7 @@ function RunForm({ run, onDone }: { run: RunSummary; onDone: () => void }): VNod
       tags: tags.split(/[\s,]+/).filter((tag) => tag !== ""),
       ...name === run.name ? {} : { name },
     };
-    send("PATCH", change, `${name} is saved.`);
+    send("PATCH", change, `${name} is saved.`, name);
   };
   return (
     <form class="run-form" onSubmit={save}>
@@ -252,7 +258,7 @@ function RunForm({ run, onDone }: { run: RunSummary; onDone: () => void }): VNod
                 type="button"
                 class="danger"
                 disabled={confirm !== run.name}
-                onClick={() => send("DELETE", { confirm }, `${run.name} is deleted.`)}
+                onClick={() => send("DELETE", { confirm }, `${run.name} is deleted.`, null)}
               >
                 Delete
               </button>
@@ -270,7 +276,7 @@ function Comparison({ runs }: { runs: readonly RunSummary[] }): VNode {
     () => runs.map(({ name }) => selectTrials(trials.get(name) ?? [], { ...query, sort: "id", descending: false })),
     [runs, trials, query],
   );
-  const series = runs.flatMap(({ name }, index) => bestSoFar(name, plotted[index], index));
+  const series = runs.flatMap(({ name }, index) => stepsOf(name, plotted[index], index));
   const differing = useMemo(() => differingSettings(runs), [runs]);
   return (
     <>
@@ -278,11 +284,12 @@ function Comparison({ runs }: { runs: readonly RunSummary[] }): VNode {
         spec={{
           height: 280,
           description: `Best validation accuracy so far of ${runs.map(({ name }) => name).join(", ")}`,
-          x: { label: "trials judged", whole: true },
+          x: { label: "trial", whole: true },
           y: { label: "best validation accuracy (%)" },
           series,
           legend: true,
         }}
+        read={(x, y) => readNearest(series, x, y)}
       />
       <div class="scroll-x">
         <table class="plain differing">
@@ -334,11 +341,24 @@ function useTrialsOf(runs: readonly RunSummary[]): ReadonlyMap<string, readonly 
   return trials;
 }
 
-function bestSoFar(label: string, trials: readonly TrialRow[], colour: number) {
+/** The best of the run whose line is nearest at a trial. */
+function readNearest(series: ReturnType<typeof stepsOf>, x: number, y: number) {
+  const ends = series.flatMap(({ label, x: ids, y: bests }) => {
+    const at = ids.findLastIndex((id) => id <= x);
+    return at < 0 || !Number.isFinite(bests[at]) ? [] : [{ label, x, y: bests[at] }];
+  });
+  const near = ends.reduce<typeof ends[number] | null>(
+    (near, one) => near === null || Math.abs(one.y - y) < Math.abs(near.y - y) ? one : near,
+    null,
+  );
+  return near && { x: near.x, y: near.y, text: `${near.label}, trial ${Math.round(near.x)}: ${near.y.toFixed(2)} %` };
+}
+
+/** Against the trials' numbers, so that those which diverged or were pruned take their room. */
+function stepsOf(label: string, trials: readonly TrialRow[], colour: number) {
   if (trials.length === 0) return [];
-  let best = 0;
-  const y = trials.map(({ score }) => 100 * (best = Math.max(best, score ?? 0)));
-  return [{ label, kind: "step" as const, x: trials.map((_, index) => index + 1), y, colour }];
+  const y = bestSoFar(trials).map((best) => 100 * best);
+  return [{ label, kind: "step" as const, x: trials.map(({ id }) => id), y, colour }];
 }
 
 function differingSettings(runs: readonly RunSummary[]): [string, string[]][] {

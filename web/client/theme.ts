@@ -1,5 +1,7 @@
 /** Light or dark: as the system is, unless chosen here; the choice is kept in this browser. */
 
+import { useEffect, useState } from "preact/hooks";
+
 export type Theme = "system" | "light" | "dark";
 const THEMES: readonly Theme[] = ["system", "light", "dark"];
 const KEY = "actsearch-theme";
@@ -17,4 +19,22 @@ export function applyTheme(theme: Theme = currentTheme()): void {
 
 export function nextTheme(): Theme {
   return THEMES[(THEMES.indexOf(currentTheme()) + 1) % THEMES.length];
+}
+
+/** Changes when the page turns light or dark, for what is drawn on a canvas and must be drawn anew. */
+export function useTheme(): string {
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const name = () => document.documentElement.dataset.theme ?? (system.matches ? "dark" : "light");
+  const [theme, setTheme] = useState(name);
+  useEffect(() => {
+    const follow = () => setTheme(name());
+    const observer = new MutationObserver(follow);
+    observer.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    system.addEventListener("change", follow);
+    return () => {
+      observer.disconnect();
+      system.removeEventListener("change", follow);
+    };
+  }, []);
+  return theme;
 }

@@ -9,7 +9,7 @@ import type { RunView } from "../run_view.ts";
 import { useDashboard } from "./dashboard.ts";
 import { bytes, clock, count, dateTime, duration, percent } from "./format.ts";
 import { Empty } from "./overview_view.tsx";
-import { Chart, useWidth } from "./picture.tsx";
+import { Chart, Spoken, step, useWidth } from "./picture.tsx";
 
 export function WorkersView(): VNode {
   const { view, shown, connection, now } = useDashboard();
@@ -183,17 +183,36 @@ interface Stretch {
 
 /** What each worker did in the last minutes; the gaps between trials are idle time, and what the filter hides is faint. */
 function TimeLine({ workers }: { workers: readonly WorkerStatus[] }): VNode {
-  const { view, shown, now } = useDashboard();
+  const { view, shown, now, go } = useDashboard();
   const ids = useMemo(() => new Set(shown.map(({ id }) => id)), [shown]);
   const place = useRef<HTMLDivElement>(null);
   const width = useWidth(place);
   const { from, end, span } = timeLine(view, now);
   const stretches = stretchesOf(view, from, end);
+  const inOrder = stretches.toSorted((one, other) => one.worker - other.worker || one.from - other.from);
+  const [stop, setStop] = useState<number | null>(null);
+  const marked = stop === null ? undefined : inOrder[Math.min(stop, inOrder.length - 1)];
+  const walk = (event: KeyboardEvent) => {
+    if (event.key === "Enter" && marked?.trial != null) return go({ trial: marked.trial, view: "functions" });
+    const next = step(event, stop, inOrder.length);
+    if (next === undefined) return;
+    event.preventDefault();
+    setStop(next);
+  };
   const at = (time: number) => GUTTER + Math.max(0, (time - from) / span) * (width - GUTTER - 4);
   const height = workers.length * LANE + 22;
   const times = Array.from({ length: 5 }, (_, index) => end - index * span / 5);
   return (
-    <div ref={place} class="time-line" style={{ height: `${height}px` }}>
+    <div
+      ref={place}
+      class="time-line"
+      style={{ height: `${height}px` }}
+      tabIndex={0}
+      role="group"
+      aria-label="Time line: arrow keys go from trial to trial, worker by worker, Enter looks closer"
+      onKeyDown={walk}
+      onBlur={() => setStop(null)}
+    >
       {width > 0 && (
         <svg
           class="plot"
@@ -217,22 +236,34 @@ function TimeLine({ workers }: { workers: readonly WorkerStatus[] }): VNode {
               {stretches.filter(({ worker }) => worker === id).map((stretch) => (
                 <rect
                   key={`${stretch.look} ${stretch.from}`}
-                  class={`span ${stretch.look}${stretch.trial === null || ids.has(stretch.trial) ? "" : " faint"}`}
+                  class={`span ${stretch.look}${stretch.trial === null || ids.has(stretch.trial) ? "" : " faint"}${
+                    stretch === marked ? " marked" : ""
+                  }`}
                   x={at(stretch.from)}
                   y={lane * LANE + 3}
                   width={Math.max(1, at(stretch.to) - at(stretch.from) - 0.5)}
                   height={LANE - 7}
                   rx="2"
                 >
-                  <title>{`${stretch.name}, ${duration(stretch.to - stretch.from)}`}</title>
+                  <title>{describe(stretch)}</title>
                 </rect>
               ))}
             </g>
           ))}
         </svg>
       )}
+      {marked && (
+        <span class="chart-readout time-readout">
+          {describe(marked)}
+        </span>
+      )}
+      <Spoken text={marked ? describe(marked) : ""} />
     </div>
   );
+}
+
+function describe({ worker, name, from, to }: Stretch): string {
+  return `worker ${worker}: ${name}, ${duration(to - from)}`;
 }
 
 const LEGEND: readonly (readonly [Stretch["look"] | "lane", string])[] = [

@@ -125,12 +125,18 @@ function dataDomain(spec: ChartSpec, axis: "x" | "y"): [number, number] {
   }
   include((spec.rules ?? []).filter((rule) => rule.axis === axis).map((rule) => rule.value));
   if (!found) return isLog ? [0.1, 1] : [0, 1];
-  const [low, high] = found as [number, number];
+  const [low, high] = withoutRounding(found);
   if (isLog) return low < high ? [low, high] : [low / 2, high * 2];
   if (axis === "x") return low < high ? [low, high] : padded([low, high]);
   const [bottom, top] = padded([low, high]);
   // Bars and areas stand on the axis.
   return low === 0 && spec.series.some(standsOnZero) ? [0, top] : [bottom, top];
+}
+
+/** Values that differ by what arithmetic rounds off are one value: an axis of them would show its last digits. */
+function withoutRounding([low, high]: readonly [number, number]): readonly [number, number] {
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  return high - low <= 1e-6 * size ? [low, low] : [low, high];
 }
 
 function standsOnZero({ kind }: Series): boolean {

@@ -92,6 +92,6 @@ export function formatTick(value: number, step: number): string {
   }
   const thousands = size >= 1e4 && Math.abs(step) >= 100;
   const shown = thousands ? value / 1000 : value;
-  const decimals = Math.max(0, Math.min(6, -Math.floor(Math.log10(thousands ? step / 1000 : step) + 1e-9)));
+  const decimals = Math.max(0, Math.min(8, -Math.floor(Math.log10(thousands ? step / 1000 : step) + 1e-9)));
   return shown.toFixed(decimals).replace("-", "\u2212") + (thousands ? "k" : "");
 }

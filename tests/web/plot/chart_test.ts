@@ -58,6 +58,21 @@ describe("charts", () => {
     assertEquals([...shown].map(([, text]) => text), ["0", "1", "2"]);
   });
 
+  it("show a constant as one value, not what arithmetic rounds off", () => {
+    for (const value of [0.3, 1 / 3, 1e6 / 3, -0.1, 0]) {
+      const y = [value, value * (1 + 2 ** -52), value + value * 1e-9];
+      const spec = {
+        ...{ width: 400, height: 200, x: { label: "x" }, y: { label: "y" } },
+        series: [{ label: "a", kind: "line" as const, x: [0, 1, 2], y }],
+      };
+      const { y: scale } = layoutChart(spec);
+      assert(scale.domain[1] - scale.domain[0] > 0.1 * Math.abs(value), `${scale.domain}`);
+      const labels = [...drawChart(spec).matchAll(/text-anchor="end">([^<]*)</g)].map(([, text]) => text);
+      assertEquals(new Set(labels).size, labels.length, `${labels}`);
+      assert(labels.every((text) => text.length <= 8), `${labels}`);
+    }
+  });
+
   it("break a line at values that are not finite", () => {
     const scale = linearScale([0, 4], [0, 40]);
     const path = linePath([0, 1, 2, 3, 4], [0, 1, NaN, 3, Infinity], scale, linearScale([0, 4], [40, 0]));

@@ -1,9 +1,9 @@
-/** The search's mind: what the controller believes, what the good functions have in common, and all functions as a map. */
+/** The policy: what the controller would propose, what the good functions have in common, and all functions as a map. */
 import type { VNode } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { SamplerUpdate } from "../../controller/runs/events.ts";
 import { type Position, positions } from "../../controller/search_space.ts";
-import { linearScale, padded } from "../plot/scale.ts";
+import { extent, linearScale, padded } from "../plot/scale.ts";
 import type { TrialRow } from "../protocol.ts";
 import { accuracyColour } from "./colours.ts";
 import { ask, ranked, runPath, useDashboard } from "./dashboard.ts";
@@ -13,19 +13,21 @@ import { type HeatColumn, HeatLegend, HeatMap } from "./heat_map.tsx";
 import { Empty } from "./overview_view.tsx";
 import { useWidth } from "./picture.tsx";
 import { usePrepared } from "./prepared.ts";
+import type { RankedFunction } from "./ranking.ts";
 import { layOut, type Place } from "./similarity.ts";
+import { useTheme } from "./theme.ts";
 
-export function MindView(): VNode {
+export function PolicyView(): VNode {
   return (
-    <div class="mind">
+    <div class="policy">
       <section class="panel map-panel" aria-label="Map of functions">
         <h2>
           Map of functions <span class="h-note">near means alike; colour is accuracy</span>
         </h2>
         <FunctionMap />
       </section>
-      <section class="panel" aria-label="What good functions are made of">
-        <h2>What good functions are made of</h2>
+      <section class="panel" aria-label="What the best functions are made of">
+        <h2>What the best functions are made of</h2>
         <Composition />
       </section>
       <section class="panel heat-panel" aria-label="Probabilities through time">
@@ -44,7 +46,7 @@ export function MindView(): VNode {
 const MAP_HEIGHT = 500;
 
 function FunctionMap(): VNode {
-  const { shown, route, go } = useDashboard();
+  const { shown, functions, route, go } = useDashboard();
   const place = useRef<HTMLDivElement>(null);
   const width = useWidth(place);
   // Laid out anew with every judged trial while they are few, then in twenties: the map rests while one looks at it.
@@ -52,9 +54,9 @@ function FunctionMap(): VNode {
   const round = judged < 40 ? judged : 40 + Math.floor(judged / 20);
   const prepared = usePrepared(shown);
   const isReady = prepared === 1;
-  const places = useMemo(() => isReady ? layOut(shown) : [], [isReady, round, route.query]);
+  const places = useMemo(() => isReady ? coloured(layOut(shown), functions) : [], [isReady, round, route.query]);
   const range = useMemo(() => accuracyRange(places), [places]);
-  const [pointed, setPointed] = useState<Place | null>(null);
+  const [pointed, setPointed] = useState<Dot | null>(null);
   const [x, y] = useMemo(
     () => [
       mapScale(places.map(({ x }) => x), [14, width - 14]),
@@ -65,9 +67,18 @@ function FunctionMap(): VNode {
     ],
     [places, width],
   );
-  const near = (event: MouseEvent): Place | null => {
+  const near = (event: MouseEvent): Dot | null => {
     const box = place.current!.getBoundingClientRect();
     return nearestPlace(places, x.invert(event.clientX - box.left), y.invert(event.clientY - box.top), x, y);
+  };
+  const walk = (event: KeyboardEvent) => {
+    const towards = DIRECTIONS[event.key];
+    if (!towards || places.length === 0) return;
+    event.preventDefault();
+    const from = places.find(({ trial }) => trial.id === route.trial);
+    const next = from ? nextPlace(places, from, towards, x, y) : bestPlace(places);
+    if (next) go({ trial: next.trial.id });
+    setPointed(null);
   };
   const named = pointed?.trial ??
     (route.trial !== null ? places.find(({ trial }) => trial.id === route.trial)?.trial : undefined);
@@ -77,6 +88,10 @@ function FunctionMap(): VNode {
         ref={place}
         class="map pickable"
         style={{ height: `${MAP_HEIGHT}px` }}
+        tabIndex={0}
+        role="group"
+        aria-label="Map of functions: arrow keys go from one to the next"
+        onKeyDown={walk}
         onPointerMove={(event) => setPointed(near(event))}
         onPointerLeave={() => setPointed(null)}
         onClick={(event) => go({ trial: near(event)?.trial.id ?? null })}
@@ -93,12 +108,15 @@ function FunctionMap(): VNode {
       </div>
       <div class="map-foot">
         <Legend range={range} />
-        <span class="map-name">
+        <span class="map-name" role="status">
           {named && (
             <>
               <Thumb text={named.expression} beta={named.betaMean} width={72} height={40} />
               <span class="clip">
-                <b class="number">{percent(named.score)}</b> {named.id}: <code>{named.simplified}</code>
+                <b class="number">
+                  {named.score === null ? named.state : percent(named.score)}
+                </b>{" "}
+                {named.id}: <code>{named.simplified}</code>
               </span>
               <button type="button" class="small" onClick={() => go({ view: "functions", trial: named.id })}>
                 Look closer
@@ -112,13 +130,56 @@ function FunctionMap(): VNode {
 }
 
 function mapScale(values: readonly number[], range: readonly [number, number]) {
-  return linearScale(padded([Math.min(...values, 0), Math.max(...values, 0)], 0.02), range);
+  return linearScale(padded(extent([...values, 0])!, 0.02), range);
+}
+
+/** A place on the map with what the function there is worth; null where it has none. */
+interface Dot extends Place {
+  readonly accuracy: number | null;
+}
+
+function coloured(places: readonly Place[], functions: readonly RankedFunction[]): Dot[] {
+  const scores = new Map(functions.map(({ fingerprint, score }) => [fingerprint, score]));
+  return places.map((place) => ({
+    ...place,
+    accuracy: scores.get(place.trial.fingerprint) ?? place.trial.score,
+  }));
+}
+
+const DIRECTIONS: Readonly<Record<string, readonly [number, number]>> = {
+  ArrowRight: [1, 0],
+  ArrowLeft: [-1, 0],
+  ArrowDown: [0, 1],
+  ArrowUp: [0, -1],
+};
+
+function bestPlace(places: readonly Dot[]): Dot {
+  return places.reduce((best, one) => (one.accuracy ?? -1) > (best.accuracy ?? -1) ? one : best);
+}
+
+/** The nearest in a direction, where what is aside counts three times. */
+function nextPlace(
+  places: readonly Dot[],
+  from: Dot,
+  [right, down]: readonly [number, number],
+  x: Pixels,
+  y: Pixels,
+): Dot | null {
+  let best: Dot | null = null;
+  let least = Infinity;
+  for (const one of places) {
+    const [dx, dy] = [x.at(one.x) - x.at(from.x), y.at(one.y) - y.at(from.y)];
+    const ahead = dx * right + dy * down;
+    const distance = ahead + 3 * Math.abs(dx * down + dy * right);
+    if (one !== from && ahead > 0.5 && distance < least) [least, best] = [distance, one];
+  }
+  return best;
 }
 
 type Pixels = ReturnType<typeof linearScale>;
 
-function nearestPlace(places: readonly Place[], atX: number, atY: number, x: Pixels, y: Pixels): Place | null {
-  let best: Place | null = null;
+function nearestPlace(places: readonly Dot[], atX: number, atY: number, x: Pixels, y: Pixels): Dot | null {
+  let best: Dot | null = null;
   let least = 24 ** 2; // pixels: further off, nothing is meant
   for (const one of places) {
     const distance = (x.at(one.x) - x.at(atX)) ** 2 + (y.at(one.y) - y.at(atY)) ** 2;
@@ -129,7 +190,7 @@ function nearestPlace(places: readonly Place[], atX: number, atY: number, x: Pix
 
 /** Dots on a canvas: ten thousand of them are drawn in a few milliseconds. */
 function MapDots(props: {
-  places: readonly Place[];
+  places: readonly Dot[];
   x: Pixels;
   y: Pixels;
   width: number;
@@ -138,6 +199,7 @@ function MapDots(props: {
 }): VNode {
   const { places, x, y, width, range, selected } = props;
   const canvas = useRef<HTMLCanvasElement>(null);
+  const theme = useTheme();
   useEffect(() => {
     const context = canvas.current!.getContext("2d")!;
     const ratio = devicePixelRatio;
@@ -146,15 +208,18 @@ function MapDots(props: {
     context.scale(ratio, ratio);
     const radius = places.length > 2000 ? 2 : places.length > 300 ? 3 : 4.5;
     // The best are drawn last, on top.
-    const inOrder = [...places].sort((one, other) => (one.trial.score ?? -1) - (other.trial.score ?? -1));
+    const inOrder = [...places].sort((one, other) => (one.accuracy ?? -1) - (other.accuracy ?? -1));
+    // Yellow on white and violet on black are hardly seen: each dot has a rim of the ink.
+    context.strokeStyle = getComputedStyle(canvas.current!).color;
+    context.lineWidth = radius > 3 ? 1 : 0.75;
     for (const place of inOrder) {
       context.beginPath();
       context.arc(x.at(place.x), y.at(place.y), radius, 0, 2 * Math.PI);
-      context.fillStyle = accuracyColour(place.trial.score, range);
-      context.globalAlpha = place.trial.score === null ? 0.35 : 0.85;
+      context.fillStyle = accuracyColour(place.accuracy, range);
       context.fill();
+      context.stroke();
     }
-  }, [places, x, y, width, range]);
+  }, [places, x, y, width, range, theme]);
   const marked = places.find(({ trial }) => trial.id === selected);
   return (
     <>
@@ -169,8 +234,8 @@ function MapDots(props: {
   );
 }
 
-function accuracyRange(places: readonly Place[]): [number, number] {
-  const values = places.map(({ trial }) => trial.score).filter((value) => value !== null).sort((a, b) => a - b);
+function accuracyRange(places: readonly Dot[]): [number, number] {
+  const values = places.map(({ accuracy }) => accuracy).filter((value) => value !== null).sort((a, b) => a - b);
   if (values.length === 0) return [0, 1];
   return [values[Math.floor(values.length * 0.05)], values[values.length - 1]];
 }
@@ -204,20 +269,31 @@ interface Share {
   readonly all: number;
 }
 
+/** Complete trials before the best tenth of them says something: five of them then. */
+const MIN_COMPLETE = 50;
+
 /** How often each function is chosen among the best tenth against overall. */
 function Composition(): VNode {
   const { view, shown } = useDashboard();
   const spots = positions(view.run.settings.units);
   const best = ranked(shown);
-  const top = best.slice(0, Math.max(1, Math.round(best.length / 10)));
+  const top = best.slice(0, Math.round(best.length / 10));
   const proposed = shown.filter(({ tokens }) => tokens.length === spots.length);
   const inTop = top.filter(({ tokens }) => tokens.length === spots.length);
-  if (inTop.length === 0) return <Empty>It takes a few complete trials to tell.</Empty>;
+  if (best.length < MIN_COMPLETE || inTop.length === 0) {
+    return (
+      <Empty>
+        A few trials tell nothing: this compares the best tenth with all from {MIN_COMPLETE} complete trials on. So far:
+        {" "}
+        {count(best.length)}.
+      </Empty>
+    );
+  }
   return (
     <>
       <p class="muted">
         Best {count(inTop.length)} (a tenth of the complete trials shown) against all {count(proposed.length)}{" "}
-        proposals; counts in brackets.
+        proposals; counts in brackets. What was chosen, not why it is good.
       </p>
       <div class="composition">
         {(["unary", "binary"] as const).map((kind) => (
@@ -300,14 +376,14 @@ function ShareTable({ kind, shares, topTotal, allTotal, slots }: {
 }
 
 /** Updates that carry probabilities in the heat map; more than its columns of pixels would not be seen. */
-const MOST_COLUMNS = 200;
+const MAX_COLUMNS = 200;
 
 function Probabilities(): VNode {
   const { view } = useDashboard();
   const [earlier, setEarlier] = useState<readonly SamplerUpdate[] | null>(null);
   useEffect(() => {
     let isGone = false;
-    ask<{ updates: SamplerUpdate[] }>(`${runPath(view.run.name)}/updates?probabilities=${MOST_COLUMNS}`).then(
+    ask<{ updates: SamplerUpdate[] }>(`${runPath(view.run.name)}/updates?probabilities=${MAX_COLUMNS}`).then(
       ({ updates }) => !isGone && setEarlier(updates.filter(({ probabilities }) => probabilities !== null)),
       () => !isGone && setEarlier([]),
     );
