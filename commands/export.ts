@@ -1,8 +1,8 @@
 /** `deno task export RUN`: a run's trials as CSV or JSON on stdout. */
-import { jsonOfTrial } from "../controller/console.ts";
+import { csvLines } from "../controller/csv.ts";
 import { loadRun, runFolder } from "../controller/runs/run_store.ts";
-import { command, EXIT } from "./command.ts";
-import { csv } from "./csv.ts";
+import { recordOfTrial, TRIAL_FIELDS } from "../controller/trial_record.ts";
+import { command, EXIT, UsageError } from "./command.ts";
 
 export const exportRun = command({
   name: "export",
@@ -14,12 +14,19 @@ export const exportRun = command({
     choices: ["csv", "json"],
     default: "csv",
     help: "csv, or one JSON object a line",
+  }, {
+    name: "for-spreadsheet",
+    type: "boolean",
+    help: "guard expressions that a spreadsheet would run as formulas by an apostrophe; other readers keep it",
   }],
   examples: ["export NAME", "export NAME --format json"],
-  run({ run, format }, io) {
-    const rows = loadRun(runFolder("runs", run)).trials.map(jsonOfTrial);
+  run({ run, format, forSpreadsheet }, io) {
+    if (forSpreadsheet && format === "json") {
+      throw new UsageError("--for-spreadsheet is for CSV: leave out --format json");
+    }
+    const rows = loadRun(runFolder("runs", run)).trials.map(recordOfTrial);
     if (format === "json") rows.forEach((row) => io.out(JSON.stringify(row)));
-    else csv(rows).forEach(io.out);
+    else csvLines(TRIAL_FIELDS, rows, { forSpreadsheet }).forEach(io.out);
     return Promise.resolve(EXIT.done);
   },
 });

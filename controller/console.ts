@@ -5,6 +5,7 @@
 import type { RunSnapshot, RunSource, SearchEvent } from "./runs/events.ts";
 import { type Outcome, outcomeOf } from "./finals.ts";
 import { bestTrial, isCandidate, isFinished, trainingsJudged, type Trial } from "./trial.ts";
+import { recordOfTrial } from "./trial_record.ts";
 
 /** Where the lines go; as the commands' `Io`. */
 export interface ConsoleOutput {
@@ -104,7 +105,7 @@ function jsonOf(event: SearchEvent, told: Set<number>): Record<string, unknown> 
       return { event: "run_started", run: name, engine, device, dataset, synthetic, seed, sampler, preset, workers };
     }
     case "trial_changed":
-      return isFinished(event.trial) ? { event: kindOf(event.trial, told), ...jsonOfTrial(event.trial) } : null;
+      return isFinished(event.trial) ? { event: kindOf(event.trial, told), ...recordOfTrial(event.trial) } : null;
     case "sampler_updated": {
       const { batch, meanReward, bestReward, baseline, entropy, kl, loss } = event.update;
       return {
@@ -133,29 +134,6 @@ function kindOf({ id, role }: Trial, told: Set<number>): "reference" | "trial" |
   if (told.has(id)) return "trial_changed";
   told.add(id);
   return role === "reference" ? "reference" : "trial";
-}
-
-/** A trial as --json, export and scripts see it. */
-export function jsonOfTrial(trial: Trial): Record<string, unknown> {
-  return {
-    trial: trial.id,
-    batch: trial.batch,
-    expression: trial.expression,
-    simplified: trial.simplified,
-    state: trial.state,
-    role: trial.role,
-    score: trial.score,
-    deviation: trial.deviation,
-    n: trainingsJudged(trial),
-    reward: trial.reward,
-    final_loss: trial.finalLoss,
-    beta_mean: trial.betaMean,
-    steps: trial.steps,
-    duplicate_of: trial.duplicateOf,
-    attempts: trial.attempts,
-    reason: trial.reason,
-    seconds: trial.startedAt === null || trial.finishedAt === null ? null : (trial.finishedAt - trial.startedAt) / 1000,
-  };
 }
 
 /**

@@ -4,7 +4,7 @@
  *     GET    /api/runs                        the runs
  *     GET    /api/runs/RUN                    one run: settings, state, counts, best, workers, notices
  *     GET    /api/runs/RUN/trials             its trials; ?state=complete,pruned &q=TEXT &sort=accuracy &order=desc &limit= &offset=
- *     GET    /api/runs/RUN/trials.csv         the same as CSV
+ *     GET    /api/runs/RUN/trials.csv         the same as CSV; ?for=spreadsheet guards what a spreadsheet would run
  *     GET    /api/runs/RUN/trials/ID          one trial with its training curve
  *     GET    /api/runs/RUN/updates            what the sampler learnt; ?probabilities=N adds them to N updates evenly through time
  *     GET    /api/runs/RUN/events             events after ?after=SEQ, at most 1,000; 410 where they are no longer kept
@@ -18,7 +18,8 @@
  */
 import { type Context, Hono } from "hono";
 import type { RunSource, SamplerUpdate } from "../controller/runs/events.ts";
-import { trialsCsv } from "./csv.ts";
+import { csvLines } from "../controller/csv.ts";
+import { recordOfTrial, TRIAL_FIELDS } from "../controller/trial_record.ts";
 import type { RunFeed } from "./feed.ts";
 import { polled } from "./live.ts";
 import { roundProbabilities, type TrialRow, trialRow } from "./protocol.ts";
@@ -103,8 +104,10 @@ export function apiRoutes({ registry, feed, release, addressOf }: ApiOptions): H
   api.get("/runs/:run/trials.csv", async (context) => {
     read(context);
     const { source } = await run(context);
-    const csv = trialsCsv(selected(source, new URL(context.req.url).searchParams));
-    return context.body(csv, 200, {
+    const parameters = new URL(context.req.url).searchParams;
+    const forSpreadsheet = parameters.get("for") === "spreadsheet";
+    const lines = csvLines(TRIAL_FIELDS, selected(source, parameters).map(recordOfTrial), { forSpreadsheet });
+    return context.body(lines.join("\r\n") + "\r\n", 200, {
       "content-type": "text/csv; charset=utf-8",
       "content-disposition": `attachment; filename="${source.snapshot().run.name.replaceAll(/[^\w.-]/g, "_")}.csv"`,
     });

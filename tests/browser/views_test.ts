@@ -229,7 +229,7 @@ describe("the filter's words", () => {
       const told = await page.evaluate(() => [
         document.querySelector(".figure-value")!.textContent!,
         document.querySelector(".best-value b")!.textContent!,
-        document.querySelector(".selected .h-note")!.textContent!.split(" ±")[0].split(" (")[0],
+        document.querySelector(".selected .h-note")!.textContent!.split(",")[0],
       ]);
       assertEquals(new Set(told).size, 1, `${text}: ${told}`);
     }

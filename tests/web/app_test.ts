@@ -7,6 +7,7 @@ import { createApp, type Dashboard, type Reach, startDashboard } from "../../web
 import { equalInConstantTime, isLoopbackHost, isOwnOrigin, newToken, tokenFor } from "../../web/security.ts";
 import type { ServerMessage } from "../../web/protocol.ts";
 import { RunView } from "../../web/run_view.ts";
+import { TRIAL_FIELDS } from "../../controller/trial_record.ts";
 import { FakeRun } from "./fake_run.ts";
 
 const TOKEN = "correct-horse-battery-staple";
@@ -171,12 +172,14 @@ describe("the dashboard on loopback", () => {
     ]);
   });
 
-  it("gives trials as CSV that a spreadsheet does not run", async () => {
+  it("gives trials as CSV, and guarded for a spreadsheet where asked to", async () => {
     const text = await (await ask("/api/runs/fake/trials.csv")).text();
     const lines = text.trimEnd().split("\r\n");
     assertEquals(lines.length, 1 + run.snapshot().trials.length);
-    assertMatch(lines[0], /^id,batch,expression,.*score/);
-    assert(!lines.some((line) => /(^|,)"?[=+@-][a-z(]/i.test(line)), "a field begins like a formula");
+    assertEquals(lines[0], TRIAL_FIELDS.join(","));
+    const begins = (text: string) => text.split("\r\n").filter((line) => /(^|,)"?[=+@-][a-z(]/i.test(line)).length;
+    assert(begins(text) > 0, "no expression of the run begins like a formula");
+    assertEquals(begins(await (await ask("/api/runs/fake/trials.csv?for=spreadsheet")).text()), 0);
   });
 
   it("gives the events after a sequence number, and 410 where they are gone", async () => {

@@ -49,7 +49,9 @@ function App({ connection }: { connection: Connection }): VNode {
   // The address names the run, so that it means the same when another is searched here.
   const name = route.run === null && connection.link === "live" ? view?.run.name : undefined;
   useEffect(() => {
-    if (name !== undefined) go({ run: name });
+    // By what the address says now: a link may have been followed whose event is still to come.
+    const asked = readRoute(location.hash);
+    if (name !== undefined && asked.run === null) go({ ...asked, run: name });
   }, [name]);
 
   if (!view) return <Waiting connection={connection} />;

@@ -125,6 +125,14 @@ export function TrialsView(): VNode {
         <a class="button" href={`${runPath(view.run.name)}/trials.csv?${exportSearch(route)}`} download>CSV</a>
         <a
           class="button"
+          href={`${runPath(view.run.name)}/trials.csv?${exportSearch(route)}&for=spreadsheet`}
+          download
+          title="CSV in which no expression is run as a formula: each that begins like one has an apostrophe"
+        >
+          Spreadsheet
+        </a>
+        <a
+          class="button"
           href={`${runPath(view.run.name)}/trials?${exportSearch(route)}`}
           download={`${view.run.name}.json`}
         >

@@ -1,0 +1,27 @@
+/**
+ * Rows as CSV (RFC 4180), the only writer of it: what it writes, `pandas.read_csv` and `--act` read back as it was.
+ * Spreadsheets run text that begins like a formula, and `-x * sigmoid(x)` does: for them it is guarded by an apostrophe,
+ * which no other reader takes away again.
+ */
+
+export interface CsvOptions {
+  /** Guards text that a spreadsheet would run. */
+  readonly forSpreadsheet?: boolean;
+}
+
+type Rows = readonly Readonly<Record<string, unknown>>[];
+
+/** Lines without their ends: the names of the columns, then one per row. */
+export function csvLines(columns: readonly string[], rows: Rows, options: CsvOptions = {}): string[] {
+  const line = (values: readonly unknown[]) => values.map((value) => field(value, options)).join(",");
+  return [line(columns), ...rows.map((row) => line(columns.map((column) => row[column])))];
+}
+
+/** Null and undefined are empty; a list is its items with spaces between them. */
+function field(value: unknown, { forSpreadsheet = false }: CsvOptions): string {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "number") return String(value);
+  const plain = Array.isArray(value) ? value.join(" ") : String(value);
+  const text = forSpreadsheet && /^[=+\-@\t\r]/.test(plain) ? `'${plain}` : plain;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
