@@ -96,7 +96,7 @@ describe("a search", () => {
         }
         // The search's process ends when it is done, and the page says so.
         stage.excuse(/^console: WebSocket connection to |^failed: .*\/api\/runs |ERR_CONNECTION_REFUSED/);
-        await page.locator(".pill.run-finished").waitFor({ timeout: 60_000 });
+        await page.locator(".pill.run-finished").waitFor({ timeout: 180_000 });
         const { code } = await search.process.status;
         assertEquals(code, 0);
         await page.getByText("the search's process has ended").waitFor();

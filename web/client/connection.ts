@@ -21,8 +21,8 @@ const LAST_RETRY_MS = 10_000;
 /** A websocket that has brought nothing by then is taken for one that does not come through. */
 const FIRST_WORD_MS = 4_000;
 const POLL_MS = 1_000;
-/** Between two tries of a websocket while polling goes well. */
-const SOCKET_AGAIN_MS = 30_000;
+/** Between two tries of a websocket while polling goes well: twice as long each time. */
+const SOCKET_AGAIN_MS = { first: 1_000, last: 60_000 };
 
 export class Connection {
   view: RunView | null = null;
@@ -42,6 +42,8 @@ export class Connection {
   #retryMs = FIRST_RETRY_MS;
   #retry = 0;
   #isPolling = false;
+  #hasSocketWorked = false;
+  #socketAgainMs = SOCKET_AGAIN_MS.first;
   #pollTimer = 0;
   #silence = 0;
   #repaint = 0;
@@ -88,7 +90,6 @@ export class Connection {
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(url);
     this.#socket = socket;
-    let isHeard = false;
     const firstWord = setTimeout(() => socket.close(), FIRST_WORD_MS);
     socket.onopen = () => {
       this.isServerGone = false;
@@ -96,7 +97,7 @@ export class Connection {
     };
     socket.onmessage = ({ data }) => {
       clearTimeout(firstWord);
-      isHeard = true;
+      this.#hasSocketWorked = true;
       this.#stopPolling();
       this.#heard();
       this.#receive(JSON.parse(data));
@@ -107,8 +108,9 @@ export class Connection {
       this.#socket = null;
       clearTimeout(this.#silence);
       this.isServerGone ||= code === GOING_AWAY;
-      if (isHeard) this.#lost();
-      else if (this.#isPolling) this.#retryIn(SOCKET_AGAIN_MS);
+      // Where sockets have come through, one that does not means that the server is away.
+      if (this.#isPolling) this.#trySocketLater();
+      else if (this.#hasSocketWorked) this.#lost();
       else this.#poll();
     };
   }
@@ -149,7 +151,7 @@ export class Connection {
         ? await answer.json()
         : [{ type: "refused", reason: (await answer.json()).error }];
       if (this.#socket?.readyState === WebSocket.OPEN) return this.#stopPolling();
-      if (!this.#isPolling) this.#retryIn(SOCKET_AGAIN_MS);
+      if (!this.#isPolling) this.#trySocketLater();
       this.#isPolling = true;
       this.isServerGone = false;
       if (run === this.#run) { for (const message of messages) this.#receive(message); }
@@ -168,6 +170,11 @@ export class Connection {
   #stopPolling(): void {
     clearTimeout(this.#pollTimer);
     this.#isPolling = false;
+  }
+
+  #trySocketLater(): void {
+    this.#retryIn(this.#socketAgainMs);
+    this.#socketAgainMs = Math.min(SOCKET_AGAIN_MS.last, 2 * this.#socketAgainMs);
   }
 
   #retryIn(ms: number): void {

@@ -82,9 +82,7 @@ function LinkNote(): VNode | null {
   const text = {
     live: "connected",
     connecting: "connecting …",
-    lost: connection.isServerGone
-      ? isOver(view) ? "its process has ended; what it found is in runs/" : "the search's process has ended"
-      : "reconnecting …",
+    lost: connection.isServerGone ? "the search's process has ended" : "reconnecting …",
     refused: connection.refusal,
   }[connection.link];
   return (
