@@ -17,6 +17,11 @@ export function csvLines(columns: readonly string[], rows: Rows, options: CsvOpt
   return [line(columns), ...rows.map((row) => line(columns.map((column) => row[column])))];
 }
 
+/** Of rows that all have the columns of the first; no line without a row. */
+export function csvRows(rows: Rows): string[] {
+  return rows.length === 0 ? [] : csvLines(Object.keys(rows[0]), rows);
+}
+
 /** Null and undefined are empty; a list is its items with spaces between them. */
 function field(value: unknown, { forSpreadsheet = false }: CsvOptions): string {
   if (value === null || value === undefined) return "";

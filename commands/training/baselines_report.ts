@@ -5,7 +5,7 @@ import { printExpression } from "../../child/activation/print.ts";
 import type { CurvePoint, TrainingResult } from "../../child/training_run.ts";
 import type { Dataset } from "../../datasets/dataset.ts";
 import { type ChartSpec, drawChart, type Series } from "../../web/plot/chart.ts";
-import { csvLines } from "../../controller/csv.ts";
+import { csvRows } from "../../controller/csv.ts";
 import { PAPER_NETWORKS, type PaperAccuracies, paperAccuracies } from "./paper_accuracies.ts";
 import { type SignTest, signTest, summarise, type Summary } from "../../controller/comparison/statistics.ts";
 import { type Column, markdownTable, type Table } from "../table.ts";
@@ -152,7 +152,7 @@ export async function writeBaselines(
   const records = rows.map(({ row }) => ({ dataset: about.dataset, network: about.network, ...row }));
   const files: Readonly<Record<string, string>> = {
     "results.json": JSON.stringify({ ...about, table: table.data, trainings }, null, 1) + "\n",
-    "baselines.csv": csvLines(Object.keys(records[0] ?? {}), records).join("\n") + "\n",
+    "baselines.csv": csvRows(records).join("\n") + "\n",
     "baselines.md": markdown(judged, table, about),
     "accuracy.svg": drawChart(accuracyChart(judged, about)),
     "loss.svg": drawChart(curvesChart(judged, about, "training loss (nats)", ({ loss }) => loss)),

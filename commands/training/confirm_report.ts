@@ -12,7 +12,7 @@ import {
   type Summary,
 } from "../../controller/comparison/statistics.ts";
 import { type ChartSpec, drawChart } from "../../web/plot/chart.ts";
-import { csv } from "../csv.ts";
+import { csvRows } from "../../controller/csv.ts";
 import { type Column, markdownTable, type Table } from "../table.ts";
 import { pointRow, rowOf } from "./training_report.ts";
 
@@ -188,7 +188,7 @@ export async function writeConfirmation(
       null,
       1,
     ) + "\n",
-    "confirm.csv": csv(trainings.map(({ row }) => ({ dataset: about.dataset, network: about.network, ...row })))
+    "confirm.csv": csvRows(trainings.map(({ row }) => ({ dataset: about.dataset, network: about.network, ...row })))
       .join("\n") + "\n",
     "confirm.md": markdown(rows, about),
     "accuracy.svg": drawChart(accuracyChart(functions, about)),
