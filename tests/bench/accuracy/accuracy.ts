@@ -95,19 +95,21 @@ function total(lines: readonly Line[], engine: string, part: Part, measure: Meas
 
 const NAMES: Readonly<Record<Part, string>> = { value: "value", byX: "derivative by x", byB: "derivative by b" };
 
-/** A line for each function: engine, value or derivative, points, worst error. */
+/** A line for each function: value or derivative, engines, points, worst error. */
 function exceptions(lines: readonly Line[], measure: Measure): string[] {
   const names = [...new Set(lines.map(({ name }) => name))];
   return names.flatMap((name) => {
-    const places = lines.filter((line) => line.name === name).flatMap(({ engine, parts }) =>
-      PARTS.flatMap((part) => {
+    const engines = new Map<string, string[]>();
+    for (const { engine, parts } of lines.filter((line) => line.name === name)) {
+      for (const part of PARTS) {
         const judgement = parts[part];
-        return judgement && judgement[measure].over > 0
-          ? [`${engine} ${NAMES[part]} ${described(judgement, measure)}`]
-          : [];
-      })
-    );
-    return places.length > 0 ? [`- ${name}: ${places.join("; ")}`] : [];
+        if (!judgement || judgement[measure].over === 0) continue;
+        const text = `${NAMES[part]} ${described(judgement, measure)}`;
+        engines.set(text, [...engines.get(text) ?? [], engine]);
+      }
+    }
+    const places = [...engines].map(([text, engines]) => `${engines.join(" and ")}: ${text}`);
+    return places.length > 0 ? [`- ${name}. ${places.join("; ")}`] : [];
   });
 }
 
