@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { loadRun } from "../../controller/runs/run_store.ts";
+import { isFinished } from "../../controller/trial.ts";
 import { commandLine, inFolder, linesOf, start } from "./command_line.ts";
 
 const SMOKE = ["search", "--preset", "smoke", "--no-web", "--json", "--workers", "1"];
@@ -38,7 +39,11 @@ describe("a search that is interrupted", () => {
       const resumed = await commandLine(["search", "--resume", "first", "--no-web", "--json"], { cwd });
       const finished = JSON.parse(resumed.out.trim().split("\n").at(-1)!);
       assertEquals([resumed.code, finished.state, finished.trials], [0, "finished", 2]);
-      assertEquals(loadRun(`${cwd}/runs/first`).trials[0], before.trials[0]);
+      // Finished trials keep their trainings and curves; later trainings only add to them.
+      for (const { id, trainings, curve } of before.trials.filter(isFinished)) {
+        const after = loadRun(`${cwd}/runs/first`).trials[id];
+        assertEquals([after.trainings.slice(0, trainings.length), after.curve], [trainings, curve]);
+      }
     }));
 
   it("ends with 130 however early it is interrupted, and leaves no run half begun", () =>
