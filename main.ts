@@ -8,10 +8,12 @@ import { type Command, EXIT, type Io, UsageError } from "./commands/command.ts";
 import { helpPage, overviewPage } from "./commands/help.ts";
 import { nearest } from "./commands/nearest.ts";
 import { parseCommandLine } from "./commands/parse.ts";
-import { terminalIo } from "./commands/terminal.ts";
+import { openTerminal } from "./commands/terminal.ts";
 
 interface Entry {
   readonly summary: string;
+  /** What it finds is kept in runs/ or data/, so that it goes on whatever becomes of its output. */
+  readonly keepsResults?: true;
   readonly load: () => Promise<Command>;
 }
 
@@ -19,14 +21,17 @@ interface Entry {
 export const COMMANDS: Readonly<Record<string, Entry>> = {
   search: {
     summary: "search for activation functions",
+    keepsResults: true,
     load: async () => (await import("./commands/search.ts")).search,
   },
   cifar10: {
     summary: "train one network with one activation function on CIFAR-10",
+    keepsResults: true,
     load: async () => (await import("./commands/cifar.ts")).cifar10,
   },
   cifar100: {
     summary: "the same on CIFAR-100",
+    keepsResults: true,
     load: async () => (await import("./commands/cifar.ts")).cifar100,
   },
   function: {
@@ -35,6 +40,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   baselines: {
     summary: "train the paper's baselines and print its table",
+    keepsResults: true,
     load: async () => (await import("./commands/baselines.ts")).baselines,
   },
   confirm: {
@@ -43,6 +49,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   swish: {
     summary: "watch what becomes of Swish's beta under three optimizers",
+    keepsResults: true,
     load: async () => (await import("./commands/swish.ts")).swish,
   },
   "test-model": {
@@ -63,10 +70,12 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   serve: {
     summary: "open the dashboard on finished runs",
+    keepsResults: true,
     load: async () => (await import("./commands/serve.ts")).serve,
   },
   download: {
     summary: "fetch and check a data set",
+    keepsResults: true,
     load: async () => (await import("./commands/download.ts")).download,
   },
   golden: {
@@ -140,11 +149,18 @@ function debugging(): boolean {
 }
 
 if (import.meta.main) {
-  const io = terminalIo();
+  const [name = ""] = Deno.args;
+  const { io, end } = openTerminal(Object.hasOwn(COMMANDS, name) && COMMANDS[name].keepsResults === true);
+  const exit = async (code: number) => Deno.exit(await end(code));
+  // What nobody caught is told on one line, as any failure.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    Deno.exit(report(event.reason, Deno.args[0], io));
+    exit(report(event.reason, name, io));
+  });
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    exit(report(event.error ?? event.message, name, io));
   });
   // Exits even where a worker or a socket is still open: a command that returned has saved what it had to.
-  Deno.exit(await main(Deno.args, io));
+  await exit(await main(Deno.args, io));
 }

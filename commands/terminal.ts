@@ -1,31 +1,56 @@
 /** The real world of a command: stdout, stderr with its live line, and Ctrl-C as an AbortSignal. */
 import { EXIT, type Io } from "./command.ts";
+import { Output } from "./output.ts";
 
-/** Writes synchronously, so that nothing is lost at `Deno.exit`. A second Ctrl-C ends the process at once. */
-export function terminalIo(): Io {
+export interface Terminal {
+  readonly io: Io;
+  /** Waits until all that was written has arrived and gives the exit code: 1 in place of 0 where stdout did not. */
+  end(code: number): Promise<number>;
+}
+
+/**
+ * A command that `keepsResults` elsewhere than on stdout goes on whatever becomes of its output, and its exit code does not
+ * depend on it; any other ends when its reader has gone, as in `| head`. A second Ctrl-C ends the process at once.
+ */
+export function openTerminal(keepsResults: boolean): Terminal {
   const terminal = Deno.stderr.isTerminal();
-  let liveShown = false;
+  let liveShown = false, isEnding = false;
+  const output = new Output((error) => {
+    if (!keepsResults && error instanceof Deno.errors.BrokenPipe) Deno.exit(EXIT.failed);
+    for (const sink of [Deno.stderr, Deno.stdout]) {
+      const goesOn = keepsResults ? "; the command goes on" : "";
+      if (!output.hasFailed(sink)) return output.write(sink, `output cannot be written: ${error.message}${goesOn}\n`);
+    }
+  });
   const clear = () => {
-    if (liveShown) write(Deno.stderr, "\r\x1b[K");
+    if (liveShown) output.write(Deno.stderr, "\r\x1b[K");
     liveShown = false;
   };
-  return {
+  const io: Io = {
     out: (line) => {
       clear();
-      write(Deno.stdout, line + "\n");
+      output.write(Deno.stdout, line + "\n");
     },
     err: (line) => {
       clear();
-      write(Deno.stderr, line + "\n");
+      output.write(Deno.stderr, line + "\n");
     },
     live: (line) => {
       if (!terminal) return;
-      write(Deno.stderr, `\r${line.slice(0, columns() - 1)}\x1b[K`);
+      output.write(Deno.stderr, `\r${line.slice(0, columns() - 1)}\x1b[K`);
       liveShown = true;
     },
     terminal,
     columns,
-    signal: interruptSignal(),
+    signal: interruptSignal(() => isEnding),
+  };
+  return {
+    io,
+    async end(code) {
+      isEnding = true;
+      await output.flush();
+      return code === EXIT.done && !keepsResults && output.hasFailed(Deno.stdout) ? EXIT.failed : code;
+    },
   };
 }
 
@@ -37,23 +62,14 @@ function columns(): number {
   }
 }
 
-function write(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): void {
-  const bytes = new TextEncoder().encode(text);
-  try {
-    for (let written = 0; written < bytes.length;) written += stream.writeSync(bytes.subarray(written));
-  } catch (error) {
-    if (error instanceof Deno.errors.BrokenPipe) Deno.exit(EXIT.failed); // the reader went away, as in `| head`
-    throw error;
-  }
-}
-
-function interruptSignal(): AbortSignal {
+/** A closed terminal (SIGHUP) and `kill` (SIGTERM) ask for the same as Ctrl-C. */
+function interruptSignal(isEnding: () => boolean): AbortSignal {
   const controller = new AbortController();
   const interrupt = () => {
-    if (controller.signal.aborted) Deno.exit(EXIT.interrupted);
+    if (controller.signal.aborted || isEnding()) Deno.exit(EXIT.interrupted);
     controller.abort(new DOMException("interrupted", "AbortError"));
   };
-  Deno.addSignalListener("SIGINT", interrupt);
-  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", interrupt);
+  const signals: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM", "SIGHUP"];
+  for (const signal of signals) Deno.addSignalListener(signal, interrupt);
   return controller.signal;
 }
