@@ -13,6 +13,7 @@ import { tensorSizes } from "./engine/checks.ts";
 import type { Engine, Program, Tensors } from "./engine/engine.ts";
 import { evaluateProgram, type Evaluation, nextTurn } from "./metrics/accuracy.ts";
 import type { Graph } from "./network/graph.ts";
+import { type Keeping, trainKept } from "./model/kept_child.ts";
 import { initialParameters } from "./network/initialise.ts";
 import { buildNetwork } from "./network/networks.ts";
 import { learningRate, type Optimizer, type Schedule } from "./optimizer.ts";
@@ -101,12 +102,17 @@ export interface ChildState {
   readonly recentLosses: readonly number[];
 }
 
-/** Trains a child to its end and judges it on the validation split; the test split is never read. */
-export async function trainChild(request: ChildRequest, hooks: ChildHooks = {}): Promise<Outcome> {
+/**
+ * Trains a child to its end and judges it on the validation split; the test split is never read. With `keeping` it goes on
+ * from a state that was kept, and keeps its own.
+ */
+export async function trainChild(request: ChildRequest, hooks: ChildHooks = {}, keeping?: Keeping): Promise<Outcome> {
   const started = performance.now();
   const child = await Child.open(request);
   try {
-    const stop = await child.train(request.settings.steps, hooks);
+    const stop = keeping
+      ? await trainKept(child, request, hooks, keeping)
+      : await child.train(request.settings.steps, hooks);
     const verdict = await judge(child, stop, hooks);
     return {
       ...verdict,

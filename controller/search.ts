@@ -44,6 +44,8 @@ import { bestTrial, isByHand, isCandidate, isFinished, type Role, type Training,
 
 /** How often the progress of children is saved, for who follows the run in its store. */
 const HEARTBEAT_MS = 1000;
+/** What children that are interrupted may take to keep their state. */
+const LEAVE_MS = 1000;
 const MAX_SEEDS_BY_HAND = 20;
 /** Scores closer than this are not told anew: a fiftieth of a point. */
 const SAME_SCORE = 0.0002;
@@ -62,6 +64,8 @@ export interface SearchOptions {
   readonly hangMs?: number;
   /** Milliseconds before a worker whose start failed is tried again; as the pool's. */
   readonly pauseMs?: number;
+  /** Milliseconds between two states that a long child keeps in the run's folder. */
+  readonly checkpointEveryMs?: number;
 }
 
 export class Search implements RunSource {
@@ -114,6 +118,7 @@ export class Search implements RunSource {
         engine: settings.engine,
         child: settings.child,
         threads: options.threads,
+        checkpointEveryMs: options.checkpointEveryMs,
       },
       hooks: {
         onWorker: (change) => this.#guard(() => this.#workerChanged(change)),
@@ -173,6 +178,7 @@ export class Search implements RunSource {
     } finally {
       signal.removeEventListener("abort", interrupt);
       clearInterval(heartbeat);
+      if (this.#interrupted) await this.#pool.quiet(LEAVE_MS); // long children keep their state
       this.#pool.close();
     }
     return this.#state;
@@ -184,6 +190,7 @@ export class Search implements RunSource {
     if (this.#options.store.isLogMissing) {
       this.notice("warning", "the run's log run.sqlite-wal is missing: trials that only it held are trained again");
     }
+    this.#options.store.keepCheckpoints((id, training) => this.#trials[id]?.trainings[training]?.state === "queued");
     this.#trials.filter(isByHand).forEach(({ id }) => this.#trainByHand(id));
     await this.#trainReferences();
     await this.#loop();
@@ -395,7 +402,9 @@ export class Search implements RunSource {
     const { expression } = this.#trials[id];
     const run = async ({ seed, stage }: Training, training: number) => {
       const number = seedOf(this.#info.settings.seed, stage, seed);
-      const result = await this.#pool.train({ trial: id, training, expression, seed: number });
+      const checkpoint = this.#options.store.checkpointOf(id, training);
+      const result = await this.#pool.train({ trial: id, training, expression, seed: number, checkpoint });
+      if (result.outcome !== "interrupted") this.#options.store.removeCheckpoint(id, training);
       this.#finishTraining(id, training, result);
     };
     const queued = () => [...this.#trials[id].trainings.entries()].filter(([, { state }]) => state === "queued");

@@ -1,5 +1,6 @@
 /// <reference lib="deno.worker" />
-/** The thread that trains children, one after the other, with one engine it opens once. It holds no state between them. */
+/** The thread that trains children, one after the other, with one engine it opens once. It holds no state between them;
+ * a long child keeps its own in a file. */
 import { activationFrom } from "../child/activation/catalog.ts";
 import type { Engine } from "../child/engine/engine.ts";
 import { openEngine } from "../child/engine/open.ts";
@@ -7,6 +8,8 @@ import { trainChild } from "../child/trainer.ts";
 import type { ChildJob, FromWorker, ToWorker, WorkerSettings } from "./protocol.ts";
 
 const HEARTBEAT_MS = 200;
+/** What a child of a search may lose to a kill; a shorter one is never written. */
+const CHECKPOINT_EVERY_MS = 30_000;
 
 let settings: WorkerSettings;
 let engine: Engine;
@@ -42,8 +45,15 @@ async function open(given: WorkerSettings, heartbeat: Int32Array): Promise<void>
   say({ kind: "opened", engine: { name, device, notices, passedOver: opened.passedOver } });
 }
 
-async function train({ trial, expression, seed }: ChildJob): Promise<void> {
+async function train({ trial, expression, seed, checkpoint }: ChildJob): Promise<void> {
   running = new AbortController();
+  const keeping = checkpoint
+    ? {
+      path: checkpoint,
+      everyMs: settings.checkpointEveryMs ?? CHECKPOINT_EVERY_MS,
+      onNotice: (message: string) => say({ kind: "notice", trial, message }),
+    }
+    : undefined;
   const outcome = await trainChild({
     engine,
     dataset: settings.dataset,
@@ -54,7 +64,7 @@ async function train({ trial, expression, seed }: ChildJob): Promise<void> {
   }, {
     signal: running.signal,
     onProgress: ({ step, loss }, imagesPerSecond) => say({ kind: "progress", trial, step, loss, imagesPerSecond }),
-  });
+  }, keeping);
   say({ kind: "finished", trial, outcome });
 }
 

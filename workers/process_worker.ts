@@ -17,7 +17,7 @@ export interface WorkerLike {
   terminate(): void;
 }
 
-/** What the process may do: read the project, load TensorFlow, and read what that is set by. */
+/** What the process may do: read the project, load TensorFlow, read what that is set by, and keep children in runs/. */
 const PERMISSIONS = [
   "--no-prompt",
   "--allow-read",
@@ -40,7 +40,14 @@ export class ProcessWorker implements WorkerLike {
   /** `gpu` is an item of CUDA_VISIBLE_DEVICES; `module` the worker that runs there. */
   constructor(module: URL, gpu: string) {
     this.#process = new Deno.Command("deno", {
-      args: ["run", "--quiet", ...PERMISSIONS, new URL("./process_main.ts", import.meta.url).href, module.href],
+      args: [
+        "run",
+        "--quiet",
+        ...PERMISSIONS,
+        `--allow-write=${Deno.cwd()}/runs`,
+        new URL("./process_main.ts", import.meta.url).href,
+        module.href,
+      ],
       cwd: PROJECT,
       env: { CUDA_VISIBLE_DEVICES: gpu },
       stdin: "piped",

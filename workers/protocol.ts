@@ -14,6 +14,8 @@ export interface WorkerSettings {
   readonly child: ChildSettings;
   /** CPU threads of each child. */
   readonly threads: number;
+  /** Milliseconds between two states that a child keeps in its checkpoint; 30 s by default. */
+  readonly checkpointEveryMs?: number;
 }
 
 /** One child to train. */

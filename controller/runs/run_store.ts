@@ -339,6 +339,24 @@ export class RunStore {
     });
   }
 
+  /** The file in which a training in progress is kept, as an absolute path: workers may be elsewhere. */
+  checkpointOf(trial: number, training: number): string {
+    return `${Deno.realPathSync(this.folder)}/trial-${trial}-${training}.checkpoint`;
+  }
+
+  removeCheckpoint(trial: number, training: number): void {
+    removeIfThere(this.checkpointOf(trial, training));
+  }
+
+  /** Removes the files of all other trainings, and what was cut off while it was written. */
+  keepCheckpoints(isWanted: (trial: number, training: number) => boolean): void {
+    for (const { name } of Deno.readDirSync(this.folder)) {
+      const [, trial, training, partial] = /^trial-(\d+)-(\d+)\.checkpoint(\.partial)?$/.exec(name) ?? [];
+      if (trial === undefined || (!partial && isWanted(Number(trial), Number(training)))) continue;
+      removeIfThere(`${this.folder}/${name}`);
+    }
+  }
+
   /** Throws a RunStoreError where the file that is written is not the folder's any more: it was deleted or moved. */
   requireInPlace(): void {
     if (inodeOf(`${this.folder}/${FILE}`) === this.#inode) return;
