@@ -247,6 +247,9 @@ describe("the address", () => {
     );
     await other.getByRole("heading", { level: 1, name: "first" }).waitFor();
     assertEquals(await other.title(), "finished – first – actsearch");
+    await page.evaluate(() => location.hash = "#/current/trials");
+    await page.waitForURL(/#\/first\/trials$/);
+    await page.waitForSelector(DRAWN.trials);
   });
 });
 

@@ -38,6 +38,8 @@ export class Connection {
   readonly memory: { readonly at: number; readonly bytes: number }[] = [];
   #stream: string | null = null;
   #run: string | null;
+  /** What the run is called that was shown when the current one was asked for. */
+  #currentName: string | null = null;
   #socket: WebSocket | null = null;
   #retryMs = FIRST_RETRY_MS;
   #retry = 0;
@@ -69,7 +71,7 @@ export class Connection {
   watch(run: string | null): void {
     if (run === this.#run) return;
     // The run that the server searches has a name as well: asking for it by name is no change.
-    const isSame = this.view !== null && run === this.view.run.name;
+    const isSame = this.view !== null && (run ?? this.#currentName) === this.view.run.name;
     this.#run = run;
     if (isSame) return;
     this.view = null;
@@ -186,6 +188,7 @@ export class Connection {
     switch (message.type) {
       case "snapshot":
         this.view = new RunView(message.snapshot, message.at);
+        if (this.#run === null) this.#currentName = this.view.run.name;
         this.#stream = message.stream;
         this.controllable = message.controllable;
         this.clockOffset = message.at - Date.now();
