@@ -104,16 +104,19 @@ describe("a search", () => {
         const seen = await states();
         for (const state of ["paused", "running", "finished"]) assert(seen.includes(state), `${state} of ${seen}`);
         await page.evaluate(() => location.hash = "#/current/trials?columns=id,state,accuracy,simplified");
-        await page.waitForSelector("[role=grid]");
+        // What was told of each trial last: later trainings change its score.
+        const told = new Map<number, Record<string, unknown>>();
+        for (const line of (await search.out).trim().split("\n").map((line) => JSON.parse(line))) {
+          if (["trial", "reference", "trial_changed"].includes(line.event)) told.set(line.trial, line);
+        }
+        assert(told.size > TRIALS, `${told.size} trials were told`);
+        await page.waitForSelector(`[role=grid][aria-rowcount="${told.size + 1}"]`);
         const rows = await page.locator(".table-row").evaluateAll((rows) =>
           rows.map((row) => [...row.children].map((cell) => cell.textContent))
         );
-        const told = (await search.out).trim().split("\n").map((line) => JSON.parse(line)).filter(({ event }) =>
-          event === "trial"
-        );
         assertEquals(
           rows.sort((one, other) => Number(one[0]) - Number(other[0])),
-          told.sort((one, other) => Number(one.trial) - Number(other.trial)).map((trial) => [
+          [...told.values()].sort((one, other) => Number(one.trial) - Number(other.trial)).map((trial) => [
             String(trial.trial),
             String(trial.state),
             trial.score === null ? String(trial.state) : `${(Number(trial.score) * 100).toFixed(2)}\u202f%`,
