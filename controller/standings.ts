@@ -27,8 +27,8 @@ const NOISE_FREEDOM = 4;
 export function estimateTrials(standings: readonly Standing[], images: number, classes: number): Estimates {
   const all = standings.flatMap(({ scores }) => scores.filter((score) => score !== undefined));
   const best = Math.max(1 / classes, ...all);
-  // At least one image wrong: a perfect score does not make the noise zero.
-  const share = Math.min(best, 1 - 1 / images);
+  // At least half an image wrong: a perfect score does not make the noise zero.
+  const share = Math.min(best, 1 - 1 / (2 * images));
   const deviation = NOISE_OVER_BINOMIAL * Math.sqrt(share * (1 - share) / images);
   return estimate(standings, { deviation, freedom: NOISE_FREEDOM });
 }

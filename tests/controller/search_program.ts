@@ -14,15 +14,18 @@ export interface ScriptOptions {
   readonly engine?: string;
   readonly trials?: number;
   readonly batch?: number;
+  readonly seed?: number;
+  readonly verdictSeeds?: number;
 }
 
 /** The search in the folder, new or from wherever it was. */
 export function openScripted(
   folder: string,
   workers: number,
-  sampler: Sampler = new RandomSampler(new FunctionFacts(new SearchSpace(1)), 7),
-  { hangMs, engine = "scripted", trials = 60, batch = 6 }: ScriptOptions = {},
+  asked: Sampler | undefined = undefined,
+  { hangMs, engine = "scripted", trials = 60, batch = 6, seed = 7, verdictSeeds = 4 }: ScriptOptions = {},
 ): { search: Search; store: RunStore } {
+  const sampler = asked ?? new RandomSampler(new FunctionFacts(new SearchSpace(1)), seed);
   const dataset = makeShapes({ train: 1, validation: 1, test: 1 });
   const store = isRun(folder) ? RunStore.open(folder) : RunStore.create(folder, {
     name: "scripted",
@@ -35,12 +38,12 @@ export function openScripted(
       units: 1,
       trials,
       timeLimitMs: null,
-      seed: 7,
+      seed,
       batch,
       workers,
       engine,
       child: PRESETS.smoke.child,
-      judging: { pruner: "asha", references: ["ReLU", "Swish"], finals: 0.25, finalists: 4, verdictSeeds: 4 },
+      judging: { pruner: "asha", references: ["ReLU", "Swish"], finals: 0.25, finalists: 4, verdictSeeds },
     },
     engine: "",
     device: "",
