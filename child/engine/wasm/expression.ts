@@ -2,13 +2,13 @@
  * Writes an expression as SIMD code inside a kernel: each distinct subexpression once, so that a function, its
  * derivative and its gradient by beta share what they have in common.
  */
-import type { Comparison, Expression } from "../../activation/expression.ts";
+import { binary, type Comparison, type Expression, number } from "../../activation/expression.ts";
 import { isNeverNegative } from "../../activation/signs.ts";
 import { Numbering } from "../../activation/numbering.ts";
 import { landings } from "../../activation/properties.ts";
 import { canOverflow, type Product, zeroWins } from "../../activation/products.ts";
 import type { FunctionBuilder, Vector } from "./function_builder.ts";
-import { UNARY } from "./math.ts";
+import { erfcOfNegative, UNARY } from "./math.ts";
 
 /** Writes expressions of one `x` and `b` into one function. */
 export class ExpressionWriter {
@@ -41,6 +41,8 @@ export class ExpressionWriter {
       case "number":
         return f.constant(e.value, this.x.length);
       case "unary": {
+        const opposite = e.name === "erfc" && withoutMinus(e.argument);
+        if (opposite) return erfcOfNegative(f, this.#write(opposite));
         const argument = this.#write(e.argument);
         return e.name === "sqrt" && isNeverNegative(e.argument) ? f.sqrt(argument) : UNARY[e.name](f, argument);
       }
@@ -107,6 +109,13 @@ export class ExpressionWriter {
       return exponent % 2 ? f.mul(square, base) : square;
     });
   }
+}
+
+/** The u of -u and of a negative number times another; null where it is neither. */
+function withoutMinus(e: Expression): Expression | null {
+  if (e.kind === "unary" && e.name === "neg") return e.argument;
+  if (!isProduct(e) || e.left.kind !== "number" || !(e.left.value < 0)) return null;
+  return binary("mul", number(-e.left.value), e.right);
 }
 
 /** With its sides swapped, as processors have "less than" only. */

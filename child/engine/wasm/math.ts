@@ -329,11 +329,23 @@ function erf(f: Build, x: Vector): Vector {
  */
 function erfc(f: Build, x: Vector): Vector {
   return f.memo("erfc", [x], () => {
-    const parts = x.length, a = f.pmin(f.abs(x), f.constant(10, parts));
-    const quotient = f.div(polynomial(f, a, ERFC_ABOVE), polynomial(f, a, ERFC_BELOW));
-    const tail = f.mul(gauss(f, x), quotient);
-    return f.select(f.less(x, f.constant(0, parts)), f.sub(f.constant(2, parts), tail), tail);
+    const tail = erfcTail(f, x);
+    return f.select(f.less(x, f.constant(0, x.length)), f.sub(f.constant(2, x.length), tail), tail);
   });
+}
+
+/** erfc(-x), which shares exp(-x^2) with its derivative, where it stands as that of x. */
+export function erfcOfNegative(f: Build, x: Vector): Vector {
+  return f.memo("erfcOfNegative", [x], () => {
+    const tail = erfcTail(f, x);
+    return f.select(f.less(f.constant(0, x.length), x), f.sub(f.constant(2, x.length), tail), tail);
+  });
+}
+
+/** erfc(|x|) */
+function erfcTail(f: Build, x: Vector): Vector {
+  const a = f.pmin(f.abs(x), f.constant(10, x.length));
+  return f.mul(gauss(f, x), f.div(polynomial(f, a, ERFC_ABOVE), polynomial(f, a, ERFC_BELOW)));
 }
 
 const ERFC_ABOVE = [1, 1.2322638034820557, 0.7251819968223572, 0.22616323828697205, 0.0321570560336113];
