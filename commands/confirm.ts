@@ -131,8 +131,8 @@ async function run(flags: Flags, io: Io): Promise<number> {
 }
 
 /** What the run names first, then the functions that lead by what chose it, references and duplicates apart. */
-function finalistsOf({ trials, stage }: StoredRun, top: number): string[] {
-  const named = outcomeOf(trials, stage)?.trial.id;
+function finalistsOf({ trials }: StoredRun, top: number): string[] {
+  const named = outcomeOf(trials)?.trial.id;
   const rank = (id: number) => id === named ? 0 : 1;
   return trials.filter(({ role, state, duplicateOf }) =>
     role !== "reference" && state === "complete" && duplicateOf === null

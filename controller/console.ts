@@ -140,8 +140,8 @@ function kindOf({ id, role }: Trial, told: Set<number>): "reference" | "trial" |
  * What a run has come to. `best` is what was judged on fresh seeds, null without them; `leader` is the candidate that
  * leads by what chose it, whose score is shrunken.
  */
-export function jsonOfEnd({ trials, stage }: Pick<RunSnapshot, "trials" | "stage">): Record<string, unknown> {
-  const outcome = outcomeOf(trials, stage), leader = bestTrial(trials);
+export function jsonOfEnd({ trials }: Pick<RunSnapshot, "trials">): Record<string, unknown> {
+  const outcome = outcomeOf(trials), leader = bestTrial(trials);
   return {
     best: outcome && jsonOfOutcome(outcome),
     found: outcome?.verdict.found ?? false,
@@ -203,7 +203,7 @@ function verdictLines(outcome: Outcome | null): string[] {
 
 /** What is named, and the best functions by what chose it, one row each however often they were proposed. */
 export function closingTable(source: Pick<RunSource, "snapshot">): string[] {
-  const { trials, run, stage, state } = source.snapshot();
+  const { trials, run, state } = source.snapshot();
   const distinct = trials.filter((trial) => trial.state === "complete" && trial.duplicateOf === null)
     .sort((a, b) => b.score! - a.score! || a.id - b.id);
   const { child } = run.settings;
@@ -214,7 +214,7 @@ export function closingTable(source: Pick<RunSource, "snapshot">): string[] {
       trials.filter(isFinished).length
     } trials, ${distinct.length} functions trained to the end`,
     `${run.metric} on ${where}`,
-    ...verdictLines(outcomeOf(trials, stage)),
+    ...verdictLines(outcomeOf(trials)),
     "leaders, by all their trainings but those on fresh seeds, shrunken for luck:",
     ...distinct.slice(0, TABLE_ROWS).map((trial, i) => {
       const n = trainingsJudged(trial), mark = trial.role === "candidate" ? "" : ` (${trial.role})`;

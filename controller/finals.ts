@@ -47,24 +47,29 @@ export function nextRound(trials: readonly Trial[], stage: Playoff, searchSeeds:
   return { field, firstSeed, seeds: trainings, stage: { ...stage, round: round + 1 } };
 }
 
+/** What of a trial the verdict needs. */
+type Judged = Pick<Trial, "role" | "expression" | "trainings">;
+
 /** What a run says at its end: which trial it names, and what that is worth on fresh seeds. */
-export interface Outcome {
-  readonly trial: Trial;
+export interface Outcome<T extends Judged = Trial> {
+  readonly trial: T;
   readonly verdict: Verdict;
 }
 
-/** Null before the verdict. */
-export function outcomeOf(trials: readonly Trial[], stage: Stage): Outcome | null {
-  if (stage.name !== "verdict") return null;
+/** Null before the verdict: the trial named is the one, besides references, that trains on fresh seeds. */
+export function outcomeOf<T extends Judged>(trials: readonly T[]): Outcome<T> | null {
+  const trial = trials.find(({ role, trainings }) =>
+    role !== "reference" && trainings.some(({ stage }) => stage === "verdict")
+  );
+  if (!trial) return null;
   const references = trials.filter(({ role }) => role === "reference").map((trial) =>
     [trial.expression.toLowerCase(), freshScores(trial)] as const
   );
-  const trial = trials[stage.trial];
   const verdict = verdictOf(freshScores(trial), Object.fromEntries(references));
   return verdict && { trial, verdict };
 }
 
-function freshScores({ trainings }: Trial): SeedScores {
+function freshScores({ trainings }: Judged): SeedScores {
   const scores: (number | undefined)[] = [];
   for (const { seed, stage, score } of trainings) if (stage === "verdict") scores[seed] = score ?? undefined;
   return Array.from(scores);

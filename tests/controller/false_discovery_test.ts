@@ -14,7 +14,7 @@ describe("a search whose scores are pure noise", () => {
       for (let seed = 1; seed <= 20; seed++) {
         const { search, store } = openScripted(`${cwd}/${seed}`, 2, undefined, { trials: 12, seed, verdictSeeds: 16 });
         await search.run(new AbortController().signal).finally(() => store.close());
-        const { trials, stage } = search.snapshot(), outcome = outcomeOf(trials, stage)!;
+        const { trials } = search.snapshot(), outcome = outcomeOf(trials)!;
         if (outcome.verdict.found) found++;
         reported.push(outcome.verdict.score);
       }

@@ -23,7 +23,7 @@ async function withStore(version: string, name: string, test: (cwd: string, fold
 describe("a store of the first format", () => {
   it("opens with its trials, scores and roles", () =>
     withStore("v1", "finished", (_, folder) => {
-      const { state, trials, stage, info } = loadRun(folder);
+      const { state, trials, info } = loadRun(folder);
       assertEquals([state, trials.length, info.metric], ["finished", 4, "validation accuracy"]);
       assert(trials.every((trial) => trial.role === "candidate" && isFinished(trial)));
       assert(!trials.some((trial) => "validationAccuracy" in trial));
@@ -32,7 +32,7 @@ describe("a store of the first format", () => {
         assertEquals(told, [[0, "search", state, state === "diverged" ? 0.1 : score]]);
       }
       assert(bestTrial(trials)!.score! > 0.1);
-      assertEquals(outcomeOf(trials, stage), null); // no fresh seeds: nothing is named
+      assertEquals(outcomeOf(trials), null); // no fresh seeds: nothing is named
       return Promise.resolve();
     }));
 
