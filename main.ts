@@ -52,6 +52,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     keepsResults: true,
     load: async () => (await import("./commands/swish.ts")).swish,
   },
+  table: {
+    summary: "show or train the table of all functions of one core unit",
+    load: async () => (await import("./commands/space_table.ts")).table,
+  },
   "test-model": {
     summary: "test trained weights again",
     load: async () => (await import("./commands/test_model.ts")).testModel,

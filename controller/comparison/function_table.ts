@@ -1,0 +1,180 @@
+/**
+ * A table of functions and what each scored in several trainings, and its file. Training k of every function had seed k:
+ * the same start and the same batches, so that scores of one seed are paired.
+ *
+ * The file is text: a JSON object about the trainings, then a JSON array a line, [expression, first seed, scores], the
+ * scores being validation accuracies of that seed and those after it, null where the child diverged. While the table is
+ * made, each training is one line appended; `tableText` gives the compact form, one line per function. A line cut short at
+ * the end, as a kill leaves it, counts as never written. Functions are told apart by fingerprint, however they are written.
+ */
+import { activationFrom } from "../../child/activation/catalog.ts";
+import { fingerprint } from "../../child/activation/fingerprint.ts";
+import type { ChildSettings } from "../../child/trainer.ts";
+import { meanOf, varianceOf } from "./statistics.ts";
+
+const FORMAT = "actsearch function table 1";
+
+/** What every score of a table was measured with. */
+export interface TableHeader {
+  readonly format: typeof FORMAT;
+  readonly dataset: string;
+  /** Drawn images, or scores of a formula: says nothing about photographs. */
+  readonly synthetic: boolean;
+  /** Accuracy of guessing, 1 / classes. */
+  readonly guessing: number;
+  readonly child: ChildSettings;
+  readonly engine: string;
+  readonly device: string;
+  /** Of the first training. */
+  readonly date: string;
+}
+
+export interface TableEntry {
+  readonly expression: string;
+  readonly fingerprint: string;
+  /** Of seeds 1, 2, …: validation accuracy, null where the child diverged, undefined where it was not trained. */
+  readonly scores: readonly (number | null | undefined)[];
+}
+
+export class FunctionTable {
+  readonly #entries = new Map<
+    string,
+    { expression: string; fingerprint: string; scores: (number | null | undefined)[] }
+  >();
+
+  constructor(readonly header: TableHeader) {}
+
+  get entries(): readonly TableEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  /** The entry of an equal function; undefined where none was trained. */
+  entry(fingerprint: string): TableEntry | undefined {
+    return this.#entries.get(fingerprint);
+  }
+
+  /** The first score of a seed stays, should an equal function have been trained twice. */
+  add(expression: string, seed: number, score: number | null, print = printOf(expression)): void {
+    let entry = this.#entries.get(print);
+    if (!entry) this.#entries.set(print, entry = { expression, fingerprint: print, scores: [] });
+    if (entry.scores[seed - 1] === undefined) entry.scores[seed - 1] = score;
+  }
+}
+
+export function newHeader(about: Omit<TableHeader, "format">): TableHeader {
+  return { format: FORMAT, ...about };
+}
+
+/** Throws a SyntaxError that names the line which is none of a table. */
+export function parseTable(text: string): FunctionTable {
+  const [first, ...lines] = wholeLines(text).split("\n").slice(0, -1);
+  const table = new FunctionTable(parseHeader(first ?? ""));
+  lines.forEach((line, index) => {
+    const [expression, seed, scores] = parseLine(line, index + 2);
+    const print = printOf(expression);
+    scores.forEach((score, after) => table.add(expression, seed + after, score, print));
+  });
+  return table;
+}
+
+/** The part of a file that ends with a line break. */
+export function wholeLines(text: string): string {
+  return text.slice(0, text.lastIndexOf("\n") + 1);
+}
+
+/** One training as a line of the file. */
+export function trainingLine(expression: string, seed: number, score: number | null): string {
+  return JSON.stringify([expression, seed, [score]]) + "\n";
+}
+
+/** The compact file: each run of seeds of a function is a line. */
+export function tableText(table: FunctionTable): string {
+  const lines = table.entries.flatMap(({ expression, scores }) =>
+    runsOf(scores).map(([first, run]) => JSON.stringify([expression, first, run]))
+  );
+  return [JSON.stringify(table.header), ...lines].join("\n") + "\n";
+}
+
+function runsOf(scores: TableEntry["scores"]): [first: number, run: (number | null)[]][] {
+  const runs: [number, (number | null)[]][] = [];
+  for (const [at, score] of [...scores].entries()) {
+    if (score === undefined) continue;
+    if (at > 0 && scores[at - 1] !== undefined) runs[runs.length - 1][1].push(score);
+    else runs.push([at + 1, [score]]);
+  }
+  return runs;
+}
+
+function parseHeader(line: string): TableHeader {
+  try {
+    const header = JSON.parse(line);
+    if (header.format === FORMAT) return header;
+  } catch { // said below
+  }
+  throw new SyntaxError(`Cannot read a table of functions as its first line is not one of "${FORMAT}"`);
+}
+
+function parseLine(line: string, number: number): [string, number, (number | null)[]] {
+  const isScore = (score: unknown) => score === null || typeof score === "number" && score >= 0 && score <= 1;
+  try {
+    const row = JSON.parse(line);
+    const [expression, seed, scores] = row;
+    if (
+      row.length === 3 && typeof expression === "string" && Number.isInteger(seed) && seed >= 1 &&
+      Array.isArray(scores) && scores.every(isScore)
+    ) {
+      return row;
+    }
+  } catch { // said below
+  }
+  throw new SyntaxError(
+    `Cannot read a table of functions as line ${number} is not [expression, seed, scores]: ${line}`,
+  );
+}
+
+function printOf(text: string): string {
+  return fingerprint(activationFrom(text).expression);
+}
+
+/** Scores there are, diverged children counting as guessing. */
+export function scoresOf({ scores }: Pick<TableEntry, "scores">, guessing: number): number[] {
+  return [...scores].flatMap((score) => score === undefined ? [] : [score ?? guessing]);
+}
+
+/** How scores vary in a table: what a mean of few of them is shrunken by. */
+export interface Spread {
+  /** Mean of the functions that train, and their variance without that of the seeds. */
+  readonly mean: number;
+  readonly betweenVariance: number;
+  /** Variance of one training about its function, pooled over the functions of several; 0 where there is none. */
+  readonly withinVariance: number;
+}
+
+/** Over the functions that never diverged, since those that did are no part of one normal distribution with them. */
+export function spreadOf(table: FunctionTable): Spread {
+  const trained = table.entries.map(({ scores }) => [...scores].filter((score) => score !== undefined))
+    .filter((scores): scores is number[] => scores.length > 0 && !scores.includes(null));
+  if (trained.length < 2) return { mean: table.header.guessing, betweenVariance: 0, withinVariance: 0 };
+  const several = trained.filter(({ length }) => length > 1);
+  const freedom = several.reduce((sum, { length }) => sum + length - 1, 0);
+  const squares = several.reduce((sum, scores) => sum + varianceOf(scores) * (scores.length - 1), 0);
+  const withinVariance = freedom > 0 ? squares / freedom : 0;
+  const noise = meanOf(trained.map(({ length }) => withinVariance / length));
+  const means = trained.map(meanOf);
+  return { mean: meanOf(means), betweenVariance: Math.max(0, varianceOf(means) - noise), withinVariance };
+}
+
+/**
+ * What a function is worth, as far as its trainings tell: their mean, shrunken towards that of all functions by how little
+ * n trainings say (empirical Bayes: mu + t^2 / (t^2 + s^2 / n) (mean - mu)). One that ever diverged keeps its mean, in which
+ * a diverged child counts as guessing.
+ */
+export function truthOf(
+  entry: TableEntry,
+  { mean, betweenVariance, withinVariance }: Spread,
+  guessing: number,
+): number {
+  const scores = scoresOf(entry, guessing), own = meanOf(scores);
+  if (entry.scores.includes(null) || withinVariance === 0) return own;
+  return mean + betweenVariance / (betweenVariance + withinVariance / scores.length) * (own - mean);
+}

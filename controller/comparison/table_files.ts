@@ -1,0 +1,56 @@
+/**
+ * Where tables of functions lie: the one that is being made in runs/table/, else the one that comes with the project, each
+ * named after its data set and preset.
+ */
+import { type FunctionTable, parseTable } from "./function_table.ts";
+
+const MADE = "runs/table";
+const SHIPPED = new URL("./table/", import.meta.url);
+
+export interface TableChoice {
+  readonly file?: string;
+  readonly dataset: string;
+  readonly preset: string;
+}
+
+/** The file that trainings are appended to. */
+export function tableFile({ file, dataset, preset }: TableChoice): string {
+  if (file !== undefined) return file;
+  const path = `${MADE}/${dataset}-${preset}.jsonl`;
+  const shipped = new URL(`${dataset}-${preset}.jsonl`, SHIPPED);
+  if (read(path) === null && read(shipped) !== null) {
+    Deno.mkdirSync(MADE, { recursive: true });
+    Deno.copyFileSync(shipped, path); // goes on from what comes with the project
+  }
+  return path;
+}
+
+/** Throws an Error that says how to make the table where there is none. */
+export function readTable(choice: TableChoice): FunctionTable {
+  return parseTable(readTableText(choice));
+}
+
+/** As `readTable`, without reading it as a table: for workers that do. */
+export function readTableText({ file, dataset, preset }: TableChoice): string {
+  if (file !== undefined) {
+    const text = read(file);
+    if (text !== null) return text;
+    throw new Error(`Cannot open the table ${file} as there is no such file`);
+  }
+  const name = `${dataset}-${preset}.jsonl`;
+  const text = read(`${MADE}/${name}`) ?? read(new URL(name, SHIPPED));
+  if (text !== null) return text;
+  throw new Error(
+    `There is no table of functions for ${dataset} and the preset ${preset}: make one with ` +
+      `\`deno task table --train --dataset ${dataset} --preset ${preset}\`, or name a file with --file`,
+  );
+}
+
+function read(path: string | URL): string | null {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}

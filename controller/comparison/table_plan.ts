@@ -1,0 +1,91 @@
+/**
+ * What the table of one core unit is to hold: which functions, and how many trainings each. All of them are trained once,
+ * in an order that follows from a seed, so that the table is a random part of the space at any time; then the best of them
+ * three times more, and the best of those again. The k-th training of every function has seed k.
+ */
+import { activationFrom } from "../../child/activation/catalog.ts";
+import { fingerprint } from "../../child/activation/fingerprint.ts";
+import { printExpression } from "../../child/activation/print.ts";
+import { simplify } from "../../child/activation/simplify.ts";
+import { Random } from "../../datasets/random.ts";
+import { allMembers } from "../samplers/function_facts.ts";
+import { type Useless, uselessness } from "../samplers/useless.ts";
+import { SearchSpace } from "../search_space.ts";
+import type { FunctionTable } from "./function_table.ts";
+import { scoresOf } from "./function_table.ts";
+import { meanOf } from "./statistics.ts";
+
+/** Functions that the others are compared with, members or not; trained first, as often as the best. */
+export const REFERENCES = ["ReLU", "Swish-1", "Swish", "GELU", "ELU", "Softplus", "tanh(x)"] as const;
+
+/** Shares of the functions and the trainings each of them gets. */
+export const STAGES = [
+  { share: 1, seeds: 1 },
+  { share: 1 / 4, seeds: 4 },
+  { share: 1 / 20, seeds: 16 },
+] as const;
+
+export interface Member {
+  /** Simplified text form. */
+  readonly expression: string;
+  readonly fingerprint: string;
+  readonly useless: Useless | null;
+}
+
+export interface Training {
+  readonly expression: string;
+  readonly fingerprint: string;
+  readonly seed: number;
+}
+
+/** The distinct functions of the space, in the order of their first members: about 1.5 s for one core unit. */
+export function distinctFunctions(space: SearchSpace = new SearchSpace(1)): readonly Member[] {
+  const members = new Map<string, Member>();
+  for (const { expression } of allMembers(space)) {
+    const print = fingerprint(expression);
+    if (members.has(print)) continue;
+    const useless = uselessness(expression);
+    members.set(print, { expression: printExpression(simplify(expression)), fingerprint: print, useless });
+  }
+  return [...members.values()];
+}
+
+/** Members worth a training in the order of training; the first `limit` of them where one is given. */
+export function trainingOrder(members: readonly Member[], seed: number, limit = Infinity): readonly Member[] {
+  const useful = members.filter(({ useless }) => useless === null);
+  return [...new Random(seed).split("table").permutation(useful.length)].slice(0, limit).map((at) => useful[at]);
+}
+
+/** The trainings that come next, all independent of each other; empty where the table is complete. */
+export function nextTrainings(table: FunctionTable, order: readonly Member[]): readonly Training[] {
+  const missing = (functions: readonly Omit<Training, "seed">[], seeds: number) =>
+    Array.from({ length: seeds }, (_, at) => at + 1).flatMap((seed) =>
+      functions.filter(({ fingerprint }) => table.entry(fingerprint)?.scores[seed - 1] === undefined)
+        .map(({ expression, fingerprint }) => ({ expression, fingerprint, seed }))
+    );
+  const references = missing(referenceFunctions(), STAGES[STAGES.length - 1].seeds);
+  if (references.length > 0) return references;
+  const mean = ({ fingerprint }: Member) => meanOf(scoresOf(table.entry(fingerprint)!, table.header.guessing));
+  let left = order;
+  for (const { share, seeds } of STAGES) {
+    if (share < 1) {
+      const ranked = left.toSorted((a, b) => mean(b) - mean(a) || compareText(a.fingerprint, b.fingerprint));
+      left = ranked.slice(0, Math.ceil(share * order.length));
+    }
+    const trainings = missing(left, seeds);
+    if (trainings.length > 0) return trainings;
+  }
+  return [];
+}
+
+/** The references as functions. */
+export function referenceFunctions(): readonly { name: string; expression: string; fingerprint: string }[] {
+  return REFERENCES.map((name) => {
+    const { expression } = activationFrom(name);
+    return { name, expression: printExpression(expression), fingerprint: fingerprint(expression) };
+  });
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
