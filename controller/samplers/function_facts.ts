@@ -14,16 +14,18 @@ import { NORMAL_POINTS, type Useless, uselessness } from "./useless.ts";
 export interface Facts {
   /** Equal for members that compute the same function. */
   readonly fingerprint: string;
-  readonly useless: Useless | null;
+  /** Why it is never proposed; null where it may be. "excluded" where the facts are of a part of the space. */
+  readonly useless: Useless | "excluded" | null;
 }
 
 export class FunctionFacts {
   readonly #facts = new Map<string, Facts>();
-  readonly #uselessness = new Map<string, Useless | null>();
+  readonly #uselessness = new Map<string, Facts["useless"]>();
   readonly #features = new Map<string, Float32Array>();
   #oneUnit: ReadonlyMap<string, readonly number[]> | null = null;
 
-  constructor(readonly space: SearchSpace) {}
+  /** `only`: fingerprints of the functions that may be proposed; all that may be useful by default. */
+  constructor(readonly space: SearchSpace, readonly only: ReadonlySet<string> | null = null) {}
 
   /** Throws a RangeError where the tokens leave the space. */
   of(tokens: readonly number[]): Facts {
@@ -33,7 +35,7 @@ export class FunctionFacts {
       const expression = this.space.expressionOf(tokens), print = fingerprint(expression);
       let useless = this.#uselessness.get(print);
       if (useless === undefined) {
-        useless = uselessness(expression);
+        useless = uselessness(expression) ?? (this.only === null || this.only.has(print) ? null : "excluded");
         this.#uselessness.set(print, useless);
       }
       facts = { fingerprint: print, useless };

@@ -1,0 +1,99 @@
+/**
+ * Trainings drawn from a table in place of trained, so that a search takes a second. The truth of a function is its mean over
+ * the table's seeds, shrunken where they are few (`truthOf`); a simulated training scores the truth, plus what its seed
+ * does to every function (measured, so that trainings of one seed are paired), plus a deviation drawn from those that
+ * the functions of several seeds have left. A function that diverged with some seed scores one of its own trainings.
+ */
+import type { Random } from "../../datasets/random.ts";
+import { FunctionFacts } from "../samplers/function_facts.ts";
+import { SearchSpace } from "../search_space.ts";
+import { type FunctionTable, scoresOf, spreadOf, truthOf } from "./function_table.ts";
+import { meanOf } from "./statistics.ts";
+import { referenceFunctions } from "./table_plan.ts";
+
+/** Functions of several seeds that must agree on what a seed does. */
+const MIN_FUNCTIONS = 5;
+
+/** The score of the function's training with the seed, 1, 2, …; the same whenever it is asked for. */
+export type Train = (fingerprint: string, seed: number) => number;
+
+export class SimulatedTable {
+  readonly facts: FunctionFacts;
+  /** Of every member of the space that the table has, best first. */
+  readonly ranked: readonly { readonly fingerprint: string; readonly expression: string; readonly truth: number }[];
+  /** The truth of the better of ReLU and Swish; null where the table lacks one of them. */
+  readonly toBeat: number | null;
+  readonly #truth: ReadonlyMap<string, number>;
+  readonly #table: FunctionTable;
+  readonly #seedEffects: readonly number[];
+  readonly #deviations: readonly number[];
+
+  /** Throws a RangeError where no function has two trainings: nothing then tells how they vary. */
+  constructor(table: FunctionTable) {
+    const { guessing } = table.header, spread = spreadOf(table);
+    this.#table = table;
+    this.#truth = new Map(table.entries.map((entry) => [entry.fingerprint, truthOf(entry, spread, guessing)]));
+    ({ seedEffects: this.#seedEffects, deviations: this.#deviations } = noiseOf(table));
+    const space = new SearchSpace(1);
+    this.facts = new FunctionFacts(space, new Set(this.#truth.keys()));
+    const members = new Set(
+      Array.from({ length: space.size }, (_, index) => this.facts.of(space.tokensAt(index)))
+        .flatMap(({ fingerprint, useless }) => useless === null ? [fingerprint] : []),
+    );
+    this.ranked = table.entries.filter(({ fingerprint }) => members.has(fingerprint))
+      .map(({ fingerprint, expression }) => ({ fingerprint, expression, truth: this.truth(fingerprint) }))
+      .sort((a, b) => b.truth - a.truth);
+    const beaten = referenceFunctions().filter(({ name }) => name === "ReLU" || name === "Swish")
+      .map(({ fingerprint }) => this.#truth.get(fingerprint));
+    this.toBeat = beaten.every((truth) => truth !== undefined) ? Math.max(...beaten) : null;
+  }
+
+  truth(fingerprint: string): number {
+    return this.#truth.get(fingerprint)!;
+  }
+
+  /** The least truth of the best hundredth of the functions. */
+  get top1(): number {
+    return this.ranked[Math.ceil(this.ranked.length / 100) - 1].truth;
+  }
+
+  /** The trainings of one simulated search. */
+  trainings(random: Random): Train {
+    const order = random.split("seeds").permutation(this.#seedEffects.length);
+    const { guessing } = this.#table.header;
+    return (fingerprint, seed) => {
+      const own = random.split("training", fingerprint, seed), entry = this.#table.entry(fingerprint)!;
+      if (entry.scores.includes(null)) {
+        const scores = scoresOf(entry, guessing);
+        return scores[own.integer(scores.length)];
+      }
+      const effect = this.#seedEffects[order[(seed - 1) % order.length]];
+      const score = this.truth(fingerprint) + effect + this.#deviations[own.integer(this.#deviations.length)];
+      return Math.max(0, Math.min(1, score));
+    };
+  }
+}
+
+/** What seeds do to all functions alike, and what is left, by a two-way analysis of the functions of several seeds. */
+function noiseOf(table: FunctionTable): { seedEffects: readonly number[]; deviations: readonly number[] } {
+  const residuals = table.entries.filter(({ scores }) => !scores.includes(null)).map(({ scores }) => {
+    const measured = [...scores].flatMap((score, at) => typeof score === "number" ? [{ at, score }] : []);
+    const mean = meanOf(measured.map(({ score }) => score));
+    return measured.map(({ at, score }) => ({ at, residual: score - mean, n: measured.length }));
+  }).filter(({ length }) => length > 1).flat();
+  if (residuals.length === 0) {
+    throw new RangeError(
+      "Cannot simulate trainings from the table as none of its functions was trained with two seeds",
+    );
+  }
+  const bySeed = Map.groupBy(residuals, ({ at }) => at);
+  const common = [...bySeed].filter(([, some]) => some.length >= MIN_FUNCTIONS)
+    .map(([at, some]) => [at, meanOf(some.map(({ residual }) => residual))] as const);
+  const middle = common.length > 0 ? meanOf(common.map(([, effect]) => effect)) : 0;
+  const effects = new Map(common.map(([at, effect]) => [at, effect - middle]));
+  return {
+    seedEffects: effects.size > 0 ? [...effects.values()] : [0],
+    // A residual about the mean of n is smaller than the deviation itself by sqrt((n - 1) / n).
+    deviations: residuals.map(({ at, residual, n }) => (residual - (effects.get(at) ?? 0)) * Math.sqrt(n / (n - 1))),
+  };
+}
