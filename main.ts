@@ -56,6 +56,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "show or train the table of all functions of one core unit",
     load: async () => (await import("./commands/space_table.ts")).table,
   },
+  compare: {
+    summary: "compare samplers on that table",
+    load: async () => (await import("./commands/compare.ts")).compare,
+  },
   "test-model": {
     summary: "test trained weights again",
     load: async () => (await import("./commands/test_model.ts")).testModel,

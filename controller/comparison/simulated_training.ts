@@ -9,7 +9,7 @@ import { FunctionFacts } from "../samplers/function_facts.ts";
 import { SearchSpace } from "../search_space.ts";
 import { type FunctionTable, scoresOf, spreadOf, truthOf } from "./function_table.ts";
 import { meanOf } from "./statistics.ts";
-import { referenceFunctions } from "./table_plan.ts";
+import { referenceFunctions, STAGES } from "./table_plan.ts";
 
 /** Functions of several seeds that must agree on what a seed does. */
 const MIN_FUNCTIONS = 5;
@@ -74,10 +74,16 @@ export class SimulatedTable {
   }
 }
 
-/** What seeds do to all functions alike, and what is left, by a two-way analysis of the functions of several seeds. */
+/**
+ * What seeds do to all functions alike, and what is left, by a two-way analysis of the functions of several seeds. Scores by
+ * which a function was chosen for more trainings are left out, being too good.
+ */
 function noiseOf(table: FunctionTable): { seedEffects: readonly number[]; deviations: readonly number[] } {
   const residuals = table.entries.filter(({ scores }) => !scores.includes(null)).map(({ scores }) => {
-    const measured = [...scores].flatMap((score, at) => typeof score === "number" ? [{ at, score }] : []);
+    const chosenBy = Math.max(0, ...STAGES.map(({ seeds }) => seeds < scores.length ? seeds : 0));
+    const measured = [...scores].flatMap((score, at) =>
+      typeof score === "number" && at >= chosenBy ? [{ at, score }] : []
+    );
     const mean = meanOf(measured.map(({ score }) => score));
     return measured.map(({ at, score }) => ({ at, residual: score - mean, n: measured.length }));
   }).filter(({ length }) => length > 1).flat();
@@ -91,9 +97,13 @@ function noiseOf(table: FunctionTable): { seedEffects: readonly number[]; deviat
     .map(([at, some]) => [at, meanOf(some.map(({ residual }) => residual))] as const);
   const middle = common.length > 0 ? meanOf(common.map(([, effect]) => effect)) : 0;
   const effects = new Map(common.map(([at, effect]) => [at, effect - middle]));
+  // A residual about the mean of n is smaller than the deviation itself by sqrt((n - 1) / n).
+  const deviations = residuals.map(({ at, residual, n }) =>
+    (residual - (effects.get(at) ?? 0)) * Math.sqrt(n / (n - 1))
+  );
+  const centre = meanOf(deviations);
   return {
     seedEffects: effects.size > 0 ? [...effects.values()] : [0],
-    // A residual about the mean of n is smaller than the deviation itself by sqrt((n - 1) / n).
-    deviations: residuals.map(({ at, residual, n }) => (residual - (effects.get(at) ?? 0)) * Math.sqrt(n / (n - 1))),
+    deviations: deviations.map((deviation) => deviation - centre),
   };
 }

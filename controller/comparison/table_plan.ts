@@ -65,13 +65,17 @@ export function nextTrainings(table: FunctionTable, order: readonly Member[]): r
     );
   const references = missing(referenceFunctions(), STAGES[STAGES.length - 1].seeds);
   if (references.length > 0) return references;
-  const mean = ({ fingerprint }: Member) => meanOf(scoresOf(table.entry(fingerprint)!, table.header.guessing));
-  let left = order;
+  // By the seeds of the stage before alone: those trained since must not change who was chosen.
+  const mean = ({ fingerprint }: Member, seeds: number) =>
+    meanOf(scoresOf({ scores: table.entry(fingerprint)!.scores.slice(0, seeds) }, table.header.guessing));
+  let left = order, before = 0;
   for (const { share, seeds } of STAGES) {
-    if (share < 1) {
-      const ranked = left.toSorted((a, b) => mean(b) - mean(a) || compareText(a.fingerprint, b.fingerprint));
-      left = ranked.slice(0, Math.ceil(share * order.length));
+    if (before > 0) {
+      const means = new Map(left.map((member) => [member, mean(member, before)]));
+      left = left.toSorted((a, b) => means.get(b)! - means.get(a)! || compareText(a.fingerprint, b.fingerprint))
+        .slice(0, Math.ceil(share * order.length));
     }
+    before = seeds;
     const trainings = missing(left, seeds);
     if (trainings.length > 0) return trainings;
   }

@@ -1,0 +1,106 @@
+import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { activationFrom } from "../../../child/activation/catalog.ts";
+import { fingerprint } from "../../../child/activation/fingerprint.ts";
+import {
+  FunctionTable,
+  newHeader,
+  parseTable,
+  spreadOf,
+  tableText,
+  trainingLine,
+  truthOf,
+} from "../../../controller/comparison/function_table.ts";
+import { PRESETS } from "../../../controller/presets.ts";
+import { Random } from "../../../datasets/random.ts";
+
+const HEADER = newHeader({
+  dataset: "shapes",
+  synthetic: true,
+  guessing: 0.1,
+  child: PRESETS.smoke.child,
+  engine: "wasm",
+  device: "a test",
+  date: "2026-11-26",
+});
+const printOf = (text: string) => fingerprint(activationFrom(text).expression);
+
+describe("table of functions", () => {
+  it("is read from lines appended in any order as from its compact form", () => {
+    const lines = [
+      trainingLine("sin(x)", 2, 0.25),
+      trainingLine("relu(x)", 1, 0.5),
+      trainingLine("max(x, 0)", 3, null), // relu, written otherwise
+      trainingLine("sin(x)", 1, 0.375),
+      trainingLine("relu(x)", 1, 0.9), // trained again: the first one stays
+    ];
+    const table = parseTable(JSON.stringify(HEADER) + "\n" + lines.join(""));
+    assertEquals(table.entries.length, 2);
+    assertEquals([...table.entry(printOf("sin(x)"))!.scores], [0.375, 0.25]);
+    assertEquals([...table.entry(printOf("relu"))!.scores], [0.5, undefined, null]);
+    const compact = tableText(table);
+    assertEquals(compact.split("\n").slice(1, -1), [
+      '["sin(x)",1,[0.375,0.25]]',
+      '["relu(x)",1,[0.5]]',
+      '["relu(x)",3,[null]]',
+    ]);
+    assertEquals(tableText(parseTable(compact)), compact);
+  });
+
+  it("loses nothing but a line that was cut short", () => {
+    const text = JSON.stringify(HEADER) + "\n" + trainingLine("sin(x)", 1, 0.25) + trainingLine("relu(x)", 1, 0.5);
+    for (let length = text.length - 16; length < text.length; length++) {
+      const { entries } = parseTable(text.slice(0, length));
+      assertEquals(entries.map(({ expression }) => expression), ["sin(x)"]);
+    }
+  });
+
+  it("says which line is none of a table", () => {
+    const first = JSON.stringify(HEADER) + "\n";
+    for (const line of ["{}", "[1, 2]", '["x", 0, [0.5]]', '["x", 1, [1.5]]', '["x", 1, 0.5]', "nonsense"]) {
+      assertThrows(
+        () => parseTable(first + trainingLine("sin(x)", 1, 0.25) + line + "\n"),
+        SyntaxError,
+        "line 3 is not",
+      );
+    }
+    for (const text of ["", "{}\n", "nonsense\n"]) {
+      assertThrows(() => parseTable(text), SyntaxError, "as its first line is not one of");
+    }
+  });
+
+  it("shrinks means of few trainings so that the best of many are not too good", () => {
+    const random = new Random(5), table = new FunctionTable(HEADER), truths: number[] = [];
+    const expressions = Array.from({ length: 400 }, (_, at) => `sin(${at + 1} * x)`);
+    expressions.forEach((expression, at) => {
+      truths.push(0.4 + 0.012 * random.normal());
+      for (let seed = 1; seed <= (at % 4 === 0 ? 4 : 1); seed++) {
+        table.add(expression, seed, truths[at] + 0.015 * random.normal());
+      }
+    });
+    const spread = spreadOf(table);
+    assertAlmostEquals(Math.sqrt(spread.betweenVariance), 0.012, 0.0025);
+    assertAlmostEquals(Math.sqrt(spread.withinVariance), 0.015, 0.0015);
+    const judged = expressions.map((text, at) => {
+      const entry = table.entry(printOf(text))!;
+      return { truth: truths[at], naive: entry.scores[0]!, shrunken: truthOf(entry, spread, 0.1) };
+    });
+    const optimism = (key: "naive" | "shrunken") => {
+      const best = judged.toSorted((a, b) => b[key] - a[key]).slice(0, 20);
+      return best.reduce((sum, one) => sum + one[key] - one.truth, 0) / best.length;
+    };
+    assert(optimism("naive") > 0.015, `${optimism("naive")}`);
+    assert(Math.abs(optimism("shrunken")) < 0.005, `${optimism("shrunken")}`);
+  });
+
+  it("keeps the mean of a function that diverged, as guessing", () => {
+    const table = new FunctionTable(HEADER);
+    table.add("sin(x)", 1, 0.5);
+    table.add("sin(x)", 2, null);
+    assertAlmostEquals(
+      truthOf(table.entries[0], { mean: 0.4, betweenVariance: 1, withinVariance: 1 }, 0.1),
+      0.3,
+      1e-12,
+    );
+  });
+});

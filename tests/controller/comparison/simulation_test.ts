@@ -1,0 +1,153 @@
+/** The plan of the table, and searches simulated on one whose scores come from a formula. */
+import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { FunctionTable, tableText } from "../../../controller/comparison/function_table.ts";
+import { NAMING_RULES } from "../../../controller/comparison/naming_rules.ts";
+import { medianReached, summariseSamplers } from "../../../controller/comparison/sampler_summary.ts";
+import { simulateSearch } from "../../../controller/comparison/simulated_search.ts";
+import { SimulatedTable } from "../../../controller/comparison/simulated_training.ts";
+import { simulateAll } from "../../../controller/comparison/simulations.ts";
+import {
+  distinctFunctions,
+  nextTrainings,
+  referenceFunctions,
+  trainingOrder,
+} from "../../../controller/comparison/table_plan.ts";
+import { Random } from "../../../datasets/random.ts";
+import { syntheticTable } from "./synthetic_table.ts";
+
+const SIZE = 400;
+const table = syntheticTable(1, SIZE);
+const simulated = new SimulatedTable(table);
+
+describe("plan of the table", () => {
+  const members = distinctFunctions();
+
+  it("knows the functions of one core unit and which of them are useless", () => {
+    const expressions = members.map(({ expression }) => expression);
+    assertEquals(new Set(expressions).size, members.length);
+    const useless = (text: string) => members.find(({ expression }) => expression === text)?.useless;
+    assertEquals([useless("x"), useless("b"), useless("x * sigmoid(x)")], ["linear", "constant", null]);
+  });
+
+  it("draws the same random functions from the same seed, a larger part holding the smaller", () => {
+    const prints = (seed: number, limit: number) => trainingOrder(members, seed, limit).map((one) => one.fingerprint);
+    assertEquals(prints(1, 100), prints(1, 500).slice(0, 100));
+    assert(prints(1, 100).join() !== prints(2, 100).join());
+  });
+
+  it("trains references and the best twentieth 16 times, the best quarter 4 times, all once, with common seeds", () => {
+    const references = new Set(referenceFunctions().map(({ fingerprint }) => fingerprint));
+    const counts = table.entries.filter(({ fingerprint }) => !references.has(fingerprint)).map(({ scores }) => {
+      assert(![...scores].includes(undefined), "seeds follow each other from 1");
+      return scores.length;
+    });
+    const often = (n: number) => counts.filter((count) => count >= n).length;
+    const unlisted = SIZE - counts.length; // references that are members too
+    assert(often(16) + unlisted >= SIZE / 20 && often(16) <= SIZE / 20, `${often(16)}`);
+    assert(often(4) + unlisted >= SIZE / 4 && often(4) <= SIZE / 4, `${often(4)}`);
+    for (const print of references) assertEquals(table.entry(print)!.scores.length, 16);
+  });
+
+  it("asks for nothing more of a complete table, and for all of an empty one from the references on", () => {
+    const order = trainingOrder(members, 1, SIZE);
+    assertEquals(nextTrainings(table, order), []);
+    const first = nextTrainings(new FunctionTable(table.header), order);
+    assertEquals(first.length, 16 * referenceFunctions().length);
+  });
+});
+
+describe("simulated trainings", () => {
+  it("score the truth on average, vary as the table does, and agree with themselves", () => {
+    const [{ fingerprint, truth }] = simulated.ranked;
+    const scores = Array.from({ length: 3000 }, (_, run) => simulated.trainings(new Random(run))(fingerprint, 1));
+    const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
+    const deviation = Math.sqrt(scores.reduce((sum, score) => sum + (score - mean) ** 2, 0) / scores.length);
+    assertAlmostEquals(mean, truth, 0.001);
+    assertAlmostEquals(deviation, Math.hypot(0.005, 0.0075), 0.0015);
+    const again = simulated.trainings(new Random(7));
+    assertEquals(again(fingerprint, 2), simulated.trainings(new Random(7))(fingerprint, 2));
+  });
+
+  it("of one seed are paired: their differences vary less than those of two seeds", () => {
+    const [a, b] = [simulated.ranked[0].fingerprint, simulated.ranked[3].fingerprint];
+    const differences = (seed: number) =>
+      Array.from({ length: 2000 }, (_, run) => {
+        const train = simulated.trainings(new Random(run));
+        return train(a, 1) - train(b, seed);
+      });
+    const variance = (values: number[]) => {
+      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+      return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+    };
+    assert(variance(differences(1)) < 0.85 * variance(differences(2)));
+  });
+
+  it("are refused where no function has two", () => {
+    const poor = new FunctionTable(table.header);
+    for (const { expression, scores } of table.entries) poor.add(expression, 1, scores[0]!);
+    assertThrows(() => new SimulatedTable(poor), RangeError, "none of its functions was trained with two seeds");
+  });
+});
+
+describe("simulated searches", () => {
+  const settings = { trials: 60, batch: 10, rule: "half" } as const;
+
+  it("are the same on two threads as on one, in order", async () => {
+    const searches = [1, 2, 3].flatMap((seed) => ["random", "evolution"].map((sampler) => ({ sampler, seed })));
+    const text = tableText(table);
+    const [one, two] = await Promise.all(
+      [1, 2].map((workers) => simulateAll({ table: text, settings, searches, workers })),
+    );
+    assertEquals(two, one);
+    assertEquals(one.map(({ sampler, seed }) => ({ sampler, seed })), searches);
+    assertEquals(one[1], await simulateSearch(simulated, "evolution", 1, settings));
+  });
+
+  it("only meet functions of the table, and end where all were", async () => {
+    const { bestSoFar } = await simulateSearch(simulated, "random", 1, { ...settings, trials: 10_000 });
+    assertEquals(bestSoFar.length, simulated.ranked.length);
+    assertEquals(bestSoFar.at(-1), simulated.ranked[0].truth);
+  });
+
+  it("by an oracle of their truth: random finds the top 1 % as late as chance has it", async () => {
+    const results = [];
+    for (let seed = 1; seed <= 200; seed++) {
+      results.push(await simulateSearch(simulated, "random", seed, { ...settings, trials: 300 }));
+    }
+    const [summary] = summariseSamplers(results, ["random"], simulated);
+    // The oracle: all members of the space in random order, each function counted where it comes first.
+    const { facts, top1 } = simulated, firsts: number[] = [];
+    for (let seed = 1; seed <= 200; seed++) {
+      const seen = new Set<string>();
+      for (const index of new Random(seed).permutation(facts.space.size)) {
+        const { fingerprint, useless } = facts.of(facts.space.tokensAt(index));
+        if (useless !== null) continue;
+        seen.add(fingerprint);
+        if (simulated.truth(fingerprint) >= top1) break;
+      }
+      firsts.push(seen.size);
+    }
+    const expected = medianReached(firsts)!, found = summary.median_trainings_to_top1!;
+    assert(found > 0.7 * expected && found < 1.4 * expected, `${found}, by chance ${expected}`);
+  });
+
+  it("name by half on fresh seeds without being too good, and by the maximum too good", async () => {
+    const optimism = async (rule: keyof typeof NAMING_RULES) => {
+      let sum = 0;
+      for (let seed = 1; seed <= 100; seed++) {
+        const { truth, reported } = await simulateSearch(simulated, "random", seed, { trials: 100, batch: 10, rule });
+        sum += (reported - truth) / 100;
+      }
+      return sum;
+    };
+    assert(await optimism("maximum") > 0.003);
+    assert(Math.abs(await optimism("half")) < 0.003);
+  });
+
+  it("count what was never reached as more than any number", () => {
+    assertEquals(medianReached([3, null, 1]), 3);
+    assertEquals(medianReached([null, null, 1]), null);
+    assertEquals(medianReached([null, 2]), 2);
+  });
+});
