@@ -18,7 +18,7 @@ import { SAMPLER_NAMES } from "../controller/samplers/samplers.ts";
 import { DATASET_NAMES } from "../datasets/load.ts";
 import { drawChart } from "../web/plot/chart.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
-import { csv } from "./csv.ts";
+import { csvRows } from "../controller/csv.ts";
 import { nearest } from "./nearest.ts";
 import { markdownTable, type Table, textTable } from "./table.ts";
 
@@ -201,7 +201,7 @@ function writeReport(report: Report, name: string, io: Io): void {
     best_low: best_interval[0],
     best_high: best_interval[1],
   }));
-  write("csv", csv(rows).join("\n") + "\n");
+  write("csv", csvRows(rows).join("\n") + "\n");
   write("svg", picture(bands, about));
   const lines = ["# Samplers compared", "", ...linesAbout(about).map((line) => `- ${line}`), ""];
   write(

@@ -31,7 +31,7 @@ import { DATASET_NAMES, loadDataset } from "../datasets/load.ts";
 import { placeChildren } from "../workers/placement.ts";
 import { Pool } from "../workers/pool.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
-import { csv } from "./csv.ts";
+import { csvRows } from "../controller/csv.ts";
 import { type Column, textTable } from "./table.ts";
 import { loadProgress } from "./training/load_progress.ts";
 
@@ -240,7 +240,7 @@ function show(table: FunctionTable, members: readonly Member[], flags: Flags, io
   };
   const rows = members.flatMap(({ fingerprint }) => rowOf(fingerprint) ?? [])
     .toSorted((a, b) => b.accuracy - a.accuracy);
-  if (flags.csv) return csv(rows.map((row) => ({ ...row }))).forEach(io.out);
+  if (flags.csv) return csvRows(rows.map((row) => ({ ...row }))).forEach(io.out);
   const rankOf = (row: Row) => 1 + rows.filter(({ accuracy }) => accuracy > row.accuracy).length;
   const references = referenceFunctions().flatMap(({ name, fingerprint }) => {
     const row = rowOf(fingerprint);

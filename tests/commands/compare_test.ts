@@ -1,0 +1,124 @@
+/** `deno task compare` and `deno task table` as processes, on a table whose scores come from a formula. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { tableText } from "../../controller/comparison/function_table.ts";
+import { syntheticTable } from "../controller/comparison/synthetic_table.ts";
+import { commandLine, fails, inFolder, start } from "./command_line.ts";
+
+const TEXT = tableText(syntheticTable(1, 300));
+
+function withTable(test: (cwd: string) => Promise<void>): Promise<void> {
+  return inFolder(async (cwd) => {
+    await Deno.mkdir(`${cwd}/runs`);
+    await Deno.writeTextFile(`${cwd}/runs/t.jsonl`, TEXT);
+    await test(cwd);
+  });
+}
+
+const ON_TABLE = ["--file", "runs/t.jsonl"];
+
+describe("deno task compare", () => {
+  it("ends with what each sampler came to, as fractions, and writes its report", () =>
+    withTable(async (cwd) => {
+      const line = [
+        "compare",
+        "--table",
+        ...ON_TABLE,
+        "--samplers",
+        "random;evolution",
+        "--seeds",
+        "6",
+        "--trials",
+        "40",
+      ];
+      const { code, out, err } = await commandLine([...line, "--json", "--out", "first"], { cwd });
+      assertEquals(code, 0, err.join("\n"));
+      const rows = out.trim().split("\n").map((row) => JSON.parse(row));
+      assertEquals(rows.map(({ event }) => event), [...Array(12).fill("search"), "finished"]);
+      const { samplers, synthetic } = rows[12];
+      assertEquals(synthetic, true);
+      assertEquals(Object.keys(samplers), ["random", "evolution"]);
+      for (const one of Object.values(samplers) as Record<string, number>[]) {
+        assert(one.top1_rate >= 0 && one.top1_rate <= 1 && Number.isInteger(6 * one.top1_rate));
+        assert(one.regret >= 0 && one.regret < 0.35 && Math.abs(one.optimism) < 0.05);
+        assert("median_trainings_to_top1" in one);
+      }
+      const files = [...Deno.readDirSync(`${cwd}/runs/compare`)].map(({ name }) => name).sort();
+      assertEquals(files, ["first.csv", "first.json", "first.md", "first.svg"]);
+      assertStringIncludes(Deno.readTextFileSync(`${cwd}/runs/compare/first.md`), "| evolution |");
+      assertStringIncludes(Deno.readTextFileSync(`${cwd}/runs/compare/first.md`), "SYNTHETIC");
+
+      const again = await commandLine([...line, "--json", "--workers", "1"], { cwd });
+      assertEquals(JSON.parse(again.out.trim().split("\n").at(-1)!).samplers, samplers);
+    }));
+
+  it("says what to do where there is no table, and which samplers there are", () =>
+    withTable(async (cwd) => {
+      await fails(["compare", "--dataset", "shapes", "--preset", "smoke"], { cwd }, 1, [
+        "There is no table of functions for shapes and the preset smoke",
+        "deno task table --train --dataset shapes --preset smoke",
+      ]);
+      await fails(["compare", "--file", "runs/none.jsonl"], { cwd }, 1, ["the table runs/none.jsonl", "no such file"]);
+      await fails(["compare", ...ON_TABLE, "--samplers", "evolutoin"], { cwd }, 2, ["did you mean evolution?"]);
+      await fails(["compare", ...ON_TABLE, "--samplers", "random;random"], { cwd }, 2, ["names random twice"]);
+      await fails(["compare", ...ON_TABLE, "--samplers", ";"], { cwd }, 2, ["--samplers names none"]);
+      await Deno.writeTextFile(`${cwd}/runs/bad.jsonl`, "{}\n");
+      await fails(["compare", "--file", "runs/bad.jsonl"], { cwd }, 1, ["Cannot read a table of functions"]);
+    }));
+});
+
+describe("deno task table", () => {
+  it("shows the best functions, the ranks of the references, and prints all as CSV", () =>
+    withTable(async (cwd) => {
+      const { code, out } = await commandLine(["table", ...ON_TABLE, "--json"], { cwd });
+      assertEquals(code, 0);
+      const { event, members, distinct, constant, linear, overflow, useful, trained, best, references } = JSON.parse(
+        out,
+      );
+      assertEquals([event, members, best.length], ["finished", 6250, 20]);
+      assertEquals(constant + linear + overflow + useful, distinct);
+      const names = references.map(({ name }: { name: string }) => name);
+      assertEquals(names, ["ReLU", "Swish-1", "Swish", "GELU", "ELU", "Softplus", "tanh(x)"]);
+      const table = (await commandLine(["table", ...ON_TABLE, "--csv"], { cwd })).out.trim().split("\n");
+      assertEquals(table.length, trained + 1);
+      assertStringIncludes(table[0], "expression,accuracy,mean");
+    }));
+
+  it("goes on where it was stopped, and trains the k-th seed of each function alike", () =>
+    inFolder(async (cwd) => {
+      const line = ["table", "--train", "--preset", "smoke", "--dataset", "shapes", "--workers", "1", "--random", "1"];
+      const stopped = start([...line, "--json"], { cwd });
+      const file = `${cwd}/runs/table/shapes-smoke.jsonl`;
+      const lines = () => {
+        try {
+          return Deno.readTextFileSync(file).split("\n").length - 1;
+        } catch {
+          return 0; // not begun
+        }
+      };
+      while (lines() < 3) await new Promise((resolve) => setTimeout(resolve, 50));
+      stopped.kill("SIGINT");
+      const { code, stderr } = await stopped.output();
+      assertEquals(code, 130, new TextDecoder().decode(stderr));
+      const before = Deno.readTextFileSync(file);
+      await Deno.writeTextFile(file, before + '["tanh(x)",1,[0.'); // as a kill leaves it
+
+      const resumed = start([...line, "--json"], { cwd });
+      while (lines() < before.split("\n").length) await new Promise((resolve) => setTimeout(resolve, 50));
+      resumed.kill("SIGINT");
+      await resumed.output();
+      const after = Deno.readTextFileSync(file);
+      assert(after.startsWith(before) && after.endsWith("\n") && after.length > before.length);
+      const trainings = after.trim().split("\n").slice(1).map((row) => JSON.parse(row).slice(0, 2).join());
+      assertEquals(new Set(trainings).size, trainings.length);
+
+      await Deno.writeTextFile(file, before.replace('"steps":20', '"steps":21'));
+      await fails(line, { cwd }, 1, ["as its functions were trained otherwise"]);
+    }));
+
+  it("refuses flags that contradict each other", () =>
+    inFolder(async (cwd) => {
+      await fails(["table", "--random", "5"], { cwd }, 2, ["--random is for --train"]);
+      await fails(["table", "--csv", "--json"], { cwd }, 2, ["give one of them"]);
+    }));
+});
