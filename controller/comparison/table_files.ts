@@ -5,7 +5,7 @@
 import { type FunctionTable, parseTable } from "./function_table.ts";
 
 const MADE = "runs/table";
-const SHIPPED = new URL("./table/", import.meta.url);
+const shipped = (name: string) => new URL(`./table/${name}`, import.meta.url);
 
 export interface TableChoice {
   readonly file?: string;
@@ -16,11 +16,10 @@ export interface TableChoice {
 /** The file that trainings are appended to. */
 export function tableFile({ file, dataset, preset }: TableChoice): string {
   if (file !== undefined) return file;
-  const path = `${MADE}/${dataset}-${preset}.jsonl`;
-  const shipped = new URL(`${dataset}-${preset}.jsonl`, SHIPPED);
-  if (read(path) === null && read(shipped) !== null) {
+  const name = `${dataset}-${preset}.jsonl`, path = `${MADE}/${name}`;
+  if (read(path) === null && read(shipped(name)) !== null) {
     Deno.mkdirSync(MADE, { recursive: true });
-    Deno.copyFileSync(shipped, path); // goes on from what comes with the project
+    Deno.copyFileSync(shipped(name), path); // goes on from what comes with the project
   }
   return path;
 }
@@ -38,7 +37,7 @@ export function readTableText({ file, dataset, preset }: TableChoice): string {
     throw new Error(`Cannot open the table ${file} as there is no such file`);
   }
   const name = `${dataset}-${preset}.jsonl`;
-  const text = read(`${MADE}/${name}`) ?? read(new URL(name, SHIPPED));
+  const text = read(`${MADE}/${name}`) ?? read(shipped(name));
   if (text !== null) return text;
   throw new Error(
     `There is no table of functions for ${dataset} and the preset ${preset}: make one with ` +
