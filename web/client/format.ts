@@ -5,6 +5,15 @@ export function percent(value: number | null, decimals = 2): string {
   return value === null ? "\u2013" : `${(value * 100).toFixed(decimals)}\u202f%`;
 }
 
+/** 0.0042 -> "0.42": a difference or spread of accuracies. */
+export function points(share: number): string {
+  return (share * 100).toFixed(2);
+}
+
+export function signedPoints(difference: number): string {
+  return `${difference < 0 ? "\u2212" : "+"}${points(Math.abs(difference))} points`;
+}
+
 /** "mean 72.31 ± 0.42, n = 3": a mean with its sample standard deviation in percent; one child has none. */
 export function spread({ mean, deviation, n }: { mean: number; deviation: number | null; n: number }): string {
   return deviation === null

@@ -10,7 +10,7 @@ import { countStates } from "../../controller/runs/registry.ts";
 import type { RunView } from "../run_view.ts";
 import { STATES } from "../trial_query.ts";
 import { type Baseline, baselines, useDashboard } from "./dashboard.ts";
-import { clock, count, dateTime, decimal, duration, percent, spread } from "./format.ts";
+import { clock, count, dateTime, decimal, duration, percent, points, signedPoints, spread } from "./format.ts";
 import { Formula } from "./formula.tsx";
 import { FormulaBox } from "./formula_box.tsx";
 import { FunctionPlot, Thumb } from "./function_plot.tsx";
@@ -18,6 +18,7 @@ import { Chart } from "./picture.tsx";
 import { SYNTHETIC } from "./header.tsx";
 import { bestSoFar, type RankedFunction } from "./ranking.ts";
 import { settingRows } from "./settings.ts";
+import { Verdict } from "./verdict.tsx";
 
 export function OverviewView(): VNode {
   const { view, route, shown, functions } = useDashboard();
@@ -29,6 +30,7 @@ export function OverviewView(): VNode {
   return (
     <div class="overview">
       <Figures lines={lines} />
+      <Verdict />
       <section class="panel history" aria-label="History">
         <h2>
           History <span class="h-note">on {view.run.dataset}{view.run.synthetic && ", synthetic images"}</span>
@@ -129,14 +131,6 @@ function BaselineFigure({ line, canTrain }: { line: Baseline; canTrain: boolean 
     ? <button type="button" class="small" onClick={train}>Train it on this child</button>
     : "not trained in this run";
   return <Figure name={line.name} value={percent(line.found?.score ?? null)} note={note} />;
-}
-
-function points(share: number): string {
-  return (share * 100).toFixed(2);
-}
-
-function signedPoints(difference: number): string {
-  return `${difference < 0 ? "−" : "+"}${Math.abs(difference * 100).toFixed(2)} points`;
 }
 
 /** Trials by state as one bar, in the colours of the states. */
