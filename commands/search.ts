@@ -64,7 +64,7 @@ export const search = command({
       value: "EXPR",
       help: "a function to compare with, in place of relu and swish; may be given several times",
     },
-    { name: "finals", type: "number", min: 0, max: 0.9, help: "share of the trainings kept for the playoff (0.33)" },
+    { name: "finals", type: "number", min: 0, max: 0.9, help: "share of the trainings kept for the playoff (0.2)" },
     { name: "seeds", type: "integer", min: 1, max: 1000, help: "fresh seeds that judge what is named (16)" },
     { name: "run", type: "string", value: "NAME", help: "name of the run's folder in runs/ (by time)" },
     { name: "resume", type: "string", value: "NAME", help: "continue this run exactly where it was" },
