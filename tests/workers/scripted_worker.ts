@@ -6,7 +6,7 @@
  * a function of the seed and expression.
  *
  * An engine "once FILE" opens for the first worker alone, which makes the file; "none" never opens; "broken" opens, and
- * every child throws.
+ * every child throws; "slow" takes ten times as long.
  */
 import type { ToWorker } from "../../workers/protocol.ts";
 
@@ -65,5 +65,8 @@ function train({ trial, expression, seed }: { trial: number; expression: string;
     imagesPerSecond: 1,
     betaMean: null,
   };
-  setTimeout(() => self.postMessage({ kind: "finished", trial, outcome }), 1 + hash % 5);
+  setTimeout(
+    () => self.postMessage({ kind: "finished", trial, outcome }),
+    (1 + hash % 5) * (engine === "slow" ? 10 : 1),
+  );
 }
