@@ -157,7 +157,18 @@ interface Work {
 async function trainSeeds(work: Work): Promise<number> {
   const { name, folder, settings: { seed: first, seeds }, engine, flags, io } = work;
   const { dataset, labels, act, network, steps, batch, lr, schedule, optimizer } = work.settings;
-  const about = { act, network, steps, batch, lr, schedule, optimizer, dataset, labels, engine: engine.name };
+  const about = {
+    act,
+    network,
+    steps,
+    batch,
+    lr,
+    schedule,
+    optimizer,
+    dataset,
+    ...labelled(dataset, labels),
+    engine: engine.name,
+  };
   const results: TrainingResult[] = [];
   for (let seed = first; seed < first + seeds; seed++) {
     const trained = await trainSeed(work, seed, first + seeds - 1 - seed);
@@ -183,6 +194,11 @@ const shellWord = (text: string) => /^[\w./:=@%+-]+$/.test(text) ? text : `'${te
 
 const testLine = (saved: string, data: string | null) =>
   `deno task test-model ${saved}${data === null ? "" : ` --data ${shellWord(data)}`}`;
+
+/** CIFAR-10 has one kind of labels, which needs no name. */
+function labelled(dataset: string, labels: Settings["labels"]): { readonly labels?: Settings["labels"] } {
+  return dataset === "cifar100" ? { labels } : {};
+}
 
 /** Null where it was interrupted. `after` is how many seeds follow. */
 function trainSeed(work: Work, seed: number, after: number): Promise<Trained | null> {

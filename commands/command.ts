@@ -27,7 +27,10 @@ export type Flag =
   }
   /** One whose default is true is written `--no-<name>`. */
   | FlagBase & { readonly type: "boolean"; readonly default?: boolean }
-  | FlagBase & { readonly type: "choice"; readonly choices: readonly string[]; readonly default?: string }
+  | FlagBase & { readonly type: "choice"; readonly choices: readonly string[]; readonly default?: string } & {
+    /** Values that cannot be chosen yet, with the sentence that says so. */
+    readonly planned?: Readonly<Record<string, string>>;
+  }
   /** Written 10m, 90s, 2h or 1h30m; received in milliseconds. */
   | FlagBase & { readonly type: "duration"; readonly default?: number };
 

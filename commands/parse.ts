@@ -85,6 +85,9 @@ function readFlag(flag: Flag, given: unknown): Value {
     case "string":
       return text;
     case "choice":
+      if (flag.planned && Object.hasOwn(flag.planned, text)) {
+        throw new UsageError(`--${flag.name} ${text} cannot be chosen: ${flag.planned[text]}`);
+      }
       checkChoice(`--${flag.name}`, flag.choices, text);
       return text;
     case "duration":

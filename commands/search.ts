@@ -9,10 +9,14 @@ import { runFolder, RunStore, type StoredRun } from "../controller/runs/run_stor
 import { snapshotOf } from "../controller/runs/stored_run.ts";
 import { Search } from "../controller/search.ts";
 import { SearchSpace } from "../controller/search_space.ts";
-import { ENGINE_NAMES, openEngine, opensOnGpu } from "../child/engine/open.ts";
+import { ENGINE_NAMES, openEngine, opensOnGpu, PLANNED_ENGINES } from "../child/engine/open.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import type { Dashboard } from "../web/app.ts";
 import { type Machine, mayStartProcesses, placeChildren, visibleGpus } from "../workers/placement.ts";
+import type { ChildSettings } from "../child/trainer.ts";
+import { NETWORK_NAMES } from "../child/network/networks.ts";
+import { type ControllerSettings, DEFAULT_CONTROLLER } from "../controller/samplers/ppo/config.ts";
+import { parseController } from "./controller_flag.ts";
 import { requireRunName } from "./run_name.ts";
 import { DATASET_FLAG, openChosenDataset } from "./training/chosen_dataset.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
@@ -46,9 +50,24 @@ export const search = command({
       value: "DIR",
       help: "folder or archive that holds the data set already, in any form",
     },
-    { name: "engine", type: "choice", choices: ENGINE_NAMES, help: "what computes (auto)" },
+    { name: "engine", type: "choice", choices: ENGINE_NAMES, planned: PLANNED_ENGINES, help: "what computes (auto)" },
     { name: "workers", type: "integer", min: 1, max: 256, help: "children trained at once (one a core)" },
     { name: "trials", type: "integer", min: 1, help: "candidates in all (by preset)" },
+    { name: "network", type: "choice", choices: NETWORK_NAMES, help: "what a child is (by preset)" },
+    { name: "steps", type: "integer", min: 1, help: "training steps of a child (by preset)" },
+    { name: "batch", type: "integer", min: 1, help: "images a step of a child (by preset)" },
+    { name: "lr", type: "number", min: 0, help: "learning rate of a child at the start (0.1)" },
+    {
+      name: "child-time",
+      type: "duration",
+      help: "running time after which a child counts as failed (without limit, so that a slow machine changes nothing)",
+    },
+    {
+      name: "controller",
+      type: "string",
+      value: "NAME=NUMBER,…",
+      help: `how ppo and reinforce learn: ${Object.keys(DEFAULT_CONTROLLER).join(", ")}`,
+    },
     { name: "time", type: "duration", help: "propose nothing new after this long: 10m, 2h" },
     { name: "seed", type: "integer", help: "everything random follows from it (1)" },
     { name: "units", type: "integer", min: 1, max: 3, help: "core units of an expression (2)" },
@@ -141,6 +160,12 @@ interface Flags {
   readonly engine?: string;
   readonly workers?: number;
   readonly trials?: number;
+  readonly network?: string;
+  readonly steps?: number;
+  readonly batch?: number;
+  readonly lr?: number;
+  readonly childTime?: number;
+  readonly controller?: string;
   readonly time?: number;
   readonly seed?: number;
   readonly units?: number;
@@ -156,11 +181,13 @@ interface Flags {
 const SETTING_FLAGS = [
   ...["sampler", "preset", "dataset", "data", "engine", "workers", "trials", "time", "seed", "units", "run"] as const,
   ...["pruner", "reference", "finals", "seeds"] as const,
+  ...["network", "steps", "batch", "lr", "childTime", "controller"] as const,
 ] satisfies (keyof Flags)[];
 
 async function begin(flags: Flags, io: Io): Promise<Opened> {
   requireRunName("--run", flags.run);
   referencesOf(flags); // throws before anything is begun
+  controllerOf(flags); // as well
   const { engine = "auto" } = flags;
   if (engine !== "auto") (await openEngine(engine)).engine.close(); // throws before anything is begun
   const name = makeFolder(flags.run), folder = runFolder(RUNS, name); // before the data set, which may be long in coming
@@ -199,6 +226,7 @@ async function settingsOf(flags: Flags, dataset: Dataset): Promise<RunSettings> 
   const { engine = "auto", sampler = "ppo", seed = 1, units = 2 } = flags;
   const presetName = (flags.preset ?? (await opensOnGpu(engine) ? "paper" : "laptop")) as PresetName;
   const preset = PRESETS[presetName];
+  const { batch = preset.batch, ...controller } = controllerOf(flags);
   return {
     sampler,
     preset: presetName,
@@ -209,11 +237,34 @@ async function settingsOf(flags: Flags, dataset: Dataset): Promise<RunSettings> 
     trials: flags.trials ?? preset.trials,
     timeLimitMs: flags.time ?? null,
     seed,
-    batch: preset.batch,
+    batch,
+    controller: { ...DEFAULT_CONTROLLER, ...controller, batch },
+    childTimeMs: flags.childTime ?? null,
     workers: placeChildren(flags.workers, await machineFor(engine)).workers,
     engine,
-    child: preset.child,
+    child: childOf(flags, preset.child, dataset),
     judging: judgingOf(flags, preset.judging),
+  };
+}
+
+/** How the sampler learns, as far as it was said. Throws a UsageError where the sampler does not learn so. */
+function controllerOf({ controller, sampler = "ppo" }: Flags): Partial<ControllerSettings> {
+  if (controller === undefined) return {};
+  if (sampler === "ppo" || sampler === "reinforce") return parseController(controller);
+  throw new UsageError(`--controller says how ppo and reinforce learn: leave it out with --sampler ${sampler}`);
+}
+
+/** Throws a UsageError where a batch is more than all training images. */
+function childOf({ network, steps, batch, lr }: Flags, preset: ChildSettings, { train }: Dataset): ChildSettings {
+  if (batch !== undefined && batch > train.count) {
+    throw new UsageError(`--batch takes at most the ${train.count} training images: current value is "${batch}"`);
+  }
+  return {
+    ...preset,
+    network: network ?? preset.network,
+    steps: steps ?? preset.steps,
+    batch: batch ?? preset.batch,
+    learningRate: lr ?? preset.learningRate,
   };
 }
 
@@ -269,7 +320,9 @@ function requireNoSettings(flags: Flags): void {
   const isGiven = (value: Flags[keyof Flags]) => value !== undefined && !(Array.isArray(value) && value.length === 0);
   const changed = SETTING_FLAGS.find((name) => isGiven(flags[name]));
   if (flags.resume === undefined || !changed) return;
-  throw new UsageError(`--resume continues a run with the settings it has: leave out --${changed}`);
+  throw new UsageError(
+    `--resume continues a run with the settings it has: leave out --${changed.replace("childTime", "child-time")}`,
+  );
 }
 
 /** Tells the end of a run that has nothing left to do. */
@@ -308,7 +361,7 @@ async function runSearch(
   const { info } = store.summary();
   const { settings } = info;
   const space = new SearchSpace(settings.units);
-  const sampler = createSampler(settings.sampler, space, settings.seed);
+  const sampler = createSampler(settings.sampler, space, settings.seed, { controller: settings.controller });
   const machine = await machineFor(settings.engine);
   const { threads, gpus } = placeChildren(settings.workers, machine);
   if (machine.gpusUnused > 0) {

@@ -403,7 +403,8 @@ export class Search implements RunSource {
     const run = async ({ seed, stage }: Training, training: number) => {
       const number = seedOf(this.#info.settings.seed, stage, seed);
       const checkpoint = this.#options.store.checkpointOf(id, training);
-      const result = await this.#pool.train({ trial: id, training, expression, seed: number, checkpoint });
+      const job = { trial: id, training, expression, seed: number, checkpoint };
+      const result = await this.#pool.train({ ...job, timeLimitMs: this.#info.settings.childTimeMs });
       if (result.outcome !== "interrupted") this.#options.store.removeCheckpoint(id, training);
       this.#finishTraining(id, training, result);
     };

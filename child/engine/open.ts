@@ -13,22 +13,24 @@ export interface Opened {
 /** Opens the engine, or throws an error whose message is the reason it cannot be had here. */
 type Opener = () => Promise<Engine>;
 
-const NOT_BUILT = "it is not part of this version";
+/** Names of engines that are planned: known, so that who asks for one is told, and not offered. */
+export const PLANNED_ENGINES: Readonly<Record<string, string>> = {
+  cuda: "CUDA kernels of its own are not part of this version (tfjs-node-gpu computes on NVIDIA GPUs)",
+  webgpu: "WebGPU is not part of this version",
+};
 
 const OPENERS: Readonly<Record<string, Opener>> = {
-  cuda: () => Promise.reject(new Error(NOT_BUILT)),
   "tfjs-node-gpu": openTfjsNodeGpu,
-  webgpu: () => Promise.reject(new Error(NOT_BUILT)),
   wasm: openWasm,
   "tfjs-node": openTfjsNode,
   reference: () => Promise.resolve(openReference()),
 };
 
 /** What `auto` tries, the fastest first. `reference` is for judging, not for training. */
-const PREFERENCE = ["cuda", "tfjs-node-gpu", "webgpu", "wasm", "tfjs-node"];
+const PREFERENCE = ["tfjs-node-gpu", "wasm", "tfjs-node"];
 
 /** Those that compute on a graphics card. */
-const ON_GPU: ReadonlySet<string> = new Set(["cuda", "tfjs-node-gpu", "webgpu"]);
+const ON_GPU: ReadonlySet<string> = new Set(["tfjs-node-gpu"]);
 
 /** Every name that `openEngine` knows. */
 export const ENGINE_NAMES: readonly string[] = ["auto", ...Object.keys(OPENERS)];
@@ -38,6 +40,11 @@ export const ENGINE_NAMES: readonly string[] = ["auto", ...Object.keys(OPENERS)]
  * is unknown, and an Error that says why and what to do where the engine cannot be had.
  */
 export async function openEngine(name: string): Promise<Opened> {
+  if (Object.hasOwn(PLANNED_ENGINES, name)) {
+    throw new RangeError(
+      `Cannot open engine ${name}: ${PLANNED_ENGINES[name]}. Use --engine auto to take the best that works`,
+    );
+  }
   if (!ENGINE_NAMES.includes(name)) {
     throw new RangeError(`Cannot open engine "${name}" as it is none of ${ENGINE_NAMES.join(", ")}`);
   }

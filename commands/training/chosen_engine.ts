@@ -1,6 +1,6 @@
 /** Opens the engine that --engine names and says on stderr which it is, what it noticed, and why others were passed over. */
 import type { Engine } from "../../child/engine/engine.ts";
-import { ENGINE_NAMES, openEngine } from "../../child/engine/open.ts";
+import { ENGINE_NAMES, openEngine, PLANNED_ENGINES } from "../../child/engine/open.ts";
 import type { Io } from "../command.ts";
 
 /** The row of a command's table of flags. */
@@ -8,6 +8,7 @@ export const ENGINE_FLAG = {
   name: "engine",
   type: "choice",
   choices: ENGINE_NAMES,
+  planned: PLANNED_ENGINES,
   default: "auto",
   help: "what computes",
 } as const;

@@ -3,6 +3,7 @@
  * with the next sequence number; a snapshot is the fold of all events up to its `seq`, so that snapshot + later events
  * is always the present state.
  */
+import type { ControllerSettings } from "../samplers/ppo/config.ts";
 import type { ChildSettings } from "../../child/trainer.ts";
 import type { PrunerName } from "../pruners/pruners.ts";
 import type { CurvePoint, Trial } from "../trial.ts";
@@ -29,6 +30,10 @@ export interface RunSettings {
   readonly seed: number;
   /** Candidates a batch of the sampler. */
   readonly batch: number;
+  /** How samplers with a policy learn; absent in runs from before it was kept, which have the defaults. */
+  readonly controller?: ControllerSettings;
+  /** Milliseconds of running time that a child may take; null, or absent in older runs, without limit. */
+  readonly childTimeMs?: number | null;
   readonly workers: number;
   readonly engine: string;
   readonly child: ChildSettings;
