@@ -1,20 +1,24 @@
-/** `deno task runs`: the runs in runs/, newest first. */
+/** `deno task runs`: the runs in runs/, the newest search first, then trainings by name. */
 import { FINISHED_STATES } from "../controller/trial.ts";
 import { listRuns } from "../controller/runs/run_store.ts";
+import { listTrainings } from "../controller/runs/run_folder.ts";
 import { command, EXIT } from "./command.ts";
 
 export const runs = command({
   name: "runs",
-  summary: "Lists the runs in runs/, newest first.",
+  summary: "Lists the runs in runs/: searches, the newest first, and trainings.",
   positionals: [],
   flags: [{ name: "json", type: "boolean", help: "print one JSON object a run" }],
-  run({ json }, io) {
+  async run({ json }, io) {
     let unreadable = 0;
-    const found = listRuns("runs", (error) => {
+    const passOver = (error: Error) => {
       unreadable++;
       io.err(`passed over: ${error.message}`);
-    });
-    if (found.length + unreadable === 0) io.err("there are no runs in runs/ yet: start one with deno task search");
+    };
+    const found = listRuns("runs", passOver), trainings = await listTrainings("runs", passOver);
+    if (found.length + trainings.length + unreadable === 0) {
+      io.err("there are no runs in runs/ yet: start one with deno task search");
+    }
     for (const { info, state, counts, best } of found) {
       const done = FINISHED_STATES.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
       const { name, settings, dataset, synthetic } = info;
@@ -27,6 +31,13 @@ export const runs = command({
         io.out(`${name}  ${state}  ${done}/${settings.trials} trials  ${settings.sampler} on ${dataset}  ${found}`);
       }
     }
-    return Promise.resolve(EXIT.done);
+    for (const { name, command, state, settings: { act, network, seed, dataset }, trained, wanted } of trainings) {
+      if (json) io.out(JSON.stringify({ run: name, command, state, trainings: trained, dataset, network, act, seed }));
+      else {
+        const count = wanted === null ? `${trained}` : `${trained}/${wanted}`;
+        io.out(`${name}  ${state}  ${count} trainings  ${command}${act === undefined ? "" : ` of ${act}`}, ${network}`);
+      }
+    }
+    return EXIT.done;
   },
 });

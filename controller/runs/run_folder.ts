@@ -24,6 +24,68 @@ export async function readSettings(name: string): Promise<RunSettings> {
   return settings;
 }
 
+/** A training, or a series of them, as a list shows it. */
+export interface TrainingSummary {
+  readonly name: string;
+  /** "cifar10", "baselines", … */
+  readonly command: string;
+  /** What a series still has to train is not told by its folder: it is only known to be stopped. */
+  readonly state: "running" | "finished" | "interrupted" | "stopped";
+  readonly settings: RunSettings;
+  readonly trained: number;
+  /** Trainings in all; null for a series. */
+  readonly wanted: number | null;
+}
+
+/** Trainings below the root by name; those whose settings cannot be read are told and passed over. */
+export async function listTrainings(root: string, onUnreadable: (error: Error) => void): Promise<TrainingSummary[]> {
+  const found: TrainingSummary[] = [];
+  for (const { name, isDirectory } of [...await entriesOf(root)].sort((a, b) => a.name < b.name ? -1 : 1)) {
+    const path = `${root}/${name}`;
+    if (!isDirectory || await exists(`${path}/run.sqlite`) || !await exists(`${path}/${SETTINGS}`)) continue;
+    try {
+      found.push(await summaryOf(name, path, (await settingsIn(path))!));
+    } catch (error) {
+      onUnreadable(error as Error);
+    }
+  }
+  return found;
+}
+
+async function summaryOf(name: string, path: string, settings: RunSettings): Promise<TrainingSummary> {
+  const command = typeof settings.command === "string" ? settings.command : String(settings.dataset);
+  const wanted = settings.command === undefined ? Number(settings.seeds) : null;
+  const trained = await trainedIn(path);
+  const ended = wanted === null ? "stopped" : trained >= wanted ? "finished" : "interrupted";
+  return { name, command, state: await isHeld(path) ? "running" : ended, settings, trained, wanted };
+}
+
+/** Trainings in results.json; 0 where there is none yet. */
+async function trainedIn(path: string): Promise<number> {
+  try {
+    const { seeds, trainings } = JSON.parse(await Deno.readTextFile(`${path}/results.json`));
+    return (Array.isArray(trainings) ? trainings : Array.isArray(seeds) ? seeds : []).length;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw new Error(`Cannot read ${path}/results.json: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+async function isHeld(path: string): Promise<boolean> {
+  if (!await exists(`${path}/lock`)) return false;
+  using lock = await Deno.open(`${path}/lock`);
+  return !await lock.tryLock(true);
+}
+
+async function entriesOf(root: string): Promise<Deno.DirEntry[]> {
+  try {
+    return await Array.fromAsync(Deno.readDir(root));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
 /**
  * Opens or makes the folder of a run. Throws an Error where another process is at work in it, or where it was begun with
  * other settings; `free` are the keys that may differ.

@@ -155,6 +155,12 @@ export class RunStore {
 
   /** A run that is there. Throws a RunStoreError where it is none, is newer than this program, or is being written. */
   static open(folder: string, options: OpenOptions = {}): RunStore {
+    if (exists(`${folder}/settings.json`) && !isRunFolder(folder)) {
+      throw new RunStoreError(
+        `Cannot open ${folder} as a search as it is one of the trainings that cifar10, cifar100, baselines and swish make: ` +
+          "look at its results.json",
+      );
+    }
     if (!isRunFolder(folder)) {
       throw new RunStoreError(
         `Cannot open ${folder} as it is not a run folder: it has no ${FILE} (see: deno task runs)`,

@@ -203,6 +203,24 @@ describe("a folder that is no run", () => {
       assert(err[0].startsWith("passed over: Cannot read runs/bad/run.sqlite"), err[0]);
     }));
 
+  it("is a training to the list of runs, and no search to show", () =>
+    withRun(async (cwd) => {
+      await Deno.mkdir(`${cwd}/runs/training`);
+      const settings = { dataset: "cifar10", labels: "fine", act: "swish", network: "resnet8", seeds: 3, seed: 1 };
+      await Deno.writeTextFile(`${cwd}/runs/training/settings.json`, JSON.stringify(settings));
+      await Deno.writeTextFile(`${cwd}/runs/training/results.json`, JSON.stringify({ seeds: [{}, {}] }));
+      for (const [name, content] of [["empty", ""], ["foreign", '{"colour": "red"}'], ["list", "[1]"]]) {
+        await Deno.mkdir(`${cwd}/runs/${name}`);
+        await Deno.writeTextFile(`${cwd}/runs/${name}/settings.json`, content);
+        const says = [`Cannot read runs/${name}/settings.json as the settings of a training`, "give another --name"];
+        await fails(["cifar10", "--resume", name], { cwd }, 1, says);
+      }
+      const { code, out, err } = await commandLine(["runs"], { cwd });
+      assertEquals([code, err.length], [0, 3], err.join("\n"));
+      assert(out.includes("training  interrupted  2/3 trainings  cifar10 of swish, resnet8"), out);
+      await fails(["show", "training"], { cwd }, 1, ["runs/training", "cifar10", "results.json"]);
+    }));
+
   it("cannot be named so that it lies elsewhere", () =>
     withRun(async (cwd) => {
       const lines = ["show ../first", "export ../../first", "search --resume ../runs/first"];
