@@ -37,8 +37,8 @@ export interface ApiOptions {
   readonly addressOf: (context: Context) => string;
 }
 
-const EVENTS_AN_ANSWER = 1000;
-const TRIALS_AN_ANSWER = 100_000;
+const MAX_EVENTS_PER_RESPONSE = 1000;
+const MAX_TRIALS_PER_RESPONSE = 100_000;
 
 /** Answered with this status and sentence. */
 class Refusal extends Error {
@@ -97,7 +97,7 @@ export function apiRoutes({ registry, feed, release, addressOf }: ApiOptions): H
     const parameters = new URL(context.req.url).searchParams;
     const trials = selected(source, parameters);
     const offset = count(parameters, "offset", 0);
-    const limit = Math.min(count(parameters, "limit", TRIALS_AN_ANSWER), TRIALS_AN_ANSWER);
+    const limit = Math.min(count(parameters, "limit", MAX_TRIALS_PER_RESPONSE), MAX_TRIALS_PER_RESPONSE);
     return context.json({ total: trials.length, trials: trials.slice(offset, offset + limit) });
   });
 
@@ -182,7 +182,7 @@ function selected(source: RunSource, parameters: URLSearchParams): TrialRow[] {
 async function eventsOf(run: (context: Context) => Promise<RunFeed>, context: Context) {
   const found = await run(context);
   const after = count(new URL(context.req.url).searchParams, "after", found.seq);
-  return { stream: found.stream, seq: found.seq, since: found.since(after, EVENTS_AN_ANSWER) };
+  return { stream: found.stream, seq: found.seq, since: found.since(after, MAX_EVENTS_PER_RESPONSE) };
 }
 
 /** A parameter that is an integer of 0 or more. */

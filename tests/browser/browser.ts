@@ -12,7 +12,7 @@ import { CHROMIUM, launch, SCRATCH } from "./chromium.ts";
 
 const SCREENSHOTS = "tests/browser/screenshots";
 /** Milliseconds that anything on the page may take: generous, as other work may share the cores. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 
 export const WIDE: BrowserContextOptions = { viewport: { width: 1440, height: 900 } };
 export const NARROW: BrowserContextOptions = { viewport: { width: 1024, height: 768 } };

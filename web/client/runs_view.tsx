@@ -16,7 +16,7 @@ import { writeRoute } from "./route.ts";
 
 const REFRESH_MS = 5_000;
 /** As many as the plot has colours that can be told apart. */
-const MOST_COMPARED = 8;
+const MAX_COMPARED = 8;
 
 export function RunsView(): VNode {
   const { route, go } = useDashboard();
@@ -26,7 +26,7 @@ export function RunsView(): VNode {
     const next = route.compared.includes(name)
       ? route.compared.filter((other) => other !== name)
       : [...route.compared, name];
-    go({ compared: next.slice(-MOST_COMPARED) });
+    go({ compared: next.slice(-MAX_COMPARED) });
   };
   return (
     <div class="runs">
