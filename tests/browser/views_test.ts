@@ -253,6 +253,23 @@ describe("the address", () => {
   });
 });
 
+describe("history", () => {
+  itInBrowser("shows every trial that came to an end, and no best before the first complete one", async (stage) => {
+    const run = finishedRun();
+    const trials = run.snapshot().trials;
+    assert(trials.some(({ state }) => state === "diverged") && trials.some(({ state }) => state === "pruned"));
+    const page = await stage.open(await stage.serve(run));
+    // Two strokes of the legend, the best so far and the batches' mean.
+    const lines = () => page.locator(".history .plot-line[d]:not([d=''])").count();
+    await page.getByRole("img", { name: `Validation accuracy of ${trials.length} trials` }).waitFor();
+    assertEquals(await lines(), 4);
+    await page.getByRole("searchbox").fill("!complete");
+    const lost = trials.filter(({ state }) => state !== "complete").length;
+    await page.getByRole("img", { name: `Validation accuracy of ${lost} trials` }).waitFor();
+    assertEquals(await lines(), 3);
+  });
+});
+
 describe("a few trials", () => {
   itInBrowser("are not taken for a finding", async (stage) => {
     const url = await stage.serve(new FakeRun({ trials: 2, workers: 1 }).finish());

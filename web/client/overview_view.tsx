@@ -175,14 +175,21 @@ interface Judged {
   readonly value: number;
 }
 
+/** Null while nothing is known. Who asked for a trial, and whether a sampler learns from it, makes no difference. */
+function valueOf({ state, score, reward }: TrialRow, guessing: number): number | null {
+  return score ?? reward ?? (state === "diverged" || state === "failed" ? guessing : null);
+}
+
 function History({ lines }: { lines: readonly Baseline[] }): VNode {
   const { view, shown, go } = useDashboard();
+  const guessing = 1 / view.run.classes;
   const judged = useMemo(
     () =>
-      shown.filter(({ score, reward }) => (score ?? reward) !== null)
-        .map((trial): Judged => ({ trial, value: (trial.score ?? trial.reward)! }))
-        .sort((one, other) => one.trial.id - other.trial.id),
-    [shown],
+      shown.flatMap((trial): Judged[] => {
+        const value = valueOf(trial, guessing);
+        return value === null ? [] : [{ trial, value }];
+      }).sort((one, other) => one.trial.id - other.trial.id),
+    [shown, guessing],
   );
   const spec = useMemo(() => historySpec(judged, view, lines), [
     judged,
