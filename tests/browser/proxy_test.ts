@@ -87,6 +87,19 @@ describe("behind nginx", () => {
     });
   });
 
+  itBehindNginx("that is reached by another name it is told that name, and steered from no other", async (stage) => {
+    const run = someRun();
+    const url = await stage.serve(run, { reach: { allowedHosts: ["box.localhost"] } });
+    await behind((dashboard) => ({ "/": `proxy_pass ${dashboard};` }), url, async ({ origin }) => {
+      stage.excuse(NO_SOCKET);
+      stage.excuse(/\b403\b/);
+      const other = await stage.open(origin.replace("127.0.0.1", "gate.localhost")); // browsers take *.localhost to be here
+      await other.getByRole("button", { name: "Pause" }).click();
+      await other.getByText("comes from another site").waitFor();
+      await watchAndSteer(await stage.open(origin.replace("127.0.0.1", "box.localhost")), run);
+    });
+  });
+
   itBehindNginx("a user signs in with the token typed into the form", async (stage) => {
     const run = someRun();
     const token = "correct-horse-battery-staple";
