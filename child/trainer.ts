@@ -49,7 +49,6 @@ export type Outcome =
     | { readonly outcome: "complete"; readonly score: number }
     | { readonly outcome: "diverged"; readonly reason: string }
     | { readonly outcome: "timed_out"; readonly reason: string }
-    | { readonly outcome: "pruned"; readonly reason: string; readonly score: number }
     | { readonly outcome: "interrupted" }
   );
 
@@ -74,8 +73,6 @@ export interface LossPoint {
 export interface ChildHooks {
   /** Called about 100 times a training, at the same steps whatever the machine, and after the last step. */
   onProgress?(point: LossPoint, imagesPerSecond: number): void;
-  /** Asked at each of these points whether to give up, by returning the reason; the child is then evaluated. */
-  prune?(point: LossPoint): string | null;
   /**
    * Ends the child within one step or one batch of evaluation: as timed out where the signal's reason is a TimeoutError
    * (as that of `AbortSignal.timeout`), else as interrupted.
@@ -86,11 +83,10 @@ export interface ChildHooks {
 }
 
 type Diverged = { readonly outcome: "diverged"; readonly reason: string };
-type Pruned = { readonly outcome: "pruned"; readonly reason: string };
 type Interruption = { readonly outcome: "timed_out"; readonly reason: string } | { readonly outcome: "interrupted" };
 
 /** Why a training ended before its time. */
-export type Stop = Diverged | Pruned | Interruption;
+export type Stop = Diverged | Interruption;
 
 /** All that a child needs to go on exactly as if never stopped; the rest follows from its request. */
 export interface ChildState {
@@ -130,18 +126,16 @@ export async function trainChild(request: ChildRequest, hooks: ChildHooks = {}, 
 type Verdict =
   | Diverged
   | Interruption
-  | Pruned & { readonly score: number }
   | { readonly outcome: "complete"; readonly score: number };
 
 async function judge(child: Child, stop: Stop | null, hooks: ChildHooks): Promise<Verdict> {
-  if (stop !== null && stop.outcome !== "pruned") return stop;
+  if (stop !== null) return stop;
   const judged = await child.evaluate("validation", hooks);
   if ("outcome" in judged) return judged;
   if (!Number.isFinite(judged.loss)) {
     return { outcome: "diverged", reason: `logits on the validation split are not finite after step ${child.step}` };
   }
-  const score = judged.accuracy;
-  return stop === null ? { outcome: "complete", score } : { ...stop, score };
+  return { outcome: "complete", score: judged.accuracy };
 }
 
 /** Losses looked back on: a divergence is found within so many steps. */
@@ -222,10 +216,8 @@ export class Child {
       if (diverged) return diverged;
 
       if (this.#step !== nextPoint) continue;
-      const point = { step: this.#step, loss: this.recentLoss((this.#step - 1) % interval + 1) };
-      hooks.onProgress?.(point, this.imagesPerSecond);
-      const reason = hooks.prune?.(point);
-      if (reason) return { outcome: "pruned", reason };
+      const loss = this.recentLoss((this.#step - 1) % interval + 1);
+      hooks.onProgress?.({ step: this.#step, loss }, this.imagesPerSecond);
     }
     return null;
   }

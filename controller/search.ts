@@ -442,13 +442,6 @@ export class Search implements RunSource {
     switch (result.outcome) {
       case "complete":
         return this.#settle(this.#scored({ ...trained, state: "complete", score: result.score }));
-      case "pruned":
-        return this.#settle({
-          ...trained,
-          state: "pruned",
-          score: result.score,
-          reason: result.reason,
-        });
       case "diverged":
         return this.#settle({ ...trained, state: "diverged", reason: result.reason });
       case "timed_out":
@@ -692,7 +685,6 @@ function withResult(
   const of = (): Pick<Training, "state" | "score"> => {
     switch (result.outcome) {
       case "complete":
-      case "pruned":
         return { state: "complete", score: result.score };
       case "diverged":
         return { state: "diverged", score: 1 / classes };

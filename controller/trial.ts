@@ -3,6 +3,7 @@
  * score is what they say together.
  */
 
+/** "pruned" is of older runs alone, whose children could be given up early: pruners now decide between trainings. */
 export type TrialState = "queued" | "running" | "complete" | "pruned" | "diverged" | "failed";
 
 /** The states that follow each state; a trial in a state with none is finished. */

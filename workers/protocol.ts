@@ -63,7 +63,7 @@ export type FromWorker =
   /** The worker cannot go on: a bug, or no engine. It is replaced. */
   | { readonly kind: "broken"; readonly message: string };
 
-const OUTCOMES: readonly Outcome["outcome"][] = ["complete", "diverged", "timed_out", "pruned", "interrupted"];
+const OUTCOMES: readonly Outcome["outcome"][] = ["complete", "diverged", "timed_out", "interrupted"];
 
 /** The message, or null where it is none that a worker sends. */
 export function readFromWorker(data: unknown): FromWorker | null {

@@ -187,12 +187,6 @@ describe("stopping a child", () => {
     };
     assertEquals((await act({ logits }, 3, { signal: controller.signal })).outcome, "interrupted");
   });
-
-  it("is pruned for a reason and judged all the same", async () => {
-    const outcome = await act({}, 500, { prune: ({ step }) => step >= 100 ? "worse than the median" : null });
-    assert(outcome.outcome === "pruned");
-    assertEquals([outcome.steps, outcome.reason, outcome.score], [100, "worse than the median", 1]);
-  });
 });
 
 describe("the training curve", () => {
