@@ -1,16 +1,37 @@
-/** The README tells the truth: its commands are tasks that start, with flags that exist, and its files are there. */
+/**
+ * The README and the pages it opens tell the truth: their commands are tasks that start, with flags that exist, their files are
+ * there, their links lead somewhere, and what they list is all there is.
+ */
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { FUNCTION_NAMES } from "../child/activation/parse.ts";
 import { helpPage } from "../commands/help.ts";
 import { parseCommandLine } from "../commands/parse.ts";
 import { COMMANDS } from "../main.ts";
 
 const readme = Deno.readTextFileSync("README.md");
 const { tasks, imports } = JSON.parse(Deno.readTextFileSync("deno.json")) as Record<string, Record<string, string>>;
-const commandLines = [...readme.matchAll(/^ {4}(?:npx -y deno@2\.9\.6|deno) task (.+)$/gm)].map(([, line]) => line);
+/** README, the pages it opens, and CONTRIBUTING, by their paths. */
+const pages = new Map(
+  ["README.md", "CONTRIBUTING.md", ...[...Deno.readDirSync("docs")].map(({ name }) => `docs/${name}`)]
+    .filter((path) => path.endsWith(".md")).map((path) => [path, Deno.readTextFileSync(path)]),
+);
+const everything = [...pages.values()].join("\n");
+const commandLines = [...everything.matchAll(/^ {4}(?:npx -y deno@2\.9\.6|deno) task (.+)$/gm)].map(([, line]) => line);
 
 describe("README", () => {
+  it("fits on two screens", () => assertEquals(new TextEncoder().encode(readme).length <= 8192, true));
+
+  it("opens every page of docs/, by links that lead somewhere", () => {
+    const linked = [...readme.matchAll(/\]\((docs\/[^)]+\.md)\)/g)].map(([, path]) => path);
+    assertEquals([...pages.keys()].filter((path) => path.startsWith("docs/") && !linked.includes(path)), []);
+    const dead = [...pages].flatMap(([page, text]) =>
+      [...text.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)]
+        .map(([, link]) => new URL(link, `file:///${page}`).pathname.slice(1))
+        .filter((path) => !exists(path)).map((path) => `${page}: ${path}`)
+    );
+    assertEquals(dead, []);
+  });
+
   it("shows both commands of a newcomer", () => {
     assertEquals(["search", "test"].filter((name) => !readme.includes(`    npx -y deno@2.9.6 task ${name}\n`)), []);
   });
@@ -35,34 +56,35 @@ describe("README", () => {
   }
 
   it("names only files that exist", () => {
-    const named = [...readme.matchAll(/`((?:[\w.]+\/)+[\w.]*|\w+\.(?:ts|json))`/g)].map(([, path]) => path);
-    const theirs = new Set(["runs/", "runs/NAME/", "results.json", "data/", "tests/browser"]); // made by a run, or by the browser tests
+    const named = [...everything.matchAll(/`((?:[\w.]+\/)+[\w.]*|\w+\.(?:ts|json))`/g)].map(([, path]) => path);
+    // Made by a run, by the browser tests, or a user's own; and a fraction.
+    const theirs = new Set([
+      ...["runs/", "runs/NAME", "runs/NAME/", "runs/compare/", "results.json", "data/", "tests/browser"],
+      ...["train/airplane/0001.png", "val/", "test/", "pi/2"],
+    ]);
     assertEquals(named.filter((path) => !theirs.has(path) && !exists(path)), []);
-  });
-
-  it("lists every function that can be called, and no other", () => {
-    const [, list] = readme.match(/and the functions\n`([^`]*)`/)!;
-    assertEquals(list.split(/\s+/), FUNCTION_NAMES);
   });
 
   it("lists every request that /api answers, and no other", () => {
     const source = Deno.readTextFileSync("web/api.ts");
     const answered = [...source.matchAll(/\bapi\.(get|post|patch|delete)\("([^"]+)"/g)]
       .map(([, method, path]) => `${method.toUpperCase()} /api${path.replace(":run", "RUN").replace(":id", "ID")}`);
-    const listed = [...readme.matchAll(/^\| ((?:GET|POST|PATCH|DELETE) \/api\S*) /gm)].map(([, request]) => request);
+    const listed = [...everything.matchAll(/^\| ((?:GET|POST|PATCH|DELETE) \/api\S*) /gm)].map(([, request]) =>
+      request
+    );
     assertEquals(listed.toSorted(), answered.toSorted());
   });
 
   it("gives a reason for every dependency", () => {
     const packages = Object.entries(imports).filter(([, target]) => target.startsWith("npm:")).map(([name]) => name);
-    assertEquals(packages.filter((name) => !readme.includes(`\n| \`${name}\` `)), []);
+    assertEquals(packages.filter((name) => !everything.includes(`\n| \`${name}\` `)), []);
   });
 
   it("gives a reason for every permission of the tasks", () => {
     const granted = Object.values(tasks).flatMap((line) => [...line.matchAll(/--allow-(write|net|env|run|sys)=(\S+)/g)])
       .flatMap(([, kind, list]) => list.split(",").map((item) => ({ kind, item })));
     const missing = granted.filter(({ kind, item }) =>
-      !readme.split("\n").some((row) => row.startsWith("| ") && row.includes(`${kind} \`${item}\``))
+      !everything.split("\n").some((row) => row.startsWith("| ") && row.includes(`${kind} \`${item}\``))
     );
     assertEquals(missing, []);
   });
