@@ -48,16 +48,28 @@ interface Own {
   readonly random: RandomState;
 }
 
+/** A function that may be proposed, or might have been. */
+interface Member {
+  readonly tokens: Tokens;
+  readonly features: Float32Array;
+}
+
 /** A function that was judged. */
 interface Sample {
   readonly features: Float32Array;
   readonly reward: number;
+  /** What it is found by among members; null where others found it. */
+  readonly fingerprint: string | null;
 }
 
 export class SurrogateSampler extends BatchSampler<Own> {
   readonly name = "surrogate";
   readonly #settings: SurrogateSettings;
   #random: Random;
+  /** All functions of a space that can be listed, by fingerprint. */
+  #listed: ReadonlyMap<string, Member> | null = null;
+  /** Of the batch before, while the next one is of the same points and has seen the same. */
+  #process: GaussianProcess | null = null;
 
   constructor(facts: FunctionFacts, seed: number, settings: SurrogateSettings = DEFAULT_SURROGATE) {
     super(facts);
@@ -73,55 +85,83 @@ export class SurrogateSampler extends BatchSampler<Own> {
     return proposed;
   }
 
-  /** Of the pool, those whose guess and what is not known of it come to most, one after another. */
+  /** Those whose guess and what is not known of it come to most, one after another. */
   async #takeHopeful(count: number, samples: readonly Sample[]): Promise<readonly Tokens[]> {
-    const pool = this.#pool(), features: Float32Array[] = [];
     const turns = new Turns();
-    for (const tokens of pool) {
-      features.push(this.facts.featuresOf(tokens));
+    const { members, process, places } = await this.#field(samples, turns);
+    while (process.observations < samples.length) {
+      process.observe(places[process.observations]);
       await turns.next();
     }
-    const process = new GaussianProcess([...features, ...samples.map(({ features }) => features)], this.#settings);
     const { mean, deviation } = spreadOf(samples);
-    for (const [index, { reward }] of samples.entries()) {
-      process.observe(pool.length + index, (reward - mean) / deviation);
-      await turns.next();
-    }
-    const taken: Tokens[] = [], left = new Set(pool.keys());
-    while (taken.length < count && left.size > 0) {
-      const at = this.#mostHopeful(process, left);
-      left.delete(at);
-      this.take(pool[at]);
-      taken.push(pool[at]);
-      if (taken.length < MAX_IMAGINED) process.observe(at, process.mean[at]);
-      await turns.next();
-    }
-    return taken;
+    const means = process.means(samples.map(({ reward }) => (reward - mean) / deviation));
+    const left = new Set(members.keys());
+    return await process.imagining(async () => {
+      const taken: Tokens[] = [];
+      while (taken.length < count && left.size > 0) {
+        const at = this.#mostHopeful(means, process.variance, left);
+        left.delete(at);
+        if (!this.take(members[at].tokens)) continue; // proposed before, or useless
+        taken.push(members[at].tokens);
+        if (taken.length < MAX_IMAGINED) process.observe(at); // at its guess, which leaves every guess as it is
+        await turns.next();
+      }
+      return taken;
+    });
   }
 
-  #mostHopeful({ mean, variance }: GaussianProcess, left: Iterable<number>): number {
+  #mostHopeful(means: Float64Array, variance: Float64Array, left: Iterable<number>): number {
     let best = -1, most = -Infinity;
     for (const at of left) {
-      const hope = mean[at] + this.#settings.hope * Math.sqrt(variance[at]);
+      const hope = means[at] + this.#settings.hope * Math.sqrt(variance[at]);
       if (hope > most) [best, most] = [at, hope];
     }
     return best;
   }
 
-  /** Members that may be proposed, one of each function: all of them, or random ones and neighbours of the best. */
-  #pool(): readonly Tokens[] {
-    const members = new Map<string, Tokens>();
-    for (const tokens of this.space.size <= MAX_LISTED ? this.#everyMember() : this.#drawnMembers()) {
-      if (this.isFree(tokens)) members.set(this.factsOf(tokens).fingerprint, tokens);
+  /** The members to choose from, a process over them and the samples, and each sample's place in it. */
+  async #field(samples: readonly Sample[], turns: Turns) {
+    const listed = this.space.size <= MAX_LISTED;
+    if (listed) this.#listed ??= await this.#listMembers(turns);
+    const found = this.#listed ?? await this.#drawMembers(turns);
+    const members = [...found.values()], order = new Map([...found.keys()].map((key, at) => [key, at]));
+    const points = members.map(({ features }) => features);
+    const places = samples.map(({ fingerprint, features }) => {
+      const place = fingerprint === null ? undefined : order.get(fingerprint);
+      return place ?? points.push(features) - 1;
+    });
+    // Samples only grow at their end while there are few of them, so that what the process has seen stays true.
+    const before = this.#process,
+      isSame = listed && before !== null && samples.length < MAX_SAMPLES &&
+        before.points.length === points.length;
+    const process = isSame ? before : new GaussianProcess(points, this.#settings);
+    this.#process = listed ? process : null;
+    return { members, process, places };
+  }
+
+  /** One member of each function that may be proposed, or was, by fingerprint. */
+  async #listMembers(turns: Turns): Promise<ReadonlyMap<string, Member>> {
+    const members = new Map<string, Member>();
+    for (let index = 0; index < this.space.size; index++) {
+      const tokens = this.space.tokensAt(index), { fingerprint, useless } = this.factsOf(tokens);
+      if (useless !== null || members.has(fingerprint)) continue;
+      members.set(fingerprint, { tokens, features: this.facts.featuresOf(tokens) });
+      await turns.next();
     }
-    return [...members.values()];
+    return members;
   }
 
-  #everyMember(): readonly Tokens[] {
-    return Array.from({ length: this.space.size }, (_, index) => this.space.tokensAt(index));
+  /** Random members and neighbours of the best, by tokens: which of them may be proposed is asked of those chosen alone. */
+  async #drawMembers(turns: Turns): Promise<ReadonlyMap<string, Member>> {
+    const members = new Map<string, Member>();
+    for (const tokens of this.#drawnTokens()) {
+      members.set(tokens.join(), { tokens, features: featuresOf(this.space.expressionOf(tokens)) });
+      await turns.next();
+    }
+    return members;
   }
 
-  #drawnMembers(): readonly Tokens[] {
+  #drawnTokens(): readonly Tokens[] {
     const choices = this.space.positions.map(({ choices }) => choices.length);
     const draw = () => choices.map((count) => this.#random.integer(count));
     const known = this.known.flatMap(({ expression, reward }) => {
@@ -142,10 +182,15 @@ export class SurrogateSampler extends BatchSampler<Own> {
       ...this.known.map(({ expression, reward }) => ({
         features: featuresOf(activationFrom(expression).expression),
         reward,
+        fingerprint: null,
       })),
-      ...this.told.map(({ tokens, reward }) => ({ features: this.facts.featuresOf(tokens), reward })),
+      ...this.told.map(({ tokens, reward }) => ({
+        features: this.facts.featuresOf(tokens),
+        reward,
+        fingerprint: this.factsOf(tokens).fingerprint,
+      })),
     ];
-    if (all.length <= MAX_SAMPLES) return all;
+    if (all.length < MAX_SAMPLES) return all;
     const latest = all.slice(-MAX_SAMPLES / 2);
     const best = all.slice(0, -MAX_SAMPLES / 2).toSorted((a, b) => b.reward - a.reward).slice(0, MAX_SAMPLES / 2);
     return [...best, ...latest];
@@ -161,6 +206,7 @@ export class SurrogateSampler extends BatchSampler<Own> {
 
   protected load({ header }: SamplerState<Own>): void {
     this.#random = Random.from(header.random);
+    this.#process = null;
   }
 
   dispose(): void {}

@@ -1,5 +1,5 @@
 /** The process against the textbook's formulas, solved in full by elimination. */
-import { assertAlmostEquals } from "@std/assert";
+import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { GaussianProcess } from "../../../controller/samplers/gaussian_process.ts";
 import { Random } from "../../../datasets/random.ts";
@@ -26,7 +26,9 @@ describe("Gaussian process", () => {
     const points = Array.from({ length: 12 }, () => Float32Array.from({ length: 4 }, () => random.normal()));
     const observed = [3, 7, 0, 11, 3], values = [0.5, -1, 2, 0.25, 0.75]; // point 3 twice
     const process = new GaussianProcess(points, settings);
-    observed.forEach((at, i) => process.observe(at, values[i]));
+    observed.forEach((at) => process.observe(at));
+
+    const means = process.means(values);
 
     const kernel = (a: number, b: number) => {
       const squares = points[a].reduce((sum, value, i) => sum + (value - points[b][i]) ** 2, 0);
@@ -36,8 +38,21 @@ describe("Gaussian process", () => {
     points.forEach((_, point) => {
       const row = observed.map((at) => kernel(point, at));
       const dot = (other: readonly number[]) => row.reduce((sum, value, i) => sum + value * other[i], 0);
-      assertAlmostEquals(process.mean[point], dot(solve(matrix, values)), 1e-6);
+      assertAlmostEquals(means[point], dot(solve(matrix, values)), 1e-6);
       assertAlmostEquals(process.variance[point], 1 - dot(solve(matrix, row)), 1e-6);
     });
+  });
+
+  it("forgets what it imagined, to the bit", async () => {
+    const points = Array.from({ length: 5 }, (_, at) => Float32Array.from([at, at * at]));
+    const process = new GaussianProcess(points, { length: 2, noise: 0.1 });
+    process.observe(1);
+    const variance = process.variance.slice();
+    await process.imagining(() => {
+      process.observe(3);
+      process.observe(4);
+      return Promise.resolve();
+    });
+    assertEquals([process.variance, process.observations], [variance, 1]);
   });
 });
