@@ -101,6 +101,8 @@ export class RunStore {
   readonly #database: DatabaseSync;
   readonly #lock: Lock | null;
   readonly #inode: number | null;
+  /** Of the folder, absolute. */
+  readonly #path: string;
 
   /** Whether the run was cut off and the log of its last changes is gone: it goes on from before them. */
   readonly isLogMissing: boolean;
@@ -111,6 +113,7 @@ export class RunStore {
     this.#database = database;
     this.#lock = lock;
     this.#inode = inodeOf(`${folder}/${FILE}`);
+    this.#path = Deno.realPathSync(folder);
     const { state, elapsedMs } = this.#head(), isCutOff = ["running", "paused", "stopping"].includes(state);
     this.isLogMissing = isCutOff && !hasLog;
     // Nobody runs it as the lock is ours: closing this store takes the log away rightly.
@@ -347,7 +350,7 @@ export class RunStore {
 
   /** The file in which a training in progress is kept, as an absolute path: workers may be elsewhere. */
   checkpointOf(trial: number, training: number): string {
-    return `${Deno.realPathSync(this.folder)}/trial-${trial}-${training}.checkpoint`;
+    return `${this.#path}/trial-${trial}-${training}.checkpoint`;
   }
 
   removeCheckpoint(trial: number, training: number): void {
