@@ -19,7 +19,7 @@ export interface EvolutionSettings {
   readonly tournament: number;
 }
 
-/** Real et al. have 100 and 25 for 20,000 models; a search here has hundreds. Chosen on tuning seeds: docs/samplers.md. */
+/** Real et al. have 100 and 25 for 20,000 models; a search here has hundreds. Not tuned. */
 export const DEFAULT_EVOLUTION: EvolutionSettings = { population: 30, tournament: 8 };
 
 /** How a child differs from its parent, and how often. */
