@@ -27,12 +27,12 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   cifar10: {
     summary: "train one network with one activation function on CIFAR-10",
     keepsResults: true,
-    load: async () => (await import("./commands/cifar.ts")).cifar10,
+    load: async () => (await import("./commands/train.ts")).cifar10,
   },
   cifar100: {
     summary: "the same on CIFAR-100",
     keepsResults: true,
-    load: async () => (await import("./commands/cifar.ts")).cifar100,
+    load: async () => (await import("./commands/train.ts")).cifar100,
   },
   function: {
     summary: "show what a function is: derivative, limits, shape, values, code",

@@ -15,19 +15,13 @@ import {
   writeBaselines,
 } from "./training/baselines_report.ts";
 import { openChosenDataset } from "./training/chosen_dataset.ts";
-import { command, type Flag, type Io, UsageError } from "./command.ts";
+import { command, type FlagValues, type Io, UsageError } from "./command.ts";
 import { BASELINE_NAMES } from "./training/paper_accuracies.ts";
 import { nameOf } from "../controller/runs/run_folder.ts";
 import { textTable } from "./table.ts";
-import { childSettings, planOf, type TrainingFlags, type TrainingPlan } from "./training/training_flags.ts";
+import { childSettings, planOf, type TrainingPlan } from "./training/training_flags.ts";
 import { rowOf } from "./training/training_report.ts";
-import {
-  type SeriesFlags,
-  seriesFlags,
-  type SeriesTraining,
-  settingsBefore,
-  trainSeries,
-} from "./training/training_series.ts";
+import { seriesFlags, type SeriesTraining, settingsBefore, trainSeries } from "./training/training_series.ts";
 
 /** About an hour with ResNet-20 on 2 cores. */
 const DEFAULTS = { steps: 1000, seeds: 3 };
@@ -37,14 +31,13 @@ const OWN_HELP: Readonly<Record<string, string>> = {
   seeds: `trainings of each function, from seeds that follow each other (${DEFAULTS.seeds})`,
 };
 
-const FLAGS = seriesFlags(OWN_HELP, ["act"], [
-  { name: "act", type: "strings", value: "EXPR", help: "a function besides the paper's; may be given several times" },
-]);
-
-/** What the command was told. */
-interface Flags extends Omit<TrainingFlags, "act">, SeriesFlags {
-  readonly act: readonly string[];
-}
+const ACT_FLAG = {
+  name: "act",
+  type: "strings",
+  value: "EXPR",
+  help: "a function besides the paper's; may be given several times",
+} as const;
+const FLAGS = [ACT_FLAG, ...seriesFlags(OWN_HELP, ["act"])];
 
 /** `settings.json`. Other seeds, more functions and another place of the data are still the same run. */
 interface Settings extends Omit<TrainingPlan, "act"> {
@@ -55,7 +48,7 @@ interface Settings extends Omit<TrainingPlan, "act"> {
 
 const FREE_SETTINGS = ["seeds", "seed", "acts", "data"];
 
-export const baselines = command<readonly [], readonly Flag[]>({
+export const baselines = command({
   name: "baselines",
   summary: "Trains the functions that the paper compares Swish with, over several seeds, and prints its table.",
   positionals: [],
@@ -65,10 +58,10 @@ export const baselines = command<readonly [], readonly Flag[]>({
     'baselines --act "max(x, sigmoid(x))" --act "cos(x) - x"',
     "baselines --resume NAME",
   ],
-  run: (flags, io) => run(flags as unknown as Flags, io),
+  run: (flags, io) => run(flags, io),
 });
 
-async function run(flags: Flags, io: Io): Promise<number> {
+async function run(flags: FlagValues<typeof FLAGS>, io: Io): Promise<number> {
   const before = await settingsBefore<Settings>("baselines", flags);
   const planFor = planOf({ ...flags, act: undefined }, { ...DEFAULTS, ...before });
   const acts = [...new Set([...before.acts ?? [], ...flags.act])];
@@ -105,7 +98,7 @@ interface Work {
   readonly settings: Settings;
   readonly dataset: Dataset;
   readonly activations: readonly Activation[];
-  readonly flags: Flags;
+  readonly flags: FlagValues<typeof FLAGS>;
   readonly io: Io;
 }
 

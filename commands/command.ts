@@ -64,6 +64,9 @@ export type Values<P extends readonly Positional[], F extends readonly Flag[]> =
   & { readonly [One in F[number] as CamelCase<One["name"]>]: FlagValue<One> }
   & { readonly [One in P[number] as One["name"]]: PositionalValue<One> };
 
+/** The values of a table of flags alone. */
+export type FlagValues<F extends readonly Flag[]> = Values<readonly [], F>;
+
 /** The world as a command sees it, so that tests can give it another. */
 export interface Io {
   /** Writes one line to stdout: results, and with --json nothing but JSON. */

@@ -8,7 +8,7 @@ import { outcomeOf } from "../controller/finals.ts";
 import { nameOf } from "../controller/runs/run_folder.ts";
 import { loadRun, runFolder, type StoredRun } from "../controller/runs/run_store.ts";
 import { Random } from "../datasets/random.ts";
-import { command, type Flag, type Io, UsageError } from "./command.ts";
+import { command, type Io, UsageError, type Values } from "./command.ts";
 import { textTable } from "./table.ts";
 import { openChosenDataset } from "./training/chosen_dataset.ts";
 import {
@@ -19,9 +19,9 @@ import {
   jsonOfRow,
   writeConfirmation,
 } from "./training/confirm_report.ts";
-import { childSettings, planOf, type TrainingFlags, type TrainingPlan } from "./training/training_flags.ts";
+import { childSettings, planOf, type TrainingPlan } from "./training/training_flags.ts";
 import { rowOf } from "./training/training_report.ts";
-import { type SeriesFlags, seriesFlags, type SeriesTraining, trainSeries } from "./training/training_series.ts";
+import { seriesFlags, type SeriesTraining, trainSeries } from "./training/training_series.ts";
 
 /** ResNet-20 for 2,000 steps: about seven minutes a training on 2 cores. 16 seeds show a gain of a point in five of six cases. */
 const DEFAULTS = { network: "resnet20", steps: 2000, seeds: 16, top: 5 };
@@ -33,14 +33,18 @@ const OWN_HELP: Readonly<Record<string, string>> = {
   dataset: "what it is trained on (that of the run)",
 };
 
-const FLAGS = seriesFlags(OWN_HELP, ["act", "seed"], [
-  { name: "top", type: "integer", min: 1, max: 100, help: `how many of the run's functions (${DEFAULTS.top})` },
-]).filter(({ name }) => name !== "resume");
-
-interface Flags extends Omit<TrainingFlags, "act">, Omit<SeriesFlags, "resume"> {
-  readonly run: string;
-  readonly top?: number;
-}
+const RUN = {
+  name: "run",
+  help: "a search that deno task runs lists; the same command resumes where it was interrupted",
+} as const;
+const TOP_FLAG = {
+  name: "top",
+  type: "integer",
+  min: 1,
+  max: 100,
+  help: `how many of the run's functions (${DEFAULTS.top})`,
+} as const;
+const FLAGS = [TOP_FLAG, ...seriesFlags(OWN_HELP, ["act", "seed", "resume"])];
 
 interface Settings extends Omit<TrainingPlan, "act" | "seed"> {
   readonly run: string;
@@ -53,20 +57,17 @@ interface Settings extends Omit<TrainingPlan, "act" | "seed"> {
 /** More seeds and another place of the data are still the same confirmation. */
 const FREE_SETTINGS = ["seeds", "data"];
 
-export const confirm = command<readonly [{ name: string; help: string }], readonly Flag[]>({
+export const confirm = command({
   name: "confirm",
   summary:
     "Judges the finalists of a search again, beside ReLU and Swish: fresh seeds, longer training, the test split.",
-  positionals: [{
-    name: "run",
-    help: "a search that deno task runs lists; the same command goes on where it was stopped",
-  }],
+  positionals: [RUN],
   flags: FLAGS,
   examples: ["confirm first", "confirm first --top 3 --seeds 16 --dataset fashion-mnist --steps 1000"],
-  run: (flags, io) => run(flags as unknown as Flags, io),
+  run: (flags, io) => run(flags, io),
 });
 
-async function run(flags: Flags, io: Io): Promise<number> {
+async function run(flags: Values<readonly [typeof RUN], typeof FLAGS>, io: Io): Promise<number> {
   const stored = loadRun(runFolder("runs", flags.run));
   const functions = finalistsOf(stored, flags.top ?? DEFAULTS.top);
   if (functions.length === 0) {

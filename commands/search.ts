@@ -379,7 +379,7 @@ async function runSearch(
     shown.dashboard = flags.web ? await openDashboard(runRegistry(RUNS, running), flags) : null;
     if (shown.dashboard) io.err(dashboardLine(shown.dashboard));
     const state = await running.run(io.signal);
-    if (state === "interrupted") io.err(`stopped; go on with: deno task search --resume ${info.name}`);
+    if (state === "interrupted") io.err(`interrupted; resume with: deno task search --resume ${info.name}`);
     return state === "finished" ? EXIT.done : EXIT.interrupted;
   } finally {
     finish();

@@ -6,19 +6,13 @@ import { activationFrom } from "../child/activation/catalog.ts";
 import type { Child } from "../child/trainer.ts";
 import { type Optimizer, OPTIMIZERS } from "../child/optimizer.ts";
 import { openChosenDataset } from "./training/chosen_dataset.ts";
-import { command, type Flag, type Io } from "./command.ts";
+import { command, type FlagValues, type Io } from "./command.ts";
 import { nameOf } from "../controller/runs/run_folder.ts";
 import { betasOf, swishTable, type SwishTraining, writeSwish } from "./training/swish_report.ts";
 import { textTable } from "./table.ts";
-import { childSettings, planOf, type TrainingFlags, type TrainingPlan } from "./training/training_flags.ts";
+import { childSettings, planOf, type TrainingPlan } from "./training/training_flags.ts";
 import { rowOf } from "./training/training_report.ts";
-import {
-  type SeriesFlags,
-  seriesFlags,
-  type SeriesTraining,
-  settingsBefore,
-  trainSeries,
-} from "./training/training_series.ts";
+import { seriesFlags, type SeriesTraining, settingsBefore, trainSeries } from "./training/training_series.ts";
 
 const FUNCTIONS = ["ReLU", "Swish-1", "Swish"].map(activationFrom);
 const OPTIMIZER_KINDS = Object.keys(OPTIMIZERS) as readonly Optimizer["kind"][];
@@ -31,11 +25,7 @@ const OWN_HELP: Readonly<Record<string, string>> = {
   seeds: "trainings of each function with each optimizer, from seeds that follow each other (1)",
 };
 /** Each optimizer has a learning rate of its own. */
-const NOT_HERE = ["act", "optimizer", "lr"];
-
-const FLAGS = seriesFlags(OWN_HELP, NOT_HERE);
-
-type Flags = Omit<TrainingFlags, "act" | "optimizer" | "lr"> & SeriesFlags;
+const FLAGS = seriesFlags(OWN_HELP, ["act", "optimizer", "lr"]);
 
 /** `settings.json`. Other seeds and another place of the data are still the same run. */
 interface Settings extends Omit<TrainingPlan, "act" | "optimizer" | "lr"> {
@@ -45,16 +35,16 @@ interface Settings extends Omit<TrainingPlan, "act" | "optimizer" | "lr"> {
 
 const FREE_SETTINGS = ["seeds", "seed", "data"];
 
-export const swish = command<readonly [], readonly Flag[]>({
+export const swish = command({
   name: "swish",
   summary: "Trains with ReLU, Swish-1 and Swish under three optimizers and draws what becomes of beta.",
   positionals: [],
   flags: FLAGS,
   examples: ["swish", "swish --dataset cifar10 --network resnet20 --steps 2000 --seeds 3", "swish --resume NAME"],
-  run: (flags, io) => run(flags as unknown as Flags, io),
+  run: (flags, io) => run(flags, io),
 });
 
-async function run(flags: Flags, io: Io): Promise<number> {
+async function run(flags: FlagValues<typeof FLAGS>, io: Io): Promise<number> {
   const before = await settingsBefore<Settings>("swish", flags);
   const planFor = planOf(flags, { ...DEFAULTS, ...before });
   const data = flags.data ?? before.data ?? null;
@@ -80,9 +70,9 @@ async function run(flags: Flags, io: Io): Promise<number> {
         done.push({ act: activation.name, optimizer: kind, result, betas: betasOf(state.parameters) });
         if (flags.json) {
           io.out(JSON.stringify({ event: "training", act: activation.name, optimizer: kind, ...rowOf(result) }));
-        } else {io.err(
-            `${title}: ${result.test ? `test ${(100 * result.test.accuracy).toFixed(2)} %` : result.outcome}`,
-          );}
+        } else {
+          io.err(`${title}: ${result.test ? `test ${(100 * result.test.accuracy).toFixed(2)} %` : result.outcome}`);
+        }
         await writeSwish(done, { ...about, engine: place.engine, device: place.device }, place.folder);
       },
       onFinished({ folder, engine }) {

@@ -3,7 +3,7 @@ import { type Optimizer, OPTIMIZERS, type Schedule } from "../../child/optimizer
 import { NETWORK_NAMES } from "../../child/network/networks.ts";
 import type { ChildSettings } from "../../child/trainer.ts";
 import type { Dataset } from "../../datasets/dataset.ts";
-import { UsageError } from "../command.ts";
+import { type FlagValues, UsageError } from "../command.ts";
 
 const SCHEDULES: readonly Schedule[] = ["cosine", "step", "constant"];
 const OPTIMIZER_NAMES = Object.keys(OPTIMIZERS) as readonly Optimizer["kind"][];
@@ -25,18 +25,7 @@ export const TRAINING_FLAGS = [
 ] as const;
 
 /** What the user asked for; undefined where nothing was said. */
-export interface TrainingFlags {
-  readonly act?: string;
-  readonly network?: string;
-  readonly steps?: number;
-  readonly epochs?: number;
-  readonly batch?: number;
-  readonly lr?: number;
-  readonly schedule?: string;
-  readonly optimizer?: string;
-  readonly seeds?: number;
-  readonly seed?: number;
-}
+export type TrainingFlags = Partial<FlagValues<typeof TRAINING_FLAGS>>;
 
 /** All of a training, as it is kept in `settings.json`. */
 export interface TrainingPlan {
@@ -60,7 +49,7 @@ export function planOf(flags: TrainingFlags, before: Partial<TrainingPlan>): (da
     throw new UsageError("--steps and --epochs say the same in two ways: give one of them");
   }
   const batch = flags.batch ?? before.batch ?? 128;
-  const optimizer = (flags.optimizer ?? before.optimizer ?? "sgd") as Optimizer["kind"];
+  const optimizer = flags.optimizer ?? before.optimizer ?? "sgd";
   const steps = flags.steps ?? before.steps ?? DEFAULT_STEPS;
   const { epochs } = flags;
   return ({ train }) => ({
@@ -69,7 +58,7 @@ export function planOf(flags: TrainingFlags, before: Partial<TrainingPlan>): (da
     steps: epochs === undefined ? steps : epochs * Math.floor(train.count / batch),
     batch,
     lr: flags.lr ?? before.lr ?? OPTIMIZERS[optimizer].learningRate,
-    schedule: (flags.schedule ?? before.schedule ?? "cosine") as Schedule,
+    schedule: flags.schedule ?? before.schedule ?? "cosine",
     optimizer,
     seeds: flags.seeds ?? before.seeds ?? 1,
     seed: flags.seed ?? before.seed ?? 1,

@@ -9,51 +9,44 @@ import { trainAndTest, type Trained, type TrainingOptions, trainingWork } from "
 import type { Dataset } from "../../datasets/dataset.ts";
 import { DATASET_FLAG } from "./chosen_dataset.ts";
 import { ENGINE_FLAG, openChosenEngine } from "./chosen_engine.ts";
-import { EXIT, type Flag, type Io, UsageError } from "../command.ts";
+import { EXIT, type Io, UsageError } from "../command.ts";
 import { requireRunName } from "../run_name.ts";
 import { nameOf, openRunFolder, readSettings, type RunSettings } from "../../controller/runs/run_folder.ts";
 import { followTraining } from "./training_console.ts";
 import { TRAINING_FLAGS } from "./training_flags.ts";
 
-/** What a series is told on the command line, besides what is trained. */
-export interface SeriesFlags {
-  readonly dataset?: string;
-  readonly name?: string;
-  readonly resume?: string;
-  readonly data?: string;
-  readonly threads?: number;
-  readonly engine: string;
-  readonly json: boolean;
-}
-
-/** A series' table of flags: all of a training but `without`, some with help of their own, those of `more`, and its own. */
-export function seriesFlags(
-  help: Readonly<Record<string, string>>,
-  without: readonly string[],
-  more: readonly Flag[] = [],
-): readonly Flag[] {
-  const training = TRAINING_FLAGS.filter(({ name }) => !without.includes(name));
-  return [
-    DATASET_FLAG,
-    ...more,
-    ...training.map((flag) => ({ ...flag, help: help[flag.name] ?? flag.help })),
-    ...OWN_FLAGS,
-    ENGINE_FLAG,
-    { name: "json", type: "boolean", help: "print one JSON object a training, and a last one with the table" },
-  ];
-}
-
-const OWN_FLAGS = [
+/** Where a training is kept, and with what it is computed: rows that every command that trains has. */
+export const RUN_FLAGS = [
   { name: "name", type: "string", value: "NAME", help: "name of the folder in runs/ (by settings)" },
-  { name: "resume", type: "string", value: "NAME", help: "go on with this run and its settings" },
+  { name: "resume", type: "string", value: "NAME", help: "resume this run with its settings" },
   {
     name: "data",
     type: "string",
     value: "DIR",
     help: "folder or archive that holds the data set already, in any form",
   },
-  { name: "threads", type: "integer", min: 1, max: 64, help: "CPU threads (one a core)" },
+  { name: "threads", type: "integer", min: 1, max: 64, help: "CPU threads (one per core)" },
+  ENGINE_FLAG,
 ] as const;
+
+const SERIES_FLAGS = [
+  DATASET_FLAG,
+  ...TRAINING_FLAGS,
+  ...RUN_FLAGS,
+  { name: "json", type: "boolean", help: "print one JSON object per training, and a last one with the table" },
+] as const;
+
+type SeriesRow = (typeof SERIES_FLAGS)[number];
+
+/** A series' table of flags: all of SERIES_FLAGS but `without`, some with help of their own. */
+export function seriesFlags<const Name extends SeriesRow["name"] = never>(
+  help: Readonly<Record<string, string>>,
+  without: readonly Name[] = [],
+) {
+  const names: readonly string[] = without;
+  const kept = (row: SeriesRow): row is Exclude<SeriesRow, { name: Name }> => !names.includes(row.name);
+  return SERIES_FLAGS.filter(kept).map((row) => ({ ...row, help: help[row.name] ?? row.help }));
+}
 
 /** One of the trainings. */
 export interface SeriesTraining {
@@ -104,8 +97,9 @@ export async function settingsBefore<Settings extends object>(
   }
   if (resume === undefined) return {};
   const before = await readSettings(resume);
-  if (before.command === command) return before as Partial<Settings>;
-  throw new Error(`Cannot resume ${resume} with ${command} as it is a run of ${before.command ?? "another command"}`);
+  const owner = before.command ?? before.dataset; // cifar10 and cifar100 are named by their data set
+  if (owner === command) return before as Partial<Settings>;
+  throw new Error(`Cannot resume ${resume} with ${command} as it is a run of ${owner}`);
 }
 
 /** Trains what is not trained yet; resolves to the exit code. */
@@ -148,7 +142,7 @@ async function trainInTurn(
       observe,
     });
     if (trained === null) {
-      io.err(`stopped; go on with: deno task ${request.command} --resume ${request.name}`);
+      io.err(`interrupted; resume with: deno task ${request.command} --resume ${request.name}`);
       return EXIT.interrupted;
     }
     await hooks.onTrained(training, trained, place);

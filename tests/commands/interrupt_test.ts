@@ -32,7 +32,7 @@ describe("a search that is interrupted", () => {
       const { code } = await process.status, took = performance.now() - sentAt;
       assertEquals([code, JSON.parse(last).state, JSON.parse(last).trials], [130, "interrupted", 1]);
       assert(took < 2000, `it took ${took} ms`);
-      assert((await stderr).includes("go on with: deno task search --resume first"));
+      assert((await stderr).includes("resume with: deno task search --resume first"));
 
       const before = loadRun(`${cwd}/runs/first`);
       assertEquals(before.state, "interrupted");

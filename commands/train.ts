@@ -1,6 +1,6 @@
 /**
- * `deno task cifar10` and `cifar100`: what one function is worth, trained over several seeds and tested. Everything is kept
- * in runs/<name>/, and the same command goes on where it was killed.
+ * `deno task cifar10` and `cifar100`, one command for several data sets: how well a network with one function does,
+ * trained over several seeds and tested. Everything is kept in runs/<name>/; the same command resumes after a kill.
  */
 import { activationFrom } from "../child/activation/catalog.ts";
 import type { Activation } from "../child/activation/expression.ts";
@@ -12,20 +12,12 @@ import { trainAndTest, type Trained, type TrainingResult, trainingWork } from ".
 import type { Engine } from "../child/engine/engine.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import { loadDataset } from "../datasets/load.ts";
-import { ENGINE_FLAG, openChosenEngine } from "./training/chosen_engine.ts";
-import { command, EXIT, type Flag, type Io, UsageError } from "./command.ts";
+import { openChosenEngine } from "./training/chosen_engine.ts";
+import { command, EXIT, type FlagValues, type Io } from "./command.ts";
 import { loadProgress } from "./training/load_progress.ts";
-import { requireRunName } from "./run_name.ts";
-import { nameOf, openRunFolder, readSettings } from "../controller/runs/run_folder.ts";
+import { nameOf, openRunFolder } from "../controller/runs/run_folder.ts";
 import { followTraining } from "./training/training_console.ts";
-import {
-  childSettings,
-  DEFAULT_ACT,
-  planOf,
-  TRAINING_FLAGS,
-  type TrainingFlags,
-  type TrainingPlan,
-} from "./training/training_flags.ts";
+import { childSettings, DEFAULT_ACT, planOf, TRAINING_FLAGS, type TrainingPlan } from "./training/training_flags.ts";
 import {
   describeResult,
   describeSummaries,
@@ -34,6 +26,7 @@ import {
   summaries,
   writeResults,
 } from "./training/training_report.ts";
+import { RUN_FLAGS, settingsBefore } from "./training/training_series.ts";
 
 const COARSE_FLAG = {
   name: "coarse",
@@ -41,35 +34,15 @@ const COARSE_FLAG = {
   help: "tell apart the 20 superclasses, not the 100 classes",
 } as const;
 
-const RUN_FLAGS = [
-  { name: "name", type: "string", value: "NAME", help: "name of the folder in runs/ (by settings)" },
-  { name: "resume", type: "string", value: "NAME", help: "go on with this run and its settings" },
+const OWN_FLAGS = [
   { name: "save", type: "boolean", help: "write the trained weights of each seed to its folder, as safetensors" },
-  { name: "checkpoint", type: "duration", default: 30_000, help: "how often the state of the training is kept" },
-  {
-    name: "data",
-    type: "string",
-    value: "DIR",
-    help: "folder or archive that holds the data set already, in any form",
-  },
-  { name: "threads", type: "integer", min: 1, max: 64, help: "CPU threads (one a core)" },
-  ENGINE_FLAG,
-  { name: "json", type: "boolean", help: "print one JSON object a point and a seed, and a last one with the summary" },
+  { name: "checkpoint", type: "duration", default: 30_000, help: "how often the state of the training is saved" },
+  { name: "json", type: "boolean", help: "print one JSON object per point and seed, and a last one with the summary" },
 ] as const;
 
-/** What the command was told. */
-interface Flags extends TrainingFlags {
+type Flags = FlagValues<readonly (typeof TRAINING_FLAGS | typeof RUN_FLAGS | typeof OWN_FLAGS)[number][]> & {
   readonly coarse: boolean;
-  readonly name?: string;
-  readonly resume?: string;
-  readonly save: boolean;
-  /** Milliseconds. */
-  readonly checkpoint: number;
-  readonly data?: string;
-  readonly threads?: number;
-  readonly engine: string;
-  readonly json: boolean;
-}
+};
 
 /** `settings.json`. Other seeds and another place of the data are still the same run. */
 interface Settings extends TrainingPlan {
@@ -80,30 +53,27 @@ interface Settings extends TrainingPlan {
 
 const FREE_SETTINGS = ["seeds", "seed", "data"];
 
-export const cifar10 = cifarCommand("cifar10", "CIFAR-10", []);
-export const cifar100 = cifarCommand("cifar100", "CIFAR-100", [COARSE_FLAG]);
+export const cifar10 = trainCommand("cifar10", "CIFAR-10", []);
+export const cifar100 = trainCommand("cifar100", "CIFAR-100", [COARSE_FLAG]);
 
-function cifarCommand(name: string, title: string, own: readonly Flag[]) {
-  return command<readonly [], readonly Flag[]>({
-    name,
+/** `own` are flags that only this data set has. */
+function trainCommand(dataset: string, title: string, own: readonly (typeof COARSE_FLAG)[]) {
+  return command({
+    name: dataset,
     summary: `Trains a network with one activation function on ${title} and tests it, over several seeds.`,
     positionals: [],
-    flags: [...TRAINING_FLAGS, ...own, ...RUN_FLAGS],
+    flags: [...TRAINING_FLAGS, ...own, ...RUN_FLAGS, ...OWN_FLAGS],
     examples: [
-      `${name} --act swish`,
-      `${name} --act "x * sigmoid(b*x)" --steps 2000 --seeds 3 --save`,
-      `${name} --resume NAME`,
+      `${dataset} --act swish`,
+      `${dataset} --act "x * sigmoid(b*x)" --steps 2000 --seeds 3 --save`,
+      `${dataset} --resume NAME`,
     ],
-    run: (flags, io) => run(name, { coarse: false, ...flags } as unknown as Flags, io),
+    run: (flags, io) => run(dataset, { ...flags, coarse: own.length > 0 && flags.coarse }, io),
   });
 }
 
 async function run(command: string, flags: Flags, io: Io): Promise<number> {
-  requireRunName("--name", flags.name);
-  if (flags.name !== undefined && flags.resume !== undefined) {
-    throw new UsageError("--name begins a run and --resume goes on with one: give one of them");
-  }
-  const before: Partial<Settings> = flags.resume === undefined ? {} : await settingsToResume(command, flags.resume);
+  const before = await settingsBefore<Settings>(command, flags);
   const plan = planOf(flags, before);
   // Fails before the data set, which may be long in coming.
   const activation = activationFrom(flags.act ?? before.act ?? DEFAULT_ACT);
@@ -130,12 +100,6 @@ async function run(command: string, flags: Flags, io: Io): Promise<number> {
   } finally {
     folder.close();
   }
-}
-
-async function settingsToResume(command: string, name: string): Promise<Settings> {
-  const settings = await readSettings(name) as unknown as Settings;
-  if (settings.dataset === command) return settings;
-  throw new Error(`Cannot resume ${name} with ${command} as it is a run of ${settings.dataset}`);
 }
 
 function defaultName({ seeds: _, seed: __, data: ___, ...settings }: Settings): Promise<string> {
@@ -173,7 +137,7 @@ async function trainSeeds(work: Work): Promise<number> {
   for (let seed = first; seed < first + seeds; seed++) {
     const trained = await trainSeed(work, seed, first + seeds - 1 - seed);
     if (trained === null) {
-      io.err(`stopped; go on with: deno task ${dataset} --resume ${name}`);
+      io.err(`interrupted; resume with: deno task ${dataset} --resume ${name}`);
       return EXIT.interrupted;
     }
     results.push(trained.result);
