@@ -44,7 +44,7 @@ describe("deno task search --stay", () => {
         signalled = true;
         try {
           const run = await (await fetch(new URL("api/runs/current", address))).json();
-          assertEquals([run.run.name, run.state, run.counts.complete], ["kept", "finished", 1]);
+          assertEquals([run.run.name, run.state, run.counts.complete], ["kept", "finished", 3]); // and two references
           assertEquals((await commandLine(["search", "--resume", "kept", "--no-web"], { cwd })).code, 0);
         } finally {
           process.kill("SIGINT");
