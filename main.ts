@@ -1,8 +1,8 @@
 /**
- * The command line: flags -> a command; a failure -> one line on stderr and an exit code (0 done, 1 failed, 2 bad usage,
- * 130 interrupted with the state saved). ACTSEARCH_DEBUG=1 prints the whole stack instead.
+ * The command line: flags -> a command; a failure -> one line on stderr and an exit code (0 done, 1 failed, 2 bad
+ * usage, 130 interrupted with the state saved). ACTSEARCH_DEBUG=1 prints the whole stack instead.
  *
- * Each command is imported only when it is called, so that none waits for the packages of another.
+ * Each command is imported only when called, so that none waits for another's packages.
  */
 import { type Command, EXIT, type Io, UsageError } from "./commands/command.ts";
 import { helpPage, overviewPage } from "./commands/help.ts";
@@ -12,7 +12,7 @@ import { openTerminal } from "./commands/terminal.ts";
 
 interface Entry {
   readonly summary: string;
-  /** What it finds is kept in runs/ or data/, so that it goes on whatever becomes of its output. */
+  /** Its results are saved in runs/ or data/, so that it continues whatever happens to its output. */
   readonly keepsResults?: true;
   readonly load: () => Promise<Command>;
 }
@@ -48,7 +48,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     load: async () => (await import("./commands/confirm.ts")).confirm,
   },
   swish: {
-    summary: "watch what becomes of Swish's beta under three optimizers",
+    summary: "show how Swish's beta changes under three optimizers",
     keepsResults: true,
     load: async () => (await import("./commands/swish.ts")).swish,
   },
@@ -160,7 +160,7 @@ if (import.meta.main) {
   const [name = ""] = Deno.args;
   const { io, end } = openTerminal(Object.hasOwn(COMMANDS, name) && COMMANDS[name].keepsResults === true);
   const exit = async (code: number) => Deno.exit(await end(code));
-  // What nobody caught is told on one line, as any failure.
+  // Uncaught errors are reported on one line, like any failure.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     exit(report(event.reason, name, io));
@@ -169,6 +169,6 @@ if (import.meta.main) {
     event.preventDefault();
     exit(report(event.error ?? event.message, name, io));
   });
-  // Exits even where a worker or a socket is still open: a command that returned has saved what it had to.
+  // Exits even where a worker or a socket is still open: a command that returned has saved everything.
   await exit(await main(Deno.args, io));
 }

@@ -1,7 +1,7 @@
 /**
  * Golden traces: losses, gradient norms and logits of short trainings that another framework computed in float64. A
- * golden file defines every number that goes in by formula, so that any engine can repeat a trace without data; this
- * file is those formulas, the repetition, and the comparison.
+ * golden file defines every input by a formula, so that any engine can reproduce a trace without data; this
+ * file has those formulas, the reproduction, and the comparison.
  *
  *     u(seed, i)   = mix32(seed * 0x9E3779B9 + i) / 2^32, in [0, 1), in uint32 arithmetic
  *     images       : NHWC, 4 u(1000, i) - 2 at flat index i; the same batch every step
@@ -18,15 +18,17 @@ import type { Engine, Tensors } from "./engine/engine.ts";
 import { type Graph, type Parameter, type ParameterRole, sizeOf } from "./network/graph.ts";
 import { buildNetwork } from "./network/networks.ts";
 
-/** The network that golden files are about. */
+/** The network of golden files. */
 const NETWORK = "resnet20";
 const MOMENTUM = 0.9;
 
-/** L2 norms of the gradients of step 1, without weight decay; `first_b` is null where the function has no beta. */
+/** L2 norms of the gradients of step 1, without weight decay; `first_b` is null if the function has no beta. */
 export type GradientNorms = Readonly<Record<GradientName, number | null>>;
 export type GradientName = "stem" | "last_conv" | "dense" | "first_gamma" | "first_b";
 
-/** A trace of a golden file, checked. Null stands for a number that is not finite, except in `gradientNorms.first_b`. */
+/**
+ * A trace of a golden file, checked. Null stands for a number that is not finite, except in `gradientNorms.first_b`.
+ */
 export interface GoldenTrace {
   readonly act: string;
   readonly activation: Activation;
@@ -34,13 +36,13 @@ export interface GoldenTrace {
   readonly classes: number;
   readonly learningRate: number;
   readonly weightDecay: number;
-  /** One a step; their number is the number of steps. */
+  /** One per step; their number is the number of steps. */
   readonly losses: readonly (number | null)[];
   readonly gradientNorms: GradientNorms;
   readonly evalLogits: readonly (number | null)[];
 }
 
-/** What an engine made of a trace, as `deno task golden --json` prints it. Numbers that are not finite are null. */
+/** An engine's result on a trace, as `deno task golden --json` prints it. Numbers that are not finite are null. */
 export interface GoldenResult {
   readonly act: string;
   readonly engine: string;
@@ -50,8 +52,8 @@ export interface GoldenResult {
   readonly eval_logits: readonly (number | null)[];
   /**
    * Losses and norms: the largest |value - golden| / |golden| (|value| where golden is 0). Logits: the largest
-   * |value - golden| over the largest |golden| logit, as a logit near 0 says nothing by itself: only differences count.
-   * Null where one of the two is finite and the other not; 0 for a pair that is equally not finite.
+   * |value - golden| over the largest |golden| logit, as a logit near 0 means nothing by itself: only differences count.
+   * Null if one of the two is finite and the other not; 0 for a pair that is equally not finite.
    */
   readonly max_relative_error: {
     readonly losses: number | null;
@@ -61,19 +63,20 @@ export interface GoldenResult {
 }
 
 /**
- * Traces that magnify rounding errors so much that after step 1 nothing can follow them: the gradients of this function
- * reach 6e4 in step 1 and its weights 4e8 after it. PyTorch 2.13 in float64 itself, run again on another machine, agrees
- * with the golden file in step 1 (loss to 1e-12, gradients to 1e-10) and then differs by 1e-3 to 2e-2 in the losses and by
- * half of the logits, and by as much from itself with another number of threads. In float32 it is within 2e-2 in step 1,
- * but for first_gamma, which differs by 2 to 13 % with oneDNN and without (all measured 2026-11-24).
+ * Traces that magnify rounding errors so much that after step 1 no implementation can follow them: the gradients of
+ * this function reach 6e4 in step 1 and its weights 4e8 after it. PyTorch 2.13 in float64 itself, run again on another
+ * machine, agrees with the golden file in step 1 (loss to 1e-12, gradients to 1e-10) and then differs by 1e-3 to 2e-2
+ * in the losses and by half of the logits, and by as much from itself with a different number of threads. In float32 it
+ * is within 2e-2 in step 1, but for first_gamma, which differs by 2 to 13 % with oneDNN and without (all measured
+ * 2026-11-24).
  */
 const ILL_CONDITIONED: ReadonlySet<string> = new Set(["exp(-(x^2)) * erf(x)"]);
 const FOLLOWED_IN_FLOAT32: readonly GradientName[] = ["stem", "last_conv", "dense"];
 
 /**
- * Where a result lies outside the bounds, one sentence each; none if the engine reproduces the trace. The bound is 1e-9
- * for `reference` and 1e-3 for float32. An ill-conditioned trace is judged by what of step 1 the precision can follow,
- * in float32 with 2e-2.
+ * One sentence per result outside the bounds; none if the engine reproduces the trace. The bound is 1e-9 for
+ * `reference` and 1e-3 for float32. An ill-conditioned trace is judged only by those results of step 1 that the
+ * precision can reproduce, in float32 within 2e-2.
  */
 export function goldenFailures(trace: GoldenTrace, result: GoldenResult): string[] {
   const isReference = result.engine === "reference";
@@ -120,7 +123,7 @@ export async function readGolden(path: string): Promise<GoldenTrace[]> {
   });
 }
 
-/** Repeats a trace on an engine: as many training steps as it has losses, then one evaluation. */
+/** Reproduces a trace on an engine: as many training steps as it has losses, then one evaluation. */
 export async function runGoldenTrace(trace: GoldenTrace, engine: Engine): Promise<GoldenResult> {
   const graph = buildNetwork(NETWORK, { classes: trace.classes, usesBeta: usesBeta(trace.activation.expression) });
   const batch = goldenBatch(graph, trace.batch);
@@ -187,7 +190,7 @@ function largestError(
   return largest;
 }
 
-/** Which tensor each named norm is of: the first or last of its role. */
+/** The tensor of each named norm: the first or last of its role. */
 const NORM_OF: { readonly [Name in GradientName]: { role: ParameterRole; index: 0 | -1 } } = {
   stem: { role: "conv_kernel", index: 0 },
   last_conv: { role: "conv_kernel", index: -1 },

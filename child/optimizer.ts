@@ -23,24 +23,26 @@ export type Optimizer =
     readonly weightDecay: number;
   };
 
-/** The tensors that an optimiser keeps beside each parameter, of its shape, starting at 0; in the order they are saved. */
+/**
+ * The tensors that an optimiser keeps beside each parameter, of its shape, starting at 0; in the order they are saved.
+ */
 export const SLOTS: { readonly [Kind in Optimizer["kind"]]: readonly string[] } = {
   sgd: ["velocity"],
   rmsprop: ["square", "velocity"],
   adam: ["mean", "square"],
 };
 
-/** Whether the update depends on how many there have been (Adam's bias correction); kept as the slot `step`. */
+/** Whether the update depends on the number of updates (Adam's bias correction); saved as the slot `step`. */
 export const COUNTS_STEPS: { readonly [Kind in Optimizer["kind"]]: boolean } = {
   sgd: false,
   rmsprop: false,
   adam: true,
 };
 
-/** SGD of He et al. 2015, §4.2: momentum 0.9, weight decay 1e-4, to be used with a learning rate of 0.1. */
+/** SGD of He et al. 2015, §4.2: momentum 0.9, weight decay 1e-4, for a learning rate of 0.1. */
 export const DEFAULT_OPTIMIZER: Optimizer = { kind: "sgd", momentum: 0.9, weightDecay: 1e-4 };
 
-/** Each optimiser as it is published, with the learning rate that goes with it and the same weight decay. */
+/** Each optimiser as published, with its learning rate and the same weight decay. */
 export const OPTIMIZERS: {
   readonly [Kind in Optimizer["kind"]]: { readonly optimizer: Optimizer; readonly learningRate: number };
 } = {

@@ -1,9 +1,9 @@
 /**
  * One child's life: batches -> steps -> evaluation -> outcome. `trainChild` is the whole of it, as a search needs it. A
- * `Child` is the same in parts, for commands that evaluate the test split, save weights, or stop and go on later.
+ * `Child` is the same in parts, for commands that evaluate the test split, save weights, or pause and resume.
  *
- * A child starts from its own seed and never from another's weights. It is a function of its request: neither the number
- * of threads, nor how steps are grouped, nor stopping and going on changes a number.
+ * A child starts from its own seed and never from another's weights. It is a function of its request: neither the
+ * number of threads, nor how steps are grouped, nor interruption and resumption changes a result.
  */
 import { TrainingBatches } from "../datasets/batches.ts";
 import type { Batch, Dataset, SplitName } from "../datasets/dataset.ts";
@@ -33,7 +33,7 @@ export interface ChildSettings {
   readonly validationImages: number | null;
 }
 
-/** What became of a child. Divergence and time-out are outcomes, not errors. */
+/** The result of a child. Divergence and time-out are outcomes, not errors. */
 export type Outcome =
   & {
     readonly steps: number;
@@ -71,7 +71,7 @@ export interface LossPoint {
 }
 
 export interface ChildHooks {
-  /** Called about 100 times a training, at the same steps whatever the machine, and after the last step. */
+  /** Called about 100 times per training, at the same steps whatever the machine, and after the last step. */
   onProgress?(point: LossPoint, imagesPerSecond: number): void;
   /**
    * Ends the child within one step or one batch of evaluation: as timed out where the signal's reason is a TimeoutError
@@ -88,7 +88,7 @@ type Interruption = { readonly outcome: "timed_out"; readonly reason: string } |
 /** Why a training ended before its time. */
 export type Stop = Diverged | Interruption;
 
-/** All that a child needs to go on exactly as if never stopped; the rest follows from its request. */
+/** Everything a child needs to resume exactly as if never interrupted; the rest follows from its request. */
 export interface ChildState {
   readonly step: number;
   readonly parameters: Tensors;
@@ -99,8 +99,8 @@ export interface ChildState {
 }
 
 /**
- * Trains a child to its end and judges it on the validation split; the test split is never read. With `keeping` it goes on
- * from a state that was kept, and keeps its own.
+ * Trains a child to its end and judges it on the validation split; the test split is never read. With `keeping` it
+ * resumes from a saved state, and saves its own.
  */
 export async function trainChild(request: ChildRequest, hooks: ChildHooks = {}, keeping?: Keeping): Promise<Outcome> {
   const started = performance.now();
@@ -138,15 +138,15 @@ async function judge(child: Child, stop: Stop | null, hooks: ChildHooks): Promis
   return { outcome: "complete", score: judged.accuracy };
 }
 
-/** Losses looked back on: a divergence is found within so many steps. */
+/** Number of recent losses: a divergence is found within this many steps. */
 const RECENT_STEPS = 20;
 /** Points of a training curve; a point is of 1 to `RECENT_STEPS` steps. */
 const CURVE_POINTS = 100;
-/** Steps given to the engine at once should take about this long, so that signals are heard in time. */
+/** Steps given to the engine at once should take about this long, so that signals take effect in time. */
 const CHUNK_MS = 200;
 /**
- * A loss this many times that of guessing, log(classes), is beyond reason. One such step is not divergence: large
- * functions start there and recover.
+ * A loss this many times that of guessing, log(classes), counts towards divergence. A single one does not: functions
+ * with large values start there and recover.
  */
 const UNREASONABLE = 10;
 
@@ -160,7 +160,7 @@ export class Child {
   #recentLosses: number[] = [];
   /** Of this object's own training, without what a restored state had behind it. */
   #trained = { steps: 0, milliseconds: 0 };
-  /** Steps given to the engine at once; adapted to `CHUNK_MS`, and without influence on any number. */
+  /** Steps given to the engine at once; adapted to `CHUNK_MS`, without influence on any result. */
   #chunk = 1;
 
   /** Compiles the child and gives it its starting parameters. */
@@ -203,7 +203,7 @@ export class Child {
     return losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
   }
 
-  /** Trains until that many steps are done. Null where they are, else why it stopped before. */
+  /** Trains until that many steps are done. Null when they are, else why it stopped earlier. */
   async train(until: number, hooks: ChildHooks = {}): Promise<Stop | null> {
     const interval = pointInterval(this.#request.settings.steps);
     while (this.#step < until) {
@@ -250,12 +250,12 @@ export class Child {
     };
   }
 
-  /** Goes on from a state of a child of the same request. Throws a RangeError where its tensors are not this child's. */
+  /** Resumes from a state of a child with the same request. Throws a RangeError if its tensors are not this child's. */
   async restore(state: ChildState): Promise<void> {
     for (const group of ["parameters", "statistics", "slots"] as const) {
       const missing = [...tensorSizes(this.graph, this.#request.settings.optimizer, group).keys()]
         .find((name) => !state[group].has(name));
-      if (missing) throw new RangeError(`Cannot go on from a state of another child as it has no ${group} ${missing}`);
+      if (missing) throw new RangeError(`Cannot resume from a state of another child as it has no ${group} ${missing}`);
       await this.program.write(group, state[group]);
     }
     this.#step = state.step;
@@ -266,13 +266,13 @@ export class Child {
     this.program.dispose();
   }
 
-  /** The batch of a step, in arrays of its own: those of `TrainingBatches` hold only the last one asked for. */
+  /** The batch of a step, copied, as the arrays of `TrainingBatches` hold only the last batch. */
   #batch(step: number): Batch {
     const { images, labels } = this.#batches.at(step);
     return { images: images.slice(), labels };
   }
 
-  /** Trains so many steps. On divergence, `step` is the one at which it was found. */
+  /** Trains that many steps. On divergence, `step` is the one at which it was found. */
   async #trainChunk(count: number): Promise<Diverged | null> {
     const { schedule, learningRate: base, steps } = this.#request.settings;
     const work = Array.from({ length: count }, (_, i) => ({

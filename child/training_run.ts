@@ -1,7 +1,7 @@
 /**
- * One child trained and tested as a user wants to watch it: a curve, validation accuracy on the way, an estimate of the
- * time, and a checkpoint file from which it goes on, killed at any moment, to exactly the same numbers. A search does
- * without all that: its children are short, and `trainChild` is enough for them.
+ * One child trained and tested under a user's eyes: a curve, validation accuracy during training, an estimate of the
+ * time, and a checkpoint file from which it resumes, killed at any moment, to exactly the same results. A search does
+ * not need that: its children are short, and `trainChild` is enough.
  */
 import type { Dataset } from "../datasets/dataset.ts";
 import { type Checkpoint, identityOf, readCheckpoint, writeCheckpoint } from "./model/checkpoint.ts";
@@ -13,36 +13,36 @@ export interface CurvePoint {
   readonly step: number;
   /** Mean training loss over the steps since the last point. */
   readonly loss: number;
-  /** On the first images of the validation split, where it was this point's turn; on all of it at the last step. */
+  /** On the first images of the validation split, at some points; on all of it at the last step. */
   readonly validationAccuracy?: number;
-  /** What `TrainingOptions.observe` gave. */
+  /** The values returned by `TrainingOptions.observe`. */
   readonly observed?: Readonly<Record<string, number>>;
 }
 
-/** How good a child is on a split; `loss` is null where a logit is not finite. */
+/** How good a child is on a split; `loss` is null if a logit is not finite. */
 export type Scores = Omit<Evaluation, "loss"> & { readonly loss: number | null };
 
-/** What a training came to: plain JSON. */
+/** Result of a training: plain JSON. */
 export interface TrainingResult {
   readonly seed: number;
   readonly outcome: "complete" | "diverged";
   /** Why it diverged. */
   readonly reason: string | null;
   readonly steps: number;
-  /** Mean training loss of the last steps, at most 20; null where one was not a number. */
+  /** Mean training loss of the last steps, at most 20; null if one was not a number. */
   readonly finalLoss: number | null;
-  /** Null where it diverged. */
+  /** Null if it diverged. */
   readonly validation: Scores | null;
   readonly test: Scores | null;
   /** Mean of the trained betas; null without beta. */
   readonly betaMean: number | null;
-  /** Of training, without evaluation, over all the processes that took part. */
+  /** Of training, without evaluation, over all processes that took part. */
   readonly seconds: number;
   readonly imagesPerSecond: number;
   readonly curve: readonly CurvePoint[];
 }
 
-/** A result with the tensors that it was judged with. */
+/** A result with the tensors that were judged. */
 export interface Trained {
   readonly result: TrainingResult;
   readonly state: ChildState;
@@ -56,33 +56,39 @@ export interface Pace {
 }
 
 export interface TrainingOptions {
-  /** A file to go on from where it exists, and to keep up to date; its folder must exist. Nothing is kept without. */
+  /**
+   * Checkpoint file to resume from, if it exists, and to keep up to date; its folder must exist. Nothing is saved
+   * without it.
+   */
   readonly checkpoint?: string;
   /** How often the checkpoint is written besides the end; 30 s by default, 100 ms at least. */
   readonly checkpointEveryMs?: number;
   /** Interrupts within one step or one batch of evaluation; the checkpoint is written. */
   readonly signal?: AbortSignal;
-  /** Told once where it goes on from a checkpoint of a training that was not finished. */
+  /** Called once if it resumes from a checkpoint of an unfinished training. */
   readonly onResume?: (step: number) => void;
-  /** Told once, after the first seconds of training; never where the training takes less. */
+  /** Called once, after the first seconds of training; never if the training is shorter. */
   readonly onEstimate?: (pace: Pace) => void;
-  /** Told every point of the curve (about 100 a training, at least one in 20 steps), those of a checkpoint excepted. */
+  /**
+   * Called with every point of the curve (about 100 per training, at least one in 20 steps), except those of a
+   * checkpoint.
+   */
   readonly onPoint?: (point: CurvePoint, pace: Pace) => void;
-  /** Numbers to keep with every point of the curve. It may read the child's tensors and must not change them. */
+  /** Values to record with every point of the curve. It may read the child's tensors and must not change them. */
   readonly observe?: (child: Child) => Promise<Record<string, number>>;
 }
 
 const CHECKPOINT_EVERY_MS = 30_000;
-/** Less would leave no time to train between two checkpoints. */
-const LEAST_CHECKPOINT_MS = 100;
+/** A shorter interval would leave no time to train between two checkpoints. */
+const MIN_CHECKPOINT_MS = 100;
 /** The engine's kernels are compiled and warm by then. */
 const ESTIMATE_AFTER_MS = 3_000;
 /** What evaluating an image costs, in trained images: the forward pass of three about equal ones. */
 const EVALUATION_COST = 1 / 3;
-/** Validation on the way may cost this share of the training, takes so many images, and happens so often at most. */
+/** Limits of validation during training: its share of the time, its number of images, and its number of times. */
 const ON_THE_WAY = { share: 0.05, images: 1000, times: 20 };
 
-/** What a checkpoint keeps besides the child's own state. */
+/** Data in a checkpoint besides the child's own state. */
 interface Progress {
   readonly curve: readonly CurvePoint[];
   readonly seconds: number;
@@ -91,8 +97,8 @@ interface Progress {
 }
 
 /**
- * Trains a child to its end and judges it on the validation and test splits; null where the signal interrupted it. Goes
- * on from the checkpoint where there is one; of a finished training the result is read from it. Throws an Error where
+ * Trains a child to its end and judges it on the validation and test splits; null if the signal interrupted it. It
+ * resumes from the checkpoint if there is one; the result of a finished training is read from it. Throws an Error if
  * the checkpoint is of another training or damaged.
  */
 export async function trainAndTest(request: ChildRequest, options: TrainingOptions = {}): Promise<Trained | null> {
@@ -147,10 +153,12 @@ class Training {
     return await this.#judge();
   }
 
-  /** The steps, with a pause at every point of the curve and whenever the clock asks for an estimate or a checkpoint. */
+  /**
+   * The steps, with a pause at every point of the curve and whenever the clock asks for an estimate or a checkpoint.
+   */
   async #train(): Promise<"trained" | "interrupted" | { readonly diverged: string }> {
     const { child, request: { settings: { steps } }, options } = this;
-    const every = Math.max(LEAST_CHECKPOINT_MS, options.checkpointEveryMs ?? CHECKPOINT_EVERY_MS);
+    const every = Math.max(MIN_CHECKPOINT_MS, options.checkpointEveryMs ?? CHECKPOINT_EVERY_MS);
     const estimateAt = performance.now() + ESTIMATE_AFTER_MS;
     let [estimated, saveAt] = [false, performance.now() + every];
     while (child.step < steps) {
@@ -194,7 +202,7 @@ class Training {
   async #validateOnTheWay({ batch }: ChildSettings, dataset: Dataset): Promise<number> {
     const limit = imagesOnTheWay(this.request.settings, dataset);
     const evaluation = await evaluateProgram(this.child.program, dataset, "validation", { batch, limit });
-    return evaluation!.accuracy; // null only where it is told to stop
+    return evaluation!.accuracy; // null only if it is told to stop
   }
 
   async #judge(): Promise<Trained | null> {
@@ -255,7 +263,10 @@ class Training {
   }
 }
 
-/** What a whole training with its evaluation costs, in trained images: multiplied by seeds, an estimate before it starts. */
+/**
+ * What a whole training with its evaluation costs, in trained images: multiplied by seeds, an estimate before it
+ * starts.
+ */
 export function trainingWork(settings: ChildSettings, dataset: Dataset): number {
   return settings.steps * settings.batch + evaluationWork(settings, dataset);
 }
@@ -268,7 +279,10 @@ function imagesOnTheWay({ validationImages }: ChildSettings, { validation }: Dat
   return Math.min(ON_THE_WAY.images, validationImages ?? Infinity, validation.count);
 }
 
-/** Steps between validations on the way, whole points of the curve: a function of the settings, as the curve must be. */
+/**
+ * Steps between validations during training, a multiple of the curve's points: a function of the settings, as the curve
+ * must be.
+ */
 function validationInterval(settings: ChildSettings, dataset: Dataset, interval: number): number {
   const cost = imagesOnTheWay(settings, dataset) * EVALUATION_COST / (ON_THE_WAY.share * settings.batch);
   return Math.ceil(Math.max(cost, settings.steps / ON_THE_WAY.times) / interval) * interval;

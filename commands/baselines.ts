@@ -1,6 +1,6 @@
 /**
- * `deno task baselines`: the paper's comparison (section 5, tables 4 and 5) on one network. Every baseline is trained over
- * the same seeds, so that functions are compared with equal kernels at the start and equal batches.
+ * `deno task baselines`: the paper's comparison (section 5, tables 4 and 5) on one network. Every baseline is trained
+ * from the same seeds: functions are compared with the same initial kernels and the same batches.
  */
 import { activationFrom } from "../child/activation/catalog.ts";
 import type { Activation } from "../child/activation/expression.ts";
@@ -28,7 +28,7 @@ const DEFAULTS = { steps: 1000, seeds: 3 };
 
 const OWN_HELP: Readonly<Record<string, string>> = {
   steps: `training steps (${DEFAULTS.steps})`,
-  seeds: `trainings of each function, from seeds that follow each other (${DEFAULTS.seeds})`,
+  seeds: `trainings of each function, from consecutive seeds (${DEFAULTS.seeds})`,
 };
 
 const ACT_FLAG = {
@@ -39,7 +39,7 @@ const ACT_FLAG = {
 } as const;
 const FLAGS = [ACT_FLAG, ...seriesFlags(OWN_HELP, ["act"])];
 
-/** `settings.json`. Other seeds, more functions and another place of the data are still the same run. */
+/** `settings.json`. Changing the seeds, adding functions or moving the data keeps it the same run. */
 interface Settings extends Omit<TrainingPlan, "act"> {
   readonly dataset: string;
   readonly acts: readonly string[];
@@ -74,7 +74,10 @@ async function run(flags: FlagValues<typeof FLAGS>, io: Io): Promise<number> {
   return await trainAll({ name, settings, dataset, activations, flags, io });
 }
 
-/** The paper's, and those asked for besides. Throws a UsageError where two are the same function with the same start. */
+/**
+ * The paper's functions and those requested besides. Throws a UsageError if two are the same function with the same
+ * start.
+ */
 function functionsOf(acts: readonly string[]): Activation[] {
   const all = [...BASELINE_NAMES, ...acts].map(activationFrom);
   const known = new Map<string, Activation>();
@@ -82,7 +85,7 @@ function functionsOf(acts: readonly string[]): Activation[] {
     const { expression, betaStart, kernelGain } = activation;
     const key = `${fingerprint(expression)} ${betaStart} ${kernelGain}`, same = known.get(key);
     if (same) {
-      throw new UsageError(`--act ${activation.name} is the same function as ${same.name}, which is trained too`);
+      throw new UsageError(`--act ${activation.name} is the same function as ${same.name}, which is trained already`);
     }
     known.set(key, activation);
   }
@@ -102,7 +105,7 @@ interface Work {
   readonly io: Io;
 }
 
-/** All functions with the first seed, then with the next: however early it is stopped, none has been favoured. */
+/** All functions with the first seed, then with the next: stopping early favours none. */
 async function trainAll({ name, settings, dataset, activations, flags, io }: Work): Promise<number> {
   const { seed: first, seeds } = settings;
   const child = childSettings({ ...settings, act: "" });

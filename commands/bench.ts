@@ -17,7 +17,7 @@ import { textTable } from "./table.ts";
 import { type WarmChildren, warmChildren } from "./training/train_speed.ts";
 import { type Measurement, randomBatch } from "./training/warm_child.ts";
 
-/** ReLU, Swish, the paper's findings and some others of growing cost. */
+/** ReLU, Swish, the paper's findings and others of increasing cost. */
 const FUNCTIONS = [
   "relu",
   "swish",
@@ -56,7 +56,7 @@ export const bench = command({
   flags: [
     ENGINE_FLAG,
     { name: "network", type: "string", value: "NAME", default: "resnet20", help: "the child's network" },
-    { name: "batch", type: "integer", default: 128, min: 1, help: "images a step" },
+    { name: "batch", type: "integer", default: 128, min: 1, help: "images per step" },
     {
       name: "children",
       type: "integer",
@@ -78,9 +78,9 @@ export const bench = command({
       type: "integer",
       default: 1,
       min: 1,
-      help: "rounds of all functions, each kept in memory: a machine that grows slower does so for all",
+      help: "rounds over all functions, which stay in memory: a machine that slows down does so for all",
     },
-    { name: "json", type: "boolean", help: "print one JSON object a function or kernel" },
+    { name: "json", type: "boolean", help: "print one JSON object per function or kernel" },
   ],
   examples: ["bench train", 'bench train --acts "relu;swish" --children 2 --json', "bench kernels --acts relu"],
   async run({ what, ...flags }, io) {
@@ -105,7 +105,7 @@ async function benchTrain({ acts, children, turns, json, ...flags }: Flags, io: 
   return EXIT.done;
 }
 
-/** Images per second of each measurement in each turn; null when interrupted. All children are kept warm. */
+/** Images per second of each measurement in each turn; null when interrupted. All children stay warm. */
 async function ratesInTurns(measurements: readonly Measurement[], count: number, turns: number, io: Io) {
   const rates: number[][] = measurements.map(() => []);
   const warm: WarmChildren[] = [];
@@ -131,7 +131,7 @@ async function benchKernels(flags: Flags, io: Io) {
   const { engine, acts, network, batch, steps, json, children, threads, turns } = flags;
   if (!["auto", "wasm"].includes(engine) || children > 1 || threads > 1 || turns > 1) {
     throw new UsageError(
-      "bench kernels looks into the wasm engine, one child on one thread: leave out the other flags",
+      "bench kernels profiles the wasm engine, one child on one thread: leave out the other flags",
     );
   }
   io.live("measuring the peak …");
@@ -152,8 +152,8 @@ async function benchKernels(flags: Flags, io: Io) {
 }
 
 /**
- * The floor is the time that the operations of the definition (2 a multiply-add of the convolutions and the dense layer)
- * take at the peak; Winograd's algorithm needs fewer, so that a step can be below it.
+ * The floor is the time that the operations of the definition (2 per multiply-add of the convolutions and the dense
+ * layer) take at the peak; Winograd's algorithm needs fewer, so that a step can be below it.
  */
 function stepRow(kernels: readonly KernelTime[], directOperations: number, peak: number) {
   const seconds = kernels.reduce((sum, { seconds }) => sum + seconds, 0);
@@ -182,7 +182,7 @@ function kernelRow({ kernel, calls, seconds, operations }: KernelTime, all: read
 }
 
 function printKernels(title: string, step: ReturnType<typeof stepRow>, rows: readonly KernelRow[], io: Io): void {
-  io.out(`${title}: ${step.step_ms} ms a step`);
+  io.out(`${title}: ${step.step_ms} ms per step`);
   io.out(
     `${step.direct_gflop} GFLOP by the definition at this core's peak of ${step.peak_gflop_per_s} GFLOP/s: ` +
       `${step.floor_ms} ms`,

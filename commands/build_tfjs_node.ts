@@ -2,8 +2,8 @@
  * `deno task build-tfjs-node`: builds the native binding of @tensorflow/tfjs-node, or with --gpu of
  * @tensorflow/tfjs-node-gpu, into .tfjs-node/, which is all that the engines of these names need.
  *
- * The package's own install script would download libtensorflow 2.9.1 (CUDA 11.2, cuDNN 8.1) from Google's storage. This
- * takes the one that a Python wheel carries, which is newer and comes from pip, or the one in a folder that is named.
+ * The package's own install script would download libtensorflow 2.9.1 (CUDA 11.2, cuDNN 8.1) from Google's storage.
+ * This uses the newer one inside a Python wheel from pip, or the one in a folder that the user names.
  */
 import { BINDING_FILE, packageFolder, TFJS_VERSION } from "../child/engine/tfjs/package.ts";
 import { CPU_PACKAGE, GPU_PACKAGE, type TensorFlowPackage } from "../child/engine/tfjs/package.ts";
@@ -31,7 +31,7 @@ export const buildTfjsNode = command({
   },
 });
 
-/** Runs a program in a folder. Null where there is no such program. */
+/** Runs a program in a folder. Null if there is no such program. */
 export type Run = (program: string, args: readonly string[], cwd: URL) => Promise<Ended | null>;
 
 export interface Ended {
@@ -42,17 +42,17 @@ export interface Ended {
 
 export interface BuildOptions {
   readonly folder: URL;
-  /** The user's; undefined to ask pip. */
+  /** The user's folder; undefined to ask pip. */
   readonly libtensorflow: string | undefined;
   readonly run: Run;
   readonly io: Pick<Io, "err">;
 }
 
-/** Throws an Error with one sentence, and what mends it, where something is missing or fails. */
+/** Throws an Error with one sentence, and how to fix it, if something is missing or fails. */
 export async function build(tensorFlow: TensorFlowPackage, options: BuildOptions): Promise<void> {
   const { folder, run, io } = options;
   if (Deno.build.os !== "linux") {
-    throw new Error(`Cannot build ${tensorFlow.npm} as this works on Linux only: this is ${Deno.build.os}`);
+    throw new Error(`Cannot build ${tensorFlow.npm} as this works only on Linux: this is ${Deno.build.os}`);
   }
   await requireCompiler(run, folder);
   io.err(`1/3 fetching ${tensorFlow.npm} ${TFJS_VERSION} from npm …`);
@@ -104,7 +104,7 @@ async function fetchWheel({ wheel, gpu }: TensorFlowPackage, { folder, run }: Bu
         elsewhere,
     );
   }
-  if (!ended.success) throw new Error(`Cannot fetch ${wheel} with pip (${lastLine(ended)}): mend that, ${elsewhere}`);
+  if (!ended.success) throw new Error(`Cannot fetch ${wheel} with pip (${lastLine(ended)}): fix that, ${elsewhere}`);
   Deno.renameSync(part, target);
   return new URL("tensorflow", target).pathname;
 }
@@ -112,7 +112,7 @@ async function fetchWheel({ wheel, gpu }: TensorFlowPackage, { folder, run }: Bu
 interface Library {
   readonly include: string;
   readonly folder: string;
-  /** File names, for the linker. */
+  /** File names for the linker. */
   readonly files: readonly string[];
 }
 

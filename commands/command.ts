@@ -2,8 +2,7 @@
  * A command of the command line as a value: what it is called, its positionals and flags as tables, and what it does.
  * `parse.ts` turns arguments into the values that `run` receives, typed by those tables, and `help.ts` prints its page.
  *
- * The folder `commands/` is an addition to DESIGN.md's layout: eight commands in main.ts would hide the table that starts
- * them. It stands to the right of `web` and to the left of `main.ts`.
+ * Each command is a file of this folder, so that `main.ts` is no more than the table that starts them.
  */
 
 interface FlagBase {
@@ -15,20 +14,23 @@ interface FlagBase {
 
 /** A row of a command's table of flags. A flag without a default is `undefined` where it was not given. */
 export type Flag =
-  /** `value` is what the help page calls the value: "DIR". `default` "" cannot be told from a missing value: leave it out. */
+  /**
+   * `value` is what the help page calls the value: "DIR". A `default` of "" is indistinguishable from a missing value:
+   * leave it out.
+   */
   | FlagBase & { readonly type: "string"; readonly value: string; readonly default?: string }
   /** May be given several times; the values make a list, empty by default. */
   | FlagBase & { readonly type: "strings"; readonly value: string }
   | FlagBase & { readonly type: "number" | "integer" } & {
     readonly default?: number;
-    /** Bounds, included. An integer is safe and not negative unless `min` says otherwise. */
+    /** Inclusive bounds. An integer is safe and non-negative unless `min` says otherwise. */
     readonly min?: number;
     readonly max?: number;
   }
-  /** One whose default is true is written `--no-<name>`. */
+  /** A flag whose default is true is turned off by `--no-<name>`. */
   | FlagBase & { readonly type: "boolean"; readonly default?: boolean }
   | FlagBase & { readonly type: "choice"; readonly choices: readonly string[]; readonly default?: string } & {
-    /** Values that cannot be chosen yet, with the sentence that says so. */
+    /** Values that are not available yet, each with the sentence that says so. */
     readonly planned?: Readonly<Record<string, string>>;
   }
   /** Written 10m, 90s, 2h or 1h30m; received in milliseconds. */
@@ -73,7 +75,7 @@ export interface Io {
   readonly out: (line: string) => void;
   /** Writes one line to stderr: progress and prose. */
   readonly err: (line: string) => void;
-  /** Rewrites the live line on stderr (at most `columns` wide); does nothing where stderr is no terminal. */
+  /** Rewrites the live line on stderr (at most `columns` wide); does nothing if stderr is not a terminal. */
   readonly live: (line: string) => void;
   /** Whether stderr is a terminal, and how many columns it has. */
   readonly terminal: boolean;
@@ -92,21 +94,21 @@ interface Definition<P extends readonly Positional[], F extends readonly Flag[]>
   readonly flags: F;
   /** Whole command lines for the help page, without `deno task`. */
   readonly examples?: readonly string[];
-  /** Resolves to the exit code; a failure may as well be thrown: `main.ts` prints it on one line. */
+  /** Resolves to the exit code; a failure may also be thrown: `main.ts` prints it on one line. */
   run(values: Values<P, F>, io: Io): Promise<number>;
 }
 
-/** Any command, its types forgotten: what the table in `main.ts` holds. */
+/** A command of any type: what the table in `main.ts` holds. */
 export type Command = Definition<readonly Positional[], readonly Flag[]>;
 
-/** Checks a definition's `run` against its tables and forgets the types. */
+/** Checks a definition's `run` against its tables and erases their types. */
 export function command<const P extends readonly Positional[], const F extends readonly Flag[]>(
   definition: Definition<P, F>,
 ): Command {
   return definition as unknown as Command;
 }
 
-/** Thrown where the user's command line is at fault: exit code 2, with the way to the help page. */
+/** Thrown if the command line is wrong: exit code 2, with a pointer to the help page. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }

@@ -1,5 +1,5 @@
 /**
- * `deno task compare`: samplers against each other over many seeds, each search simulated on the measured table of one core
+ * `deno task compare`: compares samplers over many seeds, each search simulated on the measured table of one core
  * unit (`deno task table`). Nothing is trained.
  */
 import { parseTable } from "../controller/comparison/function_table.ts";
@@ -41,12 +41,12 @@ export const compare = command({
       type: "choice",
       choices: Object.keys(PRESETS),
       default: "laptop",
-      help: "whose child the table has",
+      help: "preset of the table's child",
     },
     { name: "dataset", type: "choice", choices: DATASET_NAMES, default: "cifar10", help: "images of the table" },
-    { name: "seeds", type: "integer", min: 2, default: 100, help: "searches of each sampler" },
+    { name: "seeds", type: "integer", min: 2, default: 100, help: "searches per sampler" },
     { name: "seed", type: "integer", default: 1, help: "of the first search" },
-    { name: "trials", type: "integer", min: 2, default: 200, help: "trainings of a search" },
+    { name: "trials", type: "integer", min: 2, default: 200, help: "trainings per search" },
     { name: "batch", type: "integer", min: 1, default: 10, help: "candidates that a sampler learns from at once" },
     {
       name: "rule",
@@ -70,7 +70,7 @@ export const compare = command({
     const rule = flags.rule as NamingRuleName;
     io.err(`simulated: ${samplers.length} samplers, ${flags.seeds} searches of ${flags.trials} trainings each`);
     const seeds = Array.from({ length: flags.seeds }, (_, at) => flags.seed + at);
-    // Seed by seed, so that what is known when it is stopped favours no sampler.
+    // Seed by seed, so that results so far favour no sampler if it is interrupted.
     const searches = seeds.flatMap((seed) => samplers.map((sampler) => ({ sampler, seed })));
     const results = await simulateAll({
       table: text,
@@ -97,7 +97,7 @@ export const compare = command({
   },
 });
 
-/** Throws a UsageError for a name that is no sampler's, or given twice. */
+/** Throws a UsageError for a name that is not a sampler's or is given twice. */
 function samplersOf(list: string): readonly string[] {
   const names = list.split(";").map((name) => name.trim()).filter((name) => name !== "");
   if (names.length === 0) throw new UsageError(`--samplers names none: the samplers are ${SAMPLER_NAMES.join(", ")}`);

@@ -1,6 +1,7 @@
 /**
- * `deno task confirm RUN`: a search's finalists judged again, beside the references, longer and on fresh seeds, on other data or
- * another network if asked. The validation split chose them; the test split is judged once a training, here.
+ * `deno task confirm RUN`: judges a search's finalists again, beside the references, trained longer and on fresh seeds,
+ * and on other data or another network on request. The validation split chose them; the test split is judged once per
+ * training, here.
  */
 import { activationFrom } from "../child/activation/catalog.ts";
 import type { TrainingResult } from "../child/training_run.ts";
@@ -23,7 +24,10 @@ import { childSettings, planOf, type TrainingPlan } from "./training/training_fl
 import { rowOf } from "./training/training_report.ts";
 import { seriesFlags, type SeriesTraining, trainSeries } from "./training/training_series.ts";
 
-/** ResNet-20 for 2,000 steps: about seven minutes a training on 2 cores. 16 seeds show a gain of a point in five of six cases. */
+/**
+ * ResNet-20 for 2,000 steps: about seven minutes per training on 2 cores. 16 seeds show a gain of a point in five of
+ * six cases.
+ */
 const DEFAULTS = { network: "resnet20", steps: 2000, seeds: 16, top: 5 };
 
 const OWN_HELP: Readonly<Record<string, string>> = {
@@ -54,7 +58,7 @@ interface Settings extends Omit<TrainingPlan, "act" | "seed"> {
   readonly data: string | null;
 }
 
-/** More seeds and another place of the data are still the same confirmation. */
+/** Adding seeds or moving the data keeps it the same confirmation. */
 const FREE_SETTINGS = ["seeds", "data"];
 
 export const confirm = command({
@@ -131,7 +135,7 @@ async function run(flags: Values<readonly [typeof RUN], typeof FLAGS>, io: Io): 
   );
 }
 
-/** What the run names first, then the functions that lead by what chose it, references and duplicates apart. */
+/** The function that the run names, then the leading functions by the same score, without references and duplicates. */
 function finalistsOf({ trials }: StoredRun, top: number): string[] {
   const named = outcomeOf(trials)?.trial.id;
   const rank = (id: number) => id === named ? 0 : 1;

@@ -1,4 +1,7 @@
-/** `--controller "learningRate=0.001,entropyWeight=0.0001"`: how the samplers with a policy learn, by the names of config.ts. */
+/**
+ * `--controller "learningRate=0.001,entropyWeight=0.0001"`: how the samplers with a policy learn, by the names of
+ * config.ts.
+ */
 import { type ControllerSettings, DEFAULT_CONTROLLER } from "../controller/samplers/ppo/config.ts";
 import { UsageError } from "./command.ts";
 import { nearest } from "./nearest.ts";
@@ -7,10 +10,10 @@ type Key = keyof ControllerSettings;
 
 const KEYS = Object.keys(DEFAULT_CONTROLLER) as readonly Key[];
 const WHOLE: ReadonlySet<string> = new Set<Key>(["batch", "hidden", "epochs"]);
-/** Those that are shares. */
+/** Settings that are shares. */
 const UP_TO_ONE: ReadonlySet<string> = new Set<Key>(["baselineDecay", "clip"]);
 
-/** The settings that the text names, once each. Throws a UsageError that names the rule. */
+/** The settings that the text names, each at most once. Throws a UsageError that names the rule. */
 export function parseController(text: string): Partial<ControllerSettings> {
   const settings: Partial<Record<Key, number>> = {};
   for (const part of text.split(",")) {

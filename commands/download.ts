@@ -7,14 +7,14 @@ import { loadProgress } from "./training/load_progress.ts";
 export const download = command({
   name: "download",
   summary:
-    "Fetches a data set into data/ from the first source that answers well, resumes what was cut off, and checks it.",
+    "Fetches a data set into data/ from the first source that answers well, resumes an interrupted download, and checks it.",
   positionals: [{ name: "dataset", help: "which", choices: DATASET_NAMES }],
   flags: [
     {
       name: "from",
       type: "string",
       value: "URL",
-      help: "a mirror of your own in place of the known sources: a file, or a folder where it ends in /",
+      help: "your own mirror instead of the known sources: a file, or a folder if it ends in /",
     },
   ],
   examples: ["download cifar10", "download cifar10 --from http://localhost:8000/cifar-10-binary.tar.gz"],

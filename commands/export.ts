@@ -13,11 +13,11 @@ export const exportRun = command({
     type: "choice",
     choices: ["csv", "json"],
     default: "csv",
-    help: "csv, or one JSON object a line",
+    help: "csv, or one JSON object per line",
   }, {
     name: "for-spreadsheet",
     type: "boolean",
-    help: "guard expressions that a spreadsheet would run as formulas by an apostrophe; other readers keep it",
+    help: "put an apostrophe before expressions that a spreadsheet would run as formulas; other readers keep it",
   }],
   examples: ["export NAME", "export NAME --format json"],
   run({ run, format, forSpreadsheet }, io) {

@@ -1,4 +1,4 @@
-/** `deno task function EXPR`: what a function is, how it behaves, its values on an engine, its plot, its code. */
+/** `deno task function EXPR`: what a function is, how it behaves, its values on an engine, its plot and its code. */
 import { analyse, type Analysis, isBounded, type Limit } from "../child/activation/analysis.ts";
 import { activationFrom, CATALOG } from "../child/activation/catalog.ts";
 import { CODE_TARGETS, codeOf } from "../child/activation/code.ts";
@@ -27,8 +27,8 @@ export const functionCommand = command({
   flags: [
     { name: "at", type: "string", value: "LIST", help: 'values and derivatives at these points: "-1,0,2.5,inf"' },
     { name: "engine", type: "choice", choices: ENGINE_NAMES, default: "reference", help: "what computes them" },
-    { name: "b", type: "number", help: "beta (by default what it starts from)" },
-    { name: "svg", type: "string", value: "FILE", help: "write the plot of f and f' there" },
+    { name: "b", type: "number", help: "beta (by default its initial value)" },
+    { name: "svg", type: "string", value: "FILE", help: "write the plot of f and f' to this file" },
     { name: "as", type: "choice", choices: CODE_TARGETS, help: "print code to paste instead" },
     { name: "json", type: "boolean", help: "print JSON: the shape, then the values" },
   ],
@@ -60,7 +60,7 @@ export const functionCommand = command({
   },
 });
 
-/** Throws an Error with one sentence where the file cannot be written. */
+/** Throws an Error with one sentence if the file cannot be written. */
 async function writePlot(file: string, text: string): Promise<void> {
   try {
     await Deno.writeTextFile(file, text);
@@ -128,15 +128,15 @@ function finished({ expression }: Activation, points: readonly number[], probe: 
   };
 }
 
-/** JSON has no word for what is not finite. */
+/** JSON has no literals for infinity and NaN. */
 function jsonNumber(value: number): number | string {
   if (Number.isFinite(value)) return value;
   return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
 }
 
-// What is told
+// Reports
 
-/** Everything found out about the function, as JSON. */
+/** Everything known about the function, as JSON. */
 function facts(activation: Activation, beta: number) {
   const simplified = simplify(activation.expression);
   const hasBeta = usesBeta(simplified);
@@ -172,7 +172,7 @@ function equalNames(simplified: Expression): string[] {
   return CATALOG.filter(({ text }) => fingerprint(parseExpression(text)) === print).map(({ name }) => name);
 }
 
-/** Distinct operations of the value, and those that a backward pass computes in all: value's shared parts once. */
+/** Distinct operations of the value, and of value and derivatives together, shared parts counted once. */
 function operations(simplified: Expression): { readonly value: number; readonly with_derivatives: number } {
   const byB = usesBeta(simplified) ? [derive(simplified, "b")] : [];
   return {
@@ -192,7 +192,7 @@ function countOperations(roots: readonly Expression[]): number {
   return seen.size;
 }
 
-/** The same for people, a fact a line. */
+/** The same for people, one fact per line. */
 function describe(activation: Activation, beta: number): string[] {
   const { expression, betaStart, kernelGain } = activation;
   const simplified = simplify(expression);

@@ -6,7 +6,7 @@ import { simplify } from "../child/activation/simplify.ts";
 import { typesetText } from "../child/activation/typeset.ts";
 import { drawChart } from "../web/plot/chart.ts";
 
-/** Preactivations that batch norm leaves: nearly all within four standard deviations. */
+/** Range of preactivations after batch norm: nearly all lie within four standard deviations. */
 const REACH = 5;
 const POINTS = 501;
 
@@ -31,7 +31,7 @@ export function functionChart({ expression, name }: Activation, b: number): stri
   });
 }
 
-/** Most of the values, without the far ends of what explodes. */
+/** Range of most values, without the extremes of functions that explode. */
 function verticalDomain(series: readonly Float64Array[]): [number, number] {
   const sorted = series.flatMap((one) => [...one]).filter(Number.isFinite).sort((a, b) => a - b);
   if (sorted.length === 0) return [-1, 1];

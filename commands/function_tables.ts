@@ -1,12 +1,12 @@
 /**
- * The functions and the catalogue as tables in Markdown, from the tables that the parser reads: what `deno task function`
- * prints without an expression and `docs/functions.md` holds.
+ * The functions and the catalogue as tables in Markdown, from the tables that the parser reads: what `deno task
+ * function` prints without an expression and `docs/functions.md` holds.
  */
 import { CATALOG } from "../child/activation/catalog.ts";
 import { BINARY_FUNCTIONS, UNARY_FUNCTIONS } from "../child/activation/functions.ts";
 import { SHORTHANDS } from "../child/activation/shorthands.ts";
 
-/** Every function that a call can name: how it is called, its other names, what it is. */
+/** Every function that can be called: its signature, its aliases, and what it is. */
 export function functionTable(): string {
   const primitives = Object.entries({ ...UNARY_FUNCTIONS, ...BINARY_FUNCTIONS })
     .filter(([, { written }]) => written === "call")

@@ -1,4 +1,4 @@
-/** `deno task golden FILE`: how closely an engine repeats the traces of another framework. */
+/** `deno task golden FILE`: how closely an engine reproduces the traces of another framework. */
 import { goldenFailures, type GoldenResult, readGolden, runGoldenTrace } from "../child/golden.ts";
 import { ENGINE_FLAG, openChosenEngine } from "./training/chosen_engine.ts";
 import { command, EXIT } from "./command.ts";
@@ -6,11 +6,11 @@ import { command, EXIT } from "./command.ts";
 export const golden = command({
   name: "golden",
   summary:
-    "Repeats the traces of a golden file on an engine and prints the largest relative errors. Fails where one is too large.",
-  positionals: [{ name: "file", help: "a golden file (its form is described in child/golden.ts)" }],
+    "Reproduces the traces of a golden file on an engine and prints the largest relative errors. Fails if one is too large.",
+  positionals: [{ name: "file", help: "a golden file (child/golden.ts describes its format)" }],
   flags: [
     ENGINE_FLAG,
-    { name: "json", type: "boolean", help: "print one JSON object a trace" },
+    { name: "json", type: "boolean", help: "print one JSON object per trace" },
   ],
   examples: ["golden trace.json --engine reference", "golden trace.json --json"],
   async run({ file, engine: name, json }, io) {

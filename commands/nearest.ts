@@ -1,6 +1,6 @@
 /** "Did you mean …?": the known name closest to a mistyped one. */
 
-/** The closest of `names`, or undefined where none is within a third of the typed length (and 2 edits at least). */
+/** The closest of `names`, or undefined if none is within a third of the typed length (at least 2 edits). */
 export function nearest(typed: string, names: readonly string[]): string | undefined {
   const allowed = Math.min(typed.length - 1, Math.max(2, Math.floor(typed.length / 3)));
   const [best] = names

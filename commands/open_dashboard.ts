@@ -1,11 +1,11 @@
-/** The flags and the opening of the dashboard, for the commands that show one. */
+/** The dashboard's flags, and opening it, for the commands that show one. */
 import type { RunRegistry } from "../controller/runs/registry.ts";
 import { type Dashboard, type Reach, startDashboard } from "../web/app.ts";
 import { listen } from "../web/listen.ts";
 import { UsageError } from "./command.ts";
 
 const DEFAULT_PORT = 8422;
-/** Ports tried where the user named none. */
+/** Ports to try if the user named none. */
 const PORTS_TRIED = 20;
 const LOOPBACK = "127.0.0.1";
 
@@ -28,7 +28,7 @@ export const DASHBOARD_FLAGS = [
     name: "base-path",
     type: "string",
     value: "PATH",
-    help: "the path that a proxy shows the dashboard under, where it passes paths on whole: /proxy/8422",
+    help: "the path under which a proxy serves the dashboard, if it forwards whole paths: /proxy/8422",
   },
   {
     name: "trust-proxy",
@@ -45,7 +45,9 @@ export interface DashboardFlags {
   readonly trustProxy: boolean;
 }
 
-/** Before anything is begun. Throws a UsageError where the address, the port or the way to it named is not usable. */
+/**
+ * Checked before anything starts. Throws a UsageError if the address, the port or a flag about the proxy is not usable.
+ */
 export async function requireAddress(flags: DashboardFlags): Promise<void> {
   const { host, port } = flags;
   reachOf(flags);
@@ -71,7 +73,7 @@ function reachOf({ allowHost, basePath, trustProxy }: DashboardFlags): Reach {
   return { allowedHosts, basePath: basePath?.replace(/\/$/, ""), trustProxy };
 }
 
-/** On the port named, or the first free one from the default on. Throws a UsageError as `requireAddress` does. */
+/** Uses the given port, or the first free one from the default on. Throws a UsageError as `requireAddress` does. */
 export async function openDashboard(source: RunRegistry, flags: DashboardFlags): Promise<Dashboard> {
   const { host, port } = flags, reach = reachOf(flags);
   const last = port ?? DEFAULT_PORT + PORTS_TRIED;
@@ -84,9 +86,11 @@ export async function openDashboard(source: RunRegistry, flags: DashboardFlags):
   }
 }
 
-/** Where to look, for the terminal of who started it. */
+/** The line with the dashboard's address, for the terminal of the user who started it. */
 export function dashboardLine({ url, token }: Dashboard): string {
-  return `dashboard: ${url}${token === null ? "" : " (whoever has this address may steer; keep it to yourself)"}`;
+  return `dashboard: ${url}${
+    token === null ? "" : " (anybody with this address can control the search: keep it secret)"
+  }`;
 }
 
 function addressError(host: string, port: number | undefined, error: unknown): UsageError {
@@ -99,7 +103,9 @@ function addressError(host: string, port: number | undefined, error: unknown): U
     return new UsageError(`port ${port} is in use: give another --port, or --no-web to search without a dashboard`);
   }
   return new UsageError(
-    `${host}${port === undefined ? "" : `, port ${port},`} cannot be listened on (${(error as Error).message}): ` +
+    `${host}${port === undefined ? "" : `, port ${port},`} is not available for listening (${
+      (error as Error).message
+    }): ` +
       "give another --host or --port",
   );
 }

@@ -1,10 +1,10 @@
 /**
- * Standard output and error as a command writes them: in order, and never so that a slow or failing reader holds up or ends
- * what the command is doing. What goes to a terminal or cannot wait is written at once; all else is queued and written as
- * the reader takes it.
+ * Standard output and error as a command writes them: in order, and so that a slow or failing reader never delays or
+ * ends the command. Output to a terminal, or that cannot wait, is written at once; all other output is queued and
+ * written as fast as the reader takes it.
  */
 
-/** One of the two, as Deno has it. */
+/** One of the two streams, as in Deno. */
 export interface Sink {
   write(bytes: Uint8Array): Promise<number>;
   writeSync(bytes: Uint8Array): number;
@@ -16,9 +16,9 @@ interface Waiting {
   readonly bytes: Uint8Array;
 }
 
-/** A pipe that is full and does not block says so; it is tried again after this many milliseconds. */
+/** Milliseconds after which writing to a full non-blocking pipe is retried. */
 const FULL_MS = 20;
-/** Bytes kept for a reader that does not read; what comes after is dropped. */
+/** Bytes queued for a reader that does not read; more is dropped. */
 const MAX_WAITING = 64 * 2 ** 20;
 
 export class Output {
@@ -28,12 +28,12 @@ export class Output {
   #waiting = 0;
   #pump: Promise<void> | null = null;
 
-  /** `onFailure` is told once a sink why it cannot be written any more. */
+  /** `onFailure` is called once per sink with the reason why writing to it failed. */
   constructor(onFailure: (error: Error) => void) {
     this.#onFailure = onFailure;
   }
 
-  /** Whether something that was written to the sink did not arrive. */
+  /** Whether any output to the sink was lost. */
   hasFailed(sink: Sink): boolean {
     return this.#failed.has(sink);
   }

@@ -100,7 +100,7 @@ function readFlag(flag: Flag, given: unknown): Value {
 
 /**
  * The arguments with each flag's value joined to it and the positionals at the end, so that an expression or number may
- * begin with a minus: only what begins with two is a flag (and -h), as no command has short ones.
+ * begin with a minus: only arguments with two minuses (and -h) are flags, as no command has short ones.
  */
 function withValuesJoined(command: Command, args: readonly string[]): string[] {
   const takesValue = new Set(command.flags.filter(({ type }) => type !== "boolean").map(({ name }) => `--${name}`));
@@ -117,7 +117,7 @@ function withValuesJoined(command: Command, args: readonly string[]): string[] {
   return [...flags, "--", ...positionals, ...end < 0 ? [] : args.slice(end + 1)];
 }
 
-/** Of two values one would be dropped without a word. */
+/** A flag given twice would silently lose one of its values. */
 function requireOnce(command: Command, args: readonly string[]): void {
   const end = args.indexOf("--"), given = new Set<string>();
   for (const arg of args.slice(0, end < 0 ? undefined : end)) {

@@ -2,7 +2,7 @@
 import { isRunName } from "../controller/runs/run_store.ts";
 import { UsageError } from "./command.ts";
 
-/** Throws a UsageError where it is given and cannot be a folder in runs/; `flag` is the one that gives it. */
+/** Throws a UsageError if the name is given and cannot be a folder in runs/; `flag` is the flag that gives it. */
 export function requireRunName(flag: string, name: string | undefined): void {
   if (name === undefined || isRunName(name)) return;
   throw new UsageError(

@@ -8,7 +8,7 @@ export const runs = command({
   name: "runs",
   summary: "Lists the runs in runs/: searches, the newest first, and trainings.",
   positionals: [],
-  flags: [{ name: "json", type: "boolean", help: "print one JSON object a run" }],
+  flags: [{ name: "json", type: "boolean", help: "print one JSON object per run" }],
   async run({ json }, io) {
     let unreadable = 0;
     const passOver = (error: Error) => {

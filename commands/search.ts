@@ -1,4 +1,4 @@
-/** `deno task search`: opens data, store, sampler and dashboard, and lets the search run. */
+/** `deno task search`: opens data set, store, sampler and dashboard, and runs the search. */
 import { createSampler, SAMPLER_NAMES } from "../controller/samplers/samplers.ts";
 import type { JudgingSettings, RunInfo, RunSettings } from "../controller/runs/events.ts";
 import { followRun } from "../controller/console.ts";
@@ -51,16 +51,17 @@ export const search = command({
       help: "folder or archive that holds the data set already, in any form",
     },
     { name: "engine", type: "choice", choices: ENGINE_NAMES, planned: PLANNED_ENGINES, help: "what computes (auto)" },
-    { name: "workers", type: "integer", min: 1, max: 256, help: "children trained at once (one a core)" },
+    { name: "workers", type: "integer", min: 1, max: 256, help: "children trained at once (one per core)" },
     { name: "trials", type: "integer", min: 1, help: "candidates in all (by preset)" },
-    { name: "network", type: "choice", choices: NETWORK_NAMES, help: "what a child is (by preset)" },
+    { name: "network", type: "choice", choices: NETWORK_NAMES, help: "network of a child (by preset)" },
     { name: "steps", type: "integer", min: 1, help: "training steps of a child (by preset)" },
-    { name: "batch", type: "integer", min: 1, help: "images a step of a child (by preset)" },
+    { name: "batch", type: "integer", min: 1, help: "images per step of a child (by preset)" },
     { name: "lr", type: "number", min: 0, help: "learning rate of a child at the start (0.1)" },
     {
       name: "child-time",
       type: "duration",
-      help: "running time after which a child counts as failed (without limit, so that a slow machine changes nothing)",
+      help:
+        "running time after which a child counts as failed (unlimited, so that results do not depend on the machine's speed)",
     },
     {
       name: "controller",
@@ -69,22 +70,22 @@ export const search = command({
       help: `how ppo and reinforce learn: ${Object.keys(DEFAULT_CONTROLLER).join(", ")}`,
     },
     { name: "time", type: "duration", help: "propose nothing new after this long: 10m, 2h" },
-    { name: "seed", type: "integer", help: "everything random follows from it (1)" },
+    { name: "seed", type: "integer", help: "seed of everything random (1)" },
     { name: "units", type: "integer", min: 1, max: 3, help: "core units of an expression (2)" },
     {
       name: "pruner",
       type: "choice",
       choices: Object.keys(PRUNERS),
-      help: "what gives leading candidates more trainings (race)",
+      help: "which leading candidates train more than once (race)",
     },
     {
       name: "reference",
       type: "strings",
       value: "EXPR",
-      help: "a function to compare with, in place of relu and swish; may be given several times",
+      help: "a function to compare with, instead of relu and swish; may be given several times",
     },
     { name: "finals", type: "number", min: 0, max: 0.9, help: "share of the trainings kept for the playoff (0.2)" },
-    { name: "seeds", type: "integer", min: 1, max: 1000, help: "fresh seeds that judge what is named (16)" },
+    { name: "seeds", type: "integer", min: 1, max: 1000, help: "fresh seeds to judge the named function (16)" },
     { name: "run", type: "string", value: "NAME", help: "name of the run's folder in runs/ (by time)" },
     { name: "resume", type: "string", value: "NAME", help: "continue this run exactly where it was" },
     ...DASHBOARD_FLAGS,
@@ -92,14 +93,14 @@ export const search = command({
     {
       name: "exit",
       type: "boolean",
-      help: "end when the search is done: so it is anyhow with --json, and where stderr is no terminal",
+      help: "exit when the search is done: the default with --json, and if stderr is not a terminal",
     },
     {
       name: "stay",
       type: "boolean",
-      help: "go on serving when the search is done, until Ctrl-C: so it is in a terminal",
+      help: "keep serving after the search is done, until Ctrl-C: the default in a terminal",
     },
-    { name: "json", type: "boolean", help: "one JSON object a line on stdout, prose on stderr" },
+    { name: "json", type: "boolean", help: "one JSON object per line on stdout, prose on stderr" },
   ],
   examples: ["search", "search --preset smoke --dataset shapes --no-web", "search --resume NAME"],
   async run(flags, io) {
@@ -130,19 +131,22 @@ interface EndFlags {
 function requireOneEnd({ web, exit, stay }: EndFlags): void {
   if (exit && stay) throw new UsageError("--exit ends the process with the search, --stay does not: leave out one");
   if (stay && !web) {
-    throw new UsageError("--stay goes on serving the dashboard, which --no-web leaves out: leave out one");
+    throw new UsageError("--stay keeps serving the dashboard, which --no-web leaves out: leave out one");
   }
 }
 
-/** Whether the dashboard outlives the search. A script waits for the end of the process; who sits at a terminal looks at the page. */
+/**
+ * Whether the dashboard outlives the search. A script waits for the process to end; a person at a terminal looks at the
+ * page.
+ */
 function stays({ json, exit, stay }: EndFlags, io: Io): boolean {
   return stay || (io.terminal && !json && !exit);
 }
 
-/** Until Ctrl-C; the run is closed by then, and may be resumed elsewhere. */
+/** Serves until Ctrl-C. The run is closed by then and can be resumed elsewhere. */
 async function stay({ url }: Dashboard, io: Io): Promise<void> {
   if (io.signal.aborted) return;
-  io.err(`the dashboard goes on showing it: ${url} (Ctrl-C ends it; --exit ends it with the search)`);
+  io.err(`the dashboard keeps showing it: ${url} (Ctrl-C ends it; --exit ends it with the search)`);
   await new Promise<void>((resolve) => io.signal.addEventListener("abort", () => resolve(), { once: true }));
 }
 
@@ -177,7 +181,7 @@ interface Flags {
   readonly resume?: string;
 }
 
-/** What belongs to the settings of a run and is kept with it. */
+/** What belongs to a run's settings and is saved with them. */
 const SETTING_FLAGS = [
   ...["sampler", "preset", "dataset", "data", "engine", "workers", "trials", "time", "seed", "units", "run"] as const,
   ...["pruner", "reference", "finals", "seeds"] as const,
@@ -186,11 +190,11 @@ const SETTING_FLAGS = [
 
 async function begin(flags: Flags, io: Io): Promise<Opened> {
   requireRunName("--run", flags.run);
-  referencesOf(flags); // throws before anything is begun
+  referencesOf(flags); // throws before anything starts
   controllerOf(flags); // as well
   const { engine = "auto" } = flags;
-  if (engine !== "auto") (await openEngine(engine)).engine.close(); // throws before anything is begun
-  const name = makeFolder(flags.run), folder = runFolder(RUNS, name); // before the data set, which may be long in coming
+  if (engine !== "auto") (await openEngine(engine)).engine.close(); // throws before anything starts
+  const name = makeFolder(flags.run), folder = runFolder(RUNS, name); // before the data set, which may take long to load
   try {
     const dataset = await openChosenDataset(flags.dataset, flags.data, "Searching", io);
     io.signal.throwIfAborted();
@@ -201,7 +205,10 @@ async function begin(flags: Flags, io: Io): Promise<Opened> {
   }
 }
 
-/** The folder of the run, by default named by the time, with a number behind it where another search began in that second. */
+/**
+ * The folder of the run, by default named by the time, with a number appended if another search started in the same
+ * second.
+ */
 function makeFolder(asked: string | undefined): string {
   if (asked !== undefined) {
     RunStore.makeFolder(runFolder(RUNS, asked));
@@ -218,7 +225,7 @@ function removeIfEmpty(folder: string): void {
   try {
     Deno.removeSync(folder);
   } catch {
-    // it has files: they are somebody's
+    // it has files, which are somebody's
   }
 }
 
@@ -247,14 +254,14 @@ async function settingsOf(flags: Flags, dataset: Dataset): Promise<RunSettings> 
   };
 }
 
-/** How the sampler learns, as far as it was said. Throws a UsageError where the sampler does not learn so. */
+/** How the sampler learns, as far as the user said. Throws a UsageError if the sampler has no such settings. */
 function controllerOf({ controller, sampler = "ppo" }: Flags): Partial<ControllerSettings> {
   if (controller === undefined) return {};
   if (sampler === "ppo" || sampler === "reinforce") return parseController(controller);
   throw new UsageError(`--controller says how ppo and reinforce learn: leave it out with --sampler ${sampler}`);
 }
 
-/** Throws a UsageError where a batch is more than all training images. */
+/** Throws a UsageError if a batch is larger than the training split. */
 function childOf({ network, steps, batch, lr }: Flags, preset: ChildSettings, { train }: Dataset): ChildSettings {
   if (batch !== undefined && batch > train.count) {
     throw new UsageError(`--batch takes at most the ${train.count} training images: current value is "${batch}"`);
@@ -279,7 +286,7 @@ function judgingOf(flags: Flags, preset: JudgingSettings): JudgingSettings {
   };
 }
 
-/** Their names. Throws a UsageError where one is no function or given twice. */
+/** Names of the references. Throws a UsageError if one is not a function or is given twice. */
 function referencesOf({ reference }: Flags): string[] {
   const names = reference.map((text) => {
     try {
@@ -293,7 +300,10 @@ function referencesOf({ reference }: Flags): string[] {
   return names;
 }
 
-/** The cores and the GPUs that the engine may use. A process has one GPU: others need the right to start processes. */
+/**
+ * The cores and the GPUs that the engine may use. A process uses one GPU: several need the permission to start
+ * processes.
+ */
 async function machineFor(engine: string): Promise<Machine & { readonly gpusUnused: number }> {
   const visible = await opensOnGpu(engine) ? visibleGpus() : [];
   const gpus = mayStartProcesses() ? visible : visible.slice(-1);
@@ -315,7 +325,7 @@ function infoOf(name: string, settings: RunSettings, dataset: Dataset): RunInfo 
   };
 }
 
-/** Throws a UsageError where a run is to be resumed with other settings. */
+/** Throws a UsageError if a run is to be resumed with other settings. */
 function requireNoSettings(flags: Flags): void {
   const isGiven = (value: Flags[keyof Flags]) => value !== undefined && !(Array.isArray(value) && value.length === 0);
   const changed = SETTING_FLAGS.find((name) => isGiven(flags[name]));
@@ -325,13 +335,13 @@ function requireNoSettings(flags: Flags): void {
   );
 }
 
-/** Tells the end of a run that has nothing left to do. */
+/** Reports the result of a run that has nothing left to do. */
 function showFinished(run: StoredRun, json: boolean, io: Io): void {
   io.err(`run ${run.info.name} is finished: nothing is left to do (look at it with deno task serve)`);
   followRun({ snapshot: () => snapshotOf(run), subscribe: () => () => {}, control: null }, io, json)();
 }
 
-/** Null where nothing is left to do. */
+/** Null if nothing is left to do. */
 async function resume(flags: Flags & { readonly json: boolean }, io: Io): Promise<Opened | null> {
   const store = RunStore.open(runFolder(RUNS, flags.resume!), { onLocked: io.err });
   try {
@@ -365,7 +375,7 @@ async function runSearch(
   const machine = await machineFor(settings.engine);
   const { threads, gpus } = placeChildren(settings.workers, machine);
   if (machine.gpusUnused > 0) {
-    io.err(`${machine.gpusUnused} of the GPUs stay unused: \`deno task search:gpus\` may start a process for each`);
+    io.err(`${machine.gpusUnused} of the GPUs are unused: \`deno task search:gpus\` may start a process for each`);
   }
   if (dataset.notice !== undefined) io.err(dataset.notice);
   const running = new Search({ store, sampler, space, dataset, threads, gpus });

@@ -1,6 +1,6 @@
 /**
  * `deno task table`: the table of every function that one core unit can make, trained on the child of a preset. Without
- * --train it is shown; with it, the trainings that are missing are done, each appended to the file when it is finished.
+ * --train it is shown; with it, the missing trainings are done, each appended to the file when it finishes.
  */
 import { ENGINE_NAMES } from "../child/engine/open.ts";
 import type { ChildSettings } from "../child/trainer.ts";
@@ -35,15 +35,15 @@ import { csvRows } from "../controller/csv.ts";
 import { type Column, textTable } from "./table.ts";
 import { loadProgress } from "./training/load_progress.ts";
 
-/** Functions shown. */
+/** Number of functions shown. */
 const BEST = 20;
 
 export const table = command({
   name: "table",
-  summary: "Shows the table of all functions of one core unit, or goes on training it.",
+  summary: "Shows the table of all functions of one core unit, or continues training it.",
   positionals: [],
   flags: [
-    { name: "train", type: "boolean", help: "train what is missing, until Ctrl-C or the end" },
+    { name: "train", type: "boolean", help: "train what is missing, until done or Ctrl-C" },
     { name: "random", type: "integer", min: 1, value: "N", help: "with --train: only N functions, drawn by --seed" },
     { name: "seed", type: "integer", default: 1, help: "of the order of training" },
     {
@@ -120,7 +120,7 @@ interface Opened {
   readonly file: Deno.FsFile;
 }
 
-/** Takes up the file, cut back to its last whole line, or begins it. Throws where another child was trained in it. */
+/** Opens the file, truncated to its last complete line, or creates it. Throws if it is of another child. */
 function openForAppending(
   path: string,
   child: ChildSettings,
@@ -141,7 +141,7 @@ function openForAppending(
     if (text === "") append(file, `${JSON.stringify(header)}\n`);
     if (table.header.dataset !== name || JSON.stringify(table.header.child) !== JSON.stringify(child)) {
       throw new Error(
-        `Cannot go on with the table ${path} as its functions were trained otherwise: ${table.header.dataset}, ` +
+        `Cannot continue the table ${path} as its functions were trained differently: ${table.header.dataset}, ` +
           `${JSON.stringify(table.header.child)}; name another file with --file`,
       );
     }
@@ -163,7 +163,7 @@ interface Work extends Opened {
   readonly io: Io;
 }
 
-/** Stage after stage, as what comes next depends on the scores before. */
+/** Stage by stage, as each depends on the scores of the one before. */
 async function trainMissing(work: Work): Promise<number> {
   const { table, path, flags, io } = work;
   const members = distinctFunctions();
@@ -183,15 +183,15 @@ async function trainMissing(work: Work): Promise<number> {
     if (done === 0) break;
   }
   if (io.signal.aborted) {
-    io.err(`stopped; every finished training is in ${path}: the same command goes on`);
+    io.err(`interrupted; every finished training is in ${path}: the same command resumes`);
     return EXIT.interrupted;
   }
   show(table, members, flags, io);
-  if (failed.size > 0) io.err(`${failed.size} trainings failed: the same command tries them again`);
+  if (failed.size > 0) io.err(`${failed.size} trainings failed: the same command retries them`);
   return failed.size > 0 ? EXIT.failed : EXIT.done;
 }
 
-/** Whether it came to a score, which then is in the file. */
+/** Whether it produced a score, which is then in the file. */
 async function trainOne({ expression, fingerprint, seed }: Training, { table, file, pool, flags, io }: Work) {
   const result = await pool.train({ trial: trial++, training: 0, expression, seed });
   if (result.outcome !== "complete" && result.outcome !== "diverged") {
@@ -290,7 +290,7 @@ function show(table: FunctionTable, members: readonly Member[], flags: Flags, io
   }).forEach(io.out);
   io.out("");
   io.out(
-    "accuracy: the mean of n seeds on the validation split, shrunken towards that of all functions where n is small",
+    "accuracy: the mean of n seeds on the validation split, shrunken towards that of all functions if n is small",
   );
 }
 

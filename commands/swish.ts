@@ -1,6 +1,7 @@
 /**
- * `deno task swish`: what a trainable beta does. ReLU, Swish-1 (beta fixed at 1) and Swish are trained under SGD, RMSProp
- * and Adam over the same seeds; the betas of Swish are watched by layer on the way and by channel at the end.
+ * `deno task swish`: what a trainable beta does. ReLU, Swish-1 (beta fixed at 1) and Swish are trained under SGD,
+ * RMSProp and Adam over the same seeds; the betas of Swish are recorded per layer during training and per channel at
+ * the end.
  */
 import { activationFrom } from "../child/activation/catalog.ts";
 import type { Child } from "../child/trainer.ts";
@@ -22,12 +23,12 @@ const DEFAULTS = { network: "resnet8", steps: 500 };
 const OWN_HELP: Readonly<Record<string, string>> = {
   network: `what is trained (${DEFAULTS.network})`,
   steps: `training steps (${DEFAULTS.steps})`,
-  seeds: "trainings of each function with each optimizer, from seeds that follow each other (1)",
+  seeds: "trainings of each function with each optimizer, from consecutive seeds (1)",
 };
 /** Each optimizer has a learning rate of its own. */
 const FLAGS = seriesFlags(OWN_HELP, ["act", "optimizer", "lr"]);
 
-/** `settings.json`. Other seeds and another place of the data are still the same run. */
+/** `settings.json`. Changing the seeds or moving the data keeps it the same run. */
 interface Settings extends Omit<TrainingPlan, "act" | "optimizer" | "lr"> {
   readonly dataset: string;
   readonly data: string | null;
@@ -37,7 +38,7 @@ const FREE_SETTINGS = ["seeds", "seed", "data"];
 
 export const swish = command({
   name: "swish",
-  summary: "Trains with ReLU, Swish-1 and Swish under three optimizers and draws what becomes of beta.",
+  summary: "Trains with ReLU, Swish-1 and Swish under three optimizers and plots how beta changes.",
   positionals: [],
   flags: FLAGS,
   examples: ["swish", "swish --dataset cifar10 --network resnet20 --steps 2000 --seeds 3", "swish --resume NAME"],

@@ -4,13 +4,14 @@ import { Output } from "./output.ts";
 
 export interface Terminal {
   readonly io: Io;
-  /** Waits until all that was written has arrived and gives the exit code: 1 in place of 0 where stdout did not. */
+  /** Waits until all output is written and gives the exit code: 1 instead of 0 if some of stdout was lost. */
   end(code: number): Promise<number>;
 }
 
 /**
- * A command that `keepsResults` elsewhere than on stdout goes on whatever becomes of its output, and its exit code does not
- * depend on it; any other ends when its reader has gone, as in `| head`. A second Ctrl-C ends the process at once.
+ * A command that `keepsResults` elsewhere than on stdout continues whatever happens to its output, and its exit code
+ * does not depend on it; any other ends when its reader is gone, as in `| head`. A second Ctrl-C ends the process at
+ * once.
  */
 export function openTerminal(keepsResults: boolean): Terminal {
   const terminal = Deno.stderr.isTerminal();
@@ -18,7 +19,7 @@ export function openTerminal(keepsResults: boolean): Terminal {
   const output = new Output((error) => {
     if (!keepsResults && error instanceof Deno.errors.BrokenPipe) Deno.exit(EXIT.failed);
     for (const sink of [Deno.stderr, Deno.stdout]) {
-      const goesOn = keepsResults ? "; the command goes on" : "";
+      const goesOn = keepsResults ? "; the command continues" : "";
       if (!output.hasFailed(sink)) return output.write(sink, `output cannot be written: ${error.message}${goesOn}\n`);
     }
   });
@@ -62,7 +63,7 @@ function columns(): number {
   }
 }
 
-/** A closed terminal (SIGHUP) and `kill` (SIGTERM) ask for the same as Ctrl-C. */
+/** A closed terminal (SIGHUP) and `kill` (SIGTERM) mean the same as Ctrl-C. */
 function interruptSignal(isEnding: () => boolean): AbortSignal {
   const controller = new AbortController();
   const interrupt = () => {

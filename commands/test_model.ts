@@ -1,4 +1,6 @@
-/** `deno task test-model FILE`: evaluates weights that `--save` wrote, and reaches the accuracy they were saved with. */
+/**
+ * `deno task test-model FILE`: evaluates weights that `--save` wrote, and reaches the accuracy they were saved with.
+ */
 import type { Engine } from "../child/engine/engine.ts";
 import { evaluateProgram, type Evaluation } from "../child/metrics/accuracy.ts";
 import { type Model, readModel } from "../child/model/model_file.ts";
@@ -15,11 +17,11 @@ type Evaluations = Record<typeof SPLITS[number], Evaluation>;
 
 export const testModel = command({
   name: "test-model",
-  summary: "Tests trained weights again, as saved by cifar10 or cifar100 with --save.",
+  summary: "Evaluates trained weights again, as saved by cifar10 or cifar100 with --save.",
   positionals: [{ name: "file", help: "a .safetensors file" }],
   flags: [
     { name: "data", type: "string", value: "DIR", help: "folder or archive that holds the data set (data/)" },
-    { name: "threads", type: "integer", min: 1, max: 64, help: "CPU threads (one a core)" },
+    { name: "threads", type: "integer", min: 1, max: 64, help: "CPU threads (one per core)" },
     ENGINE_FLAG,
     { name: "json", type: "boolean", help: "print one JSON object" },
   ],
@@ -40,19 +42,19 @@ export const testModel = command({
   },
 });
 
-/** The images that the model was trained for, normalised as they were then. */
+/** The images of the model's data set, normalised as in training. */
 async function dataOf({ about }: Model, directory: string | undefined, io: Io): Promise<Dataset> {
   const { dataset: name, labels, classes, mean, standard_deviation: standardDeviation } = about;
   const dataset = await loadDataset(name, { directory, labels, download: false, ...loadProgress(io) });
   if (dataset.classes.length !== classes) {
     throw new Error(
-      `Cannot test the model on ${name} as it tells ${classes} classes apart: ${name} has ${dataset.classes.length}`,
+      `Cannot test the model on ${name} as it distinguishes ${classes} classes: ${name} has ${dataset.classes.length}`,
     );
   }
   return { ...dataset, mean, standardDeviation };
 }
 
-/** Null where it was interrupted. */
+/** Null if it was interrupted. */
 async function evaluate(
   { about: { batch }, graph, activation, parameters, statistics }: Model,
   dataset: Dataset,

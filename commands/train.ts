@@ -31,7 +31,7 @@ import { RUN_FLAGS, settingsBefore } from "./training/training_series.ts";
 const COARSE_FLAG = {
   name: "coarse",
   type: "boolean",
-  help: "tell apart the 20 superclasses, not the 100 classes",
+  help: "classify the 20 superclasses, not the 100 classes",
 } as const;
 
 const OWN_FLAGS = [
@@ -44,7 +44,7 @@ type Flags = FlagValues<readonly (typeof TRAINING_FLAGS | typeof RUN_FLAGS | typ
   readonly coarse: boolean;
 };
 
-/** `settings.json`. Other seeds and another place of the data are still the same run. */
+/** `settings.json`. Changing the seeds or moving the data keeps it the same run. */
 interface Settings extends TrainingPlan {
   readonly dataset: string;
   readonly labels: "fine" | "coarse";
@@ -75,7 +75,7 @@ function trainCommand(dataset: string, title: string, own: readonly (typeof COAR
 async function run(command: string, flags: Flags, io: Io): Promise<number> {
   const before = await settingsBefore<Settings>(command, flags);
   const plan = planOf(flags, before);
-  // Fails before the data set, which may be long in coming.
+  // Fails before the data set, which may take long to load.
   const activation = activationFrom(flags.act ?? before.act ?? DEFAULT_ACT);
   const labels = flags.coarse ? "coarse" : before.labels ?? "fine";
   const data = flags.data ?? before.data ?? null;
@@ -153,18 +153,18 @@ async function trainSeeds(work: Work): Promise<number> {
   return EXIT.done;
 }
 
-/** What a shell takes as one word, quoted where it must be. */
+/** The text as one word of a shell, quoted if necessary. */
 const shellWord = (text: string) => /^[\w./:=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
 const testLine = (saved: string, data: string | null) =>
   `deno task test-model ${saved}${data === null ? "" : ` --data ${shellWord(data)}`}`;
 
-/** CIFAR-10 has one kind of labels, which needs no name. */
+/** CIFAR-10 has one kind of labels, which need no name. */
 function labelled(dataset: string, labels: Settings["labels"]): { readonly labels?: Settings["labels"] } {
   return dataset === "cifar100" ? { labels } : {};
 }
 
-/** Null where it was interrupted. `after` is how many seeds follow. */
+/** Null if it was interrupted. `after` is how many seeds follow. */
 function trainSeed(work: Work, seed: number, after: number): Promise<Trained | null> {
   const { folder, activation, dataset, engine, flags, io } = work;
   const settings = childSettings(work.settings);

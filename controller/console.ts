@@ -1,6 +1,6 @@
 /**
- * A run told in a terminal: one live line while it goes, a line a finding, a closing table; or, for programs, one JSON
- * object a line. It only listens.
+ * A run's progress in a terminal: one live line while it runs, a line per finding, a closing table; or, for programs,
+ * one JSON object per line. It only listens.
  */
 import type { RunSnapshot, RunSource, SearchEvent } from "./runs/events.ts";
 import { type Outcome, outcomeOf } from "./finals.ts";
@@ -15,11 +15,11 @@ export interface ConsoleOutput {
   readonly terminal: boolean;
 }
 
-/** Where there is no terminal to rewrite a line on, one is printed so often (ms). */
+/** Interval between progress lines without a terminal, in ms. */
 const LINE_EVERY_MS = 10_000;
 const TABLE_ROWS = 10;
 
-/** Follows the run until the returned function is called, which prints the end. */
+/** Follows the run until the returned function is called, which prints the result. */
 export function followRun(source: RunSource, output: ConsoleOutput, json: boolean): () => void {
   const startedAt = performance.now();
   const finishedBefore = proposalsDone(source.snapshot().trials);
@@ -77,7 +77,7 @@ function status(source: RunSource, finishedBefore: number, elapsedMs: number): s
   ].filter((part) => part !== null).join(" · ");
 }
 
-/** What the run is at after its last batch; null before. */
+/** The run's stage after its last batch; null before. */
 function stageOf(source: RunSource): string | null {
   const { stage, trials, run } = source.snapshot();
   switch (stage.name) {
@@ -90,13 +90,13 @@ function stageOf(source: RunSource): string | null {
   }
 }
 
-/** A score with what it rests on. */
+/** A score with the trainings behind it. */
 function scoreOf(trial: Trial): string {
   const n = trainingsJudged(trial), deviation = trial.deviation === null ? "" : ` ± ${points(trial.deviation)}`;
   return `${percent(trial.score!)}${deviation} (${n === 1 ? "1 training" : `${n} trainings`})`;
 }
 
-/** What --json prints of an event; null for those it leaves out. `told` are the trials whose end was printed. */
+/** What --json prints for an event; null for those it leaves out. `told` are the trials whose result was printed. */
 function jsonOf(event: SearchEvent, told: Set<number>): Record<string, unknown> | null {
   switch (event.event) {
     case "run_started": {
@@ -129,7 +129,7 @@ function jsonOf(event: SearchEvent, told: Set<number>): Record<string, unknown> 
   }
 }
 
-/** A trial is told once as such, then as what its later trainings made of it. */
+/** A trial is reported once when it finishes, then each time later trainings change it. */
 function kindOf({ id, role }: Trial, told: Set<number>): "reference" | "trial" | "trial_changed" {
   if (told.has(id)) return "trial_changed";
   told.add(id);
@@ -137,8 +137,8 @@ function kindOf({ id, role }: Trial, told: Set<number>): "reference" | "trial" |
 }
 
 /**
- * What a run has come to. `best` is what was judged on fresh seeds, null without them; `leader` is the candidate that
- * leads by what chose it, whose score is shrunken.
+ * Result of a run. `best` is the function judged on fresh seeds, null without them; `leader` is the candidate with the
+ * highest shrunken score.
  */
 export function jsonOfEnd({ trials }: Pick<RunSnapshot, "trials">): Record<string, unknown> {
   const outcome = outcomeOf(trials), leader = bestTrial(trials);
@@ -171,7 +171,7 @@ function finished(source: RunSource): Record<string, unknown> {
   };
 }
 
-/** What is named, as programs see it. */
+/** The named function, as programs see it. */
 function jsonOfOutcome({ trial, verdict }: Outcome): Record<string, unknown> {
   const { score, standardError, halfWidth, n, versus } = verdict;
   return {
@@ -186,7 +186,7 @@ function jsonOfOutcome({ trial, verdict }: Outcome): Record<string, unknown> {
   };
 }
 
-/** What was found, in words: the function, its score on fresh seeds, and how it compares. */
+/** The result in words: the function, its score on fresh seeds, and how it compares. */
 function verdictLines(outcome: Outcome | null): string[] {
   if (outcome === null) return ["no function is named yet: that takes trainings from fresh seeds at the end"];
   const { trial: { id, simplified }, verdict: { score, halfWidth, n, versus, found } } = outcome;
@@ -201,7 +201,7 @@ function verdictLines(outcome: Outcome | null): string[] {
   ];
 }
 
-/** What is named, and the best functions by what chose it, one row each however often they were proposed. */
+/** The named function, and the best functions by shrunken score, one row each however often they were proposed. */
 export function closingTable(source: Pick<RunSource, "snapshot">): string[] {
   const { trials, run, state } = source.snapshot();
   const distinct = trials.filter((trial) => trial.state === "complete" && trial.duplicateOf === null)

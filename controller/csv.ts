@@ -1,7 +1,7 @@
 /**
- * Rows as CSV (RFC 4180), the only writer of it: what it writes, `pandas.read_csv` and `--act` read back as it was.
- * Spreadsheets run text that begins like a formula, and `-x * sigmoid(x)` does: for them it is guarded by an apostrophe,
- * which no other reader takes away again.
+ * Rows as CSV (RFC 4180), the project's only CSV writer: `pandas.read_csv` and `--act` read its output back unchanged.
+ * Spreadsheets run text that begins like a formula, and `-x * sigmoid(x)` does: for them it is guarded by an
+ * apostrophe, which no other reader removes.
  */
 
 export interface CsvOptions {
@@ -11,13 +11,13 @@ export interface CsvOptions {
 
 type Rows = readonly Readonly<Record<string, unknown>>[];
 
-/** Lines without their ends: the names of the columns, then one per row. */
+/** Lines without line ends: the names of the columns, then one per row. */
 export function csvLines(columns: readonly string[], rows: Rows, options: CsvOptions = {}): string[] {
   const line = (values: readonly unknown[]) => values.map((value) => field(value, options)).join(",");
   return [line(columns), ...rows.map((row) => line(columns.map((column) => row[column])))];
 }
 
-/** Of rows that all have the columns of the first; no line without a row. */
+/** The rows must have the columns of the first; no rows give no lines. */
 export function csvRows(rows: Rows): string[] {
   return rows.length === 0 ? [] : csvLines(Object.keys(rows[0]), rows);
 }

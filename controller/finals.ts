@@ -1,4 +1,7 @@
-/** The end of a search, as a function of its trials: who is in the playoff, its rounds, and what is said of the one named. */
+/**
+ * The end of a search, as a function of its trials: the playoff's finalists, its rounds, and the verdict on the named
+ * function.
+ */
 import { playoffRound, roundsOf } from "./comparison/playoff.ts";
 import { type SeedScores, type Verdict, verdictOf } from "./comparison/verdict.ts";
 import type { JudgingSettings, Stage } from "./runs/events.ts";
@@ -7,8 +10,8 @@ import { isCandidate, trainingsJudged, type Trial } from "./trial.ts";
 type Playoff = Extract<Stage, { name: "playoff" }>;
 
 /**
- * The playoff before its first round: the sampler's best candidates, and the trainings that were kept for them. What was
- * added by hand is not among them, as it must change nothing for the sampler's own: `confirm` compares it.
+ * The playoff before its first round: the sampler's best candidates, and the trainings reserved for them. Candidates
+ * added by hand are excluded, as they must not affect the sampler's own: `confirm` compares them.
  */
 export function playoffOf(trials: readonly Trial[], { finals, finalists }: JudgingSettings): Playoff {
   const able = trials.filter((trial) => isCandidate(trial) && trial.state === "complete" && trial.duplicateOf === null)
@@ -28,7 +31,7 @@ export interface Round {
   /** Their seeds: `seeds` of them from `firstSeed`. */
   readonly firstSeed: number;
   readonly seeds: number;
-  /** After this round is decided. */
+  /** State after this round. */
   readonly stage: Playoff;
 }
 
@@ -47,10 +50,10 @@ export function nextRound(trials: readonly Trial[], stage: Playoff, searchSeeds:
   return { field, firstSeed, seeds: trainings, stage: { ...stage, round: round + 1 } };
 }
 
-/** What of a trial the verdict needs. */
+/** What the verdict needs of a trial. */
 type Judged = Pick<Trial, "role" | "expression" | "trainings">;
 
-/** What a run says at its end: which trial it names, and what that is worth on fresh seeds. */
+/** The result of a run: which trial it names, and its score on fresh seeds. */
 export interface Outcome<T extends Judged = Trial> {
   readonly trial: T;
   readonly verdict: Verdict;

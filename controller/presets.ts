@@ -1,11 +1,11 @@
-/** Presets: how big a search is, from a test of the machine to the paper's own. */
+/** Presets: the size of a search, from a smoke test to the paper's own. */
 import { DEFAULT_OPTIMIZER } from "../child/optimizer.ts";
 import type { ChildSettings } from "../child/trainer.ts";
 import type { JudgingSettings } from "./runs/events.ts";
 
 export interface Preset {
   readonly trials: number;
-  /** Candidates a batch, which the sampler learns from at once. */
+  /** Candidates per batch, from which the sampler learns together. */
   readonly batch: number;
   readonly child: ChildSettings;
   readonly judging: JudgingSettings;
@@ -22,9 +22,9 @@ const CHILD = {
 } as const;
 
 /**
- * How candidates are judged, by measurement: of 500 simulated searches of 200 trainings, 62 % name a function of the true top
- * hundredth where a fifth is kept for a playoff of ten, 58 % where a third is, and 28 % of those that name the highest
- * single training (tests/bench/records/2026-11-26_naming.md). 16 fresh seeds show a true gain of one point in five of
+ * How candidates are judged, chosen by measurement: of 500 simulated searches of 200 trainings, 62 % name a function of
+ * the true top 1 % if a fifth is reserved for a playoff of ten, 58 % if a third is, and 28 % if the highest single
+ * training is named (tests/bench/records/2026-11-26_naming.md). 16 fresh seeds show a true gain of one point in five of
  * six cases at the noise of ResNet-20 after 300 steps.
  */
 const JUDGING: JudgingSettings = {
@@ -36,7 +36,7 @@ const JUDGING: JudgingSettings = {
 };
 
 export const PRESETS = {
-  /** Everything once, in well under a minute. */
+  /** Every stage once, in well under a minute. */
   smoke: {
     trials: 4,
     batch: 4,
@@ -50,7 +50,7 @@ export const PRESETS = {
     child: { ...CHILD, network: "resnet8", steps: 200, batch: 64 },
     judging: JUDGING,
   },
-  /** Ramachandran et al. 2017: ResNet-20 for 10,000 steps of 128, 20 candidates a batch (Zoph et al. 2017). */
+  /** Ramachandran et al. 2017: ResNet-20 for 10,000 steps of 128, 20 candidates per batch (Zoph et al. 2017). */
   paper: { trials: 2000, batch: 20, child: { ...CHILD, network: "resnet20", steps: 10_000 }, judging: JUDGING },
 } as const satisfies Record<string, Preset>;
 

@@ -1,11 +1,12 @@
-/** The reward of a trial: what a sampler learns from. It is a validation accuracy; the test split never comes near it. */
+/** The reward of a trial: what a sampler learns from. It is a validation accuracy; the test split is never used. */
 import type { Trial } from "./trial.ts";
 
 /**
  * Reward of a finished trial, in [0, 1]: the validation accuracy of its child. A trial that diverged or failed earns
- * the accuracy of guessing, 1 / `classes`, so that a function that cannot be trained is as bad as one that learns nothing.
+ * the accuracy of guessing, 1 / `classes`, so that a function that cannot be trained is as bad as one that learns
+ * nothing.
  *
- * Throws an Error where the trial is not finished, or has no validation accuracy though its state says so.
+ * Throws an Error if the trial is not finished, or has no validation accuracy though its state says so.
  */
 export function rewardOf(trial: Pick<Trial, "id" | "state" | "score">, classes: number): number {
   if (!Number.isInteger(classes) || classes < 1) {

@@ -1,15 +1,15 @@
 /**
- * The search: ask the sampler for a batch of candidates, train a child with each, tell the sampler what they were worth,
- * and again. Everything that happens is an event (events.ts); everything that must survive goes to the store before the
- * next thing happens, so that a run killed at any instant goes on where it was.
+ * The search: ask the sampler for a batch of candidates, train a child with each, tell the sampler their rewards,
+ * and repeat. Everything that happens is an event (events.ts); everything that must survive is stored before the next
+ * thing happens, so that a run killed at any moment resumes where it was.
  *
- * Stages: the references train; batches of candidates train, and those that lead train from more seeds; the best of all meet in
- * a playoff (`finals.ts`); the one that leads then is judged on fresh seeds beside the references.
+ * Stages: the references train; batches of candidates train, and leading ones train from more seeds; the best meet in
+ * a playoff (`finals.ts`); its winner is judged on fresh seeds beside the references.
  *
- * A run is a function of its settings and seed: candidates are told in the order they were proposed, whatever the number
- * of workers; the k-th training of every candidate has the same seed, so that their differences are paired; and what trains
- * again is decided between batches. A child starts from fresh weights and is judged on the validation split; the test
- * split never reaches a worker.
+ * A run is a function of its settings and seed: candidates are told in the order they were proposed, whatever the
+ * number of workers; the k-th training of every candidate has the same seed, so that their differences are paired; and
+ * further trainings are decided between batches. A child starts from fresh weights and is judged on the validation
+ * split; the test split never reaches a worker.
  */
 import { activationFrom } from "../child/activation/catalog.ts";
 import { fingerprint } from "../child/activation/fingerprint.ts";
@@ -42,12 +42,12 @@ import type { Sampler } from "./samplers/sampler.ts";
 import type { SearchSpace } from "./search_space.ts";
 import { bestTrial, isByHand, isCandidate, isFinished, type Role, type Training, type Trial } from "./trial.ts";
 
-/** How often the progress of children is saved, for who follows the run in its store. */
+/** How often the progress of children is saved, in ms, for processes that follow the run in its store. */
 const HEARTBEAT_MS = 1000;
-/** What children that are interrupted may take to keep their state. */
+/** Time in ms that interrupted children may take to save their state. */
 const LEAVE_MS = 1000;
 const MAX_SEEDS_BY_HAND = 20;
-/** Scores closer than this are not told anew: a fiftieth of a point. */
+/** Smaller changes of a score are not reported: a fiftieth of a point. */
 const SAME_SCORE = 0.0002;
 
 export interface SearchOptions {
@@ -64,7 +64,7 @@ export interface SearchOptions {
   readonly hangMs?: number;
   /** Milliseconds before a worker whose start failed is tried again; as the pool's. */
   readonly pauseMs?: number;
-  /** Milliseconds between two states that a long child keeps in the run's folder. */
+  /** Milliseconds between two checkpoints of a long child in the run's folder. */
   readonly checkpointEveryMs?: number;
 }
 
@@ -88,13 +88,13 @@ export class Search implements RunSource {
   #stage: Stage;
   #seq = 0;
   #stop = false;
-  /** No batch follows; what is left is to end. */
+  /** No further batch: only the end of the search is left. */
   #isEnding = false;
   #interrupted = false;
-  /** Why the run cannot go on. */
+  /** Why the run cannot continue. */
   #failure: Error | null = null;
 
-  /** Continues what the store holds, from the first batch or from where it was. */
+  /** Continues the stored run, from the first batch or from where it was. */
   constructor(options: SearchOptions) {
     this.#options = options;
     this.#stored = options.store.load();
@@ -161,7 +161,7 @@ export class Search implements RunSource {
     };
     if (this.#stored.state === "finished" && this.#trials.every(isFinished)) {
       this.#pool.close();
-      this.#state = "finished"; // nothing is left to do, and nothing to be written
+      this.#state = "finished"; // nothing is left to do, and nothing to write
       return "finished";
     }
     if (signal.aborted) interrupt();
@@ -178,7 +178,7 @@ export class Search implements RunSource {
     } finally {
       signal.removeEventListener("abort", interrupt);
       clearInterval(heartbeat);
-      if (this.#interrupted) await this.#pool.quiet(LEAVE_MS); // long children keep their state
+      if (this.#interrupted) await this.#pool.quiet(LEAVE_MS); // long children save their state
       this.#pool.close();
     }
     return this.#state;
@@ -196,7 +196,7 @@ export class Search implements RunSource {
     await this.#loop();
     this.#isEnding = this.#stop;
     await this.#nameOne();
-    while (this.#byHand.size > 0) await Promise.all(this.#byHand); // more may be added meanwhile
+    while (this.#byHand.size > 0) await Promise.all(this.#byHand); // more may have been added meanwhile
     if (this.#failure) throw this.#failure;
     this.#options.store.requireInPlace();
     if (this.#interrupted || (this.#stop && this.#stage.name !== "verdict")) {
@@ -206,7 +206,7 @@ export class Search implements RunSource {
     this.#setState("finished", null);
   }
 
-  /** Throws an Error where trials were trained and every one of them failed. */
+  /** Throws an Error if trials were trained and every one of them failed. */
   #requireResult(): void {
     const trials = this.#trials.filter(({ role }) => role !== "reference");
     const failed = trials.find((trial) => trial.state === "failed");
@@ -214,7 +214,7 @@ export class Search implements RunSource {
     throw new Error(`all ${trials.length} trials failed, the first as ${failed.reason}`);
   }
 
-  /** What is called from outside of the run's own sequence: its error ends the run, once its jobs have come back. */
+  /** For calls from outside the run's own sequence: an error ends the run once its jobs have returned. */
   #guard(act: () => void): void {
     try {
       act();
@@ -283,7 +283,7 @@ export class Search implements RunSource {
     return proposed;
   }
 
-  /** Brings every trial of the batch to its end: one child for equal functions, whose other trials take its result. */
+  /** Finishes every trial of the batch: one child per distinct function, whose duplicates take its result. */
   async #judge(batch: readonly Trial[]): Promise<void> {
     const originals = new Map<number, Trial>();
     const copies: [copy: Trial, original: number][] = [];
@@ -298,7 +298,7 @@ export class Search implements RunSource {
     for (const [copy, original] of copies) this.#takeResult(copy, this.#trials[original]);
   }
 
-  /** Known functions, from as many seeds as any candidate may train from, so that differences are paired. */
+  /** Trains the references from as many seeds as any candidate may use, so that differences are paired. */
   async #trainReferences(): Promise<void> {
     const { references, pruner } = this.#info.settings.judging;
     const missing = references.filter((name) =>
@@ -312,7 +312,7 @@ export class Search implements RunSource {
     await this.#trainAll((trial) => trial.role === "reference");
   }
 
-  /** Trains again, from more seeds, those that lead after a batch, and judges all anew. */
+  /** Trains the leading candidates from more seeds after a batch, and rescores all. */
   async #promote(batch: number): Promise<void> {
     if (this.#stage.name === "search" && this.#stage.promoted <= batch) {
       const standings = standingsOf(this.#trials.filter(isCandidate));
@@ -324,7 +324,7 @@ export class Search implements RunSource {
     if (!this.#hasEnded) this.#estimateAll();
   }
 
-  /** The end of the run: the playoff of the best, and the verdict on the one that leads then. */
+  /** The end of the run: the playoff of the best, and the verdict on its winner. */
   async #nameOne(): Promise<void> {
     const { judging } = this.#info.settings;
     if (this.#stage.name === "search") {
@@ -350,7 +350,7 @@ export class Search implements RunSource {
     if (!this.#stop) await this.#trainAll(() => true);
   }
 
-  /** Trains every training that is queued of the trials asked for. */
+  /** Runs all queued trainings of the given trials. */
   async #trainAll(which: (trial: Trial) => boolean): Promise<void> {
     await Promise.all(this.#trials.filter(which).map(({ id }) => this.#train(id)));
   }
@@ -361,7 +361,9 @@ export class Search implements RunSource {
     return estimateTrials(standings, child.validationImages ?? this.#options.dataset.validation.count, classes);
   }
 
-  /** Scores of all trials from all that is known of them together. What is added by hand changes no other's. */
+  /**
+   * Rescores all trials from all their trainings together. Candidates added by hand do not affect the others' scores.
+   */
   #estimateAll(): void {
     const told = this.#updates.length, scores = new Map<number, Pick<Trial, "score" | "deviation">>();
     const estimated = (which: (trial: Trial) => boolean, others: (trial: Trial) => boolean) => {
@@ -378,7 +380,7 @@ export class Search implements RunSource {
       const score = scores.get(trial.duplicateOf ?? trial.id);
       if (!score || trial.state !== "complete") return [];
       const scored = { ...trial, ...score };
-      // What the sampler has learnt from a trial is what it was worth then.
+      // The sampler learnt the reward as it was then.
       if (isCandidate(trial) && trial.batch >= told) {
         return [{ ...scored, reward: rewardOf(scored, this.#info.classes) }];
       }
@@ -420,7 +422,7 @@ export class Search implements RunSource {
     if (trainings.length < trial.trainings.length) this.#change({ ...trial, trainings });
   }
 
-  /** The first training makes the trial what it is; later ones only add to what is known of it. */
+  /** The first training decides the trial's state; later ones only refine its score. */
   #finishTraining(id: number, training: number, result: JobResult): void {
     const trial = this.#trials[id];
     if (result.outcome === "interrupted") return training === 0 ? this.#change(requeued(trial)) : undefined;
@@ -449,13 +451,13 @@ export class Search implements RunSource {
     }
   }
 
-  /** Its start plus what a clock that nobody sets has measured since: the two tell how long it took. */
+  /** Its start plus the time on a monotonic clock since: their difference is its duration. */
   #endOf({ id, startedAt }: Trial): number {
     const givenAt = this.#givenAt.get(id);
     return startedAt === null || givenAt === undefined ? Date.now() : startedAt + performance.now() - givenAt;
   }
 
-  /** The trial with what its trainings are worth beside all others now; its batch's end judges it again. */
+  /** The trial with its score among all others now; the end of its batch rescores it. */
   #scored(trial: Trial): Trial {
     const standings = standingsOf([...this.#trials.filter(({ id }) => id !== trial.id), trial]);
     const { value: score, deviation } = this.#estimates(standings).candidates[standings.length - 1];
@@ -476,17 +478,17 @@ export class Search implements RunSource {
     this.#change({ ...trial, reward: isCandidate(trial) ? rewardOf(trial, this.#info.classes) : null });
   }
 
-  /** Whether nothing new may begin: the run is interrupted, or cannot go on. */
+  /** Whether nothing new may start: the run is interrupted, or cannot continue. */
   get #hasEnded(): boolean {
     return this.#interrupted || this.#failure !== null;
   }
 
-  /** Candidates of the sampler so far. */
+  /** Number of the sampler's candidates so far. */
   get #proposed(): number {
     return this.#trials.filter(isCandidate).length;
   }
 
-  /** Whether the time is up that is not kept for the playoff. */
+  /** Whether the time not reserved for the playoff is up. */
   #outOfTime(): boolean {
     const { timeLimitMs, judging } = this.#info.settings;
     if (timeLimitMs === null || this.#elapsedMs < timeLimitMs * (1 - judging.finals)) return false;
@@ -511,7 +513,7 @@ export class Search implements RunSource {
         this.#setState("paused", null);
         return Promise.resolve(null);
       case "resume": // takes back a stop as well
-        if (this.#isEnding) return Promise.resolve("the last batch is done: it is too late to go on");
+        if (this.#isEnding) return Promise.resolve("the last batch is done: it is too late to continue");
         this.#stop = false;
         this.#pool.pause(false);
         this.#setState("running", null);
@@ -532,7 +534,7 @@ export class Search implements RunSource {
     }
   };
 
-  /** Trains a candidate that the sampler did not propose and does not learn from. */
+  /** Trains a candidate that the sampler neither proposed nor learns from. */
   #addCandidate(expression: string, seeds: number): string | null {
     try {
       activationFrom(expression);
@@ -555,7 +557,7 @@ export class Search implements RunSource {
 
   // Events --------------------------------------------------------------------------------------------------------
 
-  /** Tells everybody who watches, and whoever reads the run later. */
+  /** Reports to all listeners, and stores it for later readers. */
   notice(level: Notice["level"], message: string): void {
     this.#emit({ event: "notice", level, message });
   }
@@ -605,7 +607,7 @@ export class Search implements RunSource {
     this.#emit({ event: "trial_changed", trial });
   }
 
-  /** Changes at once, in the store too, so that a stage and what it asks for are never apart. */
+  /** Changes together, in the store too, so that a stage and the trainings it requests stay consistent. */
   #changeAll(trials: readonly Trial[], stage?: Stage): void {
     this.#options.store.saveTrials(trials, stage);
     if (stage) this.#stage = stage;
@@ -615,7 +617,7 @@ export class Search implements RunSource {
     }
   }
 
-  /** What others read in the store between two changes: how long, and how far each child is. */
+  /** What followers read in the store between two changes: elapsed time and each child's progress. */
   #saveProgress(): void {
     this.#options.store.requireInPlace();
     for (const { trial } of this.#workers.values()) {
@@ -624,7 +626,7 @@ export class Search implements RunSource {
     this.#options.store.saveState(this.#state, this.#elapsedMs);
   }
 
-  /** The reason stays with the run, unless what failed is to store anything: then whoever watches is told at least. */
+  /** The reason is stored with the run; if storing itself failed, at least the listeners are told. */
   #fail(reason: string): void {
     for (
       const tell of [() => this.notice("error", `the search failed: ${reason}`), () => this.#setState("failed", reason)]
@@ -664,7 +666,7 @@ function requeued(trial: Trial): Trial {
   return { ...trial, state: "queued", worker: null, curve: [], steps: 0, startedAt: null };
 }
 
-/** The trial with trainings of that stage from `seeds` seeds, the first of them `firstSeed`; those it has are left. */
+/** The trial with trainings of that stage from `seeds` seeds starting at `firstSeed`; existing ones are kept. */
 function withSeeds(trial: Trial, stage: Training["stage"], firstSeed: number, seeds: number): Trial {
   const has = (seed: number) =>
     trial.trainings.some((training) =>
@@ -675,7 +677,7 @@ function withSeeds(trial: Trial, stage: Training["stage"], firstSeed: number, se
   return { ...trial, trainings: [...trial.trainings, ...asked] };
 }
 
-/** The trial with what became of one of its trainings. */
+/** The trial with the result of one of its trainings. */
 function withResult(
   trial: Trial,
   index: number,
@@ -696,12 +698,12 @@ function withResult(
   return { ...trial, trainings: trial.trainings.with(index, { ...trial.trainings[index], ...of() }) };
 }
 
-/** The run's k-th seed, common to all candidates; those of the verdict have no part in the search. */
+/** The run's k-th seed, common to all candidates; those of the verdict are not used in the search. */
 function seedOf(runSeed: number, stage: Training["stage"], k: number): number {
   return new Random(runSeed).split(stage === "verdict" ? "verdict" : "training", k).nextUint32();
 }
 
-/** Whether the scores are the same to who reads them. */
+/** Whether the scores are the same to a reader. */
 function isNear(one: Trial, other: Trial): boolean {
   const near = (a: number | null, b: number | null) => a !== null && b !== null && Math.abs(a - b) < SAME_SCORE;
   return near(one.score, other.score) && near(one.deviation, other.deviation);
@@ -713,7 +715,7 @@ interface NewTrial {
   readonly role: Role;
   readonly expression: string;
   readonly tokens: readonly number[];
-  /** Trainings, from the run's first seeds. */
+  /** Number of trainings from the run's first seeds. */
   readonly seeds: number;
 }
 

@@ -3,9 +3,10 @@
  * predictions in this order: input 1, input 2, unary 1, unary 2, binary. An input is the preactivation x (token 0) or
  * the output of an earlier core unit (token k is unit k); the output of the last unit is the function.
  *
- * Inputs are chosen freely, so that the spaces of 1, 2 and 3 core units have 6,250, 156,250,000 and 8,789,062,500,000
- * members. The paper draws two units as a chain, unit 2 taking unit 1 and x: those 39,062,500 are a quarter of the space of
- * two. Members are ways of choosing, not functions: many compute the same one (`child/activation/fingerprint.ts`).
+ * Inputs are chosen freely, so the spaces of 1, 2 and 3 core units have 6,250, 156,250,000 and 8,789,062,500,000
+ * members. The paper draws two units as a chain, unit 2 taking unit 1 and x: those 39,062,500 are a quarter of the
+ * space of two. Members are ways of choosing, not functions: many compute the same one
+ * (`child/activation/fingerprint.ts`).
  */
 import { type Expression, X } from "../child/activation/expression.ts";
 import { PAPER_BINARY, PAPER_UNARY } from "../child/activation/paper_functions.ts";
@@ -23,7 +24,7 @@ export interface Position {
 
 export const POSITIONS_PER_UNIT = 5;
 
-/** The predictions that make an expression of that many core units, in order: five a unit. */
+/** The predictions that make an expression of that many core units, in order: five per unit. */
 export function positions(units: Units): readonly Position[] {
   return Array.from({ length: units }, (_, before) => {
     const unit = `unit ${before + 1}`;
@@ -55,7 +56,7 @@ export class SearchSpace {
     return this.positions.reduce((product, { choices }) => product * choices.length, 1);
   }
 
-  /** Throws a RangeError that names the first position where the tokens leave the space. */
+  /** Throws a RangeError that names the first position if the tokens leave the space. */
   check(tokens: readonly number[]): void {
     if (tokens.length !== this.positions.length) {
       throw new RangeError(
@@ -85,7 +86,7 @@ export class SearchSpace {
     }).reverse();
   }
 
-  /** The expression that the tokens, one a position, stand for. Throws as `check` does. */
+  /** The expression that the tokens, one per position, stand for. Throws as `check` does. */
   expressionOf(tokens: readonly number[]): Expression {
     this.check(tokens);
     const inputs: Expression[] = [X];

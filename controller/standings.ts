@@ -1,9 +1,9 @@
-/** Trials as the statistics see them: which are judged together, and how much noise to expect. */
+/** Trials as input for the statistics: which are judged together, and how much noise to expect. */
 import { estimate, type Estimates } from "./comparison/estimate.ts";
 import type { Standing } from "./pruners/pruner.ts";
 import type { Trial } from "./trial.ts";
 
-/** Trials with a training that was judged and is not of the verdict, in order. Duplicates are judged by their originals. */
+/** Trials with a judged training outside the verdict, in order. Duplicates are judged by their originals. */
 export function standingsOf(trials: readonly Trial[]): Standing[] {
   return trials.filter(({ duplicateOf }) => duplicateOf === null).flatMap(({ id, trainings }) => {
     const judged = trainings.filter(({ stage, score }) => stage !== "verdict" && score !== null);
@@ -15,15 +15,15 @@ export function standingsOf(trials: readonly Trial[]): Standing[] {
 }
 
 /**
- * A child's noise before any function was trained twice. At least that of judging `images` images, sqrt(p (1 - p) / images) with
- * p the best score; training from another seed adds about a fifth to it (0.87 against 0.70 points of 42 % on 5,000
+ * A child's noise before any function was trained twice. At least that of judging `images` images, sqrt(p (1 - p) /
+ * images) with p the best score; varying the seed adds about a fifth to it (0.87 against 0.70 points of 42 % on 5,000
  * images, ResNet-8 for 200 steps of 64 on CIFAR-10, 2026-11-25).
  */
 const NOISE_OVER_BINOMIAL = 1.2;
 /** The share of it is known well enough to be worth a few repeated trainings. */
 const NOISE_FREEDOM = 4;
 
-/** What the standings are worth: judged on `images` validation images of `classes` classes. */
+/** Scores of the standings, judged on `images` validation images of `classes` classes. */
 export function estimateTrials(standings: readonly Standing[], images: number, classes: number): Estimates {
   const all = standings.flatMap(({ scores }) => scores.filter((score) => score !== undefined));
   const best = Math.max(1 / classes, ...all);

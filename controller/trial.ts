@@ -1,14 +1,14 @@
 /**
- * A trial is one candidate and what became of it. It has one or more trainings, each from one of the run's common seeds; its
+ * A trial is one candidate and its result. It has one or more trainings, each from one of the run's common seeds; its
  * score is what they say together.
  */
 
-/** "pruned" is of older runs alone, whose children could be given up early: pruners now decide between trainings. */
+/** "pruned" occurs only in older runs, whose children could be stopped early: pruners now decide between trainings. */
 export type TrialState = "queued" | "running" | "complete" | "pruned" | "diverged" | "failed";
 
 /** The states that follow each state; a trial in a state with none is finished. */
 export const NEXT_STATES: Readonly<Record<TrialState, readonly TrialState[]>> = {
-  queued: ["running", "failed", "complete", "pruned", "diverged"], // straight to an end when an equal function was judged
+  queued: ["running", "failed", "complete", "pruned", "diverged"], // straight to an end if an equal function was judged
   running: ["queued", "complete", "pruned", "diverged", "failed"], // back to queued when its worker died
   complete: [],
   pruned: [],
@@ -23,7 +23,7 @@ export interface CurvePoint {
   readonly loss: number;
 }
 
-/** What a trial is for. */
+/** Role of a trial. */
 export type Role =
   /** Proposed by the sampler, which learns from it. */
   | "candidate"
@@ -36,10 +36,10 @@ export type Role =
 export interface Training {
   /** k: the k-th seed of the run, common to all candidates; in the verdict the k-th of the fresh ones. */
   readonly seed: number;
-  /** Those of the search and of the playoff choose; only those of the verdict are reported. */
+  /** The search's and the playoff's trainings choose; only the verdict's are reported. */
   readonly stage: "search" | "playoff" | "verdict";
   readonly state: "queued" | "complete" | "diverged" | "failed";
-  /** By the run's metric, in [0, 1]; that of guessing where the child diverged; null while queued, and where it failed. */
+  /** By the run's metric, in [0, 1]; that of guessing where the child diverged; null while queued, and if it failed. */
   readonly score: number | null;
 }
 
@@ -58,16 +58,16 @@ export interface Trial {
   readonly tokens: readonly number[];
   readonly state: TrialState;
   readonly role: Role;
-  /** In the order they were asked for; empty for a duplicate. */
+  /** In the order they were requested; empty for a duplicate. */
   readonly trainings: readonly Training[];
   /**
-   * What the candidate is worth by the run's metric, in [0, 1], from all trainings that are not of the verdict; shrunken, as
-   * `comparison/estimate.ts` says. Null unless complete or pruned.
+   * The candidate's estimated value by the run's metric, in [0, 1], from all trainings outside the verdict; shrunken
+   * (`comparison/estimate.ts`). Null unless complete or pruned.
    */
   readonly score: number | null;
   /** Standard deviation of the score; null until it is estimated. */
   readonly deviation: number | null;
-  /** What the sampler learns from; null until finished, and where it is no candidate of the sampler's. */
+  /** What the sampler learns from; null until finished, and if it is not a candidate of the sampler's. */
   readonly reward: number | null;
   readonly finalLoss: number | null;
   readonly curve: readonly CurvePoint[];
@@ -77,7 +77,7 @@ export interface Trial {
   readonly steps: number;
   /** Earlier trial of this run whose result was taken because the functions are equal; null if trained itself. */
   readonly duplicateOf: number | null;
-  /** Times it was given to a worker. */
+  /** Number of times it was assigned to a worker. */
   readonly attempts: number;
   readonly worker: number | null;
   /** Why it was pruned, diverged or failed; null otherwise. */
@@ -105,12 +105,12 @@ export function isByHand(trial: Pick<Trial, "role">): boolean {
   return trial.role === "by hand";
 }
 
-/** Trainings that the trial's score rests on. */
+/** Number of trainings behind the trial's score. */
 export function trainingsJudged(trial: Pick<Trial, "trainings">): number {
   return trial.trainings.filter(({ stage, score }) => stage !== "verdict" && score !== null).length;
 }
 
-/** The trial of the highest score, the earlier of equals, references apart; null before there is one. */
+/** The trial of the highest score, the earlier of equals, without references; null before there is one. */
 export function bestTrial<T extends Pick<Trial, "state" | "score" | "role">>(trials: Iterable<T>): T | null {
   let best: T | null = null;
   for (const trial of trials) {

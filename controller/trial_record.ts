@@ -1,4 +1,7 @@
-/** A trial as programs see it: the fields of `--json`, of `deno task export` and of the dashboard's CSV, one table for all. */
+/**
+ * A trial as programs see it: the fields of `--json`, of `deno task export` and of the dashboard's CSV, one table for
+ * all.
+ */
 import { trainingsJudged, type Trial } from "./trial.ts";
 
 /** A trial without its training curve. */

@@ -1,6 +1,6 @@
 /**
- * Images of a split as normalised float32 batches, the same on every engine. Training batches are a function of seed and
- * step alone, so that a child can go on at any step exactly as if never stopped.
+ * Images of a split as normalised float32 batches, the same on every engine. Training batches are a function of seed
+ * and step alone, so that a child can resume at any step exactly as if never interrupted.
  */
 import type { Batch, Dataset, SplitName } from "./dataset.ts";
 import { Random } from "./random.ts";
@@ -24,7 +24,7 @@ export class TrainingBatches {
   #epoch = -1;
   #order = new Uint32Array();
 
-  /** Throws a RangeError where the training split has fewer images than a batch. */
+  /** Throws a RangeError if the training split has fewer images than a batch. */
   constructor(dataset: Dataset, options: TrainingOptions) {
     const { batch } = options;
     if (!Number.isInteger(batch) || batch < 1 || batch > dataset.train.count) {
@@ -39,7 +39,10 @@ export class TrainingBatches {
     this.#images = new Float32Array(batch * dataset.height * dataset.width * dataset.channels);
   }
 
-  /** The batch of a step, counted from 0. Its images are valid until the next call. What an epoch leaves over is dropped. */
+  /**
+   * The batch of a step, counted from 0. Its images are valid until the next call. The remainder of an epoch is
+   * dropped.
+   */
   at(step: number): Batch {
     const { batch, augment } = this.#options;
     const { train, height, width, channels } = this.#dataset;
@@ -80,11 +83,11 @@ export class TrainingBatches {
 
 export interface EvaluationOptions {
   readonly batch: number;
-  /** The first so many images; null or nothing for all. */
+  /** Only this many images, from the start; all if null or absent. */
   readonly limit?: number | null;
 }
 
-/** The images of a split in their order; the last batch may be smaller. Throws a RangeError where the split is empty. */
+/** The images of a split in their order; the last batch may be smaller. Throws a RangeError if the split is empty. */
 export function* evaluationBatches(dataset: Dataset, name: SplitName, options: EvaluationOptions): Generator<Batch> {
   const split = dataset[name], table = normalisation(dataset);
   const count = Math.min(split.count, options.limit ?? Infinity);

@@ -8,7 +8,7 @@ export interface Split {
   readonly count: number;
   /** Pixels, NHWC: `count * height * width * channels` bytes over a SharedArrayBuffer. */
   readonly pixels: Uint8Array<SharedArrayBuffer>;
-  /** One class index an image, over a SharedArrayBuffer. */
+  /** One class index per image, over a SharedArrayBuffer. */
   readonly labels: Uint8Array<SharedArrayBuffer>;
 }
 
@@ -17,11 +17,11 @@ export type SplitName = "train" | "validation" | "test";
 /** Structured-cloneable: a Dataset is sent to workers as it is, its buffers shared. */
 export interface Dataset {
   readonly name: string;
-  /** True where the images are drawn by a program (`shapes`), which must be said wherever a number stands. */
+  /** True if the images are drawn by a program (`shapes`): every reported number must say so. */
   readonly synthetic: boolean;
-  /** True where every checksum is that of the publisher's files, false where one is not; left out where none is known. */
+  /** True if every checksum is that of the publisher's files, false if one is not; left out if none is known. */
   readonly official?: boolean;
-  /** A sentence that must be said before the images are used: that they are not the official ones, or scaled. */
+  /** A sentence to print before the images are used: that they are not the official ones, or scaled. */
   readonly notice?: string;
   readonly height: number;
   readonly width: number;
@@ -40,46 +40,46 @@ export interface Dataset {
 export interface Batch {
   /** NHWC, `count * height * width * channels` values. float64 only where a test needs it. */
   readonly images: Float32Array | Float64Array;
-  /** One class index an image; `labels.length` is the number of images. */
+  /** One class index per image; `labels.length` is the number of images. */
   readonly labels: Uint8Array | Int32Array;
 }
 
-/** How far a download is; told as often as bytes arrive. */
+/** Progress of a download; reported as bytes arrive. */
 export interface Progress {
   /** Name of the file being fetched. */
   readonly file: string;
-  /** Bytes on disk, those of an earlier, broken download included. */
+  /** Bytes on disk, including those of an earlier, interrupted download. */
   readonly received: number;
-  /** Null where the host does not say. */
+  /** Null if the host does not say. */
   readonly total: number | null;
 }
 
 /** Where a data set comes from. */
 export interface DatasetOptions {
-  /** Folder that holds the data, or a file (`--data`): then nowhere else is looked, and nothing is downloaded. */
+  /** Folder that holds the data, or a file (`--data`): then nothing else is searched, and nothing is downloaded. */
   readonly directory?: string;
   /** Folder where downloads are kept; `data` in the working directory by default. */
   readonly cache?: string;
-  /** Whether it may be downloaded where the cache lacks it. */
+  /** Whether it may be downloaded if the cache lacks it. */
   readonly download: boolean;
-  /** A mirror to download from in place of the known sources: a file, or where the address ends in "/" a folder. */
+  /** A mirror to download from instead of the known sources: a file, or a folder if the URL ends in "/". */
   readonly from?: string;
   /** Refuses, as `malformed`, files that cannot be the data set: copies of one file, or one image over and over. */
   readonly strict?: boolean;
   /** Which labels are the targets: only cifar100 has others than "fine", its 20 superclasses. "fine" by default. */
   readonly labels?: "fine" | "coarse";
-  /** Of drawn images; the others have none. 0 by default. */
+  /** Seed of drawn images; other data sets have none. 0 by default. */
   readonly seed?: number;
   readonly onProgress?: (progress: Progress) => void;
-  /** Told a line for people: a source passed over, a file kept aside. */
+  /** Called with a line for people: a source passed over, a file moved aside. */
   readonly onNotice?: (line: string) => void;
   /** Stops loading, which rejects with the signal's reason; what has been downloaded is kept and resumed. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * A data set cannot be loaded. `unavailable`: it is not here and cannot be fetched. `malformed`: it is here but cut
- * short or not what it says it is. The message names the file or folder and what to do.
+ * A data set cannot be loaded. `unavailable`: it is not here and cannot be fetched. `malformed`: it is here but
+ * truncated or not what it claims to be. The message names the file or folder and what to do.
  */
 export class DatasetError extends Error {
   override readonly name = "DatasetError";

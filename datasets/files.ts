@@ -1,8 +1,10 @@
-/** Reading and writing files of data, with errors that say which file and what to do. */
+/** Reading and writing data files, with errors that name the file and say what to do. */
 import { resolve } from "node:path";
 import { DatasetError } from "./dataset.ts";
 
-/** Runs `action`, which writes `path`; where the disk or a permission refuses, a DatasetError (`unavailable`) says so. */
+/**
+ * Runs `action`, which writes `path`; where the disk or a permission refuses, a DatasetError (`unavailable`) says so.
+ */
 export async function writing<T>(path: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
@@ -22,7 +24,7 @@ export async function reading<T>(path: string, action: () => Promise<T>): Promis
   }
 }
 
-/** What stands at a path; null where nothing does, or where it may not be looked at. */
+/** The kind of thing at a path; null if there is none, or if it is not accessible. */
 export async function kindOf(path: string): Promise<"file" | "folder" | null> {
   try {
     const { isFile, isDirectory } = await Deno.stat(path);
@@ -33,8 +35,8 @@ export async function kindOf(path: string): Promise<"file" | "folder" | null> {
 }
 
 /**
- * Why nothing can be read at a path that `kindOf` finds nothing at, as the end of a sentence: with the absolute path that
- * a relative one was resolved to, and a dangling link told from nothing.
+ * Why nothing can be read at a path that `kindOf` finds nothing at, as the end of a sentence: with the absolute path to
+ * which a relative one was resolved, and with dangling links identified.
  */
 export async function absenceOf(path: string): Promise<string> {
   const absolute = resolve(path);
@@ -43,7 +45,7 @@ export async function absenceOf(path: string): Promise<string> {
   return path === absolute ? "it does not exist" : `it does not exist (it would be ${absolute})`;
 }
 
-/** What an error says, without its class. */
+/** An error's message, without its class. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

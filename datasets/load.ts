@@ -1,4 +1,4 @@
-/** The table of data sets: where each is looked for, fetched from, and how it is read. */
+/** The table of data sets: where each is searched for and fetched from, and how it is read. */
 import { type Dataset, DatasetError, type DatasetOptions } from "./dataset.ts";
 import { dirname } from "node:path";
 import { downloadFirst, type DownloadOptions } from "./download/download.ts";
@@ -37,7 +37,8 @@ export const DATASET_NAMES: readonly string[] = Object.keys(LOADERS);
 
 /**
  * Loads a data set. Throws a DatasetError: `unavailable` where it is not here and cannot be fetched, `malformed` where
- * its files are not what they should be; a RangeError for a name it does not know, or labels that the data set has not.
+ * its files are not what they should be; a RangeError for a name it does not know, or labels that the data set does not
+ * have.
  */
 export function loadDataset(name: string, options: DatasetOptions): Promise<Dataset> {
   if (!Object.hasOwn(LOADERS, name)) {
@@ -57,7 +58,7 @@ function cifar(format: CifarFormat, options: DatasetOptions): Promise<Dataset> {
 const read = (format: CifarFormat, form: Form, options: DatasetOptions) =>
   loadRecords(format, form.from, form.files(options.signal), options);
 
-/** From what was named, in whatever form it is. Nothing is written. */
+/** From what the user named, in any form. Nothing is written. */
 async function namedCifar(format: CifarFormat, path: string, options: DatasetOptions): Promise<Dataset> {
   const forms = await findForms(format, path);
   const form = await firstWhole(format, forms);
@@ -71,7 +72,7 @@ async function namedCifar(format: CifarFormat, path: string, options: DatasetOpt
   );
 }
 
-/** A folder of the right files, one of them cut short, gives way to another form beside it. */
+/** A folder of the right files with a truncated one gives way to another form beside it. */
 async function firstWhole(format: CifarFormat, forms: readonly Form[]): Promise<Form | null> {
   const [first = null, second] = forms;
   if (first?.kind !== "binary folder" || second === undefined) return first;
@@ -88,7 +89,7 @@ async function lacks(path: string, { folder, archive, title }: CifarFormat): Pro
 const byHand = ({ name }: CifarFormat) =>
   `put ${SOURCES[name].at(-1)!.files[0].url} into a folder and name it with --data`;
 
-/** From the cache, where what it lacks is unpacked from an archive, which is downloaded if need be. */
+/** From the cache; missing files are unpacked from an archive, which is downloaded if necessary. */
 async function cachedCifar(format: CifarFormat, options: DatasetOptions): Promise<Dataset> {
   const cache = options.cache ?? "data", folder = `${cache}/${format.folder}`;
   await sweep(cache);
@@ -109,13 +110,13 @@ async function cachedCifar(format: CifarFormat, options: DatasetOptions): Promis
   return await loadCifar(format, folder, options);
 }
 
-/** Parquet files and images right in the cache may be of any data set: only those in a folder of this one's name count. */
+/** Parquet files and images directly in the cache may be of any data set: only those in this one's folder count. */
 const belongsToCache = ({ kind, from }: Form, cache: string) =>
   kind !== "binary folder" && !(from === cache && (kind === "Parquet" || kind === "images"));
 
 const mayWrite = (path: string) => Deno.permissions.querySync({ name: "write", path }).state === "granted";
 
-/** The folder of the cache that has every file in its right size; null where there is none. */
+/** The folder of the cache that has every file in the right size; null if there is none. */
 async function wholeFolder(format: CifarFormat, cache: string): Promise<string | null> {
   const found = await findCifar(format, cache);
   if (found === null || found.missing.length > 0) return null;
@@ -123,14 +124,14 @@ async function wholeFolder(format: CifarFormat, cache: string): Promise<string |
   return states.every((state) => state === "whole") ? found.folder : null;
 }
 
-/** Downloads from the first source that will do and unpacks it into `folder`; what will not do is thrown away. */
+/** Downloads from the first source that works and unpacks it into `folder`; bad files are discarded. */
 async function fetchCifar(format: CifarFormat, cache: string, folder: string, options: DatasetOptions): Promise<void> {
   const { from, signal } = options, archives = [format.archive, PYTHON[format.name].archive];
   const sources = from === undefined ? SOURCES[format.name] : [mirror(format.name, from, archives)];
   const check = async (source: Source) => {
     try {
       const form = await formOf(format, source, cache);
-      // A mirror of one's own is taken at its word, an archive of the right MD5 was checked when it came.
+      // The user's own mirror is trusted; an archive with the right MD5 was checked on arrival.
       const unchecked = from === undefined && source.files.some(({ md5 }) => md5 === null);
       const review = unchecked ? new Review(format) : null;
       await unpack(format, reviewed(form.files(signal), review), folder, options);
@@ -163,7 +164,7 @@ async function formOf(format: CifarFormat, { files: [{ name }] }: Source, cache:
   throw new SourceFailure(`it sent no ${format.title}`);
 }
 
-/** The files as they are. Throws a SourceFailure after the last where one is not official. */
+/** The files as they are. Throws a SourceFailure after the last if one is not official. */
 async function* reviewed(files: AsyncIterable<RecordFile>, review: Review | null): AsyncGenerator<RecordFile> {
   for await (const file of files) {
     if (file.name.endsWith(".bin")) review?.look(file);
@@ -183,7 +184,7 @@ function downloadSource(
   return downloadFirst(what, sources, folder, { ...options, hosts });
 }
 
-/** Adds to an error that nothing could be downloaded what to do instead. */
+/** Adds what to do instead to the error of a failed download. */
 async function withManualWay(way: string, download: () => Promise<unknown>): Promise<void> {
   try {
     await download();
@@ -216,7 +217,7 @@ async function idx(format: IdxFormat, options: DatasetOptions): Promise<Dataset>
   );
 }
 
-/** A mirror of one's own is a folder with the four files under their usual names. */
+/** The user's own mirror is a folder with the four files under their usual names. */
 function idxSources({ name }: IdxFormat, from: string | undefined): readonly Source[] {
   if (from === undefined) return SOURCES[name];
   const files = SOURCES[name][0].files.flatMap((file) =>

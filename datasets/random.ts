@@ -5,9 +5,9 @@
  * the labels by the hash of numpy's SeedSequence (after O'Neill, "Developing a seed_seq alternative", 2015).
  */
 
-/** JSON-able; `Random.from(state)` goes on exactly where `state()` was taken. */
+/** JSON-able; `Random.from(state)` continues exactly where `state()` was taken. */
 export interface RandomState {
-  /** Seed and labels as 32-bit words; what `split` depends on. */
+  /** Seed and labels as 32-bit words, on which `split` depends. */
   readonly path: readonly number[];
   /** The generator's four 32-bit words. */
   readonly words: readonly number[];
@@ -32,7 +32,7 @@ export class Random {
   }
 
   /**
-   * A stream of its own for the labels, each a name or a non-negative integer. It depends on the seed and the labels
+   * An independent stream for the labels, each a name or a non-negative integer. It depends on the seed and the labels
    * only, never on how much has been drawn: `split("a", 1)` is `split("a").split(1)`, at any time.
    */
   split(...labels: readonly (string | number)[]): Random {

@@ -35,7 +35,7 @@ describe("the source tree", () => {
     assertEquals(missing, []);
   });
 
-  it("has no circle of imports", () => {
+  it("has no import cycle", () => {
     const circles = product.map((file) => circleThrough(file)).filter((circle) => circle !== null);
     assertEquals(circles.slice(0, 1), []); // every file of a circle finds it
   });

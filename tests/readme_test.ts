@@ -1,6 +1,6 @@
 /**
- * The README and the pages it opens tell the truth: their commands are tasks that start, with flags that exist, their files are
- * there, their links lead somewhere, and what they list is all there is.
+ * The README and the pages it opens tell the truth: their commands are tasks that start, with flags that exist, their
+ * files are there, their links lead somewhere, and what they list is all there is.
  */
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";

@@ -1,13 +1,17 @@
 /**
- * `deno task test [PATH...]`: every test file in a process of its own, as many at once as there are cores, each counted from
- * its JUnit report. The last line is `N passed, N failed` (and `, N skipped`), counting the tests themselves and not the
- * groups around them. PATHs pick the files whose path contains one of them.
+ * `deno task test [PATH...]`: every test file in a process of its own, as many at once as there are cores, each counted
+ * from its JUnit report. The last line is `N passed, N failed` (and `, N skipped`), counting the tests themselves and
+ * not the groups around them. PATHs pick the files whose path contains one of them.
  *
- * A process a file, since a report mixes the names of files that share a process, leaves out files that do not load, and
- * since V8 flags are a matter of the process: the suites of the wasm engine run with V8's bounds checks and without.
+ * One process per file, since a report mixes the names of files that share a process, leaves out files that do not
+ * load, and since V8 flags are a matter of the process: the suites of the wasm engine run with V8's bounds checks and
+ * without.
  */
 
-/** Of the engine's own making, so that a wrong address is caught before it is ever run unchecked: see README, Permissions. */
+/**
+ * Of the engine's own making, so that a wrong address is caught before it is ever run unchecked: see README,
+ * Permissions.
+ */
 const FAST_FLAGS = "--v8-flags=--no-wasm-bounds-checks,--experimental-wasm-revectorize";
 const RUN_WITH_FAST_FLAGS_TOO = /^tests\/child\/engine\/wasm/;
 /** A file that takes longer hangs: all of them together should take under 5 minutes on 2 cores. */

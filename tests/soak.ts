@@ -1,7 +1,7 @@
 /**
- * `deno task soak [KILLS] [SUSPENSIONS] [SEED] [TRIALS]`: one search with scripted children that is killed and suspended again and
- * again, at random times, and must come to the same trials as an unbroken one, with none lost and none failed. In small it
- * is a test of `tests/controller/search_test.ts`; here it takes as long as it is asked to.
+ * `deno task soak [KILLS] [SUSPENSIONS] [SEED] [TRIALS]`: one search with scripted children that is killed and
+ * suspended again and again, at random times, and must end with the same trials as an unbroken one, with none lost and
+ * none failed. In small it is a test of `tests/controller/search_test.ts`; here it takes as long as it is asked to.
  */
 import { loadRun, RunStoreError } from "../controller/runs/run_store.ts";
 import { isFinished } from "../controller/trial.ts";
@@ -17,7 +17,7 @@ const [kills = 200, suspensions = 50, seed = 1, trials = 3000] = Deno.args.map(N
 const options: ScriptOptions = { hangMs: HANG_MS, engine: "slow", trials, batch: 20 };
 const random = new Random(seed);
 
-/** What must not depend on what happened on the way. */
+/** Results that must not depend on interruptions. */
 function results(folder: string) {
   const { state, trials } = loadRun(folder);
   return [
@@ -42,7 +42,7 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Lets the search run a while, suspends it where that is asked for, and kills it; resolves to whether it ended before. */
+/** Lets the search run a while, suspends it if requested, and kills it; resolves to whether it ended before. */
 async function disturb(folder: string, suspend: boolean): Promise<boolean> {
   const process = new Deno.Command("deno", {
     args: [

@@ -1,14 +1,14 @@
 /**
- * What the dashboard shows, as JSON, so that a notebook can read a running search:
+ * The dashboard's data as JSON, so that a notebook can read a running search:
  *
  *     GET    /api/runs                        the runs
  *     GET    /api/runs/RUN                    one run: settings, state, counts, best, workers, notices
  *     GET    /api/runs/RUN/trials             its trials; ?state=complete,pruned &q=TEXT &sort=accuracy &order=desc &limit= &offset=
  *     GET    /api/runs/RUN/trials.csv         the same as CSV; ?for=spreadsheet guards what a spreadsheet would run
  *     GET    /api/runs/RUN/trials/ID          one trial with its training curve
- *     GET    /api/runs/RUN/updates            what the sampler learnt; ?probabilities=N adds them to N updates evenly through time
- *     GET    /api/runs/RUN/events             events after ?after=SEQ, at most 1,000; 410 where they are no longer kept
- *     GET    /api/runs/RUN/live               what the websocket tells (protocol.ts), after ?stream=ID&after=SEQ: for pages without one
+ *     GET    /api/runs/RUN/updates            what the sampler learnt; ?probabilities=N adds them to N evenly spaced updates
+ *     GET    /api/runs/RUN/events             events after ?after=SEQ, at most 1,000; 410 if they are no longer kept
+ *     GET    /api/runs/RUN/live               the websocket's messages (protocol.ts), after ?stream=ID&after=SEQ: for pages without a websocket
  *     POST   /api/runs/RUN/control            {"control": "pause" | "resume" | "stop"}, {"control": "set_workers", "workers": 2},
  *                                             {"control": "add_candidate", "expression": "x * tanh(x)", "seeds": 3}
  *     PATCH  /api/runs/RUN                    {"name"?, "notes"?, "tags"?}
@@ -30,9 +30,9 @@ import { readTrialQuery, selectTrials } from "./trial_query.ts";
 
 export interface ApiOptions {
   readonly registry: RunRegistry;
-  /** The feed of a run; null where there is none of that name (null: the one searched here). */
+  /** The feed of a run; null if there is none of that name (null: the one searched here). */
   readonly feed: (run: string | null) => Promise<RunFeed | null>;
-  /** Lets go of a run that is about to be renamed or deleted. */
+  /** Releases a run that is about to be renamed or deleted. */
   readonly release: (run: string) => Promise<void>;
   readonly addressOf: (context: Context) => string;
 }
@@ -40,7 +40,7 @@ export interface ApiOptions {
 const MAX_EVENTS_PER_RESPONSE = 1000;
 const MAX_TRIALS_PER_RESPONSE = 100_000;
 
-/** Answered with this status and sentence. */
+/** The request is refused with this status and sentence. */
 class Refusal extends Error {
   constructor(readonly status: 400 | 404 | 405 | 409 | 410 | 415 | 429, message: string) {
     super(message);
@@ -49,7 +49,7 @@ class Refusal extends Error {
 
 export function apiRoutes({ registry, feed, release, addressOf }: ApiOptions): Hono {
   const api = new Hono();
-  // Reading all trials writes megabytes and changes touch the disk: both are slower than being asked for.
+  // Reading all trials writes megabytes and changes touch the disk: both cost more than a request.
   const reads = new RateLimits(60, 10);
   const changes = new RateLimits(20, 2);
 
@@ -195,7 +195,7 @@ function count(parameters: URLSearchParams, name: string, otherwise: number): nu
   return Number(text);
 }
 
-/** All updates, of which `wanted`, evenly through time and with the last, carry their probabilities. */
+/** All updates; `wanted` of them, evenly spaced and including the last, have their probabilities. */
 export function thinProbabilities(updates: readonly SamplerUpdate[], wanted: number): SamplerUpdate[] {
   const every = wanted === 0 ? Infinity : Math.max(1, Math.ceil(updates.length / wanted));
   return updates.map((update, index) => ({

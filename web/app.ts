@@ -1,7 +1,7 @@
 /**
- * The dashboard's server: shows a running or finished search to browsers (`client/`, over the websocket of `live.ts`) and
- * to programs (`api.ts`), and lets them steer it. It only ever reads a `RunSource` and passes requests to it, so that a
- * search runs the same with and without it.
+ * The dashboard's server: serves a running or finished search to browsers (`client/`, over the websocket of `live.ts`)
+ * and to programs (`api.ts`), and lets them control it. It only reads a `RunSource` and forwards requests to it, so
+ * that a search runs the same with and without it.
  */
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
@@ -23,23 +23,26 @@ export interface DashboardOptions {
   readonly host?: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** 16 characters or more. Made anew where the host needs one and none is given; null for none on a loopback host. */
+  /** 16 characters or more. Generated if the host needs one and none is given; null for none on a loopback host. */
   readonly token?: string | null;
   readonly reach?: Reach;
 }
 
 /** How browsers reach a dashboard that is behind a proxy. */
 export interface Reach {
-  /** The path of its page where the proxy passes paths on whole: "/proxy/8422". Paths without it are served as well. */
+  /** The path of its page if the proxy forwards whole paths: "/proxy/8422". Paths without it are served as well. */
   readonly basePath?: string;
   /** Host names besides those of loopback, with a port ("box:8443") or for any port ("box"). */
   readonly allowedHosts?: readonly string[];
-  /** Whether to believe `X-Forwarded-For`, `-Host` and `-Proto`: only where every request comes through a proxy that sets them. */
+  /**
+   * Whether to believe `X-Forwarded-For`, `-Host` and `-Proto`: only where every request comes through a proxy that
+   * sets them.
+   */
   readonly trustProxy?: boolean;
 }
 
 export interface Dashboard {
-  /** Where to look, with the token where one is needed: for the terminal of who started it, not for logs. */
+  /** URL of the page, with the token if one is needed: for the user's terminal, not for logs. */
   readonly url: string;
   readonly token: string | null;
   close(): Promise<void>;
@@ -50,15 +53,15 @@ export interface App {
   close(): void;
 }
 
-/** Milliseconds after which the feed of a run that nobody watches is given up. */
+/** Milliseconds after which the feed of an unwatched run is closed. */
 const UNWATCHED_MS = 60_000;
 
-/** Bytes that a request may carry. */
+/** Maximum bytes of a request's body. */
 const MAX_BODY = 16 * 1024;
 
 /**
- * Listens until closed. Rejects with Deno.errors.AddrInUse where the port is taken, and a RangeError for a token too short.
- * Permissions: read (its own files), net (the host).
+ * Listens until closed. Rejects with Deno.errors.AddrInUse where the port is taken, and a RangeError for a token too
+ * short. Permissions: read (its own files), net (the host).
  */
 export async function startDashboard(options: DashboardOptions): Promise<Dashboard> {
   const host = options.host ?? "127.0.0.1";
@@ -105,7 +108,7 @@ export function createApp(
   };
 
   const app = new Hono({ getPath: (request) => pathBelow(basePath, new URL(request.url).pathname) });
-  // The page's addresses are relative: they are only right below a path that ends with a slash.
+  // The page's URLs are relative: they only work below a path that ends with a slash.
   app.get(WITHOUT_SLASH, (context) => {
     const { pathname, search } = new URL(context.req.url);
     return context.redirect(`${pathname.slice(pathname.lastIndexOf("/") + 1)}/${search}`, 308);
@@ -136,10 +139,10 @@ export function createApp(
   };
 }
 
-/** What a request for the base path itself, without a slash at its end, is routed as. */
+/** Route of a request for the base path without a trailing slash. */
 const WITHOUT_SLASH = "/without-slash";
 
-/** A path as routes know it; one that does not begin with the base path came from a proxy that took it away. */
+/** A path as the routes know it; one without the base path came from a proxy that stripped it. */
 function pathBelow(basePath: string, path: string): string {
   if (basePath === "") return path;
   if (path === basePath) return WITHOUT_SLASH;
@@ -167,7 +170,7 @@ function websocket(live: Live) {
   }, { idleTimeout: 30 });
 }
 
-/** One feed a run that someone watches or lately asked for. */
+/** One feed per run that is watched or was requested recently. */
 class Feeds {
   readonly #registry: RunRegistry;
   readonly #feeds = new Map<string, { readonly feed: Promise<RunFeed | null>; usedAt: number }>();
@@ -176,7 +179,9 @@ class Feeds {
     this.#registry = registry;
   }
 
-  /** Null where there is no such run. Without a name the live run, or else the newest that goes on, or the newest. */
+  /**
+   * Null if there is no such run. Without a name the live run, else the newest that is being searched, else the newest.
+   */
   async open(name: string | null): Promise<RunFeed | null> {
     const wanted = name ?? this.#registry.live ?? await this.#newest();
     if (wanted === undefined) return null;
@@ -200,7 +205,7 @@ class Feeds {
     return (runs.find((run) => !isOver(run)) ?? runs[0])?.name;
   }
 
-  /** Lets go of a run, so that nothing holds it open. Resolves to the feed that it had. */
+  /** Releases a run, so that nothing holds it open. Resolves to its feed. */
   async close(name: string): Promise<RunFeed | null> {
     const entry = this.#feeds.get(name);
     this.#feeds.delete(name);

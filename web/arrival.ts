@@ -1,14 +1,14 @@
 /**
- * Where a request comes from as its sender sees it: the address, the host name that was asked for, whether by https. A
- * proxy in between knows; what its `X-Forwarded-*` headers say is only believed where the user says that there is one, as
- * anybody can write such headers.
+ * The origin of a request as its sender sees it: the client's address, the requested host name, whether by https. A
+ * proxy in between knows; its `X-Forwarded-*` headers are only trusted if the user says that there is one, as anybody
+ * can send such headers.
  */
 import type { Context } from "hono";
 
 export interface Arrival {
-  /** Of the sender, for rates; "unknown" without a socket. */
+  /** The sender's address, for rate limits; "unknown" without a socket. */
   readonly address: string;
-  /** As in a `Host` header, with the port where it is not the usual one. */
+  /** As in a `Host` header, with the port if it is not the default. */
   readonly host: string | undefined;
   readonly isSecure: boolean;
 }
@@ -23,7 +23,7 @@ export function arrivalOf(context: Context, trustProxy: boolean): Arrival {
   };
 }
 
-/** Of a list that each proxy adds to, what the nearest one said. */
+/** The nearest proxy's entry of a list to which each proxy appends. */
 function last(header: string | undefined): string | undefined {
   return header?.split(",").at(-1)?.trim() || undefined;
 }

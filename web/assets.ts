@@ -1,7 +1,7 @@
 /**
  * The page's own files, read once and served from memory with an ETag. `app.js` is made from `client/` by
  * `deno task bundle` and kept in the tree: a search then starts without a bundler, a network or permission to run
- * programs, and a test tells when it is older than its sources.
+ * programs, and a test fails if it is older than its sources.
  */
 import { createHash } from "node:crypto";
 import { PLOT_RULES, THEME_VARIABLES } from "./plot/theme.ts";
@@ -19,7 +19,7 @@ const FILES: Readonly<Record<string, { readonly file: string; readonly type: str
   "/favicon.svg": { file: "favicon.svg", type: "image/svg+xml" },
 };
 
-/** Colours besides those of plots: the ground behind the panels, hair lines, and what is pointed at or chosen. */
+/** Colours besides those of plots: the page's background, hairlines, hover and selection. */
 const PAGE_VARIABLES = {
   light:
     "color-scheme:light;--ground:#f5f6f8;--hair:#e4e7ec;--hover:#f0f3f7;--chosen:#e3eefb;--button:#0b5fa5;--button-ink:#fff;--shadow:0 8px 30px #0003;",
@@ -29,7 +29,7 @@ const PAGE_VARIABLES = {
 
 const light = THEME_VARIABLES.light + PAGE_VARIABLES.light;
 const dark = THEME_VARIABLES.dark + PAGE_VARIABLES.dark;
-/** As the system is, unless the page's data-theme says otherwise. */
+/** The system's theme, unless the page's data-theme overrides it. */
 const THEMES = `:root{${light}}
 @media (prefers-color-scheme:dark){:root:not([data-theme=light]){${dark}}}
 :root[data-theme=dark]{${dark}}

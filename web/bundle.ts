@@ -1,7 +1,7 @@
 /**
- * `deno task bundle`: makes static/app.js from client/. Its first line holds a hash of all sources that went into it, by
- * which a test tells, without a bundler, that it is not older than they are. Run it after a change of client/ or of
- * anything that client/ imports, and commit the result. It needs esbuild, which `deno bundle` fetches once.
+ * `deno task bundle`: makes static/app.js from client/. Its first line holds a hash of all sources that went into it,
+ * by which a test checks, without a bundler, that it is up to date. Run it after a change of client/ or of anything
+ * that client/ imports, and commit the result. It needs esbuild, which `deno bundle` fetches once.
  */
 import { createHash } from "node:crypto";
 
@@ -20,7 +20,7 @@ export function bundledFiles(entry = ENTRY): string[] {
   return [...seen].sort();
 }
 
-/** Relative imports except those of types, which leave no trace in the bundle. */
+/** Relative imports except type imports, which leave no trace in the bundle. */
 function valueImports(source: string, file: string): string[] {
   const pattern = /^(?:import|export)\s+(?!type\s)(?:[^"';]*?\sfrom\s+)?"(\.[^"]+)"/gm;
   return [...source.matchAll(pattern)].map(([, path]) => new URL(path, `file:///${file}`).pathname.slice(1));

@@ -1,7 +1,7 @@
 /**
- * One run's events for all its watchers. Events are kept in a ring of fixed size and each is written out as JSON once; a
- * watcher is no more than a position in the ring. A watcher too slow for the ring begins again from a snapshot, so
- * neither memory nor the search's time depends on who is watching.
+ * One run's events for all its watchers. Events are kept in a ring buffer of fixed size and each is serialised once; a
+ * watcher is just a position in the ring. A watcher too slow for the ring starts again from a snapshot, so neither
+ * memory nor the search's time depends on who is watching.
  */
 import type { RunSource, SearchEvent } from "../controller/runs/events.ts";
 import { liveEvent, liveSnapshot } from "./protocol.ts";
@@ -9,12 +9,12 @@ import { liveEvent, liveSnapshot } from "./protocol.ts";
 export interface FeedOptions {
   /** Events kept for watchers to catch up with. */
   readonly kept?: number;
-  /** A written snapshot is used again for this long, so that many watchers cost as much as one. */
+  /** Milliseconds for which a serialised snapshot is reused, so that many watchers cost as much as one. */
   readonly snapshotMs?: number;
 }
 
 export class RunFeed {
-  /** Names this numbering of events. */
+  /** Identifies this numbering of events. */
   readonly stream = crypto.randomUUID();
   readonly source: RunSource;
   readonly #kept: number;
@@ -41,7 +41,7 @@ export class RunFeed {
     return this.#newest;
   }
 
-  /** Written events after `seq`, at most `limit` of them; null where some of them are no longer (or not yet) known. */
+  /** Serialised events after `seq`, at most `limit` of them; null if some are no longer (or not yet) known. */
   since(seq: number, limit: number): string[] | null {
     if (seq + 1 < this.#oldest || seq > this.#newest) return null;
     const texts: string[] = [];
@@ -55,7 +55,7 @@ export class RunFeed {
     return texts;
   }
 
-  /** A snapshot that the kept events continue, as a written `snapshot` message. */
+  /** A snapshot that the kept events continue, as a serialised `snapshot` message. */
   snapshot(now = Date.now()): { readonly seq: number; readonly text: string } {
     const written = this.#snapshot;
     const isRecent = written && now - written.at < this.#snapshotMs;

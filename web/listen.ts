@@ -1,6 +1,6 @@
 /**
- * The addresses that a dashboard listens on. `localhost` is 127.0.0.1 to some programs and [::1] to others, so a loopback
- * host is both, on one port.
+ * The addresses that a dashboard listens on. `localhost` is 127.0.0.1 to some programs and [::1] to others, so a
+ * loopback host is both, on one port.
  */
 
 type Handler = (request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>) => Response | Promise<Response>;
@@ -10,12 +10,12 @@ export interface Listening {
   shutdown(): Promise<void>;
 }
 
-/** Free ports tried for one that is free in both families. */
+/** Attempts to find a port that is free in both address families. */
 const MAX_TRIES = 20;
 
 /**
- * Serves on the host's addresses; port 0 takes a free one. Throws Deno.errors.AddrInUse where the port is taken on either
- * address. A machine without IPv6, or a process that may not use it, has 127.0.0.1 alone.
+ * Serves on the host's addresses; port 0 takes a free one. Throws Deno.errors.AddrInUse where the port is taken on
+ * either address. A machine without IPv6, or a process that may not use it, has 127.0.0.1 alone.
  */
 export async function listen(host: string, port: number, handler: Handler): Promise<Listening> {
   const isBoth = host === "127.0.0.1" || host === "localhost";

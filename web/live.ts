@@ -1,7 +1,7 @@
 /**
- * The websocket side of the dashboard: sends each watcher what its run did since it last heard. One timer serves all
- * watchers. What waits in a watcher's socket is bounded (`HIGH_WATER`): beyond that it is sent nothing until it has
- * read, and catches up or begins again from a snapshot. What a watcher may send is bounded too.
+ * The websocket side of the dashboard: sends each watcher its run's new events. One timer serves all watchers.
+ * The data queued in a watcher's socket are bounded (`HIGH_WATER`): beyond that nothing is sent until it has read; then
+ * it catches up or starts again from a snapshot. What a watcher may send is bounded too.
  */
 import type { RunFeed } from "./feed.ts";
 import { ALIVE_MS, parseWatchRequest } from "./protocol.ts";
@@ -20,16 +20,16 @@ export interface LiveOptions {
   readonly maxWatchers?: number;
 }
 
-/** Bytes waiting in a socket over which its watcher is left to catch up. */
+/** Bytes queued in a socket above which nothing more is sent. */
 const HIGH_WATER = 1 << 20;
 /** Events in a message: a few hundred kilobytes, parsed by a browser within a frame or two. */
 const MAX_EVENTS_PER_MESSAGE = 1000;
-/** Characters a watcher may send at once, and messages a second (with a burst of ten). */
+/** Characters a watcher may send at once, and messages per second (with a burst of ten). */
 const MAX_REQUEST = 1024;
-const REQUESTS_A_SECOND = 2;
-/** A watcher that has read nothing of what waits for it for so long is cut off. */
+const REQUESTS_PER_SECOND = 2;
+/** Milliseconds without reading after which a watcher is disconnected. */
 const STALLED_MS = 60_000;
-/** One that has not asked for a run by then is no watcher. A page asks as soon as its socket is open. */
+/** Milliseconds within which a watcher must ask for a run. A page asks as soon as its socket is open. */
 const SILENT_MS = 5_000;
 
 interface Watcher {
@@ -41,12 +41,14 @@ interface Watcher {
   feed: RunFeed | null;
   /** Sequence number of the last event sent; null before a snapshot. */
   seq: number | null;
-  /** When it was last told that the connection lives, and since when its socket is too full. */
+  /** When it last got an "alive" message, and since when its socket is too full. */
   aliveAt: number;
   fullSince: number | null;
 }
 
-/** What a watcher that has seen events up to `seq` (null: none) is to be told next, as a written message; null for nothing. */
+/**
+ * What a watcher that has seen events up to `seq` (null: none) gets next, as a serialised message; null for nothing.
+ */
 function newsOf(
   feed: RunFeed,
   seq: number | null,
@@ -66,8 +68,8 @@ function aliveMessage(now: number): string {
 }
 
 /**
- * The same for who asks again and again over HTTP, since a proxy lets no websocket through: a written JSON array of the
- * messages that a socket would have brought since `after`.
+ * The same for clients that poll over HTTP, because a proxy blocks websockets: a serialised JSON array of the messages
+ * that a socket would have brought since `after`.
  */
 export function polled(feed: RunFeed, stream: string | null, after: number | null, now = Date.now()): string {
   const { text } = newsOf(feed, stream === feed.stream ? after : null, now);
@@ -98,14 +100,14 @@ export class Live {
     return false;
   }
 
-  /** Where there are too many, the one that has been silent for longest makes room: sockets alone lock nobody out. */
+  /** If there are too many, the longest silent one makes room: idle sockets lock nobody out. */
   connected(socket: Socket, now = Date.now()): void {
     if (this.#watchers.size >= this.#maxWatchers) {
       const silent = [...this.#watchers.values()].find(({ hasAsked }) => !hasAsked);
       if (!silent) return socket.close(1013, `too many watchers: ${this.#maxWatchers} at most`);
       this.#cut(silent, 1013, "it asked for nothing, and others wait");
     }
-    const limit = new RateLimit(10, REQUESTS_A_SECOND);
+    const limit = new RateLimit(10, REQUESTS_PER_SECOND);
     this.#watchers.set(socket, {
       ...{ socket, limit, connectedAt: now, hasAsked: false, feed: null, seq: null, aliveAt: 0, fullSince: null },
     });
@@ -134,7 +136,7 @@ export class Live {
     this.#serve(watcher, Date.now());
   }
 
-  /** Tells the watchers of a feed why it goes; they may ask for another run, or for this one under its new name. */
+  /** Tells the watchers of a feed why it closes; they may ask for another run, or for this one under its new name. */
   release(feed: RunFeed, reason: string): void {
     for (const watcher of this.#watchers.values()) {
       if (watcher.feed !== feed) continue;
@@ -148,12 +150,12 @@ export class Live {
     if (this.#watchers.size === 0) this.#stopTimer();
   }
 
-  /** Sends every watcher what is new. Called by the timer. */
+  /** Sends every watcher its new events. Called by the timer. */
   pump(now = Date.now()): void {
     for (const watcher of this.#watchers.values()) this.#serve(watcher, now);
   }
 
-  /** Every watcher is told what happened to the end first. */
+  /** Every watcher first gets all remaining events. */
   close(): void {
     this.pump();
     for (const watcher of this.#watchers.values()) watcher.socket.close(1001, "the dashboard is closing");

@@ -22,7 +22,7 @@ export class RateLimit {
   }
 }
 
-/** A bucket for each address, for the addresses last seen. */
+/** One bucket per address, for the most recent addresses. */
 export class RateLimits {
   readonly #burst: number;
   readonly #perSecond: number;

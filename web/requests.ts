@@ -1,10 +1,12 @@
-/** What clients may send with POST, PATCH and DELETE, checked field by field: a value of the type, or a sentence. */
+/**
+ * The bodies of POST, PATCH and DELETE requests, checked field by field: a value of the type, or an error's sentence.
+ */
 import { activationFrom } from "../child/activation/catalog.ts";
 import type { SearchControl } from "../controller/runs/events.ts";
 import { isRunName } from "../controller/runs/run_store.ts";
 import type { RunChange } from "../controller/runs/registry.ts";
 
-/** Thrown with the sentence that the client is answered with. */
+/** Its message is the response to the client. */
 export class RequestError extends Error {
   override readonly name = "RequestError";
 }
@@ -71,7 +73,7 @@ export function readChange(body: unknown): RunChange {
   return change;
 }
 
-/** A run is deleted only by who repeats its name. */
+/** Deleting a run requires repeating its name. */
 export function checkDeletion(body: unknown, name: string): void {
   if (object(body).confirm !== name) throw new RequestError("confirm must repeat the name of the run");
 }

@@ -1,6 +1,6 @@
 /**
- * The state of a run as folded from a snapshot and the events after it: the same on the server's side of a test and in
- * the browser. Changes in place, because a view of 10,000 trials changes many times a second; `version` tells that it did.
+ * The state of a run, folded from a snapshot and later events: the same in tests on the server and in
+ * the browser. Mutated in place, because a view of 10,000 trials changes many times a second; `version` counts changes.
  */
 import {
   isOver,
@@ -12,7 +12,7 @@ import {
 import type { CurvePoint } from "../controller/trial.ts";
 import { type LiveEvent, type LiveSnapshot, type Notice, type TrialRow, unpackTrial } from "./protocol.ts";
 
-/** A stretch of a worker's time in one state, for the time line. */
+/** A period of a worker in one state, for the time line. */
 export interface Span {
   readonly worker: number;
   readonly state: WorkerStatus["state"];
@@ -22,7 +22,7 @@ export interface Span {
   to: number | null;
 }
 
-/** Time line stretches and progress kept; older ones are dropped. */
+/** Maximum number of periods and progress points; older ones are dropped. */
 const SPANS_KEPT = 2_000;
 const NOTICES_KEPT = 500;
 
@@ -55,7 +55,10 @@ export class RunView {
     this.elapsedAt = at;
   }
 
-  /** False where events before this one were missed: the view must begin again. Events already folded in do nothing. */
+  /**
+   * False if events before this one were missed: the view must start again from a snapshot. Events already folded in
+   * are ignored.
+   */
   apply(event: LiveEvent): boolean {
     if (event.seq <= this.seq) return true;
     if (event.seq !== this.seq + 1) return false;
@@ -108,7 +111,7 @@ export class RunView {
 
   #progress(id: number, point: CurvePoint): void {
     const points = this.curves.get(id) ?? [];
-    // A trial that was given to a fresh worker starts again from its first step.
+    // A trial given to a new worker starts again from its first step.
     while (points.length > 0 && points[points.length - 1].step >= point.step) points.pop();
     points.push(point);
     this.curves.set(id, points);

@@ -1,11 +1,11 @@
 /**
- * Who may see and steer a search.
+ * Who may see and control a search.
  *
  * On a loopback address any program on this machine may, but no web page of another site: the `Host` header must name a
- * loopback address or one the user allowed (a page that rebinds its own name to 127.0.0.1 sends its own name), and what a
- * browser says of where a request comes from (`Origin`, `Sec-Fetch-Site`) must be this dashboard on websockets and on
- * everything that changes something. A program says nothing of that. On any other address every request also needs the
- * token: once in the URL or typed into the form, then as a cookie that scripts cannot read and other sites' requests do not
+ * loopback address or one the user allowed (a page that rebinds its own name to 127.0.0.1 sends its own name), and what
+ * a browser says of where a request comes from (`Origin`, `Sec-Fetch-Site`) must be this dashboard on websockets and on
+ * everything that changes something. A program sends neither. On any other address every request also needs the token:
+ * once in the URL or typed into the form, then as a cookie that scripts cannot read and other sites' requests do not
  * carry.
  */
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
@@ -14,7 +14,7 @@ import { getCookie, setCookie } from "hono/cookie";
 import type { Arrival } from "./arrival.ts";
 import { RateLimits } from "./rate_limit.ts";
 
-/** Headers of every answer. Scripts, styles, pictures and connections come from this process and nowhere else. */
+/** Headers of every response. Scripts, styles, pictures and connections come from this process and nowhere else. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "content-security-policy": [
     "default-src 'none'",
@@ -36,14 +36,14 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "permissions-policy": "camera=(), microphone=(), geolocation=()",
 };
 
-/** Longest token that is looked at. */
+/** Longest token that is checked. */
 const MAX_TOKEN = 256;
 /** What the form for the token itself needs. */
 const PUBLIC_PATHS = new Set(["/login", "/app.css", "/favicon.svg"]);
 const SAFE_METHODS = new Set(["GET", "HEAD"]);
 
 export interface AccessOptions {
-  /** Null where none is needed: loopback only. */
+  /** Null if none is needed: loopback only. */
   readonly token: string | null;
   /** Distinguishes dashboards of one host in its cookies, which do not know ports. */
   readonly port: number;
@@ -69,7 +69,7 @@ export function tokenFor(host: string, given: string | null | undefined): string
   return given ?? (isLoopback(host) ? null : newToken());
 }
 
-/** Takes the same time wherever the texts differ: what is compared are their hashes, all bytes of them. */
+/** Takes the same time wherever the texts differ: it compares all bytes of their hashes. */
 export function equalInConstantTime(given: string, expected: string): boolean {
   const hash = (text: string) => createHash("sha256").update(text).digest();
   return timingSafeEqual(hash(given), hash(expected));
@@ -86,7 +86,7 @@ export function isOwnOrigin(origin: string | undefined, host: string | undefined
   return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
 }
 
-/** What a browser says of where a request comes from; undefined where it says nothing. */
+/** What a browser says of where a request comes from; undefined if it says nothing. */
 export interface Sender {
   readonly origin: string | undefined;
   /** `Sec-Fetch-Site`, which a page cannot write. Browsers send it to https and to loopback addresses. */
@@ -96,11 +96,11 @@ export interface Sender {
 export class Access {
   readonly #options: AccessOptions;
   readonly #cookie: string;
-  /** What the cookie holds: proves the token without being it, and lasts as long as the token. */
+  /** The cookie's value: proves knowledge of the token without containing it, and is valid as long as the token. */
   readonly #session: string | null;
   /**
-   * Ten wrong tokens at once from an address, then one in six seconds; more are told to wait. The right one is taken
-   * whatever came before it: many may share the address of a proxy, and 144 bits are not guessed at any rate.
+   * Ten wrong tokens at once from an address, then one every six seconds; more must wait. The right one is accepted
+   * whatever came before: many users may share a proxy's address, and 144 bits cannot be guessed at any rate.
    */
   readonly #wrong = new RateLimits(10, 1 / 6);
   readonly #requests = new RateLimits(600, 120);
@@ -145,7 +145,7 @@ export class Access {
       return refusal(
         403,
         `the request comes from another site${sender.origin ? `, ${sender.origin.slice(0, 100)}` : ""}: ` +
-          "a dashboard behind a proxy is told the names it is reached by with --allow-host",
+          "for a dashboard behind a proxy, name the hosts by which it is reached with --allow-host",
       );
     }
     if (this.#session === null || bearer || this.#hasCookie(context) || PUBLIC_PATHS.has(context.req.path)) return null;
@@ -159,8 +159,8 @@ export class Access {
     if (origin === "null") return site !== "same-origin";
     const reached = URL.canParse(origin) ? new URL(origin).host : undefined;
     if (this.#isAllowed(reached)) return false;
-    // Behind a proxy that writes a Host of its own only the browser knows that page and request are of one origin. Without
-    // a token that is believed of loopback names: any other may have been rebound to the proxy.
+    // Behind a proxy that writes a Host of its own only the browser knows that page and request are of one origin.
+    // Without a token that is believed of loopback names: any other may have been rebound to the proxy.
     return site !== "same-origin" || (this.#options.token === null && !isLoopbackHost(reached));
   }
 
@@ -169,7 +169,9 @@ export class Access {
     return host !== undefined && (allowed.includes(host.toLowerCase()) || allowed.includes(nameOf(host)));
   }
 
-  /** The first load carries the token in the URL; the answer moves it to a cookie and the browser to a URL without it. */
+  /**
+   * The first load carries the token in the URL; the answer moves it to a cookie and the browser to a URL without it.
+   */
   #signInByUrl(context: Context): Response {
     const given = context.req.query("token");
     if (context.req.path !== "/" || context.req.method !== "GET") return refusal(401, "a token is needed");
@@ -223,7 +225,7 @@ function nameOf(host: string | undefined): string {
 }
 
 function withHeaders(response: Response): Response {
-  // A websocket's answer must be passed on as it is.
+  // A websocket's response must be returned unchanged.
   if (response.status === 101) return response;
   const headers = new Headers(response.headers);
   for (const [name, value] of Object.entries(SECURITY_HEADERS)) headers.set(name, value);

@@ -1,6 +1,6 @@
 /**
- * The words of the filter: which trials a text picks, the same in the browser and under `/api`. Words are joined by "and",
- * and `!` before one turns it around.
+ * The words of the filter: which trials a text selects, the same in the browser and under `/api`. Words are joined by
+ * "and", and `!` before one negates it.
  *
  *     sin  max(x          the expression or its simplified form contains it, whatever the spaces
  *     swish  x*tanh(x)    ... or is that function, however it is written
@@ -8,7 +8,7 @@
  *     diverged            a state
  *     #12                 a trial by its number
  *
- * A word that compares something which is no measure is not understood, and said so.
+ * A word that compares an unknown measure is reported as not understood.
  */
 import { activationFrom, CATALOG } from "../child/activation/catalog.ts";
 import { fingerprint } from "../child/activation/fingerprint.ts";
@@ -19,7 +19,7 @@ export const STATES = Object.keys(NEXT_STATES) as TrialState[];
 
 type Test = (trial: TrialRow) => boolean;
 
-/** A word of a filter with what it picks. */
+/** A word of a filter with its test. */
 export interface FilterWord {
   readonly word: string;
   readonly matches: Test;
@@ -27,7 +27,7 @@ export interface FilterWord {
 
 export interface TextFilter {
   readonly words: readonly FilterWord[];
-  /** A sentence for each word that was not understood and picks nothing out. */
+  /** A sentence for each word that was not understood and is ignored. */
   readonly problems: readonly string[];
   readonly matches: Test;
 }
@@ -73,7 +73,7 @@ const ALIKE: Readonly<Record<string, string>> = { "==": "=", "≤": "<=", "≥":
 const OPERATOR = "<=|>=|=<|=>|==|!=|≤|≥|≠|<|>|=";
 const COMPARISON = new RegExp(`^([a-z_]*)(${OPERATOR})([+-]?(?:\\d+\\.?\\d*|\\.\\d+)(?:e[+-]?\\d+)?)(%|[a-z]*)$`);
 const MEASURE_NAMES = MEASURES.flatMap(({ names }) => names);
-/** Spaces that stand within a comparison: "loss < 2", "> 50 %". */
+/** Spaces within a comparison: "loss < 2", "> 50 %". */
 const SPACED = [
   [new RegExp(`\\b(${MEASURE_NAMES.join("|")}|state)\\s+(?=${OPERATOR}|:)`, "g"), "$1"],
   [new RegExp(`(${OPERATOR})\\s+(?=[-+.\\d])`, "g"), "$1"],
@@ -82,7 +82,7 @@ const SPACED = [
 
 let latest: { readonly text: string; readonly filter: TextFilter } | null = null;
 
-/** What a text picks. Reading one may take milliseconds, so the latest is kept: it is asked for at every event of a run. */
+/** Parses a filter. That may take milliseconds, so the latest is cached: it is used at every event of a run. */
 export function textFilter(text: string): TextFilter {
   if (latest?.text !== text) latest = { text, filter: readFilter(text) };
   return latest.filter;
@@ -142,7 +142,7 @@ function readComparison(word: string, [, name, operator, number, unit]: readonly
   };
 }
 
-/** What a number with a unit is multiplied by; null where the measure has no such unit. A share over 1 is in percent. */
+/** The factor of a unit; null if the measure has no such unit. A share over 1 is in percent. */
 function scaleOf({ isShare, units }: Measure, value: number, unit: string): number | null {
   if (units) return units[unit] ?? null;
   if (isShare) return unit === "%" || (unit === "" && Math.abs(value) > 1) ? 0.01 : unit === "" ? 1 : null;
@@ -158,7 +158,7 @@ function functionsCalled(word: string): Set<string> {
   return new Set(called.map(({ name }) => fingerprintOf(name)).filter((print) => print !== null));
 }
 
-/** Null where the text is no function. */
+/** Null if the text is not a function. */
 function fingerprintOf(text: string): string | null {
   try {
     return fingerprint(activationFrom(text).expression);

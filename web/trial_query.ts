@@ -58,8 +58,8 @@ function compareKeys(one: number | string | null, other: number | string | null,
 }
 
 /**
- * Why a filter shows nothing, as a sentence: the words that no trial has; null where it shows something, or where each
- * word has some but none has all.
+ * Why a filter shows nothing, as a sentence: the words that match no trial; null if it shows something, or if each word
+ * matches some trials but none matches all.
  */
 export function whyNothing(trials: readonly TrialRow[], { text }: TrialQuery): string | null {
   const absent = textFilter(text).words.filter(({ matches }) => !trials.some(matches)).map(({ word }) => `"${word}"`);

@@ -1,10 +1,10 @@
 /**
- * The time in which this thread itself ran. Where the process was suspended (a laptop's lid, SIGSTOP, a debugger) or the
- * thread was held up, its timer comes late, and of the time since the last tick only a little counts: nobody who had to
- * answer this thread is late by what it slept.
+ * The time in which this thread itself ran. If the process was suspended (a laptop's lid, SIGSTOP, a debugger) or the
+ * thread was blocked, its timer fires late, and only a little of the time since the last tick counts: a peer is not
+ * late because this thread slept.
  */
 
-/** A tick that comes so many times later than it should was not late by itself. */
+/** A tick later than this many intervals means that this thread slept. */
 const LATE = 4;
 
 export class AwakeClock {
@@ -13,7 +13,7 @@ export class AwakeClock {
   #last: number;
   #awakeMs = 0;
 
-  /** `tick` is to be called each `everyMs`; `monotonic` gives milliseconds, and tests another clock. */
+  /** `tick` must be called every `everyMs`; `monotonic` returns milliseconds; tests pass another clock. */
   constructor(everyMs: number, monotonic: () => number = () => performance.now()) {
     this.#everyMs = everyMs;
     this.#monotonic = monotonic;

@@ -1,6 +1,6 @@
 /// <reference lib="deno.worker" />
-/** The thread that trains children, one after the other, with one engine it opens once. It holds no state between them;
- * a long child keeps its own in a file. */
+/** The thread that trains children, one after the other, with one engine it opens once. It has no state between them;
+ * a long child saves its own in a file. */
 import { activationFrom } from "../child/activation/catalog.ts";
 import type { Engine } from "../child/engine/engine.ts";
 import { openEngine } from "../child/engine/open.ts";
@@ -8,7 +8,7 @@ import { trainChild } from "../child/trainer.ts";
 import type { ChildJob, FromWorker, ToWorker, WorkerSettings } from "./protocol.ts";
 
 const HEARTBEAT_MS = 200;
-/** What a child of a search may lose to a kill; a shorter one is never written. */
+/** Training time in ms that a kill may lose; shorter children are never saved. */
 const CHECKPOINT_EVERY_MS = 30_000;
 
 let settings: WorkerSettings;

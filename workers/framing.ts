@@ -1,4 +1,4 @@
-/** Messages over a pipe: the length in four bytes, little end first, then the structured clone in V8's form. */
+/** Messages over a pipe: the length in four bytes, little-endian, then the structured clone in V8's format. */
 import { deserialize, serialize } from "node:v8";
 
 const HEADER_BYTES = 4;
@@ -11,7 +11,7 @@ export async function writeMessage(output: WritableStreamDefaultWriter<Uint8Arra
   await output.write(frame);
 }
 
-/** Ends with the stream; throws where that ends within a message. */
+/** Ends with the stream; throws if that ends within a message. */
 export async function* readMessages(input: ReadableStream<Uint8Array>): AsyncGenerator<unknown> {
   let buffer = new Uint8Array(HEADER_BYTES);
   let filled = 0;

@@ -1,13 +1,13 @@
 /**
- * Where a search trains its children. On the CPU: a child a core, as children need not wait for each other. On GPUs: a
- * child a GPU, and with several of them each worker in a process of its own that sees one (`process_worker.ts`), since
+ * Where a search trains its children. On the CPU: one child per core, as children are independent. On GPUs: one child
+ * per GPU, and with several of them each worker in a process of its own that sees one (`process_worker.ts`), since
  * TensorFlow's binding gives a process one GPU. With one GPU or none a worker computes in its own thread.
  */
 
 export interface Placement {
   readonly workers: number;
   readonly threads: number;
-  /** GPUs to deal out among worker processes; empty where workers are threads. */
+  /** GPUs to distribute among worker processes; empty if workers are threads. */
   readonly gpus: readonly string[];
 }
 
@@ -17,7 +17,7 @@ export interface Machine {
   readonly gpus: readonly string[];
 }
 
-/** `asked` is what the user named, undefined for one a core or GPU. Throws a RangeError where it is not 1 to 256. */
+/** `asked` is the user's number, undefined for one per core or GPU. Throws a RangeError if it is not 1 to 256. */
 export function placeChildren(
   asked: number | undefined,
   { cores, gpus }: Machine = { cores: navigator.hardwareConcurrency, gpus: [] },
@@ -29,7 +29,7 @@ export function placeChildren(
   return { workers, threads: 1, gpus: gpus.length > 1 ? gpus : [] };
 }
 
-/** NVIDIA's GPUs that this process may see: those of CUDA_VISIBLE_DEVICES, else all that the driver lists. */
+/** NVIDIA GPUs visible to this process: those of CUDA_VISIBLE_DEVICES, else all that the driver lists. */
 export function visibleGpus(visible = cudaVisibleDevices(), listed = "/proc/driver/nvidia/gpus"): string[] {
   if (visible !== undefined) return visible.split(",").map((gpu) => gpu.trim()).filter((gpu) => gpu !== "");
   try {
@@ -39,7 +39,7 @@ export function visibleGpus(visible = cudaVisibleDevices(), listed = "/proc/driv
   }
 }
 
-/** Undefined where it is not set, or may not be read. */
+/** Undefined if it is not set, or may not be read. */
 function cudaVisibleDevices(): string | undefined {
   const variable = "CUDA_VISIBLE_DEVICES";
   const { state } = Deno.permissions.querySync({ name: "env", variable });

@@ -1,13 +1,14 @@
 /**
  * A pool of Web Workers, each training one child at a time. A worker that throws, hangs or dies is replaced by a fresh
- * one, and its trial gets one retry there; a second failure makes the trial failed. Nothing a worker does reaches the run.
+ * one, and its trial gets one retry there; a second failure marks the trial failed. Nothing a worker does can break the
+ * run.
  *
- * A worker hangs when its heartbeat stands still for `hangMs`, or when it beats but says nothing of its child for far
- * longer than any child here has ever been silent. Both are measured in the time that this thread itself ran
- * (`awake_clock.ts`): a machine that was suspended accuses nobody.
+ * A worker counts as hanging if its heartbeat stops for `hangMs`, or if it beats but reports nothing about its child
+ * for far longer than any child here has ever been silent. Both are measured in the time that this thread itself ran
+ * (`awake_clock.ts`): suspending the machine kills no worker.
  *
- * Where workers cannot be started, the pool tries again after growing pauses. When it has no worker at all and none can
- * be started, it gives up: every job ends as interrupted, and `onUnusable` is told why.
+ * If workers cannot be started, the pool retries after growing pauses. If it has no worker at all and none can be
+ * started, it gives up: every job ends as interrupted, and `onUnusable` is called with the reason.
  *
  * Ordering: jobs start in the order they were given.
  */
@@ -16,12 +17,12 @@ import { AwakeClock } from "./awake_clock.ts";
 import { ProcessWorker, type WorkerLike } from "./process_worker.ts";
 import { type ChildJob, type OpenedEngine, readFromWorker, type ToWorker, type WorkerSettings } from "./protocol.ts";
 
-/** What became of a job: the child's outcome, or why no worker could bring it to one. */
+/** The result of a job: the child's outcome, or why no worker could produce one. */
 export type JobResult =
   & { readonly attempts: number }
   & (Outcome | { readonly outcome: "failed"; readonly reason: string });
 
-/** What the pool tells about a worker each time it changes. */
+/** What the pool reports about a worker whenever it changes. */
 export interface WorkerChange {
   readonly id: number;
   readonly state: "starting" | "idle" | "training" | "restarting" | "stopped";
@@ -36,9 +37,9 @@ export interface PoolHooks {
   /** The trial was given to a worker, for the first or second time. */
   onStart?(job: ChildJob, worker: number, attempt: number): void;
   onProgress?(job: ChildJob, worker: number, step: number, loss: number, imagesPerSecond: number): void;
-  /** What a worker has to say of its child besides. */
+  /** Other messages of a worker about its child. */
   onNotice?(trial: number, message: string): void;
-  /** No worker is left and none can be started. Every job ends as interrupted after it. */
+  /** No worker is left and none can be started. Every job then ends as interrupted. */
   onUnusable?(reason: string): void;
 }
 
@@ -48,36 +49,41 @@ export interface PoolOptions {
   readonly hooks?: PoolHooks;
   /** Milliseconds without a heartbeat after which a worker counts as hanging. */
   readonly hangMs?: number;
-  /** Milliseconds of silence about its child after which a worker that beats counts as hanging; by default `stallMs`. */
+  /**
+   * Milliseconds of silence about its child after which a worker that beats counts as hanging; by default `stallMs`.
+   */
   readonly stallMs?: number;
-  /** Milliseconds before the second of several starts in a row that fail; twice as long before each one after. */
+  /** Milliseconds before the first retry after a failed start; doubled for each further one. */
   readonly pauseMs?: number;
   /** Module of the worker; tests give scripted ones. */
   readonly module?: URL;
-  /** GPUs dealt out among the workers, each then a process that sees one; none by default: workers are threads. */
+  /** GPUs distributed among the workers, each then a process that sees one; none by default: workers are threads. */
   readonly gpus?: readonly string[];
 }
 
-/** A step of a large child may hold a worker's event loop for seconds, never for this long. */
+/** A step of a large child may block a worker's event loop for seconds, never for this long. */
 const HANG_MS = 60_000;
 const WATCH_MS = 500;
-/** Times that a trial is given to a worker before it counts as failed. */
+/** Attempts of a trial before it counts as failed. */
 const MAX_ATTEMPTS = 2;
 /**
- * Starts of a worker in a row that may fail before the pool counts it out: where no worker ever opened its engine, that is
- * missing; where one did, memory may be short for a while, and the pauses between are 1, 2, 4, 8 and 16 s.
+ * Failed starts in a row after which the pool gives up on a worker. If no worker ever opened its engine, the engine is
+ * missing; if one did, memory may be short for a while, and the pauses between are 1, 2, 4, 8 and 16 s.
  */
 const MAX_STARTS = { never: 2, before: 6 };
 const PAUSE_MS = 1000;
-/** A worker that is counted out while others work is tried again so often. */
+/** Interval in ms at which an abandoned worker is retried while others work. */
 const MAX_PAUSE_MS = 60_000;
 /**
- * A child tells of itself about 100 times a training, and at its end. It may be silent `factor` times as long as the
- * longest silence there was so far, in no case too short for a machine that others use too.
+ * A child reports about 100 times per training, and at its end. It may be silent `factor` times as long as the longest
+ * silence so far, with minimums that suit a machine shared with others.
  */
 const STALL = { factor: 20, leastMs: 600_000, beforeAnyMs: 3_600_000 };
 
-/** Silence in milliseconds after which a child counts as stalled; `longest` is the longest that ended well, null before one. */
+/**
+ * Silence in milliseconds after which a child counts as stalled; `longest` is the longest that ended well, null before
+ * one.
+ */
 export function stallMs(longest: number | null): number {
   return longest === null ? STALL.beforeAnyMs : Math.max(STALL.leastMs, STALL.factor * longest);
 }
@@ -103,7 +109,7 @@ export class Pool {
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.#opened.promise.catch(() => {}); // whoever waits for it hears of it
+    this.#opened.promise.catch(() => {}); // its waiters are notified
     this.resize(options.workers);
     this.#watch = setInterval(() => this.#look(), WATCH_MS);
   }
@@ -127,7 +133,7 @@ export class Pool {
     });
   }
 
-  /** Changes the number of workers; one too many leaves when its child is finished. */
+  /** Changes the number of workers; a surplus one leaves when its child is finished. */
   resize(workers: number): void {
     if (this.#cancelled) return;
     const staying = this.#slots.filter((slot) => !slot.leaving);
@@ -136,20 +142,22 @@ export class Pool {
     this.#dispatch();
   }
 
-  /** Ends every job now: they resolve as interrupted. Children hear of it; those that do not answer are terminated. */
+  /** Ends every job now: they resolve as interrupted. Children are told; those that do not answer are terminated. */
   cancel(): void {
     this.#cancelled = true;
     for (const task of this.#queue.splice(0)) task.resolve(interrupted(task));
     for (const slot of this.#slots) slot.cancel();
   }
 
-  /** While paused no child starts; those that run go on. */
+  /** While paused no child starts; running ones continue. */
   pause(paused: boolean): void {
     this.#paused = paused;
     this.#dispatch();
   }
 
-  /** Resolves when no worker is at a child any more, after `limitMs` at the latest: cancelled children save their state. */
+  /**
+   * Resolves when no worker is training a child, after `limitMs` at the latest: cancelled children save their state.
+   */
   async quiet(limitMs: number): Promise<void> {
     const end = performance.now() + limitMs;
     while (this.#slots.some((slot) => slot.busy) && performance.now() < end) {
@@ -177,7 +185,7 @@ export class Pool {
       },
       idle: () => this.#dispatch(),
       silent: (ms) => this.#longestSilenceMs = Math.max(ms, this.#longestSilenceMs ?? 0),
-      /** A task that its worker did not bring to an end. */
+      /** Handles a task that its worker did not finish. */
       lost: (task, reason) => {
         if (this.#cancelled) return task.resolve(interrupted(task));
         if (task.attempts < MAX_ATTEMPTS) return void this.#queue.unshift(task);
@@ -192,11 +200,11 @@ export class Pool {
     return slot;
   }
 
-  /** Where every worker is counted out. */
+  /** Gives up once every worker is abandoned. */
   #giveUpWithoutWorkers(reason: string): void {
     const most = this.#hasOpened ? MAX_STARTS.before : MAX_STARTS.never;
     if (this.#cancelled || this.#slots.some((slot) => !slot.leaving && slot.failedStarts < most)) return;
-    const sentence = `Cannot go on as no worker can be started: ${reason}`;
+    const sentence = `Cannot continue as no worker can be started: ${reason}`;
     this.#opened.reject(new Error(sentence));
     this.#options.hooks?.onUnusable?.(sentence);
     this.close();
@@ -213,20 +221,20 @@ export class Pool {
 interface SlotEvents {
   opened(engine: OpenedEngine): void;
   idle(): void;
-  /** A worker spoke after so many milliseconds. */
+  /** A worker spoke after this many milliseconds. */
   silent(ms: number): void;
   lost(task: Task, reason: string): void;
-  /** A worker broke before it was given anything. */
+  /** A worker broke before it was given a task. */
   startFailed(reason: string): void;
   left(): void;
 }
 
-/** A place in the pool: a worker, and the next one where that breaks. */
+/** A slot of the pool: a worker, and its replacement if it breaks. */
 class Slot {
   #worker: WorkerLike | null = null;
   #heartbeat = new Int32Array(new SharedArrayBuffer(4));
   #lastBeat = 0;
-  /** On the awake clock, as the two below. */
+  /** On the awake clock, like the next two. */
   #beatAt = 0;
   #heardAt = 0;
   #givenAt = 0;
@@ -239,7 +247,7 @@ class Slot {
   #lastError: string | null = null;
   #pause: ReturnType<typeof setTimeout> | undefined;
   leaving = false;
-  /** Starts in a row that failed. */
+  /** Consecutive failed starts. */
   failedStarts = 0;
 
   constructor(
@@ -256,7 +264,7 @@ class Slot {
     return this.#state === "idle" && !this.leaving;
   }
 
-  /** Whether its worker is at a child, though that may be cancelled. */
+  /** Whether its worker is training a child, even a cancelled one. */
   get busy(): boolean {
     return this.#state === "training";
   }
@@ -276,7 +284,7 @@ class Slot {
     if (this.#state !== "training") this.stop();
   }
 
-  /** The worker gets a moment to answer; its task is given back at once, so that nobody waits for a hanging worker. */
+  /** The worker gets a moment to answer; its task is returned at once, so that nobody waits for a hanging worker. */
   cancel(): void {
     const task = this.#task;
     if (!task) return;
@@ -292,7 +300,7 @@ class Slot {
     this.events.left();
   }
 
-  /** Looks for signs of life. After this thread `slept`, every worker has its whole time again. */
+  /** Checks for signs of life. After this thread `slept`, every worker gets its full time again. */
   look(slept: boolean, stallMs: number): void {
     const beat = Atomics.load(this.#heartbeat, 0), now = this.clock.now;
     if (slept || this.#worker === null) this.#beatAt = this.#heardAt = now;
@@ -305,7 +313,7 @@ class Slot {
     if (silence > hangMs) return this.#broken(`the worker gave no sign of life for ${seconds(silence)}`);
     if (this.#state === "idle") return;
     const quiet = now - this.#heardAt;
-    if (quiet > stallMs) return this.#broken(`the worker lives, but has told nothing for ${seconds(quiet)}`);
+    if (quiet > stallMs) return this.#broken(`the worker lives, but has reported nothing for ${seconds(quiet)}`);
     this.#keepTime(now, hangMs);
   }
 
@@ -331,7 +339,7 @@ class Slot {
     worker.onmessage = ({ data }) => mine(() => this.#receive(data));
     worker.onmessageerror = () => mine(() => this.#broken("the worker sent a message that cannot be read"));
     worker.onerror = (event) => {
-      event.preventDefault(); // or this thread dies of it too
+      event.preventDefault(); // otherwise it ends this thread too
       mine(() => this.#broken(event.message || "the worker failed"));
     };
     this.#send({ kind: "open", settings: this.options.settings, heartbeat: this.#heartbeat });
@@ -375,7 +383,7 @@ class Slot {
       case "broken":
         return this.#broken(message.message);
       case undefined:
-        return this.#broken("the worker sent a message that nobody understands");
+        return this.#broken("the worker sent an unknown message");
     }
   }
 
@@ -385,7 +393,7 @@ class Slot {
     this.events.idle();
   }
 
-  /** Gives the worker's task back and replaces the worker: at once, or after a pause where its start has failed. */
+  /** Returns the worker's task and replaces the worker: at once, or after a pause if its start failed. */
   #broken(reason: string): void {
     const task = this.#task;
     this.#lastError = reason;
@@ -397,7 +405,7 @@ class Slot {
     else this.#restart();
     if (task) this.events.lost(task, reason);
     else this.events.startFailed(reason);
-    this.events.idle(); // what was given back may have a free worker
+    this.events.idle(); // a free worker may take the returned task
   }
 
   #restart(): void {

@@ -1,6 +1,6 @@
 /**
- * The process behind `process_worker.ts`: it runs the worker in a thread and carries messages, so that it hears the end
- * of its parent, and dies of it, even while the thread computes.
+ * The process behind `process_worker.ts`: it runs the worker in a thread and forwards messages, so that it notices the
+ * end of its parent, and exits, even while the thread computes.
  */
 import { readMessages, writeMessage } from "./framing.ts";
 import type { ToWorker } from "./protocol.ts";

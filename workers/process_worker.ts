@@ -1,5 +1,5 @@
 /**
- * A child worker in a process of its own, for engines whose choice of GPU belongs to the process (tfjs-node-gpu): it sees
+ * A child worker in its own process, for engines that choose the GPU per process (tfjs-node-gpu): it sees
  * the one GPU it is given. It is used as a Web Worker is: `postMessage`, `onmessage`, `onerror`, `terminate`.
  *
  * Messages go through the process's stdin and stdout, each as its length in four bytes and then its structured clone.
@@ -17,7 +17,7 @@ export interface WorkerLike {
   terminate(): void;
 }
 
-/** What the process may do: read the project, load TensorFlow, read what that is set by, and keep children in runs/. */
+/** Permissions of the process: read the project, load TensorFlow, read its settings, and save children in runs/. */
 const PERMISSIONS = [
   "--no-prompt",
   "--allow-read",
@@ -60,7 +60,7 @@ export class ProcessWorker implements WorkerLike {
 
   postMessage(message: ToWorker): void {
     if (message.kind === "open") this.#heartbeat = message.heartbeat;
-    writeMessage(this.#input, message).catch(() => {}); // a process that is gone is told of by its end
+    writeMessage(this.#input, message).catch(() => {}); // a dead process is reported by its exit
   }
 
   terminate(): void {

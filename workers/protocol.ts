@@ -1,11 +1,11 @@
 /**
- * What the main thread and a child worker say to each other: two tagged unions, checked where they arrive. Besides
- * messages there is a heartbeat: one counter a worker in shared memory, which it advances while its event loop turns.
+ * The messages between the main thread and a child worker: two tagged unions, checked on arrival. Besides
+ * messages there is a heartbeat: one counter per worker in shared memory, which it advances while its event loop turns.
  */
 import type { ChildSettings, Outcome } from "../child/trainer.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 
-/** What a worker needs once, before any child. */
+/** Sent to a worker once, before any child. */
 export interface WorkerSettings {
   /** Without its test split. */
   readonly dataset: Dataset;
@@ -14,7 +14,7 @@ export interface WorkerSettings {
   readonly child: ChildSettings;
   /** CPU threads of each child. */
   readonly threads: number;
-  /** Milliseconds between two states that a child keeps in its checkpoint; 30 s by default. */
+  /** Milliseconds between two checkpoints of a child; 30 s by default. */
   readonly checkpointEveryMs?: number;
 }
 
@@ -27,9 +27,9 @@ export interface ChildJob {
   /** Text form, or a name of the catalogue. */
   readonly expression: string;
   readonly seed: number;
-  /** Milliseconds of running time that the child may take; null without limit. The pool keeps the time. */
+  /** Milliseconds of running time that the child may take; null for no limit. The pool measures it. */
   readonly timeLimitMs?: number | null;
-  /** File from which the child goes on, and where its state is kept; null for none. */
+  /** File from which the child resumes and to which it saves its state; null for none. */
   readonly checkpoint?: string | null;
 }
 
@@ -37,7 +37,7 @@ export type ToWorker =
   | { readonly kind: "open"; readonly settings: WorkerSettings; readonly heartbeat: Int32Array<SharedArrayBuffer> }
   | { readonly kind: "train"; readonly job: ChildJob }
   | { readonly kind: "cancel" }
-  /** The child in training has had its time: it ends as timed out. */
+  /** The child's time is up: it ends as timed out. */
   | { readonly kind: "time_up" };
 
 export interface OpenedEngine {
@@ -57,15 +57,15 @@ export type FromWorker =
     readonly loss: number;
     readonly imagesPerSecond: number;
   }
-  /** Something about the child that who watches the run should know; it goes on. */
+  /** Something about the child that watchers of the run should know; the child continues. */
   | { readonly kind: "notice"; readonly trial: number; readonly message: string }
   | { readonly kind: "finished"; readonly trial: number; readonly outcome: Outcome }
-  /** The worker cannot go on: a bug, or no engine. It is replaced. */
+  /** The worker cannot continue: a bug, or no engine. It is replaced. */
   | { readonly kind: "broken"; readonly message: string };
 
 const OUTCOMES: readonly Outcome["outcome"][] = ["complete", "diverged", "timed_out", "interrupted"];
 
-/** The message, or null where it is none that a worker sends. */
+/** The message, or null if a worker sends no such message. */
 export function readFromWorker(data: unknown): FromWorker | null {
   if (typeof data !== "object" || data === null) return null;
   const message = data as Record<string, unknown>;

@@ -1,11 +1,11 @@
 /// <reference lib="deno.worker" />
 /**
- * What every worker thread begins with: it imports the module that the thread's name gives, and makes of whatever that
- * throws, now or later, one message "broken", in place of the stack that Deno would print.
+ * The entry of every worker thread: it imports the module that the thread's name gives, and turns whatever that throws,
+ * now or later, into one message "broken", instead of the stack that Deno would print.
  */
 
 const early: MessageEvent[] = [];
-self.onmessage = (event) => early.push(event); // until the module has its own
+self.onmessage = (event) => early.push(event); // until the module sets its own
 
 self.addEventListener("error", (event) => {
   event.preventDefault();

@@ -1,7 +1,7 @@
 /**
  * The shape of a function of x at a fixed beta, found by float64 evaluation: its limits, whether it is bounded and
- * monotone, where it turns, bends and jumps. Everything here is numerical: it holds at the points that were looked at,
- * which are dense near 0, reach every magnitude, and are refined where the function turns, but it is no proof.
+ * monotone, where it turns, bends and jumps. Everything here is numerical: it holds at the sampled points,
+ * which are dense near 0, reach every magnitude, and are refined where the function turns, but it is not a proof.
  */
 import { type Bend, bends } from "./bends.ts";
 import { derive } from "./derive.ts";
@@ -13,7 +13,7 @@ import { simplify } from "./simplify.ts";
 export type Limit =
   /** Tends to a number, or to Infinity or -Infinity. */
   | { readonly kind: "value"; readonly value: number }
-  /** Goes up and down for ever without tending to anything. */
+  /** Oscillates without a limit. */
   | { readonly kind: "oscillates" }
   /** Is not a number from some point on. */
   | { readonly kind: "undefined"; readonly from: number };
@@ -24,10 +24,10 @@ export interface Analysis {
   readonly slopeAt0: number;
   readonly atMinusInfinity: Limit;
   readonly atInfinity: Limit;
-  /** Least and greatest value seen, and whether they are bounds of the function; infinite where it has none. */
+  /** Least and greatest value found, and whether they are bounds of the function; infinite if it has none. */
   readonly least: number;
   readonly greatest: number;
-  /** "constant", "increasing" and "decreasing" allow for parts that are level; null where it is not a number somewhere. */
+  /** "constant", "increasing" and "decreasing" allow for parts that are level; null if it is not a number somewhere. */
   readonly monotone: "constant" | "increasing" | "decreasing" | "no" | null;
   /** Extrema, inflections, kinks, jumps and poles from -8 to 8, from left to right; at most twelve. */
   readonly bends: readonly Bend[];
@@ -63,7 +63,7 @@ export function isBounded({ least, greatest }: Analysis): boolean {
 
 /** Magnitudes to float32's largest, each times an irrational number, so that none is a multiple of a period. */
 const FAR = Array.from({ length: 124 }, (_, i) => 2 ** (3 + i) * (1 + ((i * Math.SQRT2) % 1) * 0.7));
-/** Of the magnitudes, how many at the end must agree. */
+/** How many of the largest magnitudes must agree. */
 const TAIL = 24;
 
 function limit(f: Curve): Limit {
@@ -88,7 +88,7 @@ function limit(f: Curve): Limit {
   return { kind: "value", value: steps[0] * Infinity };
 }
 
-/** Where a function stops being a number, between two magnitudes, to four digits. */
+/** Where a function becomes NaN, between two magnitudes, to four digits. */
 function firstNaN(f: Curve, index: number): number {
   let [low, high] = [index === 0 ? 0 : FAR[index - 1], FAR[index]];
   for (let halvings = 0; halvings < 60 && high - low > 1e-4 * high; halvings++) {
@@ -99,7 +99,7 @@ function firstNaN(f: Curve, index: number): number {
   return high < 1e-9 ? 0 : Number(high.toPrecision(3));
 }
 
-/** Without the digits that rounding made: 0.9999999999999998 is 1. */
+/** Without digits that stem from rounding: 0.9999999999999998 is 1. */
 function tidied(value: number): number {
   return Number(value.toPrecision(12)) + 0;
 }
@@ -116,7 +116,7 @@ const POINTS: readonly number[] = (() => {
   return [...sizes.toReversed().map((size) => -size), 0, ...sizes];
 })();
 
-/** Least and greatest of the values seen, refined where they turn; infinite where a side has no bound. */
+/** Least and greatest of the values found, refined where they turn; infinite if a side has no bound. */
 function range(f: Curve, limits: readonly Limit[]): [number, number] {
   return [-greatest((x) => -f(x), limits.map(mirrored)) + 0, greatest(f, limits)];
 }
@@ -134,13 +134,13 @@ function greatest(f: Curve, limits: readonly Limit[]): number {
     if (!(value >= before && value >= after && (value > before || value > after))) return;
     const peak = highest(f, POINTS[i - 1], POINTS[i + 1]);
     const around = Math.max(1, ...[before, after].map(Math.abs).filter(Number.isFinite));
-    most = Math.max(most, peak > POLE * around ? Infinity : peak); // a pole grows as far as it is refined
+    most = Math.max(most, peak > POLE * around ? Infinity : peak); // a pole keeps growing under refinement
   });
   if (limits.some(({ kind }) => kind === "oscillates") && waves(f) > 1e6) return Infinity;
   return tidied(most);
 }
 
-/** How much higher a peak is than its neighbourhood where it is taken for a pole. */
+/** Ratio of a peak to its neighbourhood from which it counts as a pole. */
 const POLE = 1e5;
 
 /** How much higher the highest values far out are than those near. */
@@ -150,7 +150,7 @@ function waves(f: Curve): number {
   return most(FAR.slice(-TAIL)) / Math.max(1, most(FAR.slice(0, TAIL)));
 }
 
-/** The greatest value between two points, by golden section. */
+/** The maximum between two points, by golden-section search. */
 function highest(f: Curve, left: number, right: number): number {
   const ratio = (Math.sqrt(5) - 1) / 2;
   let [a, b] = [left, right];
@@ -171,7 +171,7 @@ function monotony(f: Curve): Analysis["monotone"] {
   let [rises, falls] = [false, false];
   for (let i = 1; i < values.length; i++) {
     const [before, after] = [values[i - 1], values[i]];
-    // Steps below what rounding makes of values of this size, or of 1 where they cancelled, are none.
+    // Steps smaller than the rounding error of values of this size, or of 1 if they cancelled, do not count.
     const noise = 1e-14 * Math.max(1, Math.min(Math.abs(before), Math.abs(after)));
     if (after - before > noise) rises = true;
     if (before - after > noise) falls = true;

@@ -4,7 +4,7 @@
 
 type Curve = (x: number) => number;
 
-/** A point that tells the shape of a function. */
+/** A characteristic point of a function. */
 export interface Bend {
   readonly kind: "minimum" | "maximum" | "inflection" | "kink" | "jump" | "pole";
   readonly x: number;
@@ -13,10 +13,10 @@ export interface Bend {
 
 const STEP = 0.015;
 const MAX_BENDS = 12;
-/** A value that differs by more across a millionth of x is taken for infinite there. */
+/** A change of the value by more than this across a millionth of x counts as infinite. */
 const POLE = 1e4;
 
-/** Those with |x| below `reach`, from left to right; the first twelve. */
+/** The points with |x| below `reach`, from left to right; the first twelve. */
 export function bends({ value, slope }: { readonly value: Curve; readonly slope: Curve }, reach = 6): Bend[] {
   const found: Bend[] = [];
   const steps = Math.round(2 * reach / STEP);
@@ -57,7 +57,7 @@ export function bends({ value, slope }: { readonly value: Curve; readonly slope:
   return found;
 }
 
-/** Where a function changes sign between two points, to 1e-9; null where it does not. */
+/** Where a function changes sign between two points, to 1e-9; null if it does not. */
 function crossing(f: (x: number) => number, left: number, right: number): number | null {
   let [low, high] = [left, right];
   const sign = Math.sign(f(low));

@@ -1,9 +1,9 @@
 /**
  * The activation functions with a name: the baselines of Ramachandran, Zoph & Le 2017 (section 5), the eight functions
- * their search found (table 1), and others that were published. Where the two sides of a kink are written with `where`,
- * the derivative there is the one PyTorch has.
+ * their search found (table 1), and other published ones. If the two sides of a kink are written with `where`,
+ * the derivative there is PyTorch's.
  *
- * A name alone, or called of x, is its row, with its betaStart and initialisation. In a longer expression, names that
+ * A name alone, or called on x, is its row, with its betaStart and initialisation. In a longer expression, names that
  * are one word (`gelu`, `swish`) mean the row's function of x, or of an argument as in `gelu(2 * x)`. So `swish-1` is
  * Swish-1, but `swish - 1` is Swish less 1.
  */
@@ -17,12 +17,12 @@ export interface CatalogEntry {
   readonly name: string;
   /** Other names it is known by, in lower case. */
   readonly aliases: readonly string[];
-  /** Names of the arguments that a call may have after the first. */
+  /** Names of a call's arguments after the first. */
   readonly parameters: readonly string[];
-  /** The function of x and b, parameters as they are by default. */
+  /** The function of x and b, with default parameters. */
   readonly text: string;
   readonly betaStart: number;
-  /** Of its own initialisation, where it has one: see `Activation`. */
+  /** Gain of its own initialisation, if it has one: see `Activation`. */
   readonly kernelGain?: number;
   /** Who published it, and when. */
   readonly source: string;
@@ -32,7 +32,7 @@ export interface CatalogEntry {
 
 const PAPER = "Ramachandran, Zoph & Le 2017";
 
-/** A row of the table: what it leaves out is as in most. `text` may name the parameters, which have defaults. */
+/** A row of the table; absent fields have the usual values. `text` may name the parameters, which have defaults. */
 interface Row extends Pick<CatalogEntry, "name" | "text" | "source" | "kernelGain" | "same"> {
   readonly aliases?: readonly string[];
   readonly parameters?: Readonly<Record<string, string>>;
@@ -224,7 +224,7 @@ const ROWS: readonly Row[] = [
   { name: "GELUSine", aliases: ["gelu_sine"], text: "gelu(x) + 0.1 * sin(x)", source: "Vitvitskyi et al. 2026" },
 ];
 
-/** What can be called, or stand in a longer expression: every row by its names that are words. */
+/** What can be called, or occur in a longer expression: every row by its names that are words. */
 const DEFINITIONS: Definitions = new Map(
   ROWS.flatMap((row) => {
     const names = [row.name.toLowerCase(), ...row.aliases ?? []];
@@ -245,11 +245,11 @@ const ENTRIES: ReadonlyMap<string, CatalogEntry> = new Map(
 
 /**
  * The activation a user means by a catalogue name, in any case, or by an expression. Throws an ExpressionSyntaxError
- * where it is neither; it names the column, and the nearest known names where one is unknown.
+ * if it is neither; it names the column, and the nearest known names where one is unknown.
  *
- * An expression that names rows of the catalogue keeps what they start from: beta starts where those that have one start
- * it, and at 1 where they differ or the text has a b of its own; the kernels' initialisation is that of the rows which
- * have one, and the network's own where they differ.
+ * An expression that names rows of the catalogue keeps their initialisation: beta starts at the value of the rows that
+ * have one, and at 1 if they differ or the text has its own b; the kernels' initialisation is that of the rows that
+ * have one, and the network's own if they differ.
  */
 export function activationFrom(text: string): Activation {
   const entry = ENTRIES.get(text.trim().toLowerCase());
@@ -264,7 +264,7 @@ export function activationFrom(text: string): Activation {
 }
 
 function startOf({ named, writesBeta }: Parsed): Pick<Activation, "betaStart" | "kernelGain"> {
-  // The parser names a shorthand too, which is no row.
+  // The parser also reports shorthands, which are not rows.
   const rows = named.flatMap(({ definition: { name }, hasParameters }) => {
     const entry = ENTRIES.get(name.toLowerCase());
     return entry ? [{ ...entry, hasParameters }] : [];
@@ -275,7 +275,7 @@ function startOf({ named, writesBeta }: Parsed): Pick<Activation, "betaStart" | 
   return { betaStart: common([...starts, ...(writesBeta ? [1] : [])]) ?? 1, ...gain(common(gains)) };
 }
 
-/** The value that all are; undefined where they differ or there is none. */
+/** The common value; undefined if they differ or there is none. */
 function common(values: readonly number[]): number | undefined {
   return new Set(values).size === 1 ? values[0] : undefined;
 }

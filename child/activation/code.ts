@@ -1,9 +1,10 @@
 /**
- * An expression as code of other frameworks, to paste: the simplified function, with beta as a trainable parameter where
- * it has one. Functions that a framework lacks, or whose gradient it spoils, come along as helpers.
+ * An expression as code for other frameworks, to paste: the simplified function, with beta as a trainable parameter
+ * where it has one. Functions that a framework lacks, or whose gradient it gets wrong, are included as helpers.
  *
- * Automatic differentiation multiplies what a `where` did not choose by 0, and 0 times what overflowed is NaN. So an
- * operand of a choice that could overflow is computed of x only where it is chosen, and of a harmless number elsewhere.
+ * Automatic differentiation multiplies the branch that a `where` did not choose by 0, and 0 times an overflow is NaN.
+ * So an operand of a choice that could overflow is computed from x only where it is chosen, and from a harmless number
+ * elsewhere.
  */
 import { compileToClosure } from "./evaluate.ts";
 import { derive } from "./derive.ts";
@@ -29,7 +30,7 @@ import { typesetLatex } from "./typeset.ts";
 export const CODE_TARGETS = ["pytorch", "jax", "keras", "numpy", "latex"] as const;
 export type CodeTarget = typeof CODE_TARGETS[number];
 
-/** Lines to paste into a file of their own, or one formula for latex. */
+/** Lines to paste into a separate file, or one formula for LaTeX. */
 export function codeOf(activation: Activation, target: CodeTarget): string {
   const expression = simplify(activation.expression);
   return target === "latex" ? `f(x) = ${typesetLatex(expression)}` : pythonOf(activation, expression, DIALECTS[target]);
@@ -45,7 +46,7 @@ interface Dialect {
   readonly module: string;
   /** Whether max and min refuse plain numbers. */
   readonly takesTensorsOnly?: true;
-  /** Whether it differentiates, so that choices must be guarded. */
+  /** Whether it differentiates, so that choices need guarding. */
   readonly differentiates: boolean;
   /** Definitions of what `functions` names with an underscore. */
   readonly helpers: Readonly<Record<string, string>>;
@@ -66,7 +67,7 @@ function pythonOf({ betaStart }: Activation, expression: Expression, dialect: Di
   return [dialect.imports, ...helpers.map((name) => dialect.helpers[name]), body].join("\n\n\n");
 }
 
-/** Helpers whose name stands in the code, with those that they call, in the order of their table. */
+/** Helpers named in the code, with those that they call, in the order of their table. */
 function neededHelpers(code: string, helpers: Readonly<Record<string, string>>): string[] {
   const names = Object.keys(helpers);
   const needed = new Set<string>();
@@ -84,7 +85,7 @@ function usesX(e: Expression): boolean {
   return e.kind === "x" || children(e).some(usesX);
 }
 
-// Python's operators bind as those of the text form do, ** as ^
+// Python's operators have the same precedence as the text form's, ** as ^
 
 const enum Binding {
   Sum,
@@ -143,7 +144,7 @@ function parenthesised(text: string): string {
   return `(${text})`;
 }
 
-/** With a point, so that it is a float everywhere. */
+/** With a decimal point, so that it is a float everywhere. */
 function pythonNumber(value: number): string {
   const text = Object.is(value, -0) ? "-0" : String(value);
   return /[.e]/.test(text) ? text : `${text}.0`;
@@ -151,10 +152,10 @@ function pythonNumber(value: number): string {
 
 // Choices
 
-/** Numbers to compute an operand of where it is not chosen; the first at which it and its derivatives are finite. */
+/** Candidates for the harmless number: the first at which the operand and its derivatives are finite is used. */
 const HARMLESS = [0, 1, -1, 0.5, -0.5, 2, -2];
 
-/** The same function, whose operands of choices are finite also where they are not chosen. */
+/** The same function, with operands of choices that are finite even where they are not chosen. */
 function guarded(e: Expression, b: number): Expression {
   const within = (part: Expression) => guarded(part, b);
   switch (e.kind) {
@@ -180,7 +181,7 @@ function guarded(e: Expression, b: number): Expression {
   }
 }
 
-/** Whether it holds anything but sums and multiples of x and bounded functions. */
+/** Whether it contains anything but sums and multiples of x and bounded functions. */
 function mayOverflow(e: Expression): boolean {
   const isTame = e.kind === "unary"
     ? UNARY_FUNCTIONS[e.name].growth !== undefined && e.name !== "sqrt"
@@ -215,7 +216,7 @@ function replaceX(e: Expression, by: Expression): Expression {
 
 // The frameworks
 
-/** Names that most have alike, after the prefix of the framework's module; with an underscore they are helpers. */
+/** Names common to most frameworks, after the prefix of the module; with an underscore they are helpers. */
 function common(prefix: string): Record<UnaryName, string> {
   const own = (name: string) => `${prefix}.${name}`;
   return {

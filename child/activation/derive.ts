@@ -8,8 +8,8 @@ const ZERO = number(0);
 const ONE = number(1);
 
 /**
- * The derivative, simplified; conventions at kinks are those of `functions.ts`. Subexpressions of the value stand in it
- * as they are, so derive the simplified function where value and derivative are computed together:
+ * The derivative, simplified; conventions at kinks are those of `functions.ts`. It contains subexpressions of the value
+ * unchanged, so derive the simplified function if value and derivative are computed together:
  * `value = simplify(e)`, `derive(value, "x")`.
  */
 export function derive(expression: Expression, by: "x" | "b"): Expression {

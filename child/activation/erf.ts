@@ -1,6 +1,6 @@
 /**
- * The error function and its complement in float64, within 1 ulp or so: rational approximations on four intervals, with the coefficients
- * of fdlibm's s_erf.c (Copyright 1993 Sun Microsystems, freely granted with this notice kept).
+ * The error function and its complement in float64, within 1 ulp or so: rational approximations on four intervals, with
+ * the coefficients of fdlibm's s_erf.c (Copyright 1993 Sun Microsystems, freely granted with this notice kept).
  */
 
 /** Coefficients by ascending power; `numerator` and `denominator` of each interval of |x|. */

@@ -1,7 +1,7 @@
 /**
- * The float64 value of an expression: the oracle that engines, derivatives and simplification are judged by. Compiled to
- * a list of steps, one for each distinct subexpression, so that it needs no permission to make code, takes time linear in
- * the expression however often a derivative repeats a part, and is exact to the tables of `functions.ts`.
+ * The float64 value of an expression: the oracle for engines, derivatives and simplification. Compiled to a list of
+ * steps, one per distinct subexpression, so that it needs no permission to generate code, takes time linear in the
+ * expression however often a derivative repeats a part, and is as exact as the table of `functions.ts`.
  */
 import { bottomUp, children, type Expression, type UnaryName } from "./expression.ts";
 import { BINARY_FUNCTIONS, COMPARE, UNARY_FUNCTIONS } from "./functions.ts";
@@ -18,10 +18,10 @@ export function evaluate(expression: Expression, x: number, b: number): number {
 /** Computes a subexpression from the values of its parts. */
 type Step = (values: Float64Array, x: number, b: number) => number;
 
-/** Other values of functions, made from their own. */
+/** Replacements for functions' values, made from the originals. */
 export type Replacements = Readonly<Partial<Record<UnaryName, (of: (u: number) => number) => (u: number) => number>>>;
 
-/** The function that the expression means. */
+/** The function that the expression denotes. */
 export function compileToClosure(expression: Expression): ScalarFunction {
   return compileWith(expression, {});
 }
@@ -46,7 +46,7 @@ export function compileWith(expression: Expression, replacements: Replacements):
   };
 }
 
-/** `parts` are the places of the expression's children. */
+/** `parts` are the positions of the expression's children. */
 function stepOf(e: Expression, [p, q, then, otherwise]: readonly number[], replacements: Replacements): Step {
   switch (e.kind) {
     case "x":

@@ -2,13 +2,14 @@
  * An expression is a scalar function of the preactivation `x`, as a tree. Its text form is parsed by `parse.ts` and
  * printed by `print.ts`; `functions.ts` says what each named function computes.
  *
- * `x` is the preactivation and `b` is beta, a trainable parameter with one value a channel at each place it is used.
+ * `x` is the preactivation and `b` is beta, a trainable parameter with one value per channel at each place it is used.
  * Trees are immutable and may share subtrees, so walk large ones (derivatives) with a memo, not a node at a time.
  */
 
 /**
- * Functions of one argument. A new one is a name here and a row in each table that the compiler then finds incomplete:
- * `functions.ts` and the engines' kernels. One that others express accurately needs only a row of `shorthands.ts`.
+ * Functions of one argument. To add one, add its name here and a row to each table that the compiler then reports as
+ * incomplete: `functions.ts` and the engines' kernels. A function that others express accurately needs only a row in
+ * `shorthands.ts`.
  */
 export type UnaryName =
   | "neg"
@@ -49,7 +50,7 @@ export type UnaryName =
 /** Functions of two arguments. max and min of a NaN are NaN. */
 export type BinaryName = "add" | "sub" | "mul" | "div" | "max" | "min";
 
-/** What a choice asks of its left and right; false where either is NaN. The other three are these with sides swapped. */
+/** Comparisons of a choice; false if either side is NaN. The other three are these with sides swapped. */
 export type Comparison = ">" | ">=" | "==";
 
 export type Expression =
@@ -76,15 +77,15 @@ export type Expression =
     readonly otherwise: Expression;
   };
 
-/** What a child is trained with: an expression, what the user called it, and where its beta starts. */
+/** A child's activation: an expression, its name, and the initial value of its beta. */
 export interface Activation {
-  /** What the user typed or the catalogue calls it, for display. */
+  /** As typed by the user or named in the catalogue, for display. */
   readonly name: string;
   readonly expression: Expression;
   /** Initial value of every beta; 1 unless the catalogue says otherwise (PReLU starts at 0.25). */
   readonly betaStart: number;
   /**
-   * What the variance of a convolution's kernel starts at, times its fan in: 2 (He et al. 2015) unless the catalogue says
+   * Initial variance of a convolution's kernel times its fan-in: 2 (He et al. 2015) unless the catalogue says
    * otherwise (SELU was made for 1, LeCun's).
    */
   readonly kernelGain?: number;
@@ -95,7 +96,7 @@ export const X: Expression = { kind: "x" };
 /** Beta. */
 export const B: Expression = { kind: "b" };
 
-/** Throws a RangeError where the value is not finite, as no text form could say it. */
+/** Throws a RangeError if the value is not finite, as it would have no text form. */
 export function number(value: number): Expression {
   if (!Number.isFinite(value)) {
     throw new RangeError(`Cannot make a number of an expression as it must be finite: current value is ${value}`);
@@ -111,7 +112,7 @@ export function binary(name: BinaryName, left: Expression, right: Expression): E
   return { kind: "binary", name, left, right };
 }
 
-/** Throws a RangeError where the exponent is not an integer. */
+/** Throws a RangeError if the exponent is not an integer. */
 export function power(base: Expression, exponent: number): Expression {
   if (!Number.isSafeInteger(exponent)) {
     throw new RangeError(`Cannot raise to a power as the exponent must be an integer: current value is ${exponent}`);
@@ -130,7 +131,7 @@ export function select(
   return { kind: "select", comparison, left, right, then, otherwise };
 }
 
-/** The direct subexpressions, in the order they are printed. */
+/** The direct subexpressions, in printing order. */
 export function children(expression: Expression): readonly Expression[] {
   switch (expression.kind) {
     case "x":
@@ -149,9 +150,9 @@ export function children(expression: Expression): readonly Expression[] {
 }
 
 /**
- * What is computed of an expression from what is known of its parts, with each subexpression computed once, its parts
- * before it. Not by recursion: a sum of a thousand terms is as deep, and the stack is not. `known` may hold subexpressions
- * already; `compute` finds those of the parts in it, which are the children unless `partsOf` says otherwise.
+ * Folds an expression bottom-up: each distinct subexpression is computed once, after its parts. Not recursive: a sum of
+ * a thousand terms is that deep, and the stack is not. `known` may already hold subexpressions; `compute` finds the
+ * results of the parts in it, which are the children unless `partsOf` says otherwise.
  */
 export function bottomUp<Value extends NonNullable<unknown> | null>(
   expression: Expression,
@@ -170,7 +171,7 @@ export function bottomUp<Value extends NonNullable<unknown> | null>(
   return known.get(expression)!;
 }
 
-/** The same of all expressions, remembered of each, as trees are immutable and derivatives share subtrees. */
+/** The same, memoised over all expressions, as trees are immutable and derivatives share subtrees. */
 export function remembered<Value extends number | boolean | null>(
   compute: (e: Expression) => Value,
 ): (e: Expression) => Value {
@@ -178,7 +179,7 @@ export function remembered<Value extends number | boolean | null>(
   return (e) => known.get(e) ?? bottomUp(e, known, compute);
 }
 
-/** Whether the function has a beta to train. Simplify first: `0 * b` counts as one. */
+/** Whether the function has a beta to train. Simplify first: `0 * b` counts too. */
 export function usesBeta(expression: Expression): boolean {
   const known = new Map<Expression, boolean>();
   return bottomUp(expression, known, (e) => e.kind === "b" || children(e).some((part) => known.get(part)!));

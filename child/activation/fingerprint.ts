@@ -1,22 +1,22 @@
 /**
- * A fingerprint under which equal functions are one, so that a run trains each function once: a hash of values of the
+ * A fingerprint that is the same for equal functions, so that a run trains each function once: a hash of values of the
  * simplified expression, and of its derivative, at fixed points of (x, b), rounded.
  *
  * Values of equal functions written differently agree to about 1e-15 of their size, more where the formula cancels, and
  * the rounding is 1e-5 of their size (1e-9 near 0). A value that lies within its error of a rounding boundary could
- * still part two equal functions: about 1e-10 a point, 1e-8 a pair; simplifying first makes most pairs the same
- * formula, for which it cannot happen. The points are irregular so that values are too, and constants such as 0 or 1,
+ * still separate two equal functions: about 1e-10 per point, 1e-8 per pair; simplifying first makes most pairs the same
+ * formula, for which it cannot happen. The points are irregular so that values are too; constants such as 0 or 1,
  * which are not, are computed exactly.
  *
- * The points are of every magnitude, so that what is cut off at 20, or at 1e6, is another function. Far out, values are
- * rounded by the size of x and b, as formulas cancel in terms of that size; and the sine of a number so large that
+ * The points are of every magnitude, so that a function clipped at 20, or at 1e6, is another function. Far out, values
+ * are rounded by the size of x and b, as formulas cancel in terms of that size; and the sine of a number so large that
  * rounding decides it is replaced by that of two fixed angles in turn: where the value depends on which, it counts as
- * unknown. What still cannot be told apart from rounding counts as two functions; that costs a training, whereas distinct
- * functions as one would cost the truth. Distinct functions have one fingerprint only if at all points their values and
- * derivatives differ by less than the rounding.
+ * unknown. Functions that still cannot be distinguished from rounding errors count as two; that costs a training,
+ * whereas merging distinct functions would give wrong results. Distinct functions have one fingerprint only if at all
+ * points their values and derivatives differ by less than the rounding.
  *
- * Fingerprints are kept in run stores: a change of any of this is another FINGERPRINT_VERSION, with which older runs
- * compute theirs again.
+ * Fingerprints are saved in run stores: any change here needs a new FINGERPRINT_VERSION, with which older runs
+ * recompute theirs.
  */
 import { derive } from "./derive.ts";
 import { compileWith, type Replacements } from "./evaluate.ts";
@@ -26,7 +26,7 @@ import { simplify } from "./simplify.ts";
 /** 1: until November 2026, values at |x| <= 12 and b in [-1.6, 2.4]. 2: values and derivatives at all magnitudes. */
 export const FINGERPRINT_VERSION = 2;
 
-/** Where the rounding turns from absolute to relative, in parts of the point's size. */
+/** Where the rounding changes from absolute to relative, as a share of the point's size. */
 const SMALL = 1e-4;
 /** Steps of rounding to a unit of log(value): near points, and far ones. */
 const STEPS = 1e5, FAR_STEPS = 50;
@@ -44,7 +44,7 @@ const betaAt = (i: number) => 4 * fraction((i + 1) * Math.SQRT2) - 1.6;
 const signAt = (i: number) => i % 2 === 0 ? 1 : -1;
 
 /**
- * By turns 3 points with x in [-4, 4], where its body lies after batch normalisation, one at a scale from 1e-5 (the
+ * In turn, 3 points with x in [-4, 4], where its bulk lies after batch normalisation, one at a scale from 1e-5 (the
  * epsilon of the search space) to 1, and one with |x| in [4, 12], where cos(x) first exceeds sinc(x) again; b in
  * [-1.6, 2.4].
  */
@@ -55,15 +55,15 @@ const BODY: readonly Point[] = Array.from({ length: 120 }, (_, i) => {
 });
 
 /**
- * Beyond, on both sides of 0: where kinks of published functions may be, up to 3e4, and tiny. None has an x, x^2, x^3 or
- * exp(x) near PERIODIC_LIMIT, where equal functions could come to lie on either side of it.
+ * Beyond, on both sides of 0: where kinks of published functions may be, up to 3e4, and tiny. None has an x, x^2, x^3
+ * or exp(x) near PERIODIC_LIMIT, where equal functions could come to lie on either side of it.
  */
 const OUTER: readonly Point[] = [
   ...[13.03, 15.37, 20.71, 27.93, 41.17, 53.29, 68.83, 151.3, 313.7, 561.9, 2213, 7727, 31337],
   ...[1.3e-7, 1.7e-9],
 ].flatMap((x, i) => [{ x, b: betaAt(2 * i) }, { x: -x, b: betaAt(2 * i + 1) }]);
 
-/** Betas of other sizes, both signs of each, with x in the body and where b * x is about 1. */
+/** Betas of other sizes, both signs of each, with x in the bulk and where b * x is about 1. */
 const BETAS: readonly Point[] = [2.57, 3.31, 4.73, 7.19, 13.7, 47.3, 131, 1013, 8101, 0.00137].flatMap((b, i) => [
   { x: 3 * spread(i), b },
   { x: -3 * spread(i + 20), b },
@@ -82,9 +82,11 @@ const FAR: readonly Point[] = [
 /** Where the derivative is compared: a ripple of 1e-7 x may have a slope of 1. */
 const SLOPES: readonly Point[] = BODY.filter((_, i) => i % 5 === 1);
 
-/** Arguments of sines beyond which rounding errors of 1e-16 of them are no longer small beside the rounding of values. */
+/**
+ * Arguments of sines beyond which rounding errors of 1e-16 of them are no longer small beside the rounding of values.
+ */
 const PERIODIC_LIMIT = 1e6;
-/** What sines of larger ones are taken at, in turn. */
+/** Angles used for sines of larger arguments, in turn. */
 const ANGLES = [0.7, 2.6] as const;
 
 /** 16 hexadecimal digits; equal for equal functions of (x, b), however written. */
@@ -125,7 +127,7 @@ class Sampled {
     );
   }
 
-  /** What the rounding makes of the value at the point; UNKNOWN where that depends on the sines of large numbers. */
+  /** The rounded value at the point; UNKNOWN if it depends on the sines of large numbers. */
   at({ x, b }: Point, round: (value: number, size: number) => number): number {
     const size = Math.max(1, Math.abs(x) > 12 ? Math.abs(x) : 1, Math.abs(b) > 2.5 ? Math.abs(b) : 1);
     this.#angle = ANGLES[0];

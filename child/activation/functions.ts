@@ -1,7 +1,7 @@
 /**
- * What every primitive function computes: its float64 value, which is the truth the engines are judged by, its
- * derivative, its other names, and what simplification, formulas and people must know of it. The parser, the lists of
- * functions in help, dashboard and documents, and simplification all read these rows.
+ * What every primitive function computes: its float64 value, by which the engines are judged, its
+ * derivative, its aliases, and facts for simplification, typesetting and people. The parser, the lists of functions in
+ * help, dashboard and documentation, and simplification all read these rows.
  *
  * Derivative rules get the argument `u`, its derivative `du` and the value `self` = f(u), and are written with `self`
  * and `u` where they can be, so that code which computes value and derivative together computes shared parts once.
@@ -12,7 +12,7 @@
  * min(u, 0) is u', so that relu(u) + min(u, 0) = u holds of the derivatives. So PReLU has the derivative b at 0, ELU 1
  * and SELU 1.758, as in PyTorch.
  *
- * Saturation. The derivative of a bounded function is a function of its own (dtanh, dsigmoid, datan), which is exact
+ * Saturation. The derivative of a bounded function is its own primitive (dtanh, dsigmoid, datan), which is exact
  * relative to its size where 1 - tanh(u)^2 would be rounding errors, and reaches 0. What it multiplies may have
  * overflowed there: see `products.ts`.
  */
@@ -21,26 +21,26 @@ import type { BinaryName, Comparison, Expression, UnaryName } from "./expression
 import { binary, number, power, select, unary } from "./expression.ts";
 
 interface NamedFunction {
-  /** How it is written: `name(…)`, an operator, or as a call that no list shows, because it arises only in derivatives. */
+  /** How it is written: `name(…)`, an operator, or as an unlisted call, because it occurs only in derivatives. */
   readonly written: "call" | "operator" | "derivative";
-  /** Other names that are read, in lower case. */
+  /** Aliases for parsing, in lower case. */
   readonly aliases?: readonly string[];
-  /** Its name in typeset formulas, where that is another. */
+  /** Its name in typeset formulas, if different. */
   readonly typeset?: string;
-  /** Domain and limits worth knowing, for people. */
+  /** Domain and notable limits, for people. */
   readonly domain: string;
 }
 
 export interface UnaryFunction extends NamedFunction {
   /** f(-u) is f(u) of even functions and -f(u) of odd ones. */
   readonly parity?: "even" | "odd";
-  /** Whether no argument makes it negative. */
+  /** Whether it is never negative. */
   readonly neverNegative?: true;
   /** "bounded" whatever its argument is; "slow" grows no faster than its argument. */
   readonly growth?: "bounded" | "slow";
-  /** What it is, to rounding, for a whole range of arguments: 0, or another number. */
+  /** Its value, up to rounding, on a whole range of arguments: 0, or another number. */
   readonly saturates?: "zero" | "number";
-  /** The function that it undoes, wherever that one is finite: log(exp(u)) is u. */
+  /** The function that it inverts, wherever that one is finite: log(exp(u)) is u. */
   readonly undoes?: UnaryName;
   value(u: number): number;
   derivative(u: Expression, du: Expression, self: Expression): Expression;
@@ -429,7 +429,7 @@ export const BINARY_FUNCTIONS: Readonly<Record<BinaryName, BinaryFunction>> = {
   },
 };
 
-/** What each comparison asks; none holds of NaN. */
+/** The comparisons; all are false for NaN. */
 export const COMPARE: Readonly<Record<Comparison, (left: number, right: number) => boolean>> = {
   ">": (left, right) => left > right,
   ">=": (left, right) => left >= right,

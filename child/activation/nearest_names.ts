@@ -1,6 +1,6 @@
-/** Which known names a mistyped one is nearest to. */
+/** The known names nearest to a mistyped one. */
 
-/** The three nearest by spelling, the nearest first; of equally near ones those that begin alike. */
+/** The three nearest by spelling, the nearest first; ties go to those with the same beginning. */
 export function nearestNames(name: string, known: readonly string[]): string[] {
   return [...new Set(known)]
     .map((candidate) => ({ candidate, slips: editDistance(name, candidate), alike: commonStart(name, candidate) }))
@@ -15,7 +15,7 @@ function commonStart(one: string, other: string): number {
   return length;
 }
 
-/** A swap is likelier than a slip of another kind: tahn is tanh, not tan. */
+/** A swap is likelier than other typos: tahn is tanh, not tan. */
 const SWAP = 0.9;
 
 /** Insertions, deletions, replacements and swaps of neighbours from one word to the other (Damerau 1964). */

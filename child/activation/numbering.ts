@@ -1,6 +1,6 @@
 /**
- * Numbers for subexpressions, equal for equal trees: what printed text would be as a key, without its length. The text
- * of a derivative grows with the square of the function's; a number is made of the numbers of the parts.
+ * Numbers for subexpressions, equal for equal trees: keys like printed text, but short. A derivative's text
+ * grows with the square of the function's; a number is derived from the numbers of the parts.
  */
 import { bottomUp, type Expression } from "./expression.ts";
 

@@ -7,13 +7,13 @@
 import type { Expression } from "./expression.ts";
 import { B, binary, number, power, unary } from "./expression.ts";
 
-/** A unary function of the search space; `name` is the paper's way to write it. */
+/** A unary function of the search space; `name` is the paper's notation. */
 export interface PaperUnary {
   readonly name: string;
   build(x: Expression): Expression;
 }
 
-/** A binary function of the search space; `name` is the paper's way to write it. */
+/** A binary function of the search space; `name` is the paper's notation. */
 export interface PaperBinary {
   readonly name: string;
   build(x1: Expression, x2: Expression): Expression;

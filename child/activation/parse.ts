@@ -10,11 +10,11 @@
  *     call    = function "(" sum { "," [ parameter "=" ] sum } ")"
  *             | "where" "(" sum (">" | "<" | ">=" | "<=" | "==" | "!=") sum "," sum "," sum ")"
  *
- * The signs − × · ÷ ² ³ ⁻¹ π β σ ≥ ≤ ≠ and √ mean what they do in formulas. A minus directly before a number belongs to
- * it, unless a power follows (-2^2 is -(2^2)). A `name` is one the caller gave, such as those of the catalogue: alone it
- * means its function of x, called that function of its argument. A power that is not whole takes what is negative for 0,
- * as sqrt does: x^0.5 is sqrt(x). Text may come from anywhere, so its length, nesting and resulting size are bounded,
- * well above what a search proposes.
+ * The signs − × · ÷ ² ³ ⁻¹ π β σ ≥ ≤ ≠ and √ have their usual meaning. A minus directly before a number belongs to it,
+ * unless a power follows (-2^2 is -(2^2)). A `name` is one the caller gave, such as those of the catalogue: alone it
+ * means its function of x, called that function of its argument. A non-integer power treats a negative base as 0, like
+ * sqrt: x^0.5 is sqrt(x). Text is untrusted, so its length, nesting and resulting size are bounded, well above what a
+ * search proposes.
  */
 import { compileToClosure } from "./evaluate.ts";
 import type { BinaryName, Comparison, Expression, UnaryName } from "./expression.ts";
@@ -23,17 +23,17 @@ import { BINARY_FUNCTIONS, UNARY_FUNCTIONS } from "./functions.ts";
 import { nearestNames } from "./nearest_names.ts";
 import { type Definition, SHORTHANDS } from "./shorthands.ts";
 
-/** Characters: ten an operation. */
+/** Characters: ten per operation. */
 export const MAX_LENGTH = 20_000;
 /**
  * Functions, operators and powers of the whole expression, defined functions written out (gelu(gelu(gelu(...))) doubles
- * with each). Three core units of the search space have 40 at most. It bounds what derivation and compilation take to
- * about two seconds.
+ * with each). Three core units of the search space have 40 at most. It bounds derivation and compilation to about two
+ * seconds.
  */
 export const MAX_OPERATIONS = 2_000;
-/** Parentheses, calls and minuses within each other; keeps every later recursion far from the end of the stack. */
+/** Parentheses, calls and minuses within each other; keeps every later recursion far from a stack overflow. */
 export const MAX_NESTING = 64;
-/** Largest power either way; engines multiply it out. */
+/** Largest exponent in absolute value; engines expand it into products. */
 export const MAX_EXPONENT = 64;
 
 /** Text that is not an expression. The message names the column and what was expected. */
@@ -48,10 +48,10 @@ export class ExpressionSyntaxError extends SyntaxError {
   }
 }
 
-/** Functions that the caller adds to the language, by every name in lower case. */
+/** Functions that the caller adds to the language, by all their names in lower case. */
 export type Definitions = ReadonlyMap<string, Definition>;
 
-/** An expression, and what of the text the tree does not show. */
+/** An expression, and facts about the text that the tree does not show. */
 export interface Parsed {
   readonly expression: Expression;
   /** The caller's functions that the text names, and whether each was given arguments beyond the first. */
@@ -60,17 +60,17 @@ export interface Parsed {
   readonly writesBeta: boolean;
 }
 
-/** Throws an ExpressionSyntaxError where the text is not an expression of the grammar above. */
+/** Throws an ExpressionSyntaxError if the text is not an expression of the grammar above. */
 export function parseExpression(text: string, definitions: Definitions = new Map()): Expression {
   return parseText(text, definitions).expression;
 }
 
-/** As `parseExpression`, with what the text named. */
+/** As `parseExpression`, with the names that the text used. */
 export function parseText(text: string, definitions: Definitions = new Map()): Parsed {
   return new Parser(text, definitions).parseWhole();
 }
 
-/** A definition's function of x, with its parameters as they are by default. Throws where one has no default. */
+/** A definition's function of x, with default parameters. Throws if one has no default. */
 export function expressionOf(definition: Definition, definitions: Definitions = new Map()): Expression {
   return new Parser(definition.name, new Map([...definitions, [definition.name.toLowerCase(), definition]]))
     .defined(definition, [X], 1);
@@ -105,7 +105,7 @@ const PI = number(Math.PI);
 
 const CONSTANTS: Readonly<Record<string, Expression>> = { x: X, b: B, beta: B, "β": B, pi: PI, "π": PI, e: EULER };
 
-/** How a comparison is told by the three of the tree. `swaps` its sides, or what follows from it. */
+/** How a comparison maps to one of the tree's three. `swaps` its sides, or its branches. */
 const COMPARISONS: Readonly<Record<string, { readonly as: Comparison; readonly swaps?: "sides" | "results" }>> = {
   ">": { as: ">" },
   "<": { as: ">", swaps: "sides" },
@@ -116,7 +116,7 @@ const COMPARISONS: Readonly<Record<string, { readonly as: Comparison; readonly s
 };
 
 interface Token {
-  /** `symbol` tokens are their own text; `exponent` ones are superscripts; `end` stands after the last character. */
+  /** `symbol` tokens are their own text; `exponent` tokens are superscripts; `end` follows the last character. */
   readonly kind: "number" | "name" | "symbol" | "exponent" | "end";
   readonly text: string;
   readonly column: number;
@@ -128,7 +128,7 @@ const SUPERSCRIPT = "([⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)";
 const SYMBOL = String.raw`(\*\*|[<>=!]=|[-+*/^(),<>=|−–×·⋅∙∗÷∕≥≤≠√])`;
 const TOKEN = new RegExp(String.raw`\s*(?:${NUMBER}|${NAME}|${SUPERSCRIPT}|${SYMBOL})`, "iuy");
 
-/** Signs of formulas as those of keyboards. */
+/** Typeset signs and their ASCII forms. */
 const KEYBOARD: Readonly<Record<string, string>> = {
   ...{ "**": "^", "−": "-", "–": "-", "×": "*", "·": "*", "⋅": "*", "∙": "*", "∗": "*", "÷": "/", "∕": "/" },
   ...{ "≥": ">=", "≤": "<=", "≠": "!=" },
@@ -137,7 +137,7 @@ const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻";
 
 const ATOM = 'a number, x, b, a function or "("';
 
-/** What the text of a definition knows beside the language: its x and its parameters. */
+/** Names in a definition's text besides the language: its x and its parameters. */
 type Bindings = ReadonlyMap<string, Expression>;
 
 class Parser {
@@ -158,7 +158,7 @@ class Parser {
     this.tokens = this.split();
   }
 
-  /** As `parse`, of no more than MAX_OPERATIONS. */
+  /** As `parse`, with at most MAX_OPERATIONS. */
   parseWhole(): Parsed {
     const parsed = this.parse();
     this.checkSize(parsed.expression, this.next.column);
@@ -236,13 +236,13 @@ class Parser {
     return this.toPower(base, exponent, start.column, this.written(start));
   }
 
-  /** A signed atom, so that x^-2 and x^(1/2) need no more and x^2^3 is told from both. */
+  /** A signed atom, so that x^-2 and x^(1/2) are complete and x^2^3 is recognised. */
   private exponent(): Expression {
     if (this.takes("+")) return this.exponent();
     return this.takes("-") ? unary("neg", this.nested(() => this.exponent())) : this.atom();
   }
 
-  /** `base` to the power of a constant; `column` and `written` are the exponent's, for what is wrong with it. */
+  /** `base` to the power of a constant; `column` and `written` are the exponent's, for error messages. */
   private toPower(base: Expression, exponent: Expression, column: number, written: string): Expression {
     if (base === EULER) return unary("exp", exponent);
     if (!isConstant(exponent)) {
@@ -304,7 +304,7 @@ class Parser {
     return this.called(token, primitive?.name ?? null, definition ?? null);
   }
 
-  /** A name without its parentheses: of x, where the caller's table has it. */
+  /** A name without parentheses: applied to x, if the caller's table has it. */
   private alone(token: Token, definition: Definition | null): Expression {
     const isCallers = definition !== null && this.definitions.get(token.text.toLowerCase()) === definition;
     if (!isCallers) {
@@ -402,9 +402,9 @@ class Parser {
     if (COMPARISONS[this.next.text]) {
       this.expected(`"," as ${name} has one comparison; nest another ${name} for a second`);
     }
-    if (!this.takes(",")) this.expected(`"," and what holds where the comparison does, ${example}`);
+    if (!this.takes(",")) this.expected(`"," and the value where the comparison holds, ${example}`);
     const then = part();
-    if (!this.takes(",")) this.expected(`"," and what holds elsewhere, ${example}`);
+    if (!this.takes(",")) this.expected(`"," and the value elsewhere, ${example}`);
     const otherwise = part();
     this.take(")");
     const [a, b] = comparison.swaps === "sides" ? [right, left] : [left, right];
@@ -467,7 +467,7 @@ class Parser {
     if (!this.takes(symbol)) this.expected(`"${symbol}"`);
   }
 
-  /** What is written from a token to before the next. */
+  /** The text from a token to the next. */
   private written(from: Token): string {
     return this.text.slice(from.column - 1, this.next.column - 1).trim();
   }
@@ -536,10 +536,10 @@ export function signature(name: string, definition: Definition | null): string {
 }
 
 /**
- * base^exponent for a constant exponent; one that is not whole takes a negative base for 0. Thirds are powers of the cube
+ * base^exponent for a constant exponent; a non-integer one treats a negative base as 0. Thirds are powers of the cube
  * root; halves, quarters and eighths are powers of square roots. The others are the nearest eighth's power times
- * exp(rest * log(base)), |rest| <= 1/16: exp makes a relative error of what is an absolute one of its argument, which so
- * stays below 6 in all of float32.
+ * exp(rest * log(base)), |rest| <= 1/16: exp makes a relative error of what is an absolute one of its argument, which
+ * so stays below 6 in all of float32.
  */
 function toConstantPower(base: Expression, exponent: number): Expression {
   if (Number.isInteger(exponent)) return power(base, exponent);
@@ -576,7 +576,7 @@ function isConstant(e: Expression): boolean {
   return e.kind !== "x" && e.kind !== "b" && children(e).every(isConstant);
 }
 
-/** Functions, operators and powers, shared ones at each place they stand. */
+/** Functions, operators and powers, shared ones at each occurrence. */
 function countOperations(e: Expression): number {
   const counted = new Map<Expression, number>();
   return bottomUp(e, counted, (part) => {

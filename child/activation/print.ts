@@ -1,11 +1,11 @@
 /**
- * The text form of an expression, with as few parentheses as its reading needs: `parseExpression(printExpression(e))`
+ * The text form of an expression, with as few parentheses as possible: `parseExpression(printExpression(e))`
  * is structurally `e` for every expression, those of derivatives too. It is also the canonical key of a tree: different
  * trees print differently.
  */
 import { type BinaryName, bottomUp, type Expression } from "./expression.ts";
 
-/** How tightly text binds: a sum, a product, a negation, a power, and what never needs parentheses. */
+/** Precedence of text: sum, product, negation, power, and atoms. */
 const enum Binding {
   Sum,
   Product,
@@ -26,7 +26,7 @@ const OPERATORS: Readonly<Partial<Record<BinaryName, { readonly sign: string; re
   div: { sign: " / ", binding: Binding.Product },
 };
 
-/** Trees are immutable and those of derivatives share much, so that printing each subtree anew would cost squares. */
+/** Trees are immutable and derivatives share subtrees, so printing each occurrence anew would take quadratic time. */
 const memo = new WeakMap<Expression, Printed>();
 
 /** The shortest text that parses to the expression; numbers as their shortest exact decimal. */
@@ -34,7 +34,7 @@ export function printExpression(expression: Expression): string {
   return print(expression).text;
 }
 
-/** Its length, without the time that a text takes whose length is the square of the tree's. */
+/** Its length, without building a text whose length is quadratic in the tree's. */
 export function printedLength(expression: Expression): number {
   return print(expression).text.length;
 }

@@ -1,15 +1,16 @@
 /**
  * Products in which 0 wins. Where a function has saturated to 0 (exp below float32, the derivative of tanh beyond its
  * bound, relu below 0), what it multiplies may have overflowed: x * tanh(exp(x)) has the derivative
- * tanh(exp(x)) + x exp(x) dtanh(exp(x)), at x = 89 in float32 1 + inf * 0. Such a zero means what decays faster than
- * the other factor grows, so the product is 0 there and not NaN.
+ * tanh(exp(x)) + x exp(x) dtanh(exp(x)), at x = 89 in float32 1 + inf * 0. Such a zero decays faster than the other
+ * factor grows, so the product is 0 there and not NaN.
  *
- * What is guaranteed, on every engine: for finite x and b, a factor that is exactly 0 because a function saturated makes
- * its product 0, even where the other factor overflowed to an infinity or to the NaN of two that cancel. Zeros at single
- * points win nothing: x * log(x) at 0 is NaN. So an infinity times 0 is what exp(x) * exp(-2 * x) is at 100, namely 0, and
- * also what exp(-x) * exp(x) is, namely 0 and not 1: the second factor is below float32, and nothing tells.
+ * What is guaranteed, on every engine: for finite x and b, a factor that is exactly 0 because a function saturated
+ * makes its product 0, even where the other factor overflowed to an infinity or to the NaN of two that cancel. Zeros at
+ * single points win nothing: x * log(x) at 0 is NaN. So an infinity times 0 is what exp(x) * exp(-2 * x) is at 100,
+ * namely 0, and also what exp(-x) * exp(x) is, namely 0 and not 1: the second factor underflows float32, and nothing
+ * reveals it.
  *
- * The decision is made by the form of the factors, so that a product whose factors cannot overflow costs nothing.
+ * The form of the factors decides, so that a product whose factors cannot overflow costs nothing.
  */
 import { type Expression, remembered, type UnaryName } from "./expression.ts";
 import { UNARY_FUNCTIONS } from "./functions.ts";
@@ -49,7 +50,7 @@ const periodic: UnaryGrowth = (u) => canOverflow(u) ? OVERFLOWS : BOUNDED;
 const exponential: UnaryGrowth = (u) => growth(u) === BOUNDED || isNeverPositive(u) ? BOUNDED : OVERFLOWS;
 const logarithmic = (isInside: (u: Expression) => boolean): UnaryGrowth => (u) => isInside(u) ? growth(u) : OVERFLOWS;
 
-/** Of functions that grow as fast as their argument at most, the table of `functions.ts` tells; of these it does not. */
+/** The table of `functions.ts` covers functions that grow at most as fast as their argument; these are the others. */
 const UNARY_GROWTH: Readonly<Partial<Record<UnaryName, UnaryGrowth>>> = {
   log: logarithmic(isAwayFromZero),
   log1p: logarithmic(isNeverNegative),
@@ -103,7 +104,7 @@ function larger(left: Growth, right: Growth): Growth {
   return Math.max(left, right) as Growth;
 }
 
-/** Whether its form tells that it is a positive number at least. */
+/** Whether its form shows that it is positive and bounded away from 0. */
 function isAwayFromZero(e: Expression): boolean {
   if (e.kind === "number") return e.value !== 0;
   if (e.kind === "unary") {

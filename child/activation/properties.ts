@@ -1,6 +1,6 @@
 /**
- * What the form of an expression tells of its values: signs, growth, where it has none. Each answers for the tree it is
- * given, from the leaves up and once for each node; "no" also means that the form does not tell.
+ * What the form of an expression shows about its values: signs, growth, where it is undefined. Each function folds the
+ * given tree from the leaves up, once per node; "no" also means that the form does not show it.
  */
 import { bottomUp, children, type Expression, remembered, type UnaryName } from "./expression.ts";
 import { BINARY_FUNCTIONS, COMPARE, UNARY_FUNCTIONS } from "./functions.ts";
@@ -11,10 +11,10 @@ const height: (e: Expression) => number = remembered((e) =>
   Math.max(0, ...children(e).map((part) => height(part) + 1))
 );
 
-/** Operations that a recursion may go down at once; the stack has room for about ten times as many. */
+/** Depth that a recursion may descend at once; the stack has room for about ten times as much. */
 const STEP_DOWN = 200;
 
-/** Subexpressions to be seen to first, in this order, so that what goes down recursively goes no deeper than a step. */
+/** Subexpressions to process first, in this order, so that no recursion goes deeper than a step. */
 export function landings(e: Expression): readonly Expression[] {
   if (height(e) <= STEP_DOWN) return [];
   const inOrder = new Map<Expression, number>();
@@ -49,7 +49,7 @@ export function isLowPower(exponent: number): boolean {
   return exponent > 0 && exponent <= 8;
 }
 
-/** The float64 value of what has neither x nor b in it; null of what has. */
+/** The float64 value of an expression without x and b; null for others. */
 export const constantValue: (e: Expression) => number | null = remembered((e) => {
   const values = children(e).map(constantValue);
   if (values.includes(null)) return null;
@@ -99,7 +99,7 @@ const KEEP_SIGN_OF_ZERO: ReadonlySet<UnaryName> = new Set<UnaryName>([
   "dsinc",
 ]);
 
-/** Whether the sign of its zero may be that of a zero within it. */
+/** Whether the sign of its zero may come from a zero within it. */
 export function keepsSignOfZero(e: Expression): boolean {
   switch (e.kind) {
     case "unary":

@@ -1,14 +1,15 @@
 /**
- * Functions that the primitives of `functions.ts` express as exactly as a kernel of their own would: a row is all there
- * is to add. The parser reads a call as its row's text with the arguments in place, so that nothing after it knows them.
+ * Functions that the primitives of `functions.ts` express as exactly as a kernel of their own would: a row is all that
+ * is needed. The parser replaces a call by its row's text with the arguments substituted, so nothing after it knows
+ * them.
  */
 
 /** A function given by its text in `x`, its further parameters and other functions. */
 export interface Definition {
   readonly name: string;
-  /** Other names it is known by, in lower case. */
+  /** Aliases, in lower case. */
   readonly aliases: readonly string[];
-  /** Arguments after x in their order, each with the text it has where it is not given, or null where it must be. */
+  /** Arguments after x in order, each with its default text, or null if it is required. */
   readonly parameters?: Readonly<Record<string, string | null>>;
   readonly text: string;
 }

@@ -1,8 +1,8 @@
-/** What the form of an expression tells of its sign. */
+/** What the form of an expression shows about its sign. */
 import { type BinaryName, remembered } from "./expression.ts";
 import { UNARY_FUNCTIONS } from "./functions.ts";
 
-/** Whether no x makes it negative, nor -0, as far as its form tells. */
+/** Whether no x makes it negative, nor -0, as far as its form shows. */
 export const isNeverNegative = remembered((e): boolean => {
   switch (e.kind) {
     case "number":

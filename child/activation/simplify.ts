@@ -1,26 +1,26 @@
 /**
- * Simplification: constants folded, identities applied, operands in a canonical order, and naive formulas rewritten to the
- * function they mean where float arithmetic overflows or cancels in them (1 / (1 + exp(-u)) is sigmoid(u), log(cosh(u))
- * has a form that is finite).
+ * Simplification: constants folded, identities applied, operands in a canonical order, and naive formulas in which
+ * float arithmetic overflows or cancels rewritten to the function they mean (1 / (1 + exp(-u)) is sigmoid(u),
+ * log(cosh(u)) has a form that is finite).
  *
  * What is guaranteed, for every finite x and b, at which every constant part of the given expression is finite:
  * - Its mathematical value is kept. Where the given expression is finite in float64 the simplified one has the same value,
- *   to rounding, and it is closer to the truth where the given one overflows, underflows or cancels on the way.
- * - NaN stays NaN, but for single points at which the function has a limit, as sin(x) / x at 0.
+ *   up to rounding, and it is more accurate where the given one overflows, underflows or cancels on the way.
+ * - NaN stays NaN, except at single points at which the function has a limit, such as sin(x) / x at 0.
  * - The sign of a zero is kept where it decides: in denominators.
  * - It is idempotent.
- * - It is not longer, measured in characters of its text, unless one of the rules did that rescue what overflows: the
+ * - It is not longer, measured in characters of its text, unless a rule lengthened it to prevent an overflow: the
  *   logarithm of a sum of exponentials or of cosh.
  * An expression with a constant part that is not finite, as 0 / 0 or exp(1000), is left as it is.
  *
- * Sums are freely regrouped, but products only where no factor grows faster than a power: a reordered
- * exp(x) * gauss(x) * exp(x) could overflow where this order does not. Coefficients are multiplied only where the result
- * is a normal number.
+ * Sums are freely regrouped, but products only where no factor grows faster than a power: a reordered exp(x) * gauss(x)
+ * * exp(x) could overflow where this order does not. Coefficients are multiplied only where the result is a normal
+ * number.
  *
  * The algebra works from the leaves up: every function below takes simplified operands and returns a simplified result.
- * It ends because each rule calls the others only with operands of fewer nodes in all than it was given, or with as
- * many and a lower name in the order mul, div > power > unary > number, or with the argument of an even function
- * turned to its canonical sign, which no rule turns back. It takes time about linear in the tree.
+ * It terminates because each rule calls the others only with operands of fewer nodes in total than it was given, or
+ * with as many and a lower name in the order mul, div > power > unary > number, or with the argument of an even
+ * function turned to its canonical sign, which no rule turns back. It takes time about linear in the tree.
  */
 import { type BinaryName, bottomUp, children, type Comparison, type Expression, type UnaryName } from "./expression.ts";
 import { binary, number, power, select, unary } from "./expression.ts";
@@ -31,21 +31,21 @@ import { printedLength, printExpression } from "./print.ts";
 import { growsSlowly, hasInfiniteConstant, isLowPower, keepsSignOfZero, mayBeNaN } from "./properties.ts";
 import { isNeverNegative } from "./signs.ts";
 
-/** The same function (see above), written as plainly as the rules here can. Sharing of subtrees is kept. */
+/** The same function (see above), written as plainly as the rules here can. Sharing of subtrees is preserved. */
 export function simplify(expression: Expression): Expression {
   const before = new Map<string, number>(), forms: Expression[] = [];
   for (let e = expression;; e = forms.at(-1)!) {
     if (hasInfiniteConstant(e)) return e;
     const text = printExpression(e), repeated = before.get(text);
-    // The rules may turn some forms into each other: all of these then have one length, and the first by text stands.
+    // The rules may convert some forms into each other: these have equal length, and the first by text is kept.
     if (repeated !== undefined) return forms.slice(repeated - 1, -1).reduce((a, b) => textOf(b) < textOf(a) ? b : a, e);
     before.set(text, forms.push(simplifiedOnce(e)));
   }
 }
 
 /**
- * The same of a derivative: once, and without the rules that rescue naive forms, as derivatives are written to be computed
- * beside the value and to share its parts.
+ * The same for a derivative: one pass, and without the rules that stabilise naive forms, as derivatives are written to
+ * be computed beside the value and to share its parts.
  */
 export function simplifyDerivative(expression: Expression): Expression {
   return pass(expression, { rescues: false, shortens: false }).simplified;
@@ -64,18 +64,18 @@ function isNoLonger(e: Expression, than: Expression): boolean {
 
 /** What one pass over a tree may do, and what it needs to know. */
 interface Pass {
-  /** Whether naive forms are rewritten to what does not overflow or cancel. */
+  /** Whether naive forms are rewritten to ones that do not overflow or cancel. */
   readonly rescues: boolean;
   /** Whether a subexpression that a rule makes longer is left as it was. */
   readonly shortens: boolean;
-  /** Whether a rule has made something longer to rescue it. */
+  /** Whether a rule has lengthened something to stabilise it. */
   rescued: boolean;
   readonly trees: Numbering;
 }
 
-/** The pass that is under way. */
+/** The current pass. */
 let now: Pass = { rescues: false, shortens: false, rescued: false, trees: new Numbering() };
-/** What was made longer to rescue it. */
+/** Expressions lengthened to stabilise them. */
 const longerForms = new WeakSet<Expression>();
 
 function pass(
@@ -128,7 +128,7 @@ class Walk {
     }
   }
 
-  /** A sum at once with the sums it is made of, as adding one term after another would take squares of their number. */
+  /** A sum at once with the sums it is made of, as adding one term at a time would take quadratic time. */
   #sum(e: Expression): Expression {
     const parts = this.#summands(e);
     return sum(parts.flatMap(({ part, sign }) => termsOf(part, sign))) ?? plainSum(parts);
@@ -138,7 +138,7 @@ class Walk {
     return partsOf(e).map(({ part, sign }) => ({ part: this.simplified(part), sign }));
   }
 
-  /** What is divided by: the sign of its zero is that of an infinity. */
+  /** A divisor: the sign of its zero decides the sign of an infinity. */
   #denominator(e: Expression): Expression {
     if (!now.rescues || isNeverNegative(e) || !keepsSignOfZero(e)) return this.simplified(e);
     let simplified = this.#exact.get(e);
@@ -146,7 +146,7 @@ class Walk {
     return simplified;
   }
 
-  /** Only what keeps the sign of zero. */
+  /** Only rules that keep the sign of zero. */
   #exactly(e: Expression): Expression {
     if (e.kind === "number") return e;
     if (e.kind === "binary" && isSum(e)) return this.#exactSum(e);
@@ -157,8 +157,8 @@ class Walk {
   }
 
   /**
-   * A sum is 0 as -0 only where all terms are, in whatever order; so only none may be lost. Where a number is added to what
-   * is not 0 it is never -0.
+   * A sum is 0 as -0 only where all terms are, in whatever order; so only none may be lost. Where a number is added to
+   * what is not 0 it is never -0.
    */
   #exactSum(e: Expression): Expression {
     const simplified = this.simplified(e);
@@ -192,12 +192,12 @@ interface Part {
   readonly sign: 1 | -1;
 }
 
-/** What is simplified before it: a sum is one operation, of all that it adds. */
+/** What is simplified first: a sum is one operation on all its terms. */
 function operandsOf(e: Expression): readonly Expression[] {
   return isSum(e) ? partsOf(e).map(({ part }) => part) : children(e);
 }
 
-/** The parts as they stand; the first has the sign 1. */
+/** The parts as written; the first has the sign 1. */
 function plainSum(parts: readonly Part[]): Expression {
   return parts.slice(1).reduce((left, { part, sign }) => binary(sign === 1 ? "add" : "sub", left, part), parts[0].part);
 }
@@ -250,7 +250,7 @@ function same(left: Expression, right: Expression): boolean {
   return left === right || now.trees.of(left) === now.trees.of(right);
 }
 
-/** Characters up to which texts are compared: those of derivatives may have millions. */
+/** Maximum length of texts that are compared: those of derivatives may have millions of characters. */
 const COMPARED_TEXT = 2000;
 
 /** The canonical order of operands: the shorter text first, so that b * x comes before sigmoid(b * x). */
@@ -267,7 +267,7 @@ function isNumber(e: Expression, value: number): boolean {
   return e.kind === "number" && e.value === value;
 }
 
-/** Whether a coefficient may be made of two: neither overflowed nor lost digits below the normal numbers. */
+/** Whether two coefficients may be combined: without overflow or loss of digits below the normal numbers. */
 function isNormal(coefficient: number): boolean {
   return Math.abs(coefficient) >= 2 ** -1022 && Number.isFinite(coefficient);
 }
@@ -329,7 +329,7 @@ function termsOf(e: Expression, sign: 1 | -1 = 1): Term[] {
 }
 
 /**
- * Collects equal cores, joins u with min(u, 0), and starts with a positive term: cos(x) - x. Null where a coefficient
+ * Collects equal cores, joins u with min(u, 0), and starts with a positive term: cos(x) - x. Null if a coefficient
  * overflows, or where what may be NaN would cancel.
  */
 function sum(terms: readonly Term[]): Expression | null {
@@ -372,7 +372,7 @@ function coefficientIn(collected: Collected, core: Expression): number {
   return collected.get(now.trees.of(core))?.coefficient ?? 0;
 }
 
-/** Where core + sign * other = whole, two of the three with fitting coefficients are the third. */
+/** If core + sign * other = whole, any two of the three with matching coefficients combine to the third. */
 function joinParts(collected: Collected): void {
   const coefficientOf = (core: Expression) => coefficientIn(collected, core);
   for (const { core } of [...collected.values()]) {
@@ -398,7 +398,7 @@ interface Partition {
   readonly sign: 1 | -1;
 }
 
-/** What makes a whole with a term: relu(u) + min(u, 0) = u; and cosh(u) ± sinh(u) = exp(±u), as a sum it cancels. */
+/** Pairs of terms that combine: relu(u) + min(u, 0) = u; and cosh(u) ± sinh(u) = exp(±u), as a sum it cancels. */
 function partitions(e: Expression): Partition[] {
   if (isCall(e, "relu")) return partition(e.argument, binary("min", e.argument, ZERO));
   if (e.kind === "binary" && e.name === "min" && isNumber(e.right, 0)) return partition(e.left, unary("relu", e.left));
@@ -440,7 +440,7 @@ function exactProduct(left: Expression, right: Expression): Expression {
   return coefficient === -1 ? unary("neg", core) : scaled(coefficient, core);
 }
 
-/** Factors beyond which a product is not ordered: to order one after another would take squares of their number. */
+/** Factors beyond which a product is not ordered: ordering one at a time would take quadratic time. */
 const MAX_ORDERED_FACTORS = 24;
 
 /** The product of two expressions without numbers of their own (except 1). */
@@ -480,7 +480,7 @@ function factorCount(e: Expression): number {
   return count;
 }
 
-/** A power of what is bounded by a multiple of |x| and |b|, low enough that no regrouping overflows. */
+/** A power of an expression bounded by a multiple of |x| and |b|, low enough that no regrouping overflows. */
 function isTame({ base, exponent }: Factor): boolean {
   return isLowPower(exponent) && growsSlowly(base);
 }
@@ -496,7 +496,7 @@ function tameProduct(factors: readonly Factor[]): Expression {
     .reduce((left, right) => binary("mul", left, right));
 }
 
-/** Powers of one base as few that can be written: x^1000 is x^40 * x^64 * ... */
+/** A power of one base as few powers that can be written: x^1000 is x^40 * x^64 * ... */
 function ofOneBase(factors: readonly Factor[]): Expression {
   const { base } = factors[0], exponent = factors.reduce((sum, factor) => sum + factor.exponent, 0);
   const whole = new Array<Expression>(Math.floor(exponent / MAX_EXPONENT)).fill(raised(base, MAX_EXPONENT));
@@ -520,7 +520,7 @@ function cancelledProduct(fraction: Expression, other: Expression): Expression |
   return isNumber(fraction.left, 1) ? quotient(other, fraction.right) : null;
 }
 
-/** The product with one factor that equals `factor` left out; null where it has none. */
+/** The product with one factor that equals `factor` left out; null if it has none. */
 function without(e: Expression, factor: Expression): Expression | null {
   if (same(e, factor)) return ONE;
   if (e.kind === "power" && e.exponent > 1 && same(e.base, factor)) return raised(e.base, e.exponent - 1);
@@ -565,7 +565,7 @@ function positiveQuotient(left: Expression, right: Expression): Expression {
   return binary("div", left, right);
 }
 
-/** Quotients that are a function of their own, or stabler written as one. */
+/** Quotients that are a primitive function, or more stable written as one. */
 function namedQuotient(left: Expression, right: Expression): Expression | null {
   if (isCall(left, "sin") && same(left.argument, right)) return applied("sinc", right);
   if (isCall(left, "sinh") && isCall(right, "cosh") && same(left.argument, right.argument)) {
@@ -590,7 +590,7 @@ function isCall<Name extends UnaryName>(e: Expression, name: Name): e is Call & 
   return e.kind === "unary" && e.name === name;
 }
 
-/** The u of exp(u) + 1; null where it is not of that form. */
+/** The u of exp(u) + 1; null if it is not of that form. */
 function onePlusExp(e: Expression): Expression | null {
   if (e.kind !== "binary" || e.name !== "add" || !isNumber(e.right, 1)) return null;
   return isCall(e.left, "exp") ? e.left.argument : null;
@@ -619,7 +619,7 @@ function raised(base: Expression, exponent: number): Expression {
 
 // Functions of one argument
 
-/** Whether what undoes the call may leave it out: exp(log(u)) is u only where u has a logarithm. */
+/** Whether an inverse function cancels the call: exp(log(u)) is u only where u has a logarithm. */
 function isDefinedWhere(call: Call): boolean {
   return (call.name !== "log" && call.name !== "log1p") || isNeverNegative(call.argument);
 }
@@ -645,7 +645,7 @@ function applied(name: UnaryName, u: Expression): Expression {
   return CALL_RULES[name]?.(u) ?? unary(name, u);
 }
 
-/** What else is known of f(u); null where nothing applies. */
+/** Other identities of f(u); null if none applies. */
 const CALL_RULES: Readonly<Partial<Record<UnaryName, (u: Expression) => Expression | null>>> = {
   abs: (u) => isNeverNegative(u) ? u : null,
   relu: (u) => {
@@ -677,7 +677,7 @@ const CALL_RULES: Readonly<Partial<Record<UnaryName, (u: Expression) => Expressi
 
 // Naive forms, which overflow or cancel, as what they mean
 
-/** Marks what is longer than the naive form. */
+/** Marks an expression that is longer than the naive form. */
 function longer(e: Expression): Expression {
   longerForms.add(e);
   now.rescued = true;

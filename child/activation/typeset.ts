@@ -1,4 +1,4 @@
-/** An expression for reading: in the signs of formulas, on one line, and as LaTeX. */
+/** An expression typeset for reading: on one line with mathematical signs, and as LaTeX. */
 import type { BinaryName, Comparison, Expression, UnaryName } from "./expression.ts";
 import { UNARY_FUNCTIONS } from "./functions.ts";
 import { printExpression } from "./print.ts";
@@ -28,7 +28,7 @@ export function typesetText(expression: Expression): string {
   }).join("");
 }
 
-/** How tightly a piece of LaTeX binds: a sum, a product, a minus, a power's base, and what never needs parentheses. */
+/** Precedence of a piece of LaTeX: sum, product, minus, a power's base, and atoms. */
 const enum Binding {
   Sum,
   Product,

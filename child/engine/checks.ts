@@ -1,6 +1,6 @@
 /**
- * What every engine must refuse in the same words: tensors, batches and activations that do not fit the graph. The names
- * and sizes of a program's tensors follow from its graph and optimiser, the same for every engine.
+ * Checks that every engine shares, with the same messages: tensors, batches and activations that do not fit the graph.
+ * The names and sizes of a program's tensors follow from its graph and optimiser, the same for every engine.
  */
 import type { Batch } from "../../datasets/dataset.ts";
 import { type Activation, usesBeta } from "../activation/expression.ts";
@@ -46,7 +46,7 @@ export function checkTensors(group: TensorGroup, sizes: ReadonlyMap<string, numb
   }
 }
 
-/** Throws a RangeError where a batch has another image size, too many or too few images, or a label beyond the classes. */
+/** Throws a RangeError if a batch has another image size, too many or too few images, or a label beyond the classes. */
 export function checkBatch(
   graph: Graph,
   { images, labels }: Batch,
@@ -69,7 +69,7 @@ export function checkBatch(
   }
 }
 
-/** Throws a RangeError where the expression has b and the graph no beta for it. */
+/** Throws a RangeError if the expression has b and the graph no beta for it. */
 export function checkActivation(graph: Graph, { name, expression }: Activation): void {
   const lacksBeta = graph.nodes.some((node) => node.kind === "activation" && node.beta === undefined);
   if (lacksBeta && usesBeta(expression)) {

@@ -2,9 +2,9 @@
  * The contract of every engine. An engine compiles a graph with one activation into a program; a program is one child
  * on one device: it trains, evaluates, reads and writes its tensors, and is disposed.
  *
- * Ordering: calls on one program run in the order they were made, and each returned promise settles after the work.
- * Ownership: arrays passed in are read before the promise settles and belong to the caller again after; arrays returned
- * belong to the caller. A program must be disposed; an engine must be closed after its programs.
+ * Ordering: calls on one program run in order, and each returned promise settles after the work.
+ * Ownership: arrays passed in are read before the promise settles and belong to the caller again afterwards; returned
+ * arrays belong to the caller. A program must be disposed; an engine must be closed after its programs.
  */
 import type { Batch } from "../../datasets/dataset.ts";
 import type { Activation } from "../activation/expression.ts";
@@ -41,12 +41,12 @@ export interface Program {
   /** Logits [images, classes] with the running statistics. Takes 1 to `CompileOptions.batch` images. */
   evaluate(batch: Batch): Promise<Float32Array | Float64Array>;
   read(group: TensorGroup): Promise<Tensors>;
-  /** Throws a RangeError that names the tensor where a name or length does not fit. Missing names keep their values. */
+  /** Throws a RangeError that names the tensor if a name or length does not fit. Missing tensors keep their values. */
   write(group: Exclude<TensorGroup, "gradients">, tensors: Tensors): Promise<void>;
   dispose(): void;
 }
 
-/** An activation at single points, one value of each a point, in the engine's own precision. */
+/** An activation at single points, one value of each per point, in the engine's own precision. */
 export interface Probe {
   readonly value: Float32Array | Float64Array;
   /** By x, and by beta: 0 where the function has none. */
@@ -57,12 +57,12 @@ export interface Probe {
 export interface Engine {
   /** As on the command line: "wasm", "reference", … */
   readonly name: string;
-  /** The device and how it computes, for people: "WebAssembly SIMD, 2 threads, 256-bit". */
+  /** The device and its configuration, for people: "WebAssembly SIMD, 2 threads, 256-bit". */
   readonly device: string;
-  /** What the self-check at opening found worth saying (a fallback, a slower path); shown to the user and stored. */
+  /** Findings of the self-check at opening (a fallback, a slower path); shown to the user and stored. */
   readonly notices: readonly string[];
   compile(graph: Graph, activation: Activation, options: CompileOptions): Promise<Program>;
-  /** The activation and its derivatives at points, by the code that programs compute them with. `b` is every beta. */
+  /** The activation and its derivatives at points, with the code that programs use. `b` is every beta. */
   probe(activation: Activation, x: ArrayLike<number>, b: number): Promise<Probe>;
   close(): void;
 }

@@ -4,16 +4,16 @@ import { openReference } from "./reference.ts";
 import { openTfjsNode, openTfjsNodeGpu } from "./tfjs/engine.ts";
 import { openWasm } from "./wasm/engine.ts";
 
-/** An opened engine, and for `auto` one sentence for each engine that was preferred but could not be had. */
+/** An opened engine, and for `auto` one sentence for each engine that was preferred but is not available. */
 export interface Opened {
   readonly engine: Engine;
   readonly passedOver: readonly string[];
 }
 
-/** Opens the engine, or throws an error whose message is the reason it cannot be had here. */
+/** Opens the engine, or throws an error whose message is the reason it is not available here. */
 type Opener = () => Promise<Engine>;
 
-/** Names of engines that are planned: known, so that who asks for one is told, and not offered. */
+/** Planned engines: recognised, so that asking for one gives a reason, but not offered. */
 export const PLANNED_ENGINES: Readonly<Record<string, string>> = {
   cuda: "CUDA kernels of its own are not part of this version (tfjs-node-gpu computes on NVIDIA GPUs)",
   webgpu: "WebGPU is not part of this version",
@@ -29,15 +29,15 @@ const OPENERS: Readonly<Record<string, Opener>> = {
 /** What `auto` tries, the fastest first. `reference` is for judging, not for training. */
 const PREFERENCE = ["tfjs-node-gpu", "wasm", "tfjs-node"];
 
-/** Those that compute on a graphics card. */
+/** Engines that compute on a GPU. */
 const ON_GPU: ReadonlySet<string> = new Set(["tfjs-node-gpu"]);
 
 /** Every name that `openEngine` knows. */
 export const ENGINE_NAMES: readonly string[] = ["auto", ...Object.keys(OPENERS)];
 
 /**
- * Opens the named engine, or with `auto` the first of the preferred ones that works. Throws a RangeError where the name
- * is unknown, and an Error that says why and what to do where the engine cannot be had.
+ * Opens the named engine, or with `auto` the first of the preferred ones that works. Throws a RangeError if the name
+ * is unknown, and an Error that says why and what to do if the engine is not available.
  */
 export async function openEngine(name: string): Promise<Opened> {
   if (Object.hasOwn(PLANNED_ENGINES, name)) {
@@ -57,7 +57,7 @@ export async function openEngine(name: string): Promise<Opened> {
   }
 }
 
-/** Whether `openEngine` of this name comes to a GPU. Engines on GPUs are opened to find out, and closed again. */
+/** Whether `openEngine` of this name resolves to a GPU engine. GPU engines are opened to find out, and closed again. */
 export async function opensOnGpu(name: string): Promise<boolean> {
   const candidates = (name === "auto" ? PREFERENCE : [name]).filter((candidate) => ON_GPU.has(candidate));
   try {
@@ -69,7 +69,7 @@ export async function opensOnGpu(name: string): Promise<boolean> {
   }
 }
 
-/** The first of these engines that opens. Throws an Error with all reasons where none does. */
+/** The first of these engines that opens. Throws an Error with all reasons if none does. */
 export async function openFirst(openers: readonly (readonly [name: string, open: Opener])[]): Promise<Opened> {
   const passedOver: string[] = [];
   for (const [name, open] of openers) {

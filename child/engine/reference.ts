@@ -1,6 +1,6 @@
 /**
- * The engine that judges the others: float64, one thread, loops as the formulas have them. It is slow (a few images a
- * second) and never chosen by `auto`. What the nodes compute is in `reference_kernels.ts`.
+ * The engine that judges the others: float64, one thread, loops written like the formulas. It is slow (a few images a
+ * second) and never chosen by `auto`. `reference_kernels.ts` has the nodes' computations.
  */
 import type { Batch } from "../../datasets/dataset.ts";
 import { derive } from "../activation/derive.ts";
@@ -19,7 +19,7 @@ export function openReference(): Engine {
   return {
     name: "reference",
     device: "float64 loops, 1 thread",
-    notices: ["reference is made to judge other engines, not to train: it computes a few images a second"],
+    notices: ["reference is for judging other engines, not for training: it computes a few images per second"],
     // async, so that a graph or activation that does not fit rejects the promise as on every engine
     // deno-lint-ignore require-await
     compile: async (graph, activation, options) => new ReferenceProgram(graph, activation, options),
@@ -130,7 +130,7 @@ class ReferenceProgram implements Program {
       parameterGradients: gradients,
     };
     this.#graph.nodes.forEach((node, id) => {
-      const isLoss = node.kind === "softmax_cross_entropy"; // a mean over the batch: one value in all
+      const isLoss = node.kind === "softmax_cross_entropy"; // a mean over the batch: a single value
       const output = new Float64Array(isLoss ? 1 : pass.images * sizeOf(node.shape));
       if (node.kind === "input") output.set(images);
       runForward(node, output, pass, id);
@@ -203,13 +203,14 @@ const UPDATES: { readonly [Kind in Optimizer["kind"]]: (optimizer: OptimizerOf<K
   },
 };
 
-// TypeScript cannot see that a value and the table's row of its kind belong together; the tables' types say that they do.
+// TypeScript cannot see that a value and the table's row of its kind belong together; the tables' types say that they
+// do.
 
 function runForward<Kind extends NodeKind>(node: NodeOf<Kind>, output: Float64Array, pass: Pass, id: number): void {
   type Compute = (node: NodeOf<Kind>, output: Float64Array, pass: Pass, id: number) => void;
   const compute = FORWARD[node.kind] as Compute | undefined;
   if (compute === undefined) {
-    throw new TypeError(`Cannot compute a graph in reference as node kind "${node.kind}" is not known to it`);
+    throw new TypeError(`Cannot compute a graph in reference as node kind "${node.kind}" is unknown to it`);
   }
   compute(node, output, pass, id);
 }

@@ -1,6 +1,6 @@
 /**
- * What each kind of node computes, in float64 and obvious loops: one function a forward node kind, one a backward node
- * kind. Values are NHWC; a value of shape [h, w, c] of all images is one flat array of images * h * w * c numbers.
+ * What each kind of node computes, in float64 and plain loops: one function per forward node kind, one per backward
+ * node kind. Values are NHWC; a value of shape [h, w, c] of all images is one flat array of images * h * w * c numbers.
  */
 import type { ScalarFunction } from "../activation/evaluate.ts";
 import type { BackwardKind, BackwardOf } from "../network/autodiff.ts";
@@ -16,13 +16,13 @@ import {
 } from "../network/graph.ts";
 import { addProduct, type Matrix, matrix, transposed } from "./reference_matrix.ts";
 
-/** What the batch norm of one node normalises with: one value a channel. */
+/** Moments with which one batch norm node normalises: one value per channel. */
 export interface Moments {
   readonly mean: Float64Array;
   readonly variance: Float64Array;
 }
 
-/** One pass of one batch through the network: what the kernels read and write. */
+/** State of one pass of a batch through the network, read and written by the kernels. */
 export interface Pass {
   readonly graph: Graph;
   readonly training: boolean;
@@ -177,7 +177,7 @@ export const BACKWARD: { readonly [Kind in BackwardKind]: Backward<Kind> } = {
   },
 
   /**
-   * Ioffe & Szegedy 2015, §3: with m values a channel, normalised values n and incoming gradient g,
+   * Ioffe & Szegedy 2015, §3: with m values per channel, normalised values n and incoming gradient g,
    * d shift = sum g, d scale = sum g n, d input = scale / deviation * (g - (d shift + n d scale) / m).
    */
   batch_norm_gradient({ of, gradient }, output, pass) {
@@ -298,7 +298,9 @@ function imageOf(values: Float64Array, n: number, { images }: Pass): Float64Arra
   return values.subarray(n * size, (n + 1) * size);
 }
 
-/** Visits each pixel that an option-A shortcut keeps: its offset in the input, and where its channels go in the output. */
+/**
+ * Visits each pixel that an option-A shortcut keeps: its offset in the input, and where its channels go in the output.
+ */
 function forEachKeptPixel(
   { input, stride, shape }: NodeOf<"shortcut">,
   pass: Pass,

@@ -1,6 +1,6 @@
 /**
  * Matrix products in float64 for the reference engine. Sums run over the inner index in ascending order, one after
- * another. Two rows and four columns are computed at a time: 1.4 in place of 0.6 billion multiply-adds a second in V8
+ * another. Two rows and four columns are computed at a time: 1.4 instead of 0.6 billion multiply-adds per second in V8
  * (2 cores of Zen 4, 2026-11-24), which makes the golden traces of a ResNet-20 a matter of seconds.
  */
 
@@ -37,7 +37,7 @@ export function addProduct(left: Matrix, right: Matrix, sum: Matrix): void {
   }
 }
 
-/** What is left of a block at the last row or columns, element by element. */
+/** The remainder at the last row or columns, element by element. */
 function addEdge(left: Matrix, right: Matrix, sum: Matrix, firstRow: number, firstColumn: number): void {
   for (let i = firstRow; i < Math.min(firstRow + BLOCK_ROWS, sum.rows); i++) {
     for (let j = firstColumn; j < Math.min(firstColumn + BLOCK_COLUMNS, sum.columns); j++) {

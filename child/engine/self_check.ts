@@ -1,6 +1,6 @@
 /**
- * What an engine does when it opens: a small child is trained on it and on `reference`, and every tensor is compared. It
- * finds what tests on another machine cannot: a compiler, driver or processor that computes something else here.
+ * The check that an engine runs when it opens: a small child is trained on it and on `reference`, and every tensor is
+ * compared. It finds what tests on another machine cannot: a compiler, driver or processor that computes wrongly here.
  */
 import { activationFrom } from "../activation/catalog.ts";
 import { initialParameters } from "../network/initialise.ts";
@@ -16,7 +16,7 @@ import { openReference } from "./reference.ts";
 export const SELF_CHECK_TOLERANCE = 1e-2;
 
 /**
- * ResNet-8 on 16x16 images has every shape of convolution that the larger networks have; three images leave the last
+ * ResNet-8 on 16x16 images has every shape of convolution of the larger networks; three images leave the last
  * group of tiles unfilled. Swish with its beta is smooth, so that rounding cannot flip a branch.
  */
 const GRAPH = buildResNet(8, { classes: 10, image: [16, 16, 3], usesBeta: true });
@@ -24,7 +24,7 @@ const SWISH = activationFrom("swish");
 const IMAGES = 3;
 const SGD: Optimizer = { kind: "sgd", momentum: 0.9, weightDecay: 1e-4 };
 
-/** Null where the engine agrees with `reference`, else what is wrong, as the end of a sentence. */
+/** Null if the engine agrees with `reference`, else what is wrong, as the end of a sentence. */
 export async function selfCheck(engine: Engine): Promise<string | null> {
   const expected = await (judged ??= trainOnce(openReference()));
   let found: Tensors;
@@ -44,7 +44,7 @@ export async function selfCheck(engine: Engine): Promise<string | null> {
 
 let judged: Promise<Tensors> | undefined;
 
-/** Everything that a step and an evaluation leave behind. */
+/** All results of a training step and an evaluation. */
 async function trainOnce(engine: Engine): Promise<Tensors> {
   const program = await engine.compile(GRAPH, SWISH, { batch: IMAGES, optimizer: SGD });
   try {

@@ -5,7 +5,7 @@ import type { Program } from "../engine/engine.ts";
 
 export interface Evaluation {
   readonly images: number;
-  /** Share of images whose label has the largest logit; of equal ones the first counts as largest. */
+  /** Share of images whose label has the largest logit; of equal ones the first counts. */
   readonly accuracy: number;
   /** Share of images whose label is among the five largest logits. */
   readonly top5: number;
@@ -18,11 +18,11 @@ export interface EvaluationOptions {
   readonly batch: number;
   /** Images judged, the first of the split; null for all. */
   readonly limit: number | null;
-  /** Asked before every batch; the evaluation is given up where it says so. */
+  /** Checked before every batch; the evaluation stops if it returns true. */
   readonly stop?: () => boolean;
 }
 
-/** Evaluates a program on a split. Null where it was told to stop. An image with a logit that is not finite is wrong. */
+/** Evaluates a program on a split. Null if it was stopped. An image with a logit that is not finite is wrong. */
 export async function evaluateProgram(
   program: Program,
   dataset: Dataset,
@@ -47,7 +47,7 @@ export async function evaluateProgram(
   return { images, accuracy: first / images, top5: fifth / images, loss: loss / images };
 }
 
-/** Lets messages, timers and signals in: an engine's promises alone would keep the event loop to themselves. */
+/** Lets messages, timers and signals through: an engine's promises alone would starve the event loop. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }

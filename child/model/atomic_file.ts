@@ -1,8 +1,8 @@
-/** Files that are there whole or not at all, whenever the process is killed or the power fails. */
+/** Files that are complete or absent, whenever the process is killed or the power fails. */
 
 /**
- * Writes beside the file, flushes to the disk, and puts it in place of the old one by a rename. Throws an Error with the
- * path where it cannot, as on a full disk; nothing is then left beside the file, which is as before.
+ * Writes a temporary file, flushes it to the disk, and replaces the old one by a rename. Throws an Error with the path
+ * if it cannot, as on a full disk; then no temporary file is left, and the file is unchanged.
  */
 export async function writeAtomically(path: string, content: Uint8Array | string): Promise<void> {
   const partial = `${path}.partial`;
@@ -11,7 +11,7 @@ export async function writeAtomically(path: string, content: Uint8Array | string
     await writeAndSync(partial, bytes);
     await Deno.rename(partial, path);
   } catch (cause) {
-    await Deno.remove(partial).catch(() => {}); // it may be what could not be made
+    await Deno.remove(partial).catch(() => {}); // it may be what could not be created
     throw new Error(`Cannot write ${path}: ${(cause as Error).message}`, { cause });
   }
 }

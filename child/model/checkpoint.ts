@@ -1,6 +1,6 @@
 /**
- * A child's checkpoint: one safetensors file with everything it needs to go on exactly as if never stopped, and what
- * training it is of, since going on from another's would give numbers that mean nothing.
+ * A child's checkpoint: one safetensors file with everything needed to resume exactly as if never interrupted, and the
+ * identity of its training, since resuming from another's would give meaningless results.
  */
 import { writeAtomically } from "./atomic_file.ts";
 import { printExpression } from "../activation/print.ts";
@@ -9,10 +9,10 @@ import type { Tensors } from "../engine/engine.ts";
 import { encodeSafetensors, readSafetensors, type Safetensors } from "./safetensors.ts";
 import type { ChildRequest, ChildState } from "../trainer.ts";
 
-/** What a training is a function of, by the words of an error message; the number of threads is not in it. */
+/** Everything that determines a training, under the names that error messages use; not the number of threads. */
 export type Identity = Readonly<Record<string, string>>;
 
-/** `Progress` is what else is kept: plain JSON, numbers finite. */
+/** `Progress` is other saved state: plain JSON with finite numbers. */
 export interface Checkpoint<Progress> {
   readonly state: ChildState;
   readonly progress: Progress;
@@ -21,13 +21,13 @@ export interface Checkpoint<Progress> {
 const FORMAT = "actsearch checkpoint 1";
 const GROUPS = ["parameters", "statistics", "slots"] as const;
 
-/** Two trainings with equal identities have the same numbers. */
+/** Two trainings with equal identities have the same results. */
 export function identityOf({ engine, dataset, activation, settings, seed }: ChildRequest): Identity {
   const { name, classes, train, validation, test, mean, standardDeviation } = dataset;
   const about = {
     expression: printExpression(simplify(activation.expression)),
     "start of beta": activation.betaStart,
-    // Absent where it is the usual one, as in checkpoints written before there was another.
+    // Absent if it is the usual one, as in checkpoints from before there was another.
     ...activation.kernelGain !== undefined && { "initialisation (gain of kernels)": activation.kernelGain },
     dataset: `${name} with ${classes.length} classes`,
     "images (training, validation, test)": [train.count, validation.count, test.count],
@@ -41,7 +41,7 @@ export function identityOf({ engine, dataset, activation, settings, seed }: Chil
   );
 }
 
-/** Replaces the file at once or not at all. */
+/** Replaces the file completely or not at all. */
 export async function writeCheckpoint<Progress>(
   path: string,
   identity: Identity,
@@ -60,12 +60,12 @@ export async function writeCheckpoint<Progress>(
   await writeAtomically(path, encodeSafetensors({ metadata, tensors: new Map(tensors) }));
 }
 
-/** Null where there is none. Throws an Error that says why where it is not a checkpoint of this training. */
+/** Null if there is none. Throws an Error that says why if it is not a checkpoint of this training. */
 export async function readCheckpoint<Progress>(path: string, identity: Identity): Promise<Checkpoint<Progress> | null> {
   if (!await exists(path)) return null;
   const file = await readSafetensors(path);
   if (file.metadata.format !== FORMAT) {
-    throw new Error(`Cannot go on from ${path} as it is no checkpoint of this version of actsearch`);
+    throw new Error(`Cannot resume from ${path} as it is not a checkpoint of this version of actsearch`);
   }
   requireSame(path, JSON.parse(file.metadata.identity), identity);
   const { step, recentLosses } = JSON.parse(file.metadata.state) as { step: number; recentLosses: (number | null)[] };
@@ -81,7 +81,7 @@ function requireSame(path: string, theirs: Identity, ours: Identity): void {
     .find((key) => theirs[key] !== ours[key]);
   if (different === undefined) return;
   throw new Error(
-    `Cannot go on from ${path} as it is of another training: its ${different} is ${theirs[different]}, ` +
+    `Cannot resume from ${path} as it is of another training: its ${different} is ${theirs[different]}, ` +
       `and ${ours[different]} was asked for`,
   );
 }

@@ -1,15 +1,15 @@
 /**
- * A child of a search whose state is kept in a file while it trains, so that one that takes hours is not begun again when
- * its process or its worker dies: it goes on from there to the same numbers. A short child is never written.
+ * A child of a search that saves its state to a file while it trains, so that one that takes hours need not start again
+ * when its process or its worker dies: it resumes to the same results. A short child is never saved.
  */
 import type { Child, ChildHooks, ChildRequest, LossPoint, Stop } from "../trainer.ts";
 import { type Checkpoint, identityOf, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 
 export interface Keeping {
-  /** The file; its folder must exist. Who gave it removes it when the child has ended. */
+  /** The file; its folder must exist. The caller removes it when the child has ended. */
   readonly path: string;
   readonly everyMs: number;
-  /** Told where the file cannot be read or written; the child trains on without. */
+  /** Called if the file cannot be read or written; the child trains on without it. */
   onNotice?(message: string): void;
 }
 
@@ -17,12 +17,12 @@ interface Progress {
   readonly curve: readonly LossPoint[];
 }
 
-/** Less would leave no time to train between two states that are kept. */
-const LEAST_MS = 20;
-/** What an interrupted child has trained since it was last kept is worth keeping from so many milliseconds on. */
+/** A shorter interval would leave no time to train between two saves. */
+const MIN_MS = 20;
+/** An interrupted child is saved if it trained at least this many milliseconds since the last save. */
 const WORTH_MS = 2_000;
 
-/** As `child.train` to the last step, from where the file says; points of the curve up to there are told again. */
+/** Like `child.train` to the last step, starting from the file; earlier points of the curve are reported again. */
 export async function trainKept(
   child: Child,
   request: ChildRequest,
@@ -39,7 +39,7 @@ export async function trainKept(
     await child.restore(found.state);
     found.progress.curve.forEach((point) => tell(point, 0));
   }
-  const everyMs = Math.max(LEAST_MS, keeping.everyMs), worthMs = Math.min(WORTH_MS, everyMs);
+  const everyMs = Math.max(MIN_MS, keeping.everyMs), worthMs = Math.min(WORTH_MS, everyMs);
   let keptAt = performance.now(), wasKept = found !== null;
   const keep = async () => {
     await write(child, request, curve, keeping);
@@ -61,12 +61,12 @@ export async function trainKept(
   }
 }
 
-/** Null where there is no file, or none of this child's. */
+/** Null if there is no file, or it is another child's. */
 async function read(request: ChildRequest, { path, onNotice }: Keeping): Promise<Checkpoint<Progress> | null> {
   try {
     return await readCheckpoint<Progress>(path, identityOf(request));
   } catch (error) {
-    onNotice?.(`a child begins anew: ${(error as Error).message}`);
+    onNotice?.(`a child starts over: ${(error as Error).message}`);
     return null;
   }
 }
@@ -80,6 +80,6 @@ async function write(
   try {
     await writeCheckpoint<Progress>(path, identityOf(request), { state: await child.state(), progress: { curve } });
   } catch (error) {
-    onNotice?.(`a child's state is not kept: ${(error as Error).message}`);
+    onNotice?.(`a child's state is not saved: ${(error as Error).message}`);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * A trained child as a file that other programs read too: its parameters and running statistics in safetensors, under
- * the names of the graph, with what they are of in the metadata; and beside it, in JSON, the graph and the expression.
+ * A trained child as a file that other programs can read: its parameters and running statistics in safetensors, under
+ * the names of the graph, with a description in the metadata; and beside it, in JSON, the graph and the expression.
  */
 import { activationFrom } from "../activation/catalog.ts";
 import { type Activation, usesBeta } from "../activation/expression.ts";
@@ -12,7 +12,7 @@ import { type Graph, type Shape, sizeOf } from "../network/graph.ts";
 import { buildNetwork } from "../network/networks.ts";
 import { encodeSafetensors, readSafetensors, type Safetensors, type SavedTensor } from "./safetensors.ts";
 
-/** What the weights are of and were judged with. */
+/** Description of the weights and of how they were judged. */
 export interface ModelAbout {
   /** Name in `child/network/networks.ts`. */
   readonly network: string;
@@ -23,7 +23,7 @@ export interface ModelAbout {
   /** Number of classes. */
   readonly classes: number;
   readonly image: Shape;
-  /** Of each channel, of pixel values scaled to [0, 1]: what the images were normalised with. */
+  /** Of each channel, of pixel values scaled to [0, 1]: used to normalise the images. */
   readonly mean: readonly number[];
   readonly standard_deviation: readonly number[];
   readonly seed: number;
@@ -45,7 +45,7 @@ export interface Model {
 
 const FORMAT = "actsearch model 1";
 
-/** Writes `path` and, with the ending .json in place of .safetensors, its graph and expression. */
+/** Writes `path` and, with the extension .json instead of .safetensors, its graph and expression. */
 export async function writeModel(path: string, { about, graph, activation, parameters, statistics }: Model) {
   const values = new Map([...parameters, ...statistics]);
   const tensors = new Map([...shapesOf(graph)].map(([name, shape]) => [name, { shape, values: values.get(name)! }]));

@@ -1,8 +1,8 @@
 /**
- * The safetensors format, written and read: 8 bytes that give the length of a header (little-endian), the header as JSON
- * (each tensor's `dtype`, `shape` and `data_offsets` from the end of the header, and texts under `__metadata__`), then the
- * raw little-endian values without a hole. Of its types only F32 and F64 are known here.
- * The format: https://github.com/huggingface/safetensors#format
+ * The safetensors format, written and read: 8 bytes that give the length of a header (little-endian), the header as
+ * JSON (each tensor's `dtype`, `shape` and `data_offsets` from the end of the header, and texts under `__metadata__`),
+ * then the raw little-endian values without gaps. Only the types F32 and F64 are supported. The format:
+ * https://github.com/huggingface/safetensors#format
  */
 import { sizeOf } from "../network/graph.ts";
 
@@ -19,9 +19,9 @@ export interface Safetensors {
 
 /** Bytes before the header. */
 const LENGTH_BYTES = 8;
-/** The header is filled up with spaces, so that the values are aligned to their size. */
+/** The header is padded with spaces, so that the values are aligned to their size. */
 const ALIGNMENT = 8;
-/** The most that readers of the format take. */
+/** Maximum size that readers of the format accept. */
 const MAX_HEADER_BYTES = 100_000_000;
 const METADATA = "__metadata__";
 
@@ -59,7 +59,7 @@ export function encodeSafetensors({ metadata, tensors }: Safetensors): Uint8Arra
   return bytes;
 }
 
-/** Reads a file's bytes. Throws a RangeError with the reason where they are not a whole file of the format. */
+/** Reads a file's bytes. Throws a RangeError with the reason if they are not a complete file of the format. */
 export function decodeSafetensors(bytes: Uint8Array): Safetensors {
   const { header, data } = splitFile(bytes);
   const { [METADATA]: metadata = {}, ...described } = header;
@@ -135,7 +135,7 @@ function readMetadata(value: unknown): Record<string, string> {
   throw new RangeError(`it is no safetensors file: its ${METADATA} is not an object of texts`);
 }
 
-/** The tensors follow each other from the first byte to the last, as the format demands. */
+/** The tensors cover all bytes without gaps, as the format demands. */
 function requireWhole(tensors: readonly Described[], length: number): void {
   let at = 0;
   for (const { name, begin, end } of tensors.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {

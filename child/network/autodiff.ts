@@ -1,9 +1,9 @@
 /**
  * Reverse-mode differentiation of a graph, as data. `backwardGraph` walks the nodes from the loss to the input and
- * applies one rule a node kind; what comes out is a second list of nodes, in the order to compute them, that engines
+ * applies one rule per node kind; the result is a second list of nodes, in the order to compute them, that engines
  * compile beside the forward ones. A gradient is d loss / d (output of a forward node), with that node's shape.
  *
- * Nothing is computed that only the input images would receive.
+ * Gradients that only the input images would receive are not computed.
  */
 import type { Graph, Node, NodeId, NodeKind, NodeOf, Shape } from "./graph.ts";
 
@@ -11,7 +11,7 @@ import type { Graph, Node, NodeId, NodeKind, NodeOf, Shape } from "./graph.ts";
 export type GradientId = number;
 
 /**
- * `of` is the forward node that is differentiated (its fields say the rest: input, stride, parameters), `gradient` the
+ * `of` is the forward node that is differentiated (with its fields: input, stride, parameters), `gradient` the
  * gradient of its output, and `shape` that of the gradient produced, which is the gradient of its input.
  */
 export type BackwardNode =
@@ -28,7 +28,7 @@ export type BackwardNode =
   | WithGradient<"activation_gradient">
   | WithGradient<"conv_input_gradient">
   | ParametersOnly<"conv_kernel_gradient">
-  /** Gradient of a node with several consumers: the sum of what each sends back, in this order. */
+  /** Gradient of a node with several consumers: the sum of their contributions, in this order. */
   | { readonly kind: "sum"; readonly gradients: readonly GradientId[]; readonly of: NodeId; readonly shape: Shape };
 
 interface WithGradient<Kind extends string> {
@@ -51,11 +51,11 @@ export type BackwardOf<Kind extends BackwardKind> = Extract<BackwardNode, { kind
 export interface BackwardGraph {
   /** In the order to compute them. */
   readonly nodes: readonly BackwardNode[];
-  /** For each forward node, the backward node that holds the gradient of its output; null where nobody needs it. */
+  /** For each forward node, the backward node that holds the gradient of its output; null if it is not needed. */
   readonly gradients: readonly (GradientId | null)[];
 }
 
-/** What a rule sends back: this gradient, to this forward node. */
+/** A rule's result: this gradient, for this forward node. */
 interface Contribution {
   readonly to: NodeId;
   readonly gradient: GradientId;
@@ -67,7 +67,7 @@ interface RuleContext {
   readonly gradient: GradientId;
   /** Output shape of a forward node. */
   shape(node: NodeId): Shape;
-  /** True where a parameter lies at or before the node, so that its gradient is of use. */
+  /** True if a parameter lies at or before the node, so that its gradient is needed. */
   trainable(node: NodeId): boolean;
   emit(node: BackwardNode): GradientId;
 }
@@ -94,7 +94,7 @@ const RULES: { readonly [Kind in NodeKind]: Rule<Kind> } = {
 
 /**
  * The backward graph of a graph whose last node is its loss.
- * Throws a RangeError where it is not.
+ * Throws a RangeError if it is not.
  */
 export function backwardGraph(graph: Graph): BackwardGraph {
   const trainable = trainableNodes(graph);
@@ -133,7 +133,7 @@ function applyRule<Kind extends NodeKind>(node: NodeOf<Kind>, context: RuleConte
 type WithGradientKind = Extract<BackwardNode, WithGradient<string>>["kind"];
 type ParametersOnlyKind = Extract<BackwardNode, ParametersOnly<string>>["kind"];
 
-/** A node that computes only the gradient of the input: left out where that is of no use. */
+/** A node that computes only the gradient of the input: left out if that is not needed. */
 function toInput(kind: WithGradientKind, input: NodeId, context: RuleContext): readonly Contribution[] {
   return context.trainable(input) ? withGradient(kind, input, context) : [];
 }

@@ -1,4 +1,4 @@
-/** How much a network computes, told from its graph before anything is trained. */
+/** A network's computation, counted from its graph before any training. */
 import { backwardGraph } from "./autodiff.ts";
 import { type Graph, type NodeId, sizeOf } from "./graph.ts";
 
@@ -12,12 +12,12 @@ export interface MultiplyAdds {
 
 /**
  * Multiply-adds of the convolutions and dense layers, as papers count them (He et al. 2015, arXiv 1512.03385, table 1);
- * all else is bound by memory. A convolution costs height x width x outputs x size^2 x inputs, a dense layer inputs x
- * outputs; each of their two gradients is a sum over the same products, so a step costs three times the forward pass
- * less what only the images would receive.
+ * everything else is memory-bound. A convolution costs height x width x outputs x size^2 x inputs, a dense layer inputs
+ * x outputs; each of their two gradients is a sum over the same products, so a step costs three times the forward pass
+ * less the gradients of the images.
  *
- * These are the products of the definition: an engine that saves some (Winograd) is faster than they say. So they
- * compare networks on one engine; for a time, measure the first steps.
+ * These are the products of the definition: an engine that saves some (Winograd) is faster than they suggest. So they
+ * compare networks on one engine; for a time estimate, measure the first steps.
  */
 export function multiplyAdds(graph: Graph): MultiplyAdds {
   const forward = graph.nodes.map((_, id) => products(graph, id));
@@ -27,7 +27,7 @@ export function multiplyAdds(graph: Graph): MultiplyAdds {
   return { evaluation: total(forward), training: total(forward) + total(backward) };
 }
 
-/** No default: a new node kind must say what it costs. */
+/** No default: a new node kind must state its cost. */
 function products({ nodes }: Graph, id: NodeId): number {
   const node = nodes[id];
   switch (node.kind) {

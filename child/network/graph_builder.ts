@@ -1,5 +1,5 @@
 /**
- * Builds a graph node by node and keeps its books: shapes follow from the inputs, and parameters are named after the
+ * Builds a graph node by node: shapes follow from the inputs, and parameters are named after the
  * layer they belong to (`conv("stage1.block1.conv1", …)` makes `stage1.block1.conv1.kernel`). An architecture is a
  * short file of calls on it.
  */
@@ -8,7 +8,7 @@ import { type Graph, type Node, type NodeId, type Parameter, type ParameterRole,
 export interface GraphOptions {
   /** Number of logits. */
   readonly classes: number;
-  /** True where the expression has b: every activation site then has a beta of one value a channel. */
+  /** True if the expression has b: every activation site then has a beta of one value per channel. */
   readonly usesBeta: boolean;
   /** Shape of one image; 32x32 colour by default, as every dataset here has. */
   readonly image?: Shape;
@@ -40,7 +40,7 @@ export class GraphBuilder {
     this.#options = options;
   }
 
-  /** Output shape of a node that was already added. */
+  /** Output shape of an existing node. */
   shape(node: NodeId): Shape {
     const found = this.#nodes[node];
     if (found === undefined) {
@@ -54,7 +54,10 @@ export class GraphBuilder {
     return this.#add({ kind: "input", shape: this.#options.image ?? [32, 32, 3] });
   }
 
-  /** Convolution without bias, zero padding `(size - 1) / 2`: [h, w, c] -> [ceil(h / stride), ceil(w / stride), channels]. */
+  /**
+   * Convolution without bias, zero padding `(size - 1) / 2`: [h, w, c] -> [ceil(h / stride), ceil(w / stride),
+   * channels].
+   */
   conv(
     name: string,
     input: NodeId,
@@ -96,7 +99,9 @@ export class GraphBuilder {
     return this.#add({ kind: "add", left, right, shape });
   }
 
-  /** Option A of He et al. 2015, §3.3: `stride` drops pixels, the channels added are zero, half of them on each side. */
+  /**
+   * Option A of He et al. 2015, §3.3: `stride` drops pixels, the channels added are zero, half of them on each side.
+   */
   shortcut(input: NodeId, { channels, stride }: { channels: number; stride: number }): NodeId {
     const [height, width, inputs] = this.shape(input);
     if (channels < inputs || (channels - inputs) % 2 !== 0) {

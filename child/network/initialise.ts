@@ -1,5 +1,5 @@
 /**
- * The numbers a child starts from, a function of graph, activation and seed alone, rounded to float32 so that every
+ * A child's initial parameters, a function of graph, activation and seed alone, rounded to float32 so that every
  * engine starts from the same ones.
  */
 import { Random } from "../../datasets/random.ts";

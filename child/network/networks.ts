@@ -1,4 +1,4 @@
-/** The architectures by the name a user types. */
+/** The table of architectures by the name that a user types. */
 import type { Graph } from "./graph.ts";
 import type { GraphOptions } from "./graph_builder.ts";
 import { buildPreactivationResNet } from "./preactivation_resnet.ts";
@@ -20,7 +20,7 @@ const BUILDERS: Readonly<Record<string, (options: GraphOptions) => Graph>> = {
 /** Every name that `buildNetwork` knows. */
 export const NETWORK_NAMES: readonly string[] = Object.keys(BUILDERS);
 
-/** Throws a RangeError that lists the known names where there is no such network. */
+/** Throws a RangeError that lists the known names if there is no such network. */
 export function buildNetwork(name: string, options: GraphOptions): Graph {
   if (!Object.hasOwn(BUILDERS, name)) {
     throw new RangeError(`Cannot build network "${name}" as it is none of ${NETWORK_NAMES.join(", ")}`);

@@ -1,9 +1,9 @@
 /**
  * The residual networks with bottlenecks for CIFAR of He et al. 2016, "Identity Mappings in Deep Residual Networks"
  * (arXiv 1603.05027), whose batch norm and activation come before each convolution, so that nothing but additions lies
- * on the way from unit to unit. Depth 9n + 2 is a stem convolution, three stages of n units of three convolutions, and a
- * dense layer. Where the authors' text leaves a choice (stride in the first convolution of a unit; its projection reads
- * the unit's own first activation) this follows their code, github.com/KaimingHe/resnet-1k-layers.
+ * on the way from unit to unit. Depth 9n + 2 is a stem convolution, three stages of n units of three convolutions, and
+ * a dense layer. Where the authors' text leaves a choice (stride in the first convolution of a unit; its projection
+ * reads the unit's own first activation) this follows their code, github.com/KaimingHe/resnet-1k-layers.
  */
 import type { Graph, NodeId } from "./graph.ts";
 import { GraphBuilder, type GraphOptions } from "./graph_builder.ts";
@@ -14,7 +14,7 @@ const EXPANSION = 4;
 
 /**
  * ResNet-164 has 1,703,258 parameters with 10 classes and without beta.
- * Throws a RangeError where the depth is not 9n + 2.
+ * Throws a RangeError if the depth is not 9n + 2.
  */
 export function buildPreactivationResNet(name: string, depth: number, options: GraphOptions): Graph {
   const units = (depth - 2) / 9;

@@ -10,7 +10,7 @@ const WIDTHS = [16, 32, 64];
 
 /**
  * ResNet of 8, 14, 20, … layers; ResNet-20 has 269,722 parameters with 10 classes and without beta.
- * Throws a RangeError where the depth is not 6n + 2.
+ * Throws a RangeError if the depth is not 6n + 2.
  */
 export function buildResNet(depth: number, options: GraphOptions): Graph {
   const blocks = (depth - 2) / 6;

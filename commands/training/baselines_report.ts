@@ -1,4 +1,4 @@
-/** The paper's table of baselines from one's own trainings: for a terminal, as Markdown, CSV, JSON and plots. */
+/** The paper's table of baselines with this project's results: for a terminal, as Markdown, CSV, JSON and plots. */
 import { writeAtomically } from "../../child/model/atomic_file.ts";
 import type { Activation } from "../../child/activation/expression.ts";
 import { printExpression } from "../../child/activation/print.ts";
@@ -13,7 +13,7 @@ import { pointRow, rowOf } from "./training_report.ts";
 
 export interface FunctionResults {
   readonly activation: Activation;
-  /** One a seed, in the same order of seeds for every function; the last seeds may not be trained yet. */
+  /** One per seed, in the same order of seeds for every function; the last seeds may not be trained yet. */
   readonly results: readonly TrainingResult[];
 }
 
@@ -22,7 +22,7 @@ export interface Judged {
   readonly functions: readonly FunctionResults[];
 }
 
-/** How they were trained. */
+/** How the functions were trained. */
 export interface Setting {
   readonly dataset: string;
   readonly network: string;
@@ -41,21 +41,21 @@ export interface BaselineRow {
   readonly test: Summary | null;
   readonly validation: Summary | null;
   readonly diverged: number;
-  /** Of Swish against this function, over the seeds that both have; null for Swish itself. */
+  /** Sign test of Swish against this function, over the seeds that both have; null for Swish itself. */
   readonly swish: SignTest | null;
-  /** In percent, of other networks. */
+  /** The paper's own results in percent, with other networks. */
   readonly paper: PaperAccuracies | null;
 }
 
 export interface BaselinesTable extends Table {
   readonly data: readonly BaselineRow[];
-  /** Sentences to read the table by. */
+  /** Notes for reading the table. */
   readonly notes: readonly string[];
 }
 
 const SWISH = "Swish";
 
-/** The median of the seeds, as the paper's tables have it, with mean and spread and the paper's own figures. */
+/** The median of the seeds, as the paper's tables have it, with mean and spread and the paper's own results. */
 export function baselinesTable(judged: Judged): BaselinesTable {
   const data = judged.functions.map((one) => rowFor(one, judged));
   const withPaper = data.some(({ paper }) => paper !== null);
@@ -127,7 +127,7 @@ function notesFor(data: readonly BaselineRow[], withPaper: boolean): string[] {
     `${least(2 ** -pairs)} one-sided; no correction is made for comparing many functions.`,
     ...withPaper
       ? [
-        "The paper's figures are medians of 5 runs of other, larger networks trained much longer: they show the order " +
+        "The paper's results are medians of 5 runs of other, larger networks trained much longer: they show the order " +
         "that the paper found, not what this network should reach.",
       ]
       : [],
@@ -194,8 +194,8 @@ function markdown(judged: Judged, table: BaselinesTable, about: Setting & { engi
 }
 
 /**
- * The paper takes "each architecture's original settings": for ResNet-164 those of He et al. 2016b (arXiv 1603.05027): 64,000
- * steps of 128 images, momentum 0.9, weight decay 1e-4, learning rate 0.1 divided by 10 at 32k and 48k.
+ * The paper takes "each architecture's original settings": for ResNet-164 those of He et al. 2016b (arXiv 1603.05027):
+ * 64,000 steps of 128 images, momentum 0.9, weight decay 1e-4, learning rate 0.1 divided by 10 at 32k and 48k.
  */
 const PAPER_SETTING = { steps: 64_000, batch: 128, lr: 0.1, schedule: "step", optimizer: "sgd", seeds: 5 };
 

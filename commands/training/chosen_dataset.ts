@@ -1,4 +1,4 @@
-/** The data set that a command was told to use, or CIFAR-10, or drawn shapes where nobody named one and it cannot be had. */
+/** The data set that the user named, else CIFAR-10, else drawn shapes if CIFAR-10 is not available. */
 import type { Dataset } from "../../datasets/dataset.ts";
 import { DATASET_NAMES, loadDataset } from "../../datasets/load.ts";
 import type { Io } from "../command.ts";
@@ -9,10 +9,10 @@ export const DATASET_FLAG = {
   name: "dataset",
   type: "choice",
   choices: DATASET_NAMES,
-  help: "images (cifar10, or shapes where it cannot be had)",
+  help: "images (cifar10, or shapes if that is not available)",
 } as const;
 
-/** Says plainly on stderr where it is `shapes`; `doing` is what is done with it: "Searching". */
+/** Says so on stderr if it is `shapes`; `doing` is what is done with it: "Searching". */
 export async function openChosenDataset(
   name: string | undefined,
   directory: string | undefined,
@@ -25,7 +25,7 @@ export async function openChosenDataset(
     return await load("cifar10");
   } catch (error) {
     if (io.signal.aborted) throw error;
-    io.err(`CIFAR-10 cannot be had: ${error instanceof Error ? error.message : error}`);
+    io.err(`CIFAR-10 is not available: ${error instanceof Error ? error.message : error}`);
     io.err(`${doing} on shapes instead: synthetic images, so accuracies say nothing about photographs.`);
     return await load("shapes");
   }

@@ -1,4 +1,7 @@
-/** Opens the engine that --engine names and says on stderr which it is, what it noticed, and why others were passed over. */
+/**
+ * Opens the engine that --engine names and says on stderr which it is, what it noticed, and why others were passed
+ * over.
+ */
 import type { Engine } from "../../child/engine/engine.ts";
 import { ENGINE_NAMES, openEngine, PLANNED_ENGINES } from "../../child/engine/open.ts";
 import type { Io } from "../command.ts";
@@ -13,7 +16,7 @@ export const ENGINE_FLAG = {
   help: "what computes",
 } as const;
 
-/** Throws an Error with the reason where the engine cannot be had. The caller closes it. */
+/** Throws an Error with the reason if the engine is not available. The caller closes it. */
 export async function openChosenEngine(name: string, io: Io): Promise<Engine> {
   const { engine, passedOver } = await openEngine(name);
   io.err(`engine ${engine.name}: ${engine.device}`);

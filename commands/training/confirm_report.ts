@@ -1,4 +1,4 @@
-/** What `confirm` says: the paper's kind of table of a run's finalists beside the references, for people, files and programs. */
+/** The report of `confirm`: a table of a run's finalists beside the references, for people, files and programs. */
 import { writeAtomically } from "../../child/model/atomic_file.ts";
 import type { TrainingResult } from "../../child/training_run.ts";
 import {
@@ -16,7 +16,7 @@ import { csvRows } from "../../controller/csv.ts";
 import { type Column, markdownTable, type Table } from "../table.ts";
 import { pointRow, rowOf } from "./training_report.ts";
 
-/** A function with its trainings, one a seed, in the same order of seeds for all. */
+/** A function with its trainings, one per seed, in the same order of seeds for all. */
 export interface Confirmed {
   readonly expression: string;
   readonly isReference: boolean;
@@ -45,7 +45,7 @@ export interface ConfirmRow {
   readonly versus: Readonly<Record<string, Against>>;
 }
 
-/** How they were trained; it stands with every number. */
+/** How the functions were trained; stated with every result. */
 export interface ConfirmSetting {
   readonly run: string;
   readonly dataset: string;
@@ -160,7 +160,7 @@ function points(share: number): string {
 }
 
 export const CONFIRM_NOTE =
-  "Test accuracies after the last step, each test image judged once a training. Differences are " +
+  "Test accuracies after the last step, each test image judged once per training. Differences are " +
   "paired by seed; p is one-sided, of the paired t test, after Holm's correction for all comparisons of the table; > = < counts " +
   "the seeds on which the function is better, equal and worse. A training that diverged counts as guessing.";
 

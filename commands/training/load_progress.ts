@@ -1,4 +1,4 @@
-/** What a command tells while a data set is loaded: notices on stderr, and how far a download is on the live line. */
+/** What a command reports while a data set loads: notices on stderr, and a download's progress on the live line. */
 import type { DatasetOptions, Progress } from "../../datasets/dataset.ts";
 import type { Io } from "../command.ts";
 

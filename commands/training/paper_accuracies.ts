@@ -1,4 +1,4 @@
-/** What the paper measured on CIFAR (arXiv 1710.05941v2, tables 1, 2, 4 and 5), to stand beside one's own figures. */
+/** What the paper measured on CIFAR (arXiv 1710.05941v2, tables 1, 2, 4 and 5), to compare one's own results with. */
 import { activationFrom } from "../../child/activation/catalog.ts";
 import type { Activation } from "../../child/activation/expression.ts";
 import { fingerprint } from "../../child/activation/fingerprint.ts";
@@ -42,7 +42,7 @@ const FOUND: readonly Row[] = [
 /** The functions of tables 4 and 5 in the order of this project's tables, ReLU first. */
 export const BASELINE_NAMES: readonly string[] = BASELINES.map(({ name }) => name);
 
-/** Null where the paper has no figure for the function on this data set; it may be written in any way. */
+/** Null if the paper has no result for the function on this data set. The function may be written in any form. */
 export function paperAccuracies({ expression }: Activation, dataset: string): PaperAccuracies | null {
   if (dataset !== "cifar10" && dataset !== "cifar100") return null;
   const print = fingerprint(expression);

@@ -1,4 +1,4 @@
-/** What became of beta: plots, a table, Markdown and JSON of the trainings of `deno task swish`. */
+/** How beta changed: plots, a table, Markdown and JSON of the trainings of `deno task swish`. */
 import { writeAtomically } from "../../child/model/atomic_file.ts";
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { derive } from "../../child/activation/derive.ts";
@@ -19,7 +19,7 @@ export interface SwishTraining {
   readonly betas: Readonly<Record<string, readonly number[]>>;
 }
 
-/** How they were trained. */
+/** How the functions were trained. */
 export interface SwishSetting {
   readonly dataset: string;
   readonly synthetic: boolean;
@@ -95,7 +95,9 @@ function spread(deviation: number | null, format: (value: number) => string): st
   return deviation === null ? "-" : format(deviation);
 }
 
-/** Writes swish.md, results.json, functions.svg, loss.svg, and two plots of beta for each optimizer, into the folder. */
+/**
+ * Writes swish.md, results.json, functions.svg, loss.svg, and two plots of beta for each optimizer, into the folder.
+ */
 export async function writeSwish(
   trainings: readonly SwishTraining[],
   about: SwishSetting,
@@ -140,8 +142,8 @@ function markdown(table: SwishTable, about: SwishSetting, charts: readonly strin
     `${steps} steps of ${batch} images, learning rate ${schedule} from each optimizer's own, ${seeds} ` +
     `${seeds === 1 ? "seed" : "seeds"} from ${seed}, engine ${engine}: ${device}.`,
     "",
-    "Swish is x * sigmoid(b * x) with one trainable beta a channel at each place, starting at 1; Swish-1 keeps it at 1. " +
-    "With beta 0 it is x / 2, with a large beta nearly ReLU. Betas are summed up over all channels and seeds.",
+    "Swish is x * sigmoid(b * x) with one trainable beta per channel at each place, starting at 1; Swish-1 keeps it at 1. " +
+    "With beta 0 it is x / 2, with a large beta nearly ReLU. Betas are pooled over all channels and seeds.",
     "",
     ...markdownTable(table),
     "",
@@ -224,9 +226,9 @@ function betaByLayerChart(
   };
 }
 
-/** Widths of a histogram's bins, the first that needs few enough of them. */
+/** Widths of a histogram's bins, the first that needs few enough bins. */
 const BIN_WIDTHS = [0.05, 0.1, 0.25, 1, 10];
-const MOST_BINS = 60;
+const MAX_BINS = 60;
 
 /** How many channels of all layers and seeds end at which beta. */
 function betaHistogramChart(
@@ -254,7 +256,7 @@ function betaHistogramChart(
 /** Values counted in bins from `first * width` on. */
 export function histogram(values: readonly number[]): { width: number; first: number; counts: readonly number[] } {
   const finite = values.filter(Number.isFinite), least = Math.min(...finite), most = Math.max(...finite);
-  const width = BIN_WIDTHS.find((width) => (most - least) / width < MOST_BINS) ?? (most - least) / MOST_BINS;
+  const width = BIN_WIDTHS.find((width) => (most - least) / width < MAX_BINS) ?? (most - least) / MAX_BINS;
   const first = Math.floor(least / width);
   const counts = Array.from({ length: Math.floor(most / width) - first + 1 }, () => 0);
   for (const value of finite) counts[Math.floor(value / width) - first]++;

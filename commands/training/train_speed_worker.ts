@@ -1,4 +1,4 @@
-/** One child of `deno task bench train`: opens the engine, warms a child up, and measures it when told to. */
+/** One child of `deno task bench train`: opens the engine, warms a child up, and measures it on request. */
 /// <reference lib="deno.worker" />
 import { openEngine } from "../../child/engine/open.ts";
 import { type SpeedReply, type SpeedRequest, type WarmChild, warmChild } from "./warm_child.ts";

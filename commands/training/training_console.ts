@@ -1,4 +1,7 @@
-/** Tells on stderr how far a training is: an estimate after the first seconds, then the live line or a line in 10 s. */
+/**
+ * Reports a training's progress on stderr: an estimate after the first seconds, then the live line, or one line every
+ * 10 s.
+ */
 import type { CurvePoint, Pace, TrainingOptions } from "../../child/training_run.ts";
 import type { Io } from "../command.ts";
 
@@ -8,7 +11,7 @@ interface Followed {
   /** What is trained, before the numbers: "seed 1". */
   readonly title: string;
   readonly steps: number;
-  /** Images that this process has yet to train after this training: counted in the estimate of the whole. */
+  /** Images that this process has yet to train after this training: part of the estimate for the whole. */
   readonly workAfter: number;
 }
 
@@ -20,7 +23,7 @@ export function followTraining(
   let lastLine = performance.now();
   let validation = "";
   return {
-    onResume: (step) => io.err(`${title}: goes on after step ${step} of ${steps}`),
+    onResume: (step) => io.err(`${title}: resumes after step ${step} of ${steps}`),
     onEstimate: ({ imagesPerSecond, secondsLeft }: Pace) => {
       const all = secondsLeft + workAfter / imagesPerSecond;
       io.err(`${title}: will take about ${duration(secondsLeft)}${workAfter > 0 ? `, all ${duration(all)}` : ""}`);

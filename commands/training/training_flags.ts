@@ -10,24 +10,29 @@ const OPTIMIZER_NAMES = Object.keys(OPTIMIZERS) as readonly Optimizer["kind"][];
 const DEFAULT_STEPS = 10_000;
 export const DEFAULT_ACT = "relu";
 
-/** Rows of a command's table. None has a default, so that what was asked for can be told from what was not. */
+/** Rows of a command's table. None has a default, so that requested values are distinguishable from missing ones. */
 export const TRAINING_FLAGS = [
-  { name: "act", type: "string", value: "EXPR", help: `an expression, or a name as swish or gelu (${DEFAULT_ACT})` },
+  {
+    name: "act",
+    type: "string",
+    value: "EXPR",
+    help: `an expression, or a name such as swish or gelu (${DEFAULT_ACT})`,
+  },
   { name: "network", type: "choice", choices: NETWORK_NAMES, help: "what is trained (resnet20)" },
   { name: "steps", type: "integer", min: 1, help: `training steps (${DEFAULT_STEPS})` },
-  { name: "epochs", type: "integer", min: 1, help: "in place of --steps: times through the training images" },
-  { name: "batch", type: "integer", min: 1, help: "images a step (128)" },
+  { name: "epochs", type: "integer", min: 1, help: "instead of --steps: passes through the training images" },
+  { name: "batch", type: "integer", min: 1, help: "images per step (128)" },
   { name: "lr", type: "number", min: 0, help: "learning rate at the start (0.1 with sgd, else 0.001)" },
   { name: "schedule", type: "choice", choices: SCHEDULES, help: "how the learning rate falls (cosine)" },
   { name: "optimizer", type: "choice", choices: OPTIMIZER_NAMES, help: "what updates the weights (sgd)" },
-  { name: "seeds", type: "integer", min: 1, help: "trainings, from seeds that follow each other (1)" },
+  { name: "seeds", type: "integer", min: 1, help: "trainings, from consecutive seeds (1)" },
   { name: "seed", type: "integer", help: "the first seed (1)" },
 ] as const;
 
-/** What the user asked for; undefined where nothing was said. */
+/** What the user asked for; undefined if nothing was said. */
 export type TrainingFlags = Partial<FlagValues<typeof TRAINING_FLAGS>>;
 
-/** All of a training, as it is kept in `settings.json`. */
+/** All settings of a training, as saved in `settings.json`. */
 export interface TrainingPlan {
   readonly act: string;
   readonly network: string;
@@ -41,12 +46,12 @@ export interface TrainingPlan {
 }
 
 /**
- * What was asked for, else what the run had before, else the default; complete once there is a data set to count epochs
+ * The user's value, else that of the resumed run, else the default; complete once there is a data set to count epochs
  * in. Throws a UsageError for --steps with --epochs.
  */
 export function planOf(flags: TrainingFlags, before: Partial<TrainingPlan>): (dataset: Dataset) => TrainingPlan {
   if (flags.steps !== undefined && flags.epochs !== undefined) {
-    throw new UsageError("--steps and --epochs say the same in two ways: give one of them");
+    throw new UsageError("--steps and --epochs say the same thing: give one of them");
   }
   const batch = flags.batch ?? before.batch ?? 128;
   const optimizer = flags.optimizer ?? before.optimizer ?? "sgd";
@@ -65,7 +70,7 @@ export function planOf(flags: TrainingFlags, before: Partial<TrainingPlan>): (da
   });
 }
 
-/** Every image of the splits counts, and training images are augmented. */
+/** All images of the splits are used, and training images are augmented. */
 export function childSettings({ network, steps, batch, lr, schedule, optimizer }: TrainingPlan): ChildSettings {
   return {
     network,

@@ -1,4 +1,4 @@
-/** What trainings of one function with several seeds came to: lines, JSON rows, a results file and the curves as SVG. */
+/** Results of one function's trainings from several seeds: lines, JSON rows, a results file and the curves as SVG. */
 import { writeAtomically } from "../../child/model/atomic_file.ts";
 import type { CurvePoint, TrainingResult } from "../../child/training_run.ts";
 import { type ChartSpec, drawChart, type Series } from "../../web/plot/chart.ts";
@@ -6,7 +6,7 @@ import type { Io } from "../command.ts";
 import { summarise, type Summary } from "../../controller/comparison/statistics.ts";
 import { percent } from "./training_console.ts";
 
-/** A result as it is printed with --json; accuracies are null where the training diverged. */
+/** A result as it is printed with --json; accuracies are null if the training diverged. */
 export function rowOf(result: TrainingResult) {
   const { validation, test } = result;
   return {
@@ -23,7 +23,7 @@ export function rowOf(result: TrainingResult) {
   };
 }
 
-/** A point of the curve as it is printed and kept. */
+/** A point of the curve as it is printed and saved. */
 export function pointRow({ step, loss, validationAccuracy }: CurvePoint) {
   return { step, loss, ...validationAccuracy !== undefined && { validation_accuracy: validationAccuracy } };
 }
@@ -35,7 +35,7 @@ export function describeResult({ seed, outcome, reason, validation, test, images
     `test top-5 ${percent(test.top5)} (${imagesPerSecond.toFixed(0)} images/s)`;
 }
 
-/** Accuracies of the seeds that did not diverge, by split; null where none did. */
+/** Accuracies of the seeds that did not diverge, by split; null if none did. */
 export function summaries(results: readonly TrainingResult[]): Readonly<Record<"validation" | "test", Summary | null>> {
   return {
     validation: summarise(results.flatMap(({ validation }) => validation?.accuracy ?? [])),
@@ -43,7 +43,7 @@ export function summaries(results: readonly TrainingResult[]): Readonly<Record<"
   };
 }
 
-/** The last lines for people: mean, spread and median a split. */
+/** The last lines for people: mean, spread and median per split. */
 export function describeSummaries(results: readonly TrainingResult[], io: Io): void {
   for (const [split, numbers] of Object.entries(summaries(results))) {
     if (numbers === null) continue;
@@ -75,7 +75,7 @@ function lossChart(title: string, results: readonly TrainingResult[]): ChartSpec
   return { ...SIZE, title, x: { label: "step" }, y: { label: "training loss (nats)" }, series };
 }
 
-/** Validation accuracy on the way, and the test accuracy as a rule. */
+/** Validation accuracy on the way, and the test accuracy as a horizontal rule. */
 function accuracyChart(title: string, results: readonly TrainingResult[]): ChartSpec {
   const judged = ({ validationAccuracy }: CurvePoint) => validationAccuracy !== undefined;
   const series = results.map(({ seed, curve }) =>

@@ -1,6 +1,6 @@
 /**
- * A run of many trainings, one after another: `baselines` and `swish`. Each has a checkpoint of its own in the run's
- * folder, so that the same command, killed at any moment, goes on and comes to the same numbers.
+ * A run of many trainings, one after another: `baselines`, `swish` and `confirm`. Each has its own checkpoint in the
+ * run's folder, so that the same command, killed at any moment, resumes and ends with the same numbers.
  */
 import type { Activation } from "../../child/activation/expression.ts";
 import type { Engine } from "../../child/engine/engine.ts";
@@ -15,7 +15,7 @@ import { nameOf, openRunFolder, readSettings, type RunSettings } from "../../con
 import { followTraining } from "./training_console.ts";
 import { TRAINING_FLAGS } from "./training_flags.ts";
 
-/** Where a training is kept, and with what it is computed: rows that every command that trains has. */
+/** Flags of every command that trains: where the run is kept, its data, and what computes it. */
 export const RUN_FLAGS = [
   { name: "name", type: "string", value: "NAME", help: "name of the folder in runs/ (by settings)" },
   { name: "resume", type: "string", value: "NAME", help: "resume this run with its settings" },
@@ -61,9 +61,9 @@ export interface SeriesTraining {
 export interface SeriesRequest {
   /** Of the folder in runs/. */
   readonly name: string;
-  /** "baselines": kept with the settings, and part of the advice to go on. */
+  /** "baselines": saved with the settings, and part of the advice to resume. */
   readonly command: string;
-  /** What the folder is held to; `free` are keys that may differ. */
+  /** Settings that must not change; `free` are keys that may differ. */
   readonly settings: RunSettings;
   readonly free: readonly string[];
   readonly dataset: Dataset;
@@ -73,9 +73,9 @@ export interface SeriesRequest {
 }
 
 export interface SeriesHooks {
-  /** Told every training that is finished, in order, those of an earlier process included. */
+  /** Called for every finished training, in order, including those of an earlier process. */
   onTrained(training: SeriesTraining, trained: Trained, place: SeriesPlace): Promise<void>;
-  /** Told when all are. */
+  /** Called when all are finished. */
   onFinished(place: SeriesPlace): Promise<void>;
 }
 
@@ -86,14 +86,14 @@ export interface SeriesPlace {
   readonly device: string;
 }
 
-/** The settings of the run that --resume names, else none. Throws where it is a run of another command. */
+/** The settings of the run that --resume names, if any. Throws if it is a run of another command. */
 export async function settingsBefore<Settings extends object>(
   command: string,
   { name, resume }: { readonly name?: string; readonly resume?: string },
 ): Promise<Partial<Settings>> {
   requireRunName("--name", name);
   if (name !== undefined && resume !== undefined) {
-    throw new UsageError("--name begins a run and --resume goes on with one: give one of them");
+    throw new UsageError("--name begins a run and --resume continues one: give one of them");
   }
   if (resume === undefined) return {};
   const before = await readSettings(resume);
@@ -102,7 +102,7 @@ export async function settingsBefore<Settings extends object>(
   throw new Error(`Cannot resume ${resume} with ${command} as it is a run of ${owner}`);
 }
 
-/** Trains what is not trained yet; resolves to the exit code. */
+/** Trains what is not yet trained; resolves to the exit code. */
 export async function trainSeries(request: SeriesRequest, hooks: SeriesHooks, io: Io): Promise<number> {
   const settings = { command: request.command, ...request.settings };
   const folder = await openRunFolder(request.name, settings, request.free);
@@ -151,7 +151,7 @@ async function trainInTurn(
   return EXIT.done;
 }
 
-/** The same for the same training, and another for any other: functions of one expression may differ in their start. */
+/** Distinct for distinct trainings: two functions with one expression may differ in their initialisation. */
 async function checkpointName({ activation: { name }, settings: { optimizer: { kind } }, seed }: SeriesTraining) {
   return `${await nameOf([name, kind], { name, kind })}-seed-${seed}`;
 }

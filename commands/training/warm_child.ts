@@ -1,4 +1,4 @@
-/** One child whose training steps are timed, and what is said between `bench train` and the worker it lives in. */
+/** One child whose training steps are timed, and the messages between `bench train` and the worker it lives in. */
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { usesBeta } from "../../child/activation/expression.ts";
 import { simplify } from "../../child/activation/simplify.ts";
@@ -21,7 +21,7 @@ export interface Measurement {
   readonly steps: number;
 }
 
-/** What a worker is told and tells. */
+/** Messages to and from a worker. */
 export type SpeedRequest = { readonly kind: "prepare"; readonly measurement: Measurement } | {
   readonly kind: "measure";
 };

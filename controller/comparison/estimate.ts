@@ -3,26 +3,26 @@
  *
  *     score = value of the function + effect of the seed + noise
  *
- * Seed effects are common to all candidates (same start, same batches), so that they are estimated once and taken off. The
- * value itself is shrunken: the best of many noisy means is the luckiest, so each mean is weighed against how good
- * functions of this run are at all (empirical Bayes). That distribution is neither normal nor has one peak, as many
- * functions hardly train; it is estimated without a shape, by maximum likelihood on a grid (Kiefer & Wolfowitz 1956,
- * with the EM steps of Laird 1978; Jiang & Zhang 2009 show that it loses little to knowing it).
+ * Seed effects are common to all candidates (same start, same batches), so that they are estimated once and subtracted.
+ * The value itself is shrunken: the best of many noisy means is the luckiest, so each mean is weighed against how good
+ * the functions of this run are in general (empirical Bayes). That distribution is neither normal nor unimodal, as many
+ * functions hardly train; it is estimated non-parametrically, by maximum likelihood on a grid (Kiefer & Wolfowitz 1956,
+ * with the EM steps of Laird 1978; Jiang & Zhang 2009 show that it does nearly as well as knowing it).
  */
 
 /** One candidate's trainings. */
 export interface CandidateScores {
-  /** By seed: `scores[k]` is that of seed k; undefined where it was not trained from that seed. */
+  /** By seed: `scores[k]` is that of seed k; undefined if it was not trained from that seed. */
   readonly scores: readonly (number | undefined)[];
 }
 
 /** What a candidate is worth, in the unit of the scores. */
 export interface Estimate {
-  /** Shrunken: the mean of what the value may be, given its scores and those of all others. */
+  /** Shrunken: the posterior mean, given its scores and those of all others. */
   readonly value: number;
-  /** Standard deviation of what the value may be: from noise and shrinking, without that of the seeds' common effect. */
+  /** Posterior standard deviation: from noise and shrinking, without that of the seeds' common effect. */
   readonly deviation: number;
-  /** Mean of the scores, seed effects taken off; NaN without trainings. */
+  /** Mean of the scores less seed effects; NaN without trainings. */
   readonly mean: number;
   /** Trainings. */
   readonly n: number;
@@ -37,7 +37,7 @@ export interface Estimates {
   readonly seedEffects: readonly number[];
 }
 
-/** What is known of a single training's noise before any function was trained twice. */
+/** What is known about a single training's noise before any function was trained twice. */
 export interface NoisePrior {
   /** Standard deviation, in the unit of the scores. */
   readonly deviation: number;
@@ -49,18 +49,21 @@ export interface NoisePrior {
 const GRID = 64;
 const EM_STEPS = 100;
 /**
- * Steps after which the distribution is still smooth. The most likely one is a few points, under which a value seems better
- * known than it is: deviations are of the smooth one (of simulated truths, standardised errors then spread by 1.3 instead of 3.9).
+ * Steps after which the distribution is still smooth. The most likely one is a few points, under which a value seems
+ * better known than it is: deviations are those of the smooth one (of simulated truths, standardised errors then spread
+ * by 1.3 instead of 3.9).
  */
 const SMOOTH_STEPS = 8;
-/** Means of a cell of this part of the range are counted as one: far finer than the noise. */
+/** Means in one cell of this share of the range are merged: far finer than the noise. */
 const CELLS = 256;
-/** Seed effects are shrunken as if their variance were this share of the noise's: 30 % of both is common (2026-11-25). */
+/**
+ * Seed effects are shrunken as if their variance were this share of the noise's: 30 % of both is common (2026-11-25).
+ */
 const SEED_SHARE = 0.3 / 0.7;
 
 /**
- * Estimates of all candidates together. A candidate without trainings has the mean of all. Scores must be finite. Throws
- * a RangeError where one is not.
+ * Estimates of all candidates together. A candidate without trainings has the mean of all. Scores must be finite.
+ * Throws a RangeError if one is not.
  */
 export function estimate(candidates: readonly CandidateScores[], prior: NoisePrior): Estimates {
   candidates.forEach(({ scores }, i) => {
@@ -76,11 +79,11 @@ export function estimate(candidates: readonly CandidateScores[], prior: NoisePri
   return { candidates: shrink(means, noise), noise, seedEffects };
 }
 
-/** Least squares with a ridge on the seeds, by turns: values given effects, effects given values. */
+/** Least squares with a ridge on the seeds, alternating: values given effects, effects given values. */
 function effectsOfSeeds(candidates: readonly CandidateScores[]): number[] {
   const seeds = Math.max(0, ...candidates.map(({ scores }) => scores.length));
   const effects = new Array<number>(seeds).fill(0);
-  // A candidate trained once says nothing of the seeds: its value takes all of it.
+  // A candidate trained once says nothing about the seeds: its value absorbs all of it.
   const repeated = candidates.filter(({ scores }) => scores.filter((score) => score !== undefined).length > 1);
   if (repeated.length === 0) return effects;
   for (let turn = 0; turn < 30; turn++) {
@@ -109,7 +112,7 @@ function noiseVariance(adjusted: readonly (readonly number[])[], seeds: number, 
     freedom += scores.length - 1;
     repeated++;
   }
-  // Effects of seeds took some of the freedom; never all of it, as they are shrunken.
+  // The seeds' effects use some degrees of freedom, never all, as they are shrunken.
   return squares / (repeated > 0 ? Math.max(freedom - (seeds - 1), freedom / 2) : freedom);
 }
 

@@ -1,11 +1,12 @@
 /**
- * A table of functions and what each scored in several trainings, and its file. Training k of every function had seed k:
- * the same start and the same batches, so that scores of one seed are paired.
+ * A table of functions and what each scored in several trainings, and its file. Training k of every function had seed
+ * k: the same start and the same batches, so that scores of one seed are paired.
  *
- * The file is text: a JSON object about the trainings, then a JSON array a line, [expression, first seed, scores], the
- * scores being validation accuracies of that seed and those after it, null where the child diverged. While the table is
- * made, each training is one line appended; `tableText` gives the compact form, one line per function. A line cut short at
- * the end, as a kill leaves it, counts as never written. Functions are told apart by fingerprint, however they are written.
+ * The file is text: a JSON object about the trainings, then one JSON array per line, [expression, first seed, scores],
+ * the scores being validation accuracies of that seed and those after it, null if the child diverged. While the table
+ * is made, each training is one line appended; `tableText` gives the compact form, one line per function. A truncated
+ * last line, as a kill leaves it, counts as never written. Functions are identified by fingerprint, however they are
+ * written.
  */
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { fingerprint } from "../../child/activation/fingerprint.ts";
@@ -18,7 +19,7 @@ const FORMAT = "actsearch function table 1";
 export interface TableHeader {
   readonly format: typeof FORMAT;
   readonly dataset: string;
-  /** Drawn images, or scores of a formula: says nothing about photographs. */
+  /** Drawn images, or scores from a formula: they say nothing about photographs. */
   readonly synthetic: boolean;
   /** Accuracy of guessing, 1 / classes. */
   readonly guessing: number;
@@ -32,7 +33,7 @@ export interface TableHeader {
 export interface TableEntry {
   readonly expression: string;
   readonly fingerprint: string;
-  /** Of seeds 1, 2, …: validation accuracy, null where the child diverged, undefined where it was not trained. */
+  /** Of seeds 1, 2, …: validation accuracy, null if the child diverged, undefined if it was not trained. */
   readonly scores: readonly (number | null | undefined)[];
 }
 
@@ -48,12 +49,12 @@ export class FunctionTable {
     return [...this.#entries.values()];
   }
 
-  /** The entry of an equal function; undefined where none was trained. */
+  /** The entry of an equal function; undefined if none was trained. */
   entry(fingerprint: string): TableEntry | undefined {
     return this.#entries.get(fingerprint);
   }
 
-  /** The first score of a seed stays, should an equal function have been trained twice. */
+  /** The first score of a seed stays, even if an equal function was trained again. */
   add(expression: string, seed: number, score: number | null, print = printOf(expression)): void {
     let entry = this.#entries.get(print);
     if (!entry) this.#entries.set(print, entry = { expression, fingerprint: print, scores: [] });
@@ -65,7 +66,7 @@ export function newHeader(about: Omit<TableHeader, "format">): TableHeader {
   return { format: FORMAT, ...about };
 }
 
-/** Throws a SyntaxError that names the line which is none of a table. */
+/** Throws a SyntaxError that names the line that does not belong to a table. */
 export function parseTable(text: string): FunctionTable {
   const [first, ...lines] = wholeLines(text).split("\n").slice(0, -1);
   const table = new FunctionTable(parseHeader(first ?? ""));
@@ -77,7 +78,7 @@ export function parseTable(text: string): FunctionTable {
   return table;
 }
 
-/** The part of a file that ends with a line break. */
+/** The part of a file up to its last line break. */
 export function wholeLines(text: string): string {
   return text.slice(0, text.lastIndexOf("\n") + 1);
 }
@@ -109,7 +110,7 @@ function parseHeader(line: string): TableHeader {
   try {
     const header = JSON.parse(line);
     if (header.format === FORMAT) return header;
-  } catch { // said below
+  } catch { // reported below
   }
   throw new SyntaxError(`Cannot read a table of functions as its first line is not one of "${FORMAT}"`);
 }
@@ -125,7 +126,7 @@ function parseLine(line: string, number: number): [string, number, (number | nul
     ) {
       return row;
     }
-  } catch { // said below
+  } catch { // reported below
   }
   throw new SyntaxError(
     `Cannot read a table of functions as line ${number} is not [expression, seed, scores]: ${line}`,
@@ -141,7 +142,7 @@ export function scoresOf({ scores }: Pick<TableEntry, "scores">, guessing: numbe
   return [...scores].flatMap((score) => score === undefined ? [] : [score ?? guessing]);
 }
 
-/** How scores vary in a table: what a mean of few of them is shrunken by. */
+/** How scores vary in a table: decides how far a mean of few is shrunken. */
 export interface Spread {
   /** Mean of the functions that train, and their variance without that of the seeds. */
   readonly mean: number;
@@ -150,7 +151,7 @@ export interface Spread {
   readonly withinVariance: number;
 }
 
-/** Over the functions that never diverged, since those that did are no part of one normal distribution with them. */
+/** Over the functions that never diverged, since those that did do not share one normal distribution with them. */
 export function spreadOf(table: FunctionTable): Spread {
   const trained = table.entries.map(({ scores }) => [...scores].filter((score) => score !== undefined))
     .filter((scores): scores is number[] => scores.length > 0 && !scores.includes(null));
@@ -165,9 +166,9 @@ export function spreadOf(table: FunctionTable): Spread {
 }
 
 /**
- * What a function is worth, as far as its trainings tell: their mean, shrunken towards that of all functions by how little
- * n trainings say (empirical Bayes: mu + t^2 / (t^2 + s^2 / n) (mean - mu)). One that ever diverged keeps its mean, in which
- * a diverged child counts as guessing.
+ * What a function is worth, judged by its trainings: their mean, shrunken towards that of all functions by how little n
+ * trainings say (empirical Bayes: mu + t^2 / (t^2 + s^2 / n) (mean - mu)). One that ever diverged keeps its mean, in
+ * which a diverged child counts as guessing.
  */
 export function truthOf(
   entry: TableEntry,

@@ -1,6 +1,6 @@
 /**
- * Rules by which a search of a given number of trainings names one function at its end, and says how good it is: a part of
- * the trainings is the sampler's, one for each candidate, the rest goes to fresh seeds of the best.
+ * Rules by which a search of a given number of trainings names one function at its end, and reports how good it is:
+ * some of the trainings go to the sampler's candidates, one each, the rest to fresh seeds of the best.
  */
 import type { Train } from "./simulated_training.ts";
 import { meanOf } from "./statistics.ts";
@@ -13,7 +13,7 @@ export interface Trained {
 
 export interface Named {
   readonly fingerprint: string;
-  /** What the search says the function scores. */
+  /** The score that the search reports for the function. */
   readonly reported: number;
 }
 
@@ -37,7 +37,7 @@ export const NAMING_RULES = {
       const seeds = Math.max(1, Math.floor(left / finalists.length));
       const judged = finalists.map(({ fingerprint }) => ({
         fingerprint,
-        // Seed 1 chose the finalists, so that it has no part in what is reported.
+        // Seed 1 chose the finalists, so it is excluded from the reported score.
         score: meanOf(Array.from({ length: seeds }, (_, at) => train(fingerprint, 2 + at))),
       }));
       const [{ fingerprint, score }] = byScore(judged);
@@ -56,7 +56,7 @@ export const NAMING_RULES = {
 
 export type NamingRuleName = keyof typeof NAMING_RULES;
 
-/** Best first, the earlier of equals. */
+/** Best first; of equals, the earlier. */
 function byScore(trained: readonly Trained[]): readonly Trained[] {
   return trained.toSorted((a, b) => b.score - a.score);
 }

@@ -1,6 +1,6 @@
 /**
  * The playoff: how the trainings kept for the end of a search are spent on its finalists. Sequential halving (Karnin,
- * Koren & Somekh 2013): each round costs the same, and only the better half goes on, with twice the trainings each.
+ * Koren & Somekh 2013): each round costs the same, and only the better half advances, with twice the trainings each.
  */
 
 /** A round of the playoff. */
@@ -11,21 +11,21 @@ export interface PlayoffRound {
   readonly trainings: number;
 }
 
-/** A finalist as it stands. */
+/** A finalist's current standing. */
 export interface Finalist {
   readonly id: number;
   /** What it is worth, from all its trainings so far. */
   readonly value: number;
 }
 
-/** Rounds that so many finalists take: the last one is between two. 0 for fewer than two, who have nobody to beat. */
+/** Rounds for that many finalists: the last one is between two. 0 for fewer than two, who have no opponent. */
 export function roundsOf(finalists: number): number {
   return finalists < 2 ? 0 : Math.ceil(Math.log2(finalists));
 }
 
 /**
  * Round `round` of a playoff that began with `finalists` candidates and has `left` trainings to spend, this round and
- * those after it. The field is the best of `standing`; each trains at least once, whatever is left.
+ * later ones. The field is the best of `standing`; each trains at least once, whatever the budget.
  */
 export function playoffRound(
   standing: readonly Finalist[],

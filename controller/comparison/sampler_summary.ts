@@ -1,4 +1,4 @@
-/** What many simulated searches of each sampler say, and how far the samplers can be told from random. */
+/** Summary of many simulated searches with each sampler, and how clearly the samplers differ from random. */
 import { Random } from "../../datasets/random.ts";
 import type { SimulatedResult } from "./simulated_search.ts";
 import type { SimulatedTable } from "./simulated_training.ts";
@@ -9,7 +9,10 @@ export interface SamplerSummary {
   readonly seeds: number;
   /** Share of the searches whose named function lies in the true top 1 %. */
   readonly top1_rate: number;
-  /** Trainings until a function of the top 1 % was trained, and one truly better than ReLU and Swish; null if half never did. */
+  /**
+   * Trainings until a function of the top 1 % was trained, and one truly better than ReLU and Swish; null if half never
+   * did.
+   */
   readonly median_trainings_to_top1: number | null;
   readonly median_trainings_to_beat: number | null;
   /** Means over the searches: truth of the best function of the table less that of the named; reported less true. */
@@ -21,7 +24,10 @@ export interface SamplerSummary {
   /** Interquartile mean over the searches of the best truth at the end, with 95 % interval. */
   readonly best: number;
   readonly best_interval: readonly [number, number];
-  /** That the area is larger than random's, by Wilcoxon's signed-rank test over the seeds after Holm's correction; null of random. */
+  /**
+   * That the area is larger than random's, by Wilcoxon's signed-rank test over the seeds after Holm's correction; null
+   * of random.
+   */
   readonly p_over_random: number | null;
 }
 
@@ -68,7 +74,7 @@ export function summariseSamplers(
   });
 }
 
-/** The median of counts, of which null is more than any number: the lower of the two middle ones. */
+/** The median of counts, where null is larger than any number: the lower of the two middle ones. */
 export function medianReached(counts: readonly (number | null)[]): number | null {
   const sorted = counts.map((count) => count ?? Infinity).sort((a, b) => a - b);
   const median = sorted[Math.floor((sorted.length - 1) / 2)];

@@ -1,4 +1,4 @@
-/** One search with simulated trainings: which functions a sampler comes upon, and what the search names at its end. */
+/** One search with simulated trainings: which functions a sampler finds, and what the search names at its end. */
 import { Random } from "../../datasets/random.ts";
 import { createSampler } from "../samplers/samplers.ts";
 import { NAMING_RULES, type NamingRuleName, type Trained } from "./naming_rules.ts";
@@ -16,10 +16,13 @@ export interface SimulatedResult {
   readonly seed: number;
   /** After each training, the truth of the best function trained so far. */
   readonly bestSoFar: readonly number[];
-  /** Trainings until a function of the true top 1 % was trained, and until one truly better than ReLU and Swish; null if never. */
+  /**
+   * Trainings until a function of the true top 1 % was trained, and until one truly better than ReLU and Swish; null if
+   * never.
+   */
   readonly trainingsToTop1: number | null;
   readonly trainingsToBeat: number | null;
-  /** The function named, its truth, and what the search says it scores. */
+  /** The function named, its truth, and the score that the search reports for it. */
   readonly named: string;
   readonly truth: number;
   readonly reported: number;

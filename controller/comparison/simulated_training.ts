@@ -1,8 +1,8 @@
 /**
- * Trainings drawn from a table in place of trained, so that a search takes a second. The truth of a function is its mean over
- * the table's seeds, shrunken where they are few (`truthOf`); a simulated training scores the truth, plus what its seed
- * does to every function (measured, so that trainings of one seed are paired), plus a deviation drawn from those that
- * the functions of several seeds have left. A function that diverged with some seed scores one of its own trainings.
+ * Trainings drawn from a table instead of trained, so that a search takes a second. The truth of a function is its mean
+ * over the table's seeds, shrunken if they are few (`truthOf`); a simulated training scores the truth, plus its seed's
+ * effect on every function (measured, so that trainings of one seed are paired), plus a deviation drawn from the
+ * residuals of functions with several seeds. A function that diverged with some seed scores one of its own trainings.
  */
 import type { Random } from "../../datasets/random.ts";
 import { FunctionFacts } from "../samplers/function_facts.ts";
@@ -11,7 +11,7 @@ import { type FunctionTable, scoresOf, spreadOf, truthOf } from "./function_tabl
 import { meanOf } from "./statistics.ts";
 import { referenceFunctions, STAGES } from "./table_plan.ts";
 
-/** Functions of several seeds that must agree on what a seed does. */
+/** Functions with several seeds that must agree on a seed's effect. */
 const MIN_FUNCTIONS = 5;
 
 /** The score of the function's training with the seed, 1, 2, …; the same whenever it is asked for. */
@@ -21,14 +21,14 @@ export class SimulatedTable {
   readonly facts: FunctionFacts;
   /** Of every member of the space that the table has, best first. */
   readonly ranked: readonly { readonly fingerprint: string; readonly expression: string; readonly truth: number }[];
-  /** The truth of the better of ReLU and Swish; null where the table lacks one of them. */
+  /** The truth of the better of ReLU and Swish; null if the table lacks one of them. */
   readonly toBeat: number | null;
   readonly #truth: ReadonlyMap<string, number>;
   readonly #table: FunctionTable;
   readonly #seedEffects: readonly number[];
   readonly #deviations: readonly number[];
 
-  /** Throws a RangeError where no function has two trainings: nothing then tells how they vary. */
+  /** Throws a RangeError if no function has two trainings: their variation is then unknown. */
   constructor(table: FunctionTable) {
     const { guessing } = table.header, spread = spreadOf(table);
     this.#table = table;
@@ -75,8 +75,8 @@ export class SimulatedTable {
 }
 
 /**
- * What seeds do to all functions alike, and what is left, by a two-way analysis of the functions of several seeds. Scores by
- * which a function was chosen for more trainings are left out, being too good.
+ * The seeds' effects common to all functions, and the residuals, by a two-way analysis of the functions with several
+ * seeds. Scores by which a function was chosen for more trainings are left out, as they are biased upwards.
  */
 function noiseOf(table: FunctionTable): { seedEffects: readonly number[]; deviations: readonly number[] } {
   const residuals = table.entries.filter(({ scores }) => !scores.includes(null)).map(({ scores }) => {

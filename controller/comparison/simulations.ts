@@ -1,4 +1,6 @@
-/** Many simulated searches at once, on threads; the results are those of one thread, in the order of the searches. */
+/**
+ * Many simulated searches at once, on threads; the results are the same as on one thread, in the order of the searches.
+ */
 import type { SimulatedResult, SimulationSettings } from "./simulated_search.ts";
 import type { FromSimulation, ToSimulation } from "./simulation_worker.ts";
 
@@ -12,7 +14,7 @@ export interface Simulations {
   readonly signal?: AbortSignal;
 }
 
-/** Rejects with the reason where a search cannot be simulated, or the signal is aborted. */
+/** Rejects with the reason if a search cannot be simulated, or the signal is aborted. */
 export async function simulateAll(
   { table, settings, searches, workers, onResult, signal }: Simulations,
 ): Promise<readonly SimulatedResult[]> {

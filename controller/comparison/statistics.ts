@@ -1,6 +1,6 @@
 /**
- * The statistics of comparing functions and samplers: summaries of several seeds, paired tests with their correction, rank
- * correlations, and the robust means of Agarwal et al. 2021 (arXiv 2108.13264). Accuracies may be in any unit.
+ * The statistics of comparing functions and samplers: summaries of several seeds, paired tests with their correction,
+ * rank correlations, and the robust means of Agarwal et al. 2021 (arXiv 2108.13264). Accuracies may be in any unit.
  */
 import { erf } from "../../child/activation/erf.ts";
 
@@ -12,7 +12,7 @@ export interface Summary {
   readonly n: number;
 }
 
-/** Null where there is no value. */
+/** Null if there is no value. */
 export function summarise(values: readonly number[]): Summary | null {
   const sorted = values.toSorted((a, b) => a - b), n = sorted.length;
   if (n === 0) return null;
@@ -21,13 +21,16 @@ export function summarise(values: readonly number[]): Summary | null {
 }
 
 export interface SignTest {
-  /** Pairs whose first value is the larger one. */
+  /** Pairs whose first value is larger. */
   readonly wins: number;
   readonly losses: number;
   readonly ties: number;
-  /** Probability of a difference in wins at least so large, either way, were both equally good; 1 without a difference. */
+  /**
+   * Probability of a difference in wins at least this large, in either direction, if both are equally good; 1 without a
+   * difference.
+   */
   readonly two_sided_p: number;
-  /** Probability of at least so many wins, were both equally good: the paper's test. */
+  /** Probability of at least this many wins if both are equally good: the paper's test. */
   readonly one_sided_p: number;
 }
 
@@ -62,14 +65,14 @@ export interface PairedTest {
   readonly standardError: number;
   /** Pairs. */
   readonly n: number;
-  /** Probability of a mean difference at least so large, were both equally good: the first is better where it is small. */
+  /** Probability of a mean difference at least this large if both are equally good: small if the first is better. */
   readonly oneSidedP: number;
   readonly twoSidedP: number;
 }
 
 /**
  * Student's paired t test. One pair says nothing (p 1, standard error NaN); neither do equal pairs (p 1 where all
- * differences are 0). Throws a RangeError where there is no pair.
+ * differences are 0). Throws a RangeError if there is no pair.
  */
 export function pairedT(pairs: readonly (readonly [number, number])[]): PairedTest {
   const n = pairs.length;
@@ -126,12 +129,15 @@ export function holm(pValues: readonly number[]): number[] {
   return adjusted;
 }
 
-/** Half of the width of the interval mean ± width that holds the true mean with 95 %, from a standard error of n values. */
+/** Half the width of the 95 % confidence interval of a mean, from the standard error of n values. */
 export function halfWidth95(standardError: number, n: number): number {
   return n < 2 ? NaN : standardError * studentQuantile(0.975, n - 1);
 }
 
-/** Mean of the middle half of the values, those at the quartiles by their share (Agarwal et al. 2021). NaN of none. */
+/**
+ * Mean of the middle half of the values, those at the quartiles weighted by their share (Agarwal et al. 2021). NaN of
+ * none.
+ */
 export function interquartileMean(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b), n = sorted.length;
   let sum = 0;
@@ -143,8 +149,8 @@ export function interquartileMean(values: readonly number[]): number {
 }
 
 /**
- * Percentile interval of a statistic of several strata by the stratified bootstrap (Agarwal et al. 2021): each stratum's
- * values are drawn again within the stratum. `draw` gives an integer from 0 below its argument.
+ * Percentile interval of a statistic of several strata by the stratified bootstrap (Agarwal et al. 2021): each
+ * stratum's values are resampled within the stratum. `draw` gives an integer from 0 below its argument.
  */
 export function stratifiedBootstrap(
   strata: readonly (readonly number[])[],
@@ -224,7 +230,7 @@ export function studentUpperTail(t: number, freedom: number): number {
   return t >= 0 ? half : 1 - half;
 }
 
-/** The t that is exceeded with probability 1 - p, by bisection to the last digits that matter. */
+/** The t that is exceeded with probability 1 - p, by bisection. */
 export function studentQuantile(p: number, freedom: number): number {
   let [low, high] = [-1e3, 1e3];
   for (let i = 0; i < 100; i++) {

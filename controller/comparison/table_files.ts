@@ -1,6 +1,6 @@
 /**
- * Where tables of functions lie: the one that is being made in runs/table/, else the one that comes with the project, each
- * named after its data set and preset.
+ * Where tables of functions are: the one in progress in runs/table/, else the one shipped with the project, each named
+ * after its data set and preset.
  */
 import { type FunctionTable, parseTable } from "./function_table.ts";
 
@@ -19,17 +19,17 @@ export function tableFile({ file, dataset, preset }: TableChoice): string {
   const name = `${dataset}-${preset}.jsonl`, path = `${MADE}/${name}`;
   if (read(path) === null && read(shipped(name)) !== null) {
     Deno.mkdirSync(MADE, { recursive: true });
-    Deno.copyFileSync(shipped(name), path); // goes on from what comes with the project
+    Deno.copyFileSync(shipped(name), path); // continues the shipped table
   }
   return path;
 }
 
-/** Throws an Error that says how to make the table where there is none. */
+/** Throws an Error that says how to make the table if there is none. */
 export function readTable(choice: TableChoice): FunctionTable {
   return parseTable(readTableText(choice));
 }
 
-/** As `readTable`, without reading it as a table: for workers that do. */
+/** As `readTable`, but unparsed: for workers, which parse it themselves. */
 export function readTableText({ file, dataset, preset }: TableChoice): string {
   if (file !== undefined) {
     const text = read(file);

@@ -1,7 +1,7 @@
 /**
- * What the table of one core unit is to hold: which functions, and how many trainings each. All of them are trained once,
- * in an order that follows from a seed, so that the table is a random part of the space at any time; then the best of them
- * three times more, and the best of those again. The k-th training of every function has seed k.
+ * What the table of one core unit will hold: which functions, and how many trainings each. All of them are trained
+ * once, in an order derived from a seed, so that the table is a random sample of the space at any time; then the best
+ * of them three times more, and the best of those again. The k-th training of every function has seed k.
  */
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { fingerprint } from "../../child/activation/fingerprint.ts";
@@ -50,13 +50,13 @@ export function distinctFunctions(space: SearchSpace = new SearchSpace(1)): read
   return [...members.values()];
 }
 
-/** Members worth a training in the order of training; the first `limit` of them where one is given. */
+/** Members worth a training in the order of training; the first `limit` of them if given. */
 export function trainingOrder(members: readonly Member[], seed: number, limit = Infinity): readonly Member[] {
   const useful = members.filter(({ useless }) => useless === null);
   return [...new Random(seed).split("table").permutation(useful.length)].slice(0, limit).map((at) => useful[at]);
 }
 
-/** The trainings that come next, all independent of each other; empty where the table is complete. */
+/** The next trainings, all independent of each other; empty if the table is complete. */
 export function nextTrainings(table: FunctionTable, order: readonly Member[]): readonly Training[] {
   const missing = (functions: readonly Omit<Training, "seed">[], seeds: number) =>
     Array.from({ length: seeds }, (_, at) => at + 1).flatMap((seed) =>
@@ -65,7 +65,7 @@ export function nextTrainings(table: FunctionTable, order: readonly Member[]): r
     );
   const references = missing(referenceFunctions(), STAGES[STAGES.length - 1].seeds);
   if (references.length > 0) return references;
-  // By the seeds of the stage before alone: those trained since must not change who was chosen.
+  // Only by the seeds of the stage before: later trainings must not change the choice.
   const mean = ({ fingerprint }: Member, seeds: number) =>
     meanOf(scoresOf({ scores: table.entry(fingerprint)!.scores.slice(0, seeds) }, table.header.guessing));
   let left = order, before = 0;

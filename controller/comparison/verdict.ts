@@ -1,7 +1,7 @@
 /**
- * The verdict: what a run says of the function it names. It is judged on fresh seeds that had no part in choosing it, beside the
- * references on the same seeds; p-values are those of paired t tests, one-sided, corrected for the number of references
- * (Holm 1979).
+ * The verdict: what a run reports about the function it names. It is judged on fresh seeds that had no part in choosing
+ * it, beside the references on the same seeds; p-values are those of paired t tests, one-sided, corrected for the
+ * number of references (Holm 1979).
  */
 import { halfWidth95, holm, meanOf, pairedT, varianceOf } from "./statistics.ts";
 
@@ -11,7 +11,7 @@ export interface Versus {
   readonly standardError: number;
   /** One-sided, after Holm's correction: small where the function is better. */
   readonly p: number;
-  /** Seeds that both were trained from. */
+  /** Seeds from which both were trained. */
   readonly n: number;
 }
 
@@ -29,13 +29,13 @@ export interface Verdict {
   readonly found: boolean;
 }
 
-/** Below it a difference counts as real. */
+/** Significance level. */
 export const SIGNIFICANT = 0.05;
 
-/** Scores by fresh seed; undefined where there is none. */
+/** Scores by fresh seed; undefined if there is none. */
 export type SeedScores = readonly (number | undefined)[];
 
-/** Null where the function has no score on a fresh seed. */
+/** Null if the function has no score on a fresh seed. */
 export function verdictOf(scores: SeedScores, references: Readonly<Record<string, SeedScores>>): Verdict | null {
   const own = scores.filter((score) => score !== undefined), n = own.length;
   if (n === 0) return null;

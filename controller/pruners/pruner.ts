@@ -1,5 +1,5 @@
 /**
- * A pruner says which candidates are worth another training. It decides between batches, from the scores of all
+ * A pruner decides which candidates are worth another training. It decides between batches, from the scores of all
  * candidates so far and nothing else, so that a run does not depend on how many workers it had.
  */
 import type { CandidateScores, Estimates } from "../comparison/estimate.ts";
@@ -10,7 +10,7 @@ export interface Standing extends CandidateScores {
   readonly id: number;
 }
 
-/** A candidate to train from all seeds before `seeds`, those it has trained from left out. */
+/** A candidate to train from all seeds below `seeds` from which it has not yet trained. */
 export interface Promotion {
   readonly id: number;
   readonly seeds: number;
@@ -20,11 +20,12 @@ export interface Pruner {
   readonly name: string;
   /** For `--help`: one line. */
   readonly summary: string;
-  /** The most trainings it gives a candidate. */
+  /** Maximum number of trainings per candidate. */
   readonly maxSeeds: number;
   /**
-   * Those that have earned more trainings now. `estimates` are of `standings`, in the same order; all trainings asked for
-   * before are in them. Candidates that trained from fewer seeds than asked for, since they failed, are left out.
+   * The candidates that have now earned more trainings. `estimates` are of `standings`, in the same order; all
+   * trainings requested before are in them. Candidates with fewer trainings than requested, because some failed, are
+   * left out.
    */
   promote(standings: readonly Standing[], estimates: Estimates): readonly Promotion[];
 }

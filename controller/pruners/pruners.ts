@@ -1,6 +1,6 @@
 /**
- * The pruners by name. What each finds was measured by `tests/bench/naming.ts` on simulated runs of 200 trainings with the noise
- * measured on CIFAR-10: the record is tests/bench/records/2026-11-26_naming.md.
+ * The table of pruners by name. Their results were measured by `tests/bench/naming.ts` on simulated runs of 200
+ * trainings with the noise measured on CIFAR-10: the record is tests/bench/records/2026-11-26_naming.md.
  */
 import type { Pruner } from "./pruner.ts";
 import { rungs } from "./rungs.ts";

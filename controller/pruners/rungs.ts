@@ -1,12 +1,12 @@
 /**
- * Rungs: candidates that lead among those of a rung are promoted to the next, as successive halving does it one batch at a
+ * Rungs: the leading candidates of a rung are promoted to the next, as successive halving does one batch at a
  * time (Li et al. 2020, arXiv 1810.05934). A rung is a number of trainings from common seeds, not of steps.
  */
 import type { Promotion, Pruner } from "./pruner.ts";
 
 /**
- * A pruner with `trainings[r]` trainings in rung r, rising from 1 or more; `share` of those that ever reached a rung go
- * on to the next. Throws a RangeError where the numbers do not rise or the share is not in [0, 1].
+ * A pruner with `trainings[r]` trainings in rung r, rising from 1 or more; `share` of those that ever reached a rung
+ * advance to the next. Throws a RangeError if the numbers do not rise or the share is not in [0, 1].
  */
 export function rungs(name: string, summary: string, trainings: readonly number[], share: number): Pruner {
   const rising = trainings.every((count, r) => Number.isInteger(count) && count > (trainings[r - 1] ?? 0));

@@ -1,7 +1,7 @@
 /**
  * The one union that the run store, the console and the dashboard consume. The search emits every change as an event
  * with the next sequence number; a snapshot is the fold of all events up to its `seq`, so that snapshot + later events
- * is always the present state.
+ * is always the current state.
  */
 import type { ControllerSettings } from "../samplers/ppo/config.ts";
 import type { ChildSettings } from "../../child/trainer.ts";
@@ -15,24 +15,24 @@ export function isOver({ state }: { readonly state: RunState }): boolean {
   return state === "finished" || state === "failed" || state === "interrupted";
 }
 
-/** Everything a run is a function of (DESIGN.md, Determinism), besides the machine and engine. */
+/** Everything that determines a run, besides the machine and engine. */
 export interface RunSettings {
   readonly sampler: string;
   readonly preset: string;
   readonly dataset: string;
-  /** True where the user named the data set (then it must be had), false where it was the default. */
+  /** True if the user named the data set (then it must be available), false if it was the default. */
   readonly datasetNamed: boolean;
   readonly dataDirectory: string | null;
   readonly units: 1 | 2 | 3;
   readonly trials: number;
-  /** Stop proposing after this many milliseconds; null without limit. */
+  /** Stop proposing after this many milliseconds; null for no limit. */
   readonly timeLimitMs: number | null;
   readonly seed: number;
-  /** Candidates a batch of the sampler. */
+  /** Candidates per batch. */
   readonly batch: number;
-  /** How samplers with a policy learn; absent in runs from before it was kept, which have the defaults. */
+  /** How samplers with a policy learn; absent in older runs, which have the defaults. */
   readonly controller?: ControllerSettings;
-  /** Milliseconds of running time that a child may take; null, or absent in older runs, without limit. */
+  /** Milliseconds of running time that a child may take; null, or absent in older runs, for no limit. */
   readonly childTimeMs?: number | null;
   readonly workers: number;
   readonly engine: string;
@@ -42,11 +42,11 @@ export interface RunSettings {
 
 /** How candidates are judged: see `pruners/`, `comparison/playoff.ts` and `comparison/verdict.ts`. */
 export interface JudgingSettings {
-  /** Says which candidates train from more than the first seed. */
+  /** Which pruner decides what trains more than once. */
   readonly pruner: PrunerName;
   /** Names of the catalogue, or expressions, that are trained first and compared with. */
   readonly references: readonly string[];
-  /** Share of the trainings, or of the time, that is kept for the playoff. */
+  /** Share of the trainings, or of the time, that is reserved for the playoff. */
   readonly finals: number;
   /** Candidates in the playoff. */
   readonly finalists: number;
@@ -54,9 +54,9 @@ export interface JudgingSettings {
   readonly verdictSeeds: number;
 }
 
-/** How far a run is. What a stage asks for stands in the trials' trainings, saved with it at once. */
+/** The stage of a run. The trainings that a stage requests are in the trials, saved in the same transaction. */
 export type Stage =
-  /** Batches whose promotions are decided. */
+  /** Number of batches whose promotions are decided. */
   | { readonly name: "search"; readonly promoted: number }
   /** Rounds of the playoff that are decided, its finalists, and the trainings that it may spend. */
   | {
@@ -71,11 +71,11 @@ export type Stage =
 export interface RunInfo {
   readonly name: string;
   readonly settings: RunSettings;
-  /** The engine that `auto` came to, its device, and why others were passed over. */
+  /** The engine that `auto` chose, its device, and why others were passed over. */
   readonly engine: string;
   readonly device: string;
   readonly engineNotices: readonly string[];
-  /** The data set that is really used, and whether it is synthetic. */
+  /** The data set actually used, and whether it is synthetic. */
   readonly dataset: string;
   readonly synthetic: boolean;
   readonly classes: number;
@@ -91,7 +91,7 @@ export interface WorkerStatus {
   readonly step: number;
   readonly steps: number;
   readonly imagesPerSecond: number | null;
-  /** Trials it finished, and times it had to be replaced; null where that is not known. */
+  /** Trials it finished, and times it had to be replaced; null if that is not known. */
   readonly finished: number;
   readonly restarts: number | null;
   /** Milliseconds since the epoch of the last change of state, for the time line. */
@@ -99,7 +99,7 @@ export interface WorkerStatus {
   readonly lastError: string | null;
 }
 
-/** What the sampler reports after learning from a batch; fields a sampler has not are null. */
+/** What the sampler reports after learning from a batch; fields that a sampler does not have are null. */
 export interface SamplerUpdate {
   readonly batch: number;
   readonly meanReward: number;
@@ -123,7 +123,7 @@ export type SearchEvent =
       readonly trial: number;
       /** Which of the trial's trainings; the trial's curve is that of the first, 0. */
       readonly training: number;
-      /** Null where it is not known. */
+      /** Null if it is not known. */
       readonly worker: number | null;
       readonly point: CurvePoint;
       readonly imagesPerSecond: number;
@@ -133,11 +133,11 @@ export type SearchEvent =
     | { readonly event: "notice"; readonly level: "info" | "warning" | "error"; readonly message: string }
   );
 
-/** An event before the search numbers it. */
+/** An event without its sequence number. */
 export type UnnumberedEvent = SearchEvent extends infer E ? E extends SearchEvent ? Omit<E, "seq" | "at"> : never
   : never;
 
-/** The present state of a run: what a client that just connected needs. */
+/** The current state of a run: what a newly connected client needs. */
 export interface RunSnapshot {
   /** Sequence number of the last event folded in. */
   readonly seq: number;
@@ -151,7 +151,7 @@ export interface RunSnapshot {
   readonly elapsedMs: number;
 }
 
-/** What someone watching may ask of a running search; answers with a sentence when it cannot be done. */
+/** What a watcher may ask of a running search; resolves to a sentence if it is refused. */
 export type SearchControl =
   | { readonly control: "pause" | "resume" | "stop" }
   | { readonly control: "set_workers"; readonly workers: number }
@@ -160,8 +160,11 @@ export type SearchControl =
 /** A run as the dashboard sees it: running here, or finished and read from its store. */
 export interface RunSource {
   snapshot(): RunSnapshot;
-  /** The listener is called in order for every event after the call. Returns the way to unsubscribe. It must not throw. */
+  /**
+   * The listener is called in order for every event after the call. Returns the function that unsubscribes. It must not
+   * throw.
+   */
   subscribe(listener: (event: SearchEvent) => void): () => void;
-  /** Null where the run only can be looked at. Resolves to null when done, else to the reason it was refused. */
+  /** Null if the run is read-only. Resolves to null when done, else to the reason it was refused. */
   control: ((request: SearchControl) => Promise<string | null>) | null;
 }

@@ -1,9 +1,9 @@
 /**
- * A run on disk as a source of events: what its store says, and then, for as long as somebody listens, what the process
- * that searches it writes there. The store is asked a few times a second whether it changed, which costs microseconds; of
- * what changed only that is read which can have: trials never change once they are finished.
+ * A run on disk as a source of events: what its store holds, and then, while somebody listens, what the process that
+ * searches it writes there. The store is polled for changes a few times per second, which costs microseconds; only rows
+ * that can have changed are read again: trials never change once they are finished.
  *
- * Workers are not stored. What each does is told from the trials that it was given.
+ * Workers are not stored. What each does is inferred from the trials assigned to it.
  */
 import {
   isOver,
@@ -24,7 +24,7 @@ const EVERY_MS = 500;
 interface Following {
   readonly store: RunStore;
   readonly timer: ReturnType<typeof setInterval>;
-  /** Of the store when it was last read. */
+  /** The store's version when last read. */
   version: number;
 }
 
@@ -37,20 +37,20 @@ export class FollowedRun implements RunSource {
   #run: StoredRun;
   #workers: readonly WorkerStatus[];
   #seq: number;
-  /** When what is stored was read: its `elapsedMs` is as of then. */
+  /** When the store was last read: its `elapsedMs` is as of then. */
   #readAt = Date.now();
   /** The same on `performance.now()`. */
   #readClock = performance.now();
   /** Null while nobody listens. */
   #following: Following | null = null;
 
-  /** Throws a RunStoreError where the folder holds no run that can be read. */
+  /** Throws a RunStoreError if the folder holds no run that can be read. */
   constructor(folder: string, everyMs = EVERY_MS) {
     this.#folder = folder;
     this.#everyMs = everyMs;
     this.#run = loadRun(folder);
     this.#workers = workersOf(this.#run, this.#readAt);
-    // As a search that continues the run would, after the notices, which keep their numbers.
+    // As in a search that continues the run: after the notices, which keep their numbers.
     this.#seq = this.#run.notices.at(-1)?.seq ?? 0;
   }
 
@@ -96,13 +96,13 @@ export class FollowedRun implements RunSource {
   #look(following: Following): void {
     const version = following.store.version(), isQuiet = version === following.version;
     if (isQuiet && isOver(this.#run)) return;
-    const isHeld = isBeingContinued(this.#folder); // before reading: what it wrote last is then seen
+    const isHeld = isBeingContinued(this.#folder); // before reading, so that its last write is seen
     if (isQuiet && isHeld) return;
     following.version = version;
     this.#take(following.store.load(this.#unsettled()), isHeld);
   }
 
-  /** Where that begins which can have changed. */
+  /** The first rows that can have changed. */
   #unsettled(): StoredFrom {
     const { revision, updates, notices } = this.#run;
     return {
@@ -130,7 +130,7 @@ export class FollowedRun implements RunSource {
     if (before.state !== later.state) this.#emit({ event: "state_changed", state: later.state, reason: null });
   }
 
-  /** What its child has trained since, then anything else that is new. */
+  /** Progress of the child since, then all other changes. */
   #tellTrial(before: Trial | undefined, trial: Trial): void {
     const seen = before?.attempts === trial.attempts ? before.curve.length : 0;
     const points = trial.duplicateOf === null ? trial.curve.slice(seen) : [];
@@ -158,7 +158,7 @@ export class FollowedRun implements RunSource {
   }
 }
 
-/** In the order of their numbers: those that were given a trial. */
+/** Workers that were given a trial, in the order of their numbers. */
 function workersOf({ info, state, trials }: StoredRun, now: number): WorkerStatus[] {
   const given = Map.groupBy(trials.filter(({ worker }) => worker !== null), ({ worker }) => worker!);
   return [...given].sort(([one], [other]) => one - other).map(([id, own]) => {
@@ -179,7 +179,7 @@ function workersOf({ info, state, trials }: StoredRun, now: number): WorkerStatu
   });
 }
 
-/** Images a second since the child began. */
+/** Images per second since the child began. */
 function speedOf({ steps, startedAt, finishedAt }: Trial, { child }: RunSettings, now: number): number {
   return steps * child.batch / Math.max(1, ((finishedAt ?? now) - (startedAt ?? now)) / 1000);
 }

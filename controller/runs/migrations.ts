@@ -1,4 +1,7 @@
-/** The run store's schema, as numbered steps forward: step n makes version n of version n - 1. Never edit one that shipped. */
+/**
+ * The run store's schema, as numbered steps forward: step n turns version n - 1 into version n. Never edit a released
+ * step.
+ */
 export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE run (
      id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -19,9 +22,9 @@ export const MIGRATIONS: readonly string[] = [
    CREATE INDEX trial_by_batch ON trial (batch);
    CREATE TABLE sampler_update (batch INTEGER PRIMARY KEY, data TEXT NOT NULL);
    CREATE TABLE notice (seq INTEGER PRIMARY KEY, data TEXT NOT NULL);`,
-  // Trials get several trainings from common seeds, a score of the run's metric, and a role; runs get a stage. A trial of
-  // before has one training, called that of the first seed though its seed was its own: its noise is larger for it. `revision` counts saves, so
-  // that a reader asks for what is new.
+  // Trials get several trainings from common seeds, a score of the run's metric, and a role; runs get a stage. A trial
+  // of before has one training, called that of the first seed though its seed was its own: its noise is larger for it.
+  // `revision` counts saves, so that a reader asks for what is new.
   `ALTER TABLE run ADD COLUMN stage TEXT;
    ALTER TABLE trial RENAME COLUMN validation_accuracy TO score;
    ALTER TABLE trial ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;

@@ -1,4 +1,4 @@
-/** The runs that a dashboard can show: what it needs of them, wherever they are kept. */
+/** The runs that a dashboard can show: what it needs of them, wherever they are stored. */
 import type { RunSettings, RunSource, RunState } from "./events.ts";
 import { bestTrial, type Trial, type TrialState } from "../trial.ts";
 
@@ -23,11 +23,11 @@ export interface RunSummary {
   readonly best: Best | null;
   readonly notes: string;
   readonly tags: readonly string[];
-  /** Searched by this process now. */
+  /** Being searched by this process. */
   readonly live: boolean;
 }
 
-/** Fields that are absent stay as they are. */
+/** Absent fields stay unchanged. */
 export interface RunChange {
   readonly name?: string;
   readonly notes?: string;
@@ -37,21 +37,21 @@ export interface RunChange {
 export type Release = () => Promise<void>;
 
 export interface RunRegistry {
-  /** The run that this process searches; null where it only shows. */
+  /** The run that this process searches; null if it only shows runs. */
   readonly live: string | null;
   /** Newest first. */
   list(): Promise<readonly RunSummary[]>;
-  /** Null where no run has the name. */
+  /** Null if no run has the name. */
   open(name: string): Promise<RunSource | null>;
   /**
-   * Resolves to null when done, else to the reason it was refused. `release` is called once nothing forbids it, before the
-   * run's folder is moved, so that nothing holds the run open. Null where runs cannot be changed.
+   * Resolves to null when done, else to the reason it was refused. `release` is called once nothing prevents it, before
+   * the run's folder is moved, so that nothing holds the run open. Null if runs cannot be changed.
    */
   readonly change: ((name: string, change: RunChange, release?: Release) => Promise<string | null>) | null;
   readonly remove: ((name: string, release?: Release) => Promise<string | null>) | null;
 }
 
-/** The registry of a search that keeps no others. */
+/** The registry of a search that shows no other runs. */
 export function oneRun(source: RunSource): RunRegistry {
   const name = source.snapshot().run.name;
   return {

@@ -1,6 +1,6 @@
 /**
- * The folder of a training in runs/: its settings, which a command that goes on is held to, one checkpoint a seed, and
- * the results. One process at a time works in it; the operating system frees the lock of one that was killed.
+ * The folder of a training in runs/: its settings, which must not change on resuming, one checkpoint per seed, and
+ * the results. One process at a time works in it; the operating system releases the lock of a killed one.
  */
 import { writeAtomically } from "../../child/model/atomic_file.ts";
 import { runFolder } from "./run_store.ts";
@@ -8,16 +8,16 @@ import { runFolder } from "./run_store.ts";
 const RUNS = "runs";
 const SETTINGS = "settings.json";
 
-/** What a run must not differ in, by the words of an error message. Plain JSON. */
+/** Settings in which a resumed run must not differ, under the names that error messages use. Plain JSON. */
 export type RunSettings = Readonly<Record<string, unknown>>;
 
 export interface RunFolder {
   readonly path: string;
-  /** Lets another process in. */
+  /** Releases the lock. */
   close(): void;
 }
 
-/** The settings that a run was begun with. Throws an Error where there is no such run. */
+/** The settings with which a run was started. Throws an Error if there is no such run. */
 export async function readSettings(name: string): Promise<RunSettings> {
   const settings = await settingsIn(runFolder(RUNS, name));
   if (settings === null) throw new Error(`Cannot resume ${name} as there is no ${RUNS}/${name}/${SETTINGS}`);
@@ -29,15 +29,15 @@ export interface TrainingSummary {
   readonly name: string;
   /** "cifar10", "baselines", … */
   readonly command: string;
-  /** What a series still has to train is not told by its folder: it is only known to be stopped. */
+  /** "stopped": a series, whose folder does not say what is left to train. */
   readonly state: "running" | "finished" | "interrupted" | "stopped";
   readonly settings: RunSettings;
   readonly trained: number;
-  /** Trainings in all; null for a series. */
+  /** Number of trainings requested; null for a series. */
   readonly wanted: number | null;
 }
 
-/** Trainings below the root by name; those whose settings cannot be read are told and passed over. */
+/** Trainings below the root by name; those with unreadable settings are reported and skipped. */
 export async function listTrainings(root: string, onUnreadable: (error: Error) => void): Promise<TrainingSummary[]> {
   const found: TrainingSummary[] = [];
   for (const { name, isDirectory } of [...await entriesOf(root)].sort((a, b) => a.name < b.name ? -1 : 1)) {
@@ -87,7 +87,7 @@ async function entriesOf(root: string): Promise<Deno.DirEntry[]> {
 }
 
 /**
- * Opens or makes the folder of a run. Throws an Error where another process is at work in it, or where it was begun with
+ * Opens or creates the folder of a run. Throws an Error if another process is working in it, or if it was started with
  * other settings; `free` are the keys that may differ.
  */
 export async function openRunFolder(name: string, settings: RunSettings, free: readonly string[]): Promise<RunFolder> {
@@ -106,7 +106,7 @@ export async function openRunFolder(name: string, settings: RunSettings, free: r
   return { path, close: () => lock.close() };
 }
 
-/** A name that the same settings always get, so that the same command goes on: "cifar10-resnet20-swish-1a2b3c4d". */
+/** The same name for the same settings, so that the same command resumes: "cifar10-resnet20-swish-1a2b3c4d". */
 export async function nameOf(parts: readonly string[], settings: RunSettings): Promise<string> {
   const words = parts.map((part) => part.replaceAll(/[^a-z0-9]+/gi, "_").replaceAll(/^_|_$/g, "").slice(0, 24));
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(settings)));
@@ -118,7 +118,7 @@ async function takeLock(path: string): Promise<Deno.FsFile> {
   const lock = await Deno.open(`${path}/lock`, { write: true, create: true });
   if (await lock.tryLock(true)) return lock;
   lock.close();
-  throw new Error(`Cannot train in ${path} as another process is at work in it`);
+  throw new Error(`Cannot train in ${path} as another process is working in it`);
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -129,7 +129,7 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** Null where there are none. Throws an Error that says what to do where the file is not one of ours. */
+/** Null if there are none. Throws an Error that says what to do if the file was not written by this project. */
 async function settingsIn(path: string): Promise<RunSettings | null> {
   const file = `${path}/${SETTINGS}`;
   let settings: unknown;
@@ -160,6 +160,6 @@ function requireSame(path: string, before: RunSettings, now: RunSettings, free: 
   if (different === undefined) return;
   const [theirs, ours] = [before, now].map((settings) => JSON.stringify(settings[different]));
   throw new Error(
-    `Cannot go on with ${path} as its ${different} is ${theirs}, and ${ours} was asked for: give another --name`,
+    `Cannot resume ${path} as its ${different} is ${theirs}, and ${ours} was asked for: give another --name`,
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Notes and tags that a user gave a run, in a small file beside its store: they are no part of what the run is a function
- * of, and may change while another process searches.
+ * Notes and tags that a user gave a run, in a small file beside its store: they do not affect
+ * the run, and may change while another process searches.
  */
 import { writeAtomically } from "../../child/model/atomic_file.ts";
 
@@ -12,7 +12,7 @@ export interface RunLabels {
 const FILE = "labels.json";
 const NONE: RunLabels = { notes: "", tags: [] };
 
-/** None where there is no file or it is none of ours: labels are never worth failing for. */
+/** None if there is no file or it is invalid: labels are never worth failing for. */
 export function readLabels(folder: string): RunLabels {
   try {
     const { notes, tags } = JSON.parse(Deno.readTextFileSync(`${folder}/${FILE}`));
@@ -23,7 +23,7 @@ export function readLabels(folder: string): RunLabels {
   }
 }
 
-/** Throws what the file system says. */
+/** Throws the file system's error. */
 export function writeLabels(folder: string, labels: RunLabels): Promise<void> {
   return writeAtomically(`${folder}/${FILE}`, JSON.stringify(labels, null, 1) + "\n");
 }

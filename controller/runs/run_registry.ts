@@ -1,4 +1,7 @@
-/** The runs in a folder as the dashboard lists, opens, labels, renames and deletes them, with the one searched here if any. */
+/**
+ * The runs in a folder as the dashboard lists, opens, labels, renames and deletes them, with the one searched by this
+ * process, if any.
+ */
 import { isOver, type RunSource } from "./events.ts";
 import { readLabels, type RunLabels, writeLabels } from "./run_labels.ts";
 import { isRunFolder, listRuns, requireIdle, runFolder, RunStoreError, type StoredSummary } from "./run_store.ts";
@@ -70,7 +73,7 @@ async function changeRun(
   await Deno.rename(folder, renamed);
 }
 
-/** Why the run of this process cannot be moved: it is shown from memory, also when it is over. */
+/** Why the run of this process cannot be moved: it is shown from memory, even after it ends. */
 function heldHere(live: RunSource, until: string): string {
   const { run, state } = live.snapshot();
   return isOver({ state })
@@ -86,7 +89,7 @@ function summaryOf({ info, state, elapsedMs, counts, best }: StoredSummary, labe
   };
 }
 
-/** The folder of a run; null where there is none of that name, or the name is none. */
+/** The folder of a run; null if there is none of that name, or the name is invalid. */
 function existing(folderOf: (name: string) => string, name: string): string | null {
   try {
     const folder = folderOf(name);
@@ -103,7 +106,7 @@ function requireRun(folderOf: (name: string) => string, name: string): string {
   return folder;
 }
 
-/** Null when done; why it cannot be done where the user can mend it. */
+/** Null when done, else the reason, if the user can fix it. */
 async function refusalOf(act: () => Promise<void>): Promise<string | null> {
   try {
     await act();

@@ -1,10 +1,10 @@
 /**
- * What a run leaves on disk: one SQLite file a run folder, written by the main thread alone, every change in a
- * transaction of its own. WAL with synchronous NORMAL: what a call wrote survives the death of the process at any instant
- * (only a power failure can take the last transactions, and never the file's consistency).
+ * What a run leaves on disk: one SQLite file per run folder, written by the main thread alone, every change in a
+ * transaction of its own. WAL with synchronous NORMAL: what a call wrote survives the death of the process at any
+ * moment (a power failure can lose the last transactions, but never the file's consistency).
  *
- * A second, empty database held under an exclusive lock keeps two processes from continuing one run, and so does a lock on
- * the folder itself, should that file be deleted; the operating system frees both when the process dies.
+ * A second, empty database under an exclusive lock keeps two processes from continuing one run, and so does a lock on
+ * the folder itself in case that file is deleted; the operating system releases both when the process dies.
  */
 import { DatabaseSync } from "node:sqlite";
 import type { RunInfo, RunState, SamplerUpdate, SearchEvent, Stage } from "./events.ts";
@@ -30,11 +30,11 @@ export interface StoredRun {
   /** Batches the sampler has learnt from. */
   readonly batchesTold: number;
   readonly stage: Stage;
-  /** Of the last trial saved: `load` gives what was saved later. */
+  /** Revision of the last trial saved: `load` returns what was saved later. */
   readonly revision: number;
 }
 
-/** Where to begin reading: what comes before cannot change any more, as its reader knows. */
+/** Where to start reading: the reader knows that earlier rows no longer change. */
 export interface StoredFrom {
   /** Trials saved after this revision. */
   readonly revision: number;
@@ -44,7 +44,7 @@ export interface StoredFrom {
   readonly notice: number;
 }
 
-/** What a list says of a run, without reading its trials. */
+/** Summary of a run for a list, without reading its trials. */
 export interface StoredSummary {
   readonly info: RunInfo;
   readonly state: RunState;
@@ -55,7 +55,7 @@ export interface StoredSummary {
   readonly best: Trial | null;
 }
 
-/** Anything about a run folder that its user can mend; the message says how. */
+/** A problem with a run folder that the user can fix; the message says how. */
 export class RunStoreError extends Error {
   override name = "RunStoreError";
 }
@@ -63,25 +63,25 @@ export class RunStoreError extends Error {
 /** Another process continues the run. */
 export class RunBusyError extends RunStoreError {}
 
-/** A name that no run can have: the user's command line is at fault. */
+/** A name that no run can have: the command line is wrong. */
 export class RunNameError extends RunStoreError {}
 
 const FILE = "run.sqlite";
 const LOCK = "run.lock";
-/** SQLite's log beside the file: a process that was killed leaves it, and what it holds is part of the run. */
+/** SQLite's log beside the file: a killed process leaves it, and its contents are part of the run. */
 const LOG = `${FILE}-wal`;
-/** Another program (a backup, a database browser) may keep the file locked so long, in milliseconds. */
+/** Another program (a backup, a database browser) may keep the file locked for this long, in milliseconds. */
 const LOCKED_MS = 60_000;
-/** SQLite's own patience, after which its waiting is told. */
+/** SQLite's own timeout in milliseconds, after which the wait is reported. */
 const PATIENCE_MS = 5_000;
-/** Letters, digits and a few signs, so that a name is one folder below runs/ and needs no quoting. */
+/** Letters, digits and a few other characters, so that a name is one folder below runs/ and needs no quoting. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 export function isRunName(name: string): boolean {
   return NAME.test(name);
 }
 
-/** The folder of a run. Throws a RunStoreError where the name is not one. */
+/** The folder of a run. Throws a RunStoreError if the name is not one. */
 export function runFolder(root: string, name: string): string {
   if (!isRunName(name)) {
     throw new RunNameError(
@@ -104,9 +104,9 @@ export class RunStore {
   /** Of the folder, absolute. */
   readonly #path: string;
 
-  /** Whether the run was cut off and the log of its last changes is gone: it goes on from before them. */
+  /** Whether the run was killed and the log of its last changes is gone: it resumes from before them. */
   readonly isLogMissing: boolean;
-  /** Told a sentence where the file is locked by another program, once each time. */
+  /** Called with a sentence when the file is locked by another program, once each time. */
   onLocked: (message: string) => void = () => {};
 
   private constructor(readonly folder: string, database: DatabaseSync, lock: Lock | null, hasLog: boolean) {
@@ -116,11 +116,11 @@ export class RunStore {
     this.#path = Deno.realPathSync(folder);
     const { state, elapsedMs } = this.#head(), isCutOff = ["running", "paused", "stopping"].includes(state);
     this.isLogMissing = isCutOff && !hasLog;
-    // Nobody runs it as the lock is ours: closing this store takes the log away rightly.
+    // No other process runs it, as the lock is ours: closing this store may remove the log.
     if (isCutOff && lock) this.saveState("interrupted", elapsedMs);
   }
 
-  /** A folder for a new run. Throws a RunStoreError where it holds a run already or cannot be written. */
+  /** A folder for a new run. Throws a RunStoreError if it holds a run already or cannot be written. */
   static makeFolder(folder: string): void {
     requireNoRun(folder);
     try {
@@ -130,7 +130,7 @@ export class RunStore {
     }
   }
 
-  /** Makes a folder that is not there yet; false where there is one. Throws a RunStoreError where it cannot be written. */
+  /** Creates a folder; false if it exists. Throws a RunStoreError if it cannot be written. */
   static makeNewFolder(folder: string): boolean {
     try {
       Deno.mkdirSync(folder.slice(0, folder.lastIndexOf("/")), { recursive: true });
@@ -142,12 +142,12 @@ export class RunStore {
     }
   }
 
-  /** A new run, which is there whole or not at all. Throws a RunStoreError as `makeFolder` does. */
+  /** Creates a new run, completely or not at all. Throws a RunStoreError as `makeFolder` does. */
   static create(folder: string, info: RunInfo): RunStore {
     RunStore.makeFolder(folder);
     const lock = takeLock(folder);
     try {
-      requireNoRun(folder); // now that no other process can begin one
+      requireNoRun(folder); // now that no other process can start one
       begin(folder, info);
       return connect(folder, (database, hasLog) => new RunStore(folder, database, lock, hasLog), false);
     } catch (cause) {
@@ -156,11 +156,11 @@ export class RunStore {
     }
   }
 
-  /** A run that is there. Throws a RunStoreError where it is none, is newer than this program, or is being written. */
+  /** Opens a run. Throws a RunStoreError if it is not a run, is newer than this program, or is being written. */
   static open(folder: string, options: OpenOptions = {}): RunStore {
     if (exists(`${folder}/settings.json`) && !isRunFolder(folder)) {
       throw new RunStoreError(
-        `Cannot open ${folder} as a search as it is one of the trainings that cifar10, cifar100, baselines and swish make: ` +
+        `Cannot open ${folder} as a search as it is a training of cifar10, cifar100, baselines or swish: ` +
           "look at its results.json",
       );
     }
@@ -185,17 +185,17 @@ export class RunStore {
     }
   }
 
-  /** All of it, or only what begins at some point. Throws a RunStoreError where the file is damaged. */
+  /** All of the run, or only rows from some point on. Throws a RunStoreError if the file is damaged. */
   load(from: StoredFrom = { revision: -1, batch: 0, notice: 0 }): StoredRun {
     return this.#read(() => this.#load(from));
   }
 
-  /** Another number whenever another connection wrote. Microseconds. */
+  /** A number that changes whenever another connection wrote. Takes microseconds. */
   version(): number {
     return this.#read(() => Number(this.#database.prepare("PRAGMA data_version").get()!.data_version));
   }
 
-  /** Takes milliseconds however many trials there are. Throws a RunStoreError where the file is damaged. */
+  /** Takes milliseconds however many trials there are. Throws a RunStoreError if the file is damaged. */
   summary(): StoredSummary {
     return this.#read(() => {
       const counts = this.#database.prepare("SELECT state, count(*) AS trials FROM trial GROUP BY state").all()
@@ -220,7 +220,7 @@ export class RunStore {
     }
   }
 
-  /** What is kept of the run besides its trials. A run is called as its folder is, which may have been renamed. */
+  /** Everything about the run but its trials. A run's name is that of its folder, which may have been renamed. */
   #head(): Omit<StoredRun, "trials" | "updates" | "notices"> {
     const run = this.#database.prepare("SELECT * FROM run").get();
     if (!run) throw new NeverBegunError(this.folder);
@@ -256,7 +256,7 @@ export class RunStore {
     return (info.fingerprintVersion ?? 1) !== FINGERPRINT_VERSION;
   }
 
-  /** Of a run that an older version wrote, so that functions it tried are known again. */
+  /** Updates the fingerprints of a run by an older version, so that the functions it tried are recognised. */
   #renewFingerprints(): void {
     if (!this.#read(() => this.#hasOldFingerprints())) return;
     const { info, trials } = this.load();
@@ -266,12 +266,12 @@ export class RunStore {
     });
   }
 
-  /** All that follow throw a RunStoreError with the file's name where it cannot be written. */
+  /** All methods below throw a RunStoreError with the file's name if it cannot be written. */
   saveTrial(trial: Trial): void {
     this.#write(() => this.#putTrial(trial));
   }
 
-  /** A batch as proposed, and the sampler's state after proposing it, at once. */
+  /** Saves a proposed batch and the sampler's state after proposing it, in one transaction. */
   saveProposals(trials: readonly Trial[], samplerState: Uint8Array): void {
     this.#transaction(() => {
       trials.forEach((trial) => this.#putTrial(trial));
@@ -279,7 +279,7 @@ export class RunStore {
     });
   }
 
-  /** Trials that changed together; with the stage where they are what it asks for. */
+  /** Saves trials that changed together, with the stage if it requested them. */
   saveTrials(trials: readonly Trial[], stage?: Stage): void {
     this.#transaction(() => {
       trials.forEach((trial) => this.#putTrial(trial));
@@ -287,7 +287,7 @@ export class RunStore {
     });
   }
 
-  /** What the sampler learnt from a batch, and its state after, at once. */
+  /** Saves what the sampler learnt from a batch and its state after, in one transaction. */
   saveTold(update: SamplerUpdate, samplerState: Uint8Array): void {
     this.#transaction(() => {
       this.#database.prepare("INSERT OR REPLACE INTO sampler_update (batch, data) VALUES (?, ?)")
@@ -348,7 +348,7 @@ export class RunStore {
     });
   }
 
-  /** The file in which a training in progress is kept, as an absolute path: workers may be elsewhere. */
+  /** The checkpoint file of a training in progress, as an absolute path: workers may have another working directory. */
   checkpointOf(trial: number, training: number): string {
     return `${this.#path}/trial-${trial}-${training}.checkpoint`;
   }
@@ -357,7 +357,7 @@ export class RunStore {
     removeIfThere(this.checkpointOf(trial, training));
   }
 
-  /** Removes the files of all other trainings, and what was cut off while it was written. */
+  /** Removes the files of all other trainings, and partially written ones. */
   keepCheckpoints(isWanted: (trial: number, training: number) => boolean): void {
     for (const { name } of Deno.readDirSync(this.folder)) {
       const [, trial, training, partial] = /^trial-(\d+)-(\d+)\.checkpoint(\.partial)?$/.exec(name) ?? [];
@@ -366,11 +366,11 @@ export class RunStore {
     }
   }
 
-  /** Throws a RunStoreError where the file that is written is not the folder's any more: it was deleted or moved. */
+  /** Throws a RunStoreError if the open file is no longer the folder's: it was deleted or moved. */
   requireInPlace(): void {
     if (inodeOf(`${this.folder}/${FILE}`) === this.#inode) return;
     throw new RunStoreError(
-      `Cannot go on with ${this.folder} as its ${FILE} was deleted or moved: what was searched since is lost`,
+      `Cannot continue ${this.folder} as its ${FILE} was deleted or moved: what was searched since is lost`,
     );
   }
 
@@ -381,8 +381,8 @@ export class RunStore {
 }
 
 /**
- * Runs below the root, newest first; folders that are no runs are passed over, and so are runs that cannot be read, each of
- * which is told.
+ * Runs below the root, newest first; folders that are not runs are skipped, and so are unreadable runs, each of
+ * which is reported.
  */
 export function listRuns(root: string, onUnreadable: (error: RunStoreError) => void): StoredSummary[] {
   if (!exists(root)) return [];
@@ -400,7 +400,7 @@ export function listRuns(root: string, onUnreadable: (error: RunStoreError) => v
 }
 
 /**
- * A run as it was last saved; one that no process continues is not called running. Throws a RunStoreError as
+ * A run as it was last saved; its state is not "running" if no process continues it. Throws a RunStoreError as
  * `RunStore.open` and `load` do.
  */
 export function loadRun(folder: string): StoredRun {
@@ -419,8 +419,8 @@ export function isRunFolder(folder: string): boolean {
 }
 
 /**
- * Whether a process, this one included, continues the run now. False where the folder cannot be written; true, once in a
- * long while, where another process asks at the same moment. Does not wait, as it is asked again and again.
+ * Whether a process, this one included, continues the run now. False if the folder cannot be written; rarely true
+ * because another process checks at the same moment. Does not wait, as it is polled.
  */
 export function isBeingContinued(folder: string): boolean {
   if (!isRunFolder(folder)) return false; // a lock would be left in it
@@ -433,8 +433,8 @@ export function isBeingContinued(folder: string): boolean {
 }
 
 /**
- * Throws a RunBusyError where a process continues the run, and a RunStoreError where the folder cannot be written: after
- * it a run may be moved or deleted.
+ * Throws a RunBusyError if a process continues the run, and a RunStoreError where the folder cannot be written:
+ * otherwise the run may be moved or deleted.
  */
 export function requireIdle(folder: string): void {
   takeLock(folder).close();
@@ -449,7 +449,7 @@ function reading<T>(folder: string, read: (store: RunStore) => T): T {
   }
 }
 
-/** Throws where the folder holds a run. What a process left that was killed before its run was begun is none. */
+/** Throws if the folder holds a run. Leftovers of a process killed before its run started are not a run. */
 function requireNoRun(folder: string): void {
   if (!isRunFolder(folder) || isUnbegun(folder)) return;
   throw new RunStoreError(`Cannot start a run in ${folder} as there is one: use --resume, or another --run name`);
@@ -459,26 +459,27 @@ function isUnbegun(folder: string): boolean {
   const file = `${folder}/${FILE}`, hasLog = hasContent(`${folder}/${LOG}`);
   let database: DatabaseSync | null = null;
   try {
-    // Read-only where there is a log, which closing would take into the file; else not, as that would leave an empty log.
+    // Read-only where there is a log, which closing would take into the file; else not, as that would leave an empty
+    // log.
     database = new DatabaseSync(file, { readOnly: hasLog, timeout: PATIENCE_MS });
     const version = Number(database.prepare("PRAGMA user_version").get()!.user_version);
     const isEmpty = database.prepare("SELECT 1 FROM sqlite_master").get() === undefined;
     if (version === 0) return isEmpty && (hasLog || !usesLog(file));
     return database.prepare("SELECT 1 FROM run").get() === undefined;
   } catch {
-    return false; // whatever it is, it is somebody's
+    return false; // whatever it is, it belongs to somebody
   } finally {
     database?.close();
   }
 }
 
-/** Writes the run's file beside its place and moves it there whole. */
-/** What is kept of a run's information: with it, which fingerprints its trials have (absent: the first). */
+/** Writes the run's file under a temporary name and renames it. */
+/** A run's stored information, with the version of its trials' fingerprints (absent: the first). */
 function infoText(info: RunInfo): string {
   return JSON.stringify({ ...info, fingerprintVersion: FINGERPRINT_VERSION });
 }
 
-/** With the fingerprint of today; as it is where its text can no longer be read. */
+/** With its current fingerprint; unchanged if its text can no longer be parsed. */
 function withFingerprint(trial: Trial): Trial {
   try {
     return { ...trial, fingerprint: fingerprint(activationFrom(trial.expression).expression) };
@@ -534,7 +535,7 @@ function connect(
     if (!isOld) return make(database, hasLog);
     database.close();
     database = null;
-    RunStore.open(folder).close(); // brings it to this version
+    RunStore.open(folder).close(); // migrates it to this version
     return connect(folder, make, readOnly, onLocked);
   } catch (cause) {
     database?.close();
@@ -542,13 +543,13 @@ function connect(
   }
 }
 
-/** Before anything is written: the file may be somebody else's. Throws where it holds no run. */
+/** Checked before anything is written: the file may be somebody else's. Throws if it holds no run. */
 function requireRun(database: DatabaseSync, version: number, folder: string, isLogMissing: boolean): void {
   if (version === 0) throw isLogMissing ? logMissing(folder) : new NeverBegunError(folder);
   database.prepare("SELECT info, state FROM run").get();
 }
 
-/** Whether a database's header says that changes go to a log first (bytes 18 and 19, sqlite.org/fileformat.html). */
+/** Whether a database's header says that it has a write-ahead log (bytes 18 and 19, sqlite.org/fileformat.html). */
 function usesLog(path: string): boolean {
   using file = Deno.openSync(path);
   const header = new Uint8Array(20);
@@ -563,7 +564,7 @@ function removeIfThere(path: string): void {
   if (exists(path)) Deno.removeSync(path);
 }
 
-/** Does it as soon as no other program has the file locked; gives up with a RunStoreError after `LOCKED_MS`. */
+/** Retries until no other program has the file locked; gives up with a RunStoreError after `LOCKED_MS`. */
 function unlessLocked(file: string, act: () => void, onLocked: (message: string) => void): void {
   const end = performance.now() + LOCKED_MS;
   for (let tries = 1;; tries++) {
@@ -577,7 +578,7 @@ function unlessLocked(file: string, act: () => void, onLocked: (message: string)
         });
       }
       if (tries === 1) onLocked(`${file} is locked by another program: waiting for up to ${LOCKED_MS / 1000} s`);
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50); // where SQLite does not wait itself
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50); // when SQLite does not wait itself
     }
   }
 }
@@ -586,7 +587,7 @@ interface Lock {
   close(): void;
 }
 
-/** Waits, by default, for who only asks and so holds it for a moment. */
+/** Waits, by default, for processes that only check the lock and hold it for a moment. */
 function takeLock(folder: string, timeout = 500): Lock {
   const file = lockFile(folder, timeout);
   try {
@@ -615,7 +616,7 @@ function lockFile(folder: string, timeout: number): DatabaseSync {
   }
 }
 
-/** Null where a folder cannot be opened, as on Windows, where on the other hand no open file can be deleted. */
+/** Null if a folder cannot be opened, as on Windows, where an open file cannot be deleted anyway. */
 function lockFolder(folder: string, timeout: number): Deno.FsFile | null {
   let itself: Deno.FsFile;
   try {
@@ -652,7 +653,7 @@ function migrate(database: DatabaseSync, version: number, folder: string, readOn
   }
 }
 
-/** Null where there is none. */
+/** Null if there is none. */
 function inodeOf(path: string): number | null {
   try {
     return Deno.statSync(path).ino;
@@ -672,11 +673,11 @@ function exists(path: string): boolean {
   }
 }
 
-/** A folder of a run whose process was killed before there was one. */
+/** The folder of a run whose process was killed before it started. */
 class NeverBegunError extends RunStoreError {
   constructor(folder: string) {
     const name = folder.slice(folder.lastIndexOf("/") + 1);
-    super(`Cannot read ${folder} as a run as it was never begun: begin it with --run ${name}, or delete the folder`);
+    super(`Cannot read ${folder} as a run as it was never started: start it with --run ${name}, or delete the folder`);
   }
 }
 
@@ -690,7 +691,7 @@ function unwritable(folder: string, cause: unknown): RunStoreError {
   return new RunStoreError(`${why}. Make runs/ a folder that can be written`, { cause });
 }
 
-/** A RunStoreError as it is, anything else as damage to the file. */
+/** A RunStoreError unchanged, any other error as damage to the file. */
 function unreadable(folder: string, cause: unknown): RunStoreError {
   if (cause instanceof RunStoreError) return cause;
   if (message(cause).includes("locked")) {

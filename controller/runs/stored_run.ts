@@ -1,4 +1,4 @@
-/** A run read from its store: in the form of a running one, and as who finds it should see it. */
+/** A run read from its store: in the form of a running one, with its true state. */
 import { isOver, type RunSnapshot, type RunState } from "./events.ts";
 import type { StoredRun } from "./run_store.ts";
 import type { Trial } from "../trial.ts";
@@ -7,12 +7,12 @@ export function snapshotOf({ info, state, stage, trials, updates, notices, elaps
   return { seq: 0, run: info, state, stage, trials, workers: [], updates, notices, elapsedMs };
 }
 
-/** A run whose process died still says that it goes on; it does where a process holds it. */
+/** A run whose process died still has the state "running"; it is running only if a process holds its lock. */
 export function stateNow(stored: RunState, isHeld: boolean): RunState {
   return isOver({ state: stored }) || isHeld ? stored : "interrupted";
 }
 
-/** What was running when its process ended waits to be trained again. */
+/** Trials that were running when their process ended are queued again. */
 export function asFound(stored: StoredRun, isHeld: boolean): StoredRun {
   const state = stateNow(stored.state, isHeld);
   if (!isOver({ state })) return stored;

@@ -1,6 +1,6 @@
 /**
- * What all samplers share: the order of `ask` and `tell`, what was proposed, the checks of what they are told, and the
- * bytes of their state. A sampler itself says how it proposes, what it learns, and what of it must be saved.
+ * What all samplers share: the order of `ask` and `tell`, the functions proposed so far, the checks of `tell`'s input,
+ * and their state as bytes. Each sampler implements how it proposes, what it learns, and what state it saves.
  */
 import { activationFrom } from "../../child/activation/catalog.ts";
 import type { Expression } from "../../child/activation/expression.ts";
@@ -11,15 +11,15 @@ import type { Candidate, Judged, Known, Sampler } from "./sampler.ts";
 import { packState, type SamplerState, unpackState } from "./sampler_state.ts";
 import type { SearchSpace } from "../search_space.ts";
 
-/** What a sampler learnt from a batch, besides what can be said of any batch. */
+/** What a sampler reports after a batch, besides what every sampler reports. */
 export type Learnt = Pick<SamplerUpdate, "baseline" | "entropy" | "kl" | "loss" | "probabilities">;
 
-/** Of a sampler without a policy. */
+/** The report of a sampler without a policy. */
 export const NOTHING_LEARNT: Learnt = { baseline: null, entropy: null, kl: null, loss: null, probabilities: null };
 
 type Tokens = readonly number[];
 
-/** A draw fails where what it drew was proposed before or is useless; so many failures mean that little is left. */
+/** A draw fails where what it drew was proposed before or is useless; this many failures mean that little is left. */
 const MAX_DRAWS = 1000;
 /** Up to this size a space is listed to find what is left of it: one core unit has 6,250 members. */
 const MAX_LISTED = 100_000;
@@ -29,19 +29,19 @@ interface Header<Own> {
   readonly units: number;
   /** Batches told so far. */
   readonly batches: number;
-  /** All that was told, in the order of proposal; absent in states saved before 2026-11-26. */
+  /** Everything told, in the order of proposal; absent in states saved before 2026-11-26. */
   readonly told?: readonly (readonly [tokens: Tokens, reward: number])[];
   /** What others found; absent as `told`. */
   readonly known?: readonly Known[];
-  /** Tokens of the batch that was asked for and not yet told; null where there is none. */
+  /** Tokens of the batch that was proposed but not yet told; null if there is none. */
   readonly pending: readonly (readonly number[])[] | null;
   readonly own: Own;
 }
 
-/** A function that others found, as a sampler takes it up. */
+/** A function found elsewhere, as a sampler learns from it. */
 export interface KnownFunction {
   readonly expression: Expression;
-  /** A member of the space that computes it; null where none is known to. */
+  /** A member of the space that computes it; null if none is known to. */
   readonly tokens: Tokens | null;
   readonly reward: number;
 }
@@ -54,7 +54,7 @@ export abstract class BatchSampler<Own> implements Sampler {
   #known: Known[] = [];
   /** Fingerprints of all functions proposed, told or not. */
   #proposed = new Set<string>();
-  /** What it is at work on, if anything: only one thing can be done at a time. */
+  /** What it is doing, if anything: only one call can run at a time. */
   #work: string | null = null;
 
   constructor(protected readonly facts: FunctionFacts) {}
@@ -64,28 +64,29 @@ export abstract class BatchSampler<Own> implements Sampler {
   }
 
   /**
-   * Tokens of the next candidates, each of which `take` has accepted; at most `count`, fewer where the space is exhausted.
+   * Tokens of the next candidates, each of which `take` has accepted; at most `count`, fewer where the space is
+   * exhausted.
    */
   protected abstract propose(count: number): Promise<readonly Tokens[]>;
   /** Called before the batch is counted among `told`. */
   protected abstract learn(batch: readonly Judged[]): Promise<Learnt>;
-  /** Takes up new ones among `known`, before they are counted there. Nothing by default. */
+  /** Learns from new functions found elsewhere, before they are added to `known`. Nothing by default. */
   protected learnKnown(_known: readonly KnownFunction[]): Promise<void> {
     return Promise.resolve();
   }
-  /** What must be saved besides the batch that is out. Arrays may be the live ones. */
+  /** State to save besides the pending batch. Arrays may be the live ones. */
   protected abstract save(): SamplerState<Own>;
-  /** Takes up what `save` gave. Throws a RangeError that says what does not fit, before anything is changed. */
+  /** Restores what `save` returned. Throws a RangeError that says what does not fit, before changing anything. */
   protected abstract load(state: SamplerState<Own>): void;
 
   abstract dispose(): void;
 
-  /** All that was told so far, in the order of proposal. */
+  /** Everything told so far, in the order of proposal. */
   protected get told(): readonly Judged[] {
     return this.#told;
   }
 
-  /** What others found so far. */
+  /** Functions found elsewhere so far. */
   protected get known(): readonly Known[] {
     return this.#known;
   }
@@ -100,14 +101,14 @@ export abstract class BatchSampler<Own> implements Sampler {
     return useless === null && !this.#proposed.has(fingerprint);
   }
 
-  /** Marks the member's function as proposed; false where it may not be. */
+  /** Marks the member's function as proposed; false if it may not be proposed. */
   protected take(tokens: Tokens): boolean {
     if (!this.isFree(tokens)) return false;
     this.#proposed.add(this.factsOf(tokens).fingerprint);
     return true;
   }
 
-  /** Takes a member drawn uniformly from those that may be proposed; null where none is left. */
+  /** Takes a member drawn uniformly from those that may be proposed; null if none is left. */
   protected takeAny(random: Random): Tokens | null {
     for (let draw = 0; draw < MAX_DRAWS; draw++) {
       const tokens = this.space.positions.map(({ choices }) => random.integer(choices.length));
@@ -129,7 +130,7 @@ export abstract class BatchSampler<Own> implements Sampler {
       }
       if (this.#pending) {
         throw new Error(
-          `Cannot propose candidates as the last batch was not told yet: ${this.#pending.length} of them are waiting`,
+          `Cannot propose candidates as the last batch was not told yet: ${this.#pending.length} of its candidates are waiting`,
         );
       }
       this.#pending = (await this.propose(count)).map((tokens) => ({ tokens }));
@@ -239,7 +240,7 @@ export abstract class BatchSampler<Own> implements Sampler {
     });
   }
 
-  /** Runs one piece of work, refusing a second one meanwhile: it would see a half-made state. */
+  /** Runs one piece of work, refusing a second one meanwhile, which would see an inconsistent state. */
   async #alone<T>(work: string, run: () => Promise<T>): Promise<T> {
     if (this.#work) throw new Error(`Cannot ${work} while the sampler is busy: it is about to ${this.#work}`);
     this.#work = work;

@@ -1,7 +1,7 @@
 /**
  * Regularised evolution (Real et al. 2018, arXiv 1802.01548, algorithm 1): the best of a few members drawn from the
- * population has a child, and the oldest member dies, however good it was, so that a lucky training does not reign for
- * ever. Children differ by one token, by a whole core unit, or are crossed with a second parent.
+ * population has a child, and the oldest member dies, however good it was, so that a lucky training does not dominate
+ * for ever. Children differ by one token, by a whole core unit, or are crossed with a second parent.
  */
 import { Random, type RandomState } from "../../datasets/random.ts";
 import { BatchSampler, type KnownFunction, type Learnt, NOTHING_LEARNT } from "./batch_sampler.ts";
@@ -13,13 +13,13 @@ import { POSITIONS_PER_UNIT } from "../search_space.ts";
 type Tokens = readonly number[];
 
 export interface EvolutionSettings {
-  /** Members alive; the first so many candidates are random. */
+  /** Size of the population; that many first candidates are random. */
   readonly population: number;
   /** Members drawn, of which the best is the parent. */
   readonly tournament: number;
 }
 
-/** Real et al. have 100 and 25 for 20,000 models; a search here has hundreds. Not tuned. */
+/** Real et al. use 100 and 25 for 20,000 models; a search here has hundreds. Not tuned. */
 export const DEFAULT_EVOLUTION: EvolutionSettings = { population: 30, tournament: 8 };
 
 /** How a child differs from its parent, and how often. */
@@ -29,7 +29,7 @@ const CHANGES = [
   { share: 0.25, change: crossOver },
 ] as const;
 
-/** Children of one parent that may not be proposed before a random member is taken in their place. */
+/** Rejected children of one parent after which a random member is proposed instead. */
 const MAX_CHILDREN = 50;
 
 interface Own {
@@ -94,7 +94,7 @@ export class EvolutionSampler extends BatchSampler<Own> {
     return Promise.resolve(NOTHING_LEARNT);
   }
 
-  /** What others found joins the population as though just born, the best last, so that it lives longest. */
+  /** Functions found elsewhere join the population as if just born, the best last, so that it lives longest. */
   protected override learnKnown(known: readonly KnownFunction[]): Promise<void> {
     const members = known.flatMap(({ tokens, reward }) => tokens ? [{ tokens, reward }] : []);
     this.#live(members.toSorted((a, b) => a.reward - b.reward));
@@ -130,7 +130,7 @@ export function mutateToken(parent: Tokens, _other: Tokens, choices: readonly nu
   return parent.with(at, token);
 }
 
-/** All tokens of one core unit, the subtree it stands for, are drawn anew. */
+/** All tokens of one core unit, a subtree, are drawn anew. */
 export function mutateUnit(parent: Tokens, _other: Tokens, choices: readonly number[], random: Random): Tokens {
   const unit = random.integer(parent.length / POSITIONS_PER_UNIT);
   return parent.map((token, at) => Math.floor(at / POSITIONS_PER_UNIT) === unit ? random.integer(choices[at]) : token);

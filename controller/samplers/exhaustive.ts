@@ -1,5 +1,5 @@
 /**
- * The whole space, each function once, in an order that follows from the seed: what a table of a small space is made with.
+ * The whole space, each function once, in an order derived from the seed: used to tabulate a small space.
  * The order is a Feistel permutation of the members' numbers, so that it needs no memory however large the space is.
  */
 import { BatchSampler, type Learnt, NOTHING_LEARNT } from "./batch_sampler.ts";
@@ -7,7 +7,7 @@ import type { FunctionFacts } from "./function_facts.ts";
 import type { SamplerState } from "./sampler_state.ts";
 
 interface Own {
-  /** What the order follows from. */
+  /** Seed of the order. */
   readonly seed: number;
   /** Place in the order of the next member to look at. */
   readonly next: number;
@@ -51,8 +51,8 @@ export class ExhaustiveSampler extends BatchSampler<Own> {
 const ROUNDS = 4; // of which a pseudorandom permutation takes as many (Luby & Rackoff 1988)
 
 /**
- * Where the permutation of 0 to size - 1 that the seed names takes `index`: a Feistel network over the next power of 4, walked
- * until it comes back into the range (Black & Rogaway 2002, "cycle walking"); size is at most 2^52.
+ * The image of `index` under the seed's permutation of 0 to size - 1: a Feistel network over the next power of 4,
+ * walked until it comes back into the range (Black & Rogaway 2002, "cycle walking"); size is at most 2^52.
  */
 export function permuted(index: number, size: number, seed: number): number {
   const halfBits = Math.max(1, Math.ceil(Math.log2(size) / 2));

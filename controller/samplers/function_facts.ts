@@ -1,7 +1,7 @@
 /**
- * What is known of the members of a search space without training them, each worked out once: which function a member
- * computes, whether that is useless, and the numbers that the surrogate compares functions by. Samplers of one space may
- * share it, as the simulations of `deno task compare` do.
+ * What is known about the members of a search space without training, each fact computed once: which function a member
+ * computes, whether that is useless, and the features by which the surrogate compares functions. Samplers of one space
+ * may share it, as the simulations of `deno task compare` do.
  */
 import { derive } from "../../child/activation/derive.ts";
 import { compileToClosure } from "../../child/activation/evaluate.ts";
@@ -14,7 +14,7 @@ import { NORMAL_POINTS, type Useless, uselessness } from "./useless.ts";
 export interface Facts {
   /** Equal for members that compute the same function. */
   readonly fingerprint: string;
-  /** Why it is never proposed; null where it may be. "excluded" where the facts are of a part of the space. */
+  /** Why it is never proposed; null if it may be. "excluded" if the facts cover only part of the space. */
   readonly useless: Useless | "excluded" | null;
 }
 
@@ -27,7 +27,7 @@ export class FunctionFacts {
   /** `only`: fingerprints of the functions that may be proposed; all that may be useful by default. */
   constructor(readonly space: SearchSpace, readonly only: ReadonlySet<string> | null = null) {}
 
-  /** Throws a RangeError where the tokens leave the space. */
+  /** Throws a RangeError if the tokens leave the space. */
   of(tokens: readonly number[]): Facts {
     const key = tokens.join();
     let facts = this.#facts.get(key);
@@ -57,7 +57,7 @@ export class FunctionFacts {
 
   /**
    * A member that computes the function, where one core unit can: the last unit of it, which takes x, while the units
-   * before it go unused. Null where one core unit cannot.
+   * before it go unused. Null if one core unit cannot.
    */
   tokensOf(expression: Expression): readonly number[] | null {
     this.#oneUnit ??= new Map(
@@ -85,12 +85,12 @@ export function allMembers(
 
 /**
  * Values and slopes of a function at the quantiles of what batch normalisation feeds it, beta at its start, as AQuaSurF
- * compares functions by their outputs on normal input (Bingham & Miikkulainen 2023, arXiv 2301.05785). Four groups of 40:
- * values and slopes as they are, then those of the function brought to mean 0 and deviation 1, since a network whose next
- * layer is normalised does not see an activation's scale. All through asinh, so that a pole or a cube does not outweigh
- * everything else. Over the leave-one-out predictions for the first 74 random functions of two core units trained on CIFAR-10
- * (ResNet-8, 200 steps, one seed, 2026-11-26), the three nearest neighbours by all four groups correlate 0.64 with the
- * accuracy, by the first two 0.58, by the last two 0.61.
+ * compares functions by their outputs on normal input (Bingham & Miikkulainen 2023, arXiv 2301.05785). Four groups of
+ * 40: values and slopes as they are, then those of the function brought to mean 0 and deviation 1, since a network
+ * whose next layer is normalised does not see an activation's scale. All through asinh, so that a pole or a cube does
+ * not outweigh everything else. Over the leave-one-out predictions for the first 74 random functions of two core units
+ * trained on CIFAR-10 (ResNet-8, 200 steps, one seed, 2026-11-26), the three nearest neighbours by all four groups
+ * correlate 0.64 with the accuracy, by the first two 0.58, by the last two 0.61.
  */
 export function featuresOf(expression: Expression): Float32Array {
   const function_ = simplify(expression);
@@ -107,7 +107,7 @@ export function featuresOf(expression: Expression): Float32Array {
   ], Math.asinh);
 }
 
-/** Finite, so that distances are. */
+/** Finite, so that distances are finite too. */
 function bounded(value: number): number {
   return Number.isNaN(value) ? 0 : Math.max(-1e12, Math.min(1e12, value));
 }

@@ -3,8 +3,9 @@
  * observation after another. Where observations lie decides the variances and how much each moves every point; what was
  * observed there comes last, as a search standardises all its rewards anew whenever it has more of them.
  *
- * The prior has mean 0, variance 1 and the exponential kernel exp(-d / length), d being the root mean square of the differences
- * between two points' features: of the usual kernels the least smooth, and the least sensitive to its length.
+ * The prior has mean 0, variance 1 and the exponential kernel exp(-d / length), d being the root mean square of the
+ * differences between two points' features: of the usual kernels the least smooth, and the least sensitive to its
+ * length.
  */
 export interface ProcessSettings {
   /** Distance at which the correlation falls to 1/e. */
@@ -70,7 +71,7 @@ export class GaussianProcess {
     }
   }
 
-  /** Between point `at` and every point. */
+  /** Covariance between point `at` and every point. */
   #priorCovariances(at: number): Float64Array {
     const own = this.points[at], { length } = this.settings;
     return Float64Array.from(this.points, (other) => {

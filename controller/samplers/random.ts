@@ -1,6 +1,6 @@
 /**
  * The control of every search: candidates drawn uniformly from the members of the space, whatever they earn. Later work
- * found it a strong baseline, so that no other sampler is worth a claim without it.
+ * found it a strong baseline, so no claim about another sampler counts without it.
  */
 import { Random, type RandomState } from "../../datasets/random.ts";
 import { BatchSampler, type Learnt, NOTHING_LEARNT } from "./batch_sampler.ts";

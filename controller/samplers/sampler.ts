@@ -1,10 +1,10 @@
 /**
  * The contract of every sampler: `ask` proposes a batch of candidates, `tell` learns from all of them at once, in the
  * order they were proposed. Samplers never see trials finish one by one, so that a run does not depend on how many
- * workers it had. All randomness comes from the seed; `state` and `restore` carry it all, exactly.
+ * workers it had. All randomness comes from the seed; `state` and `restore` save and restore all of it exactly.
  *
- * No function is proposed twice, however it is written, and none that is known to be useless (`useless.ts`), so that none
- * of those costs a training: a sampler that comes upon one looks for another in its place.
+ * No function is proposed twice, however it is written, and none that is known to be useless (`useless.ts`), so that
+ * neither costs a training: a sampler that draws one draws another instead.
  */
 import type { SamplerUpdate } from "../runs/events.ts";
 
@@ -17,7 +17,7 @@ export interface Judged extends Candidate {
   readonly reward: number;
 }
 
-/** A function that the sampler did not propose, and what it was worth: from another run, from a table, or typed in. */
+/** A function that the sampler did not propose, and its reward: from another run, from a table, or typed in. */
 export interface Known {
   /** Text form, or a name of the catalogue. */
   readonly expression: string;
@@ -28,14 +28,14 @@ export interface Sampler {
   readonly name: string;
   /** The next `count` candidates; fewer (or none) when the space is exhausted. Called once before each `tell`. */
   ask(count: number): Promise<readonly Candidate[]>;
-  /** Learns from the whole batch that `ask` proposed. Must not hold the event loop for over 50 ms at a time. */
+  /** Learns from the whole batch that `ask` proposed. Must not block the event loop for over 50 ms at a time. */
   tell(batch: readonly Judged[]): Promise<SamplerUpdate>;
   /**
-   * Takes up what others found, as a start or between two batches; ignored by samplers that learn nothing. What is known
-   * may still be proposed: here it would be trained on this run's child.
+   * Learns from functions found elsewhere, at the start or between two batches; ignored by samplers that do not learn.
+   * They may still be proposed: then they are trained on this run's child.
    */
   learnFrom(known: readonly Known[]): Promise<void>;
-  /** Everything needed to go on exactly as if never stopped. */
+  /** Everything needed to continue exactly as if never interrupted. */
   state(): Promise<Uint8Array>;
   restore(state: Uint8Array): Promise<void>;
   dispose(): void;

@@ -1,7 +1,7 @@
 /**
- * A sampler's state as bytes: a JSON header and arrays of numbers behind it, exact to the bit. Layout: length of the header in bytes
- * (uint32), the header in UTF-8 padded with spaces to a multiple of 4, then the arrays as float32, all little-endian like
- * every machine that Deno runs on.
+ * A sampler's state as bytes: a JSON header and arrays of numbers behind it, exact to the bit. Layout: length of the
+ * header in bytes (uint32), the header in UTF-8 padded with spaces to a multiple of 4, then the arrays as float32, all
+ * little-endian like every machine that Deno runs on.
  */
 
 export interface SamplerState<Header> {
@@ -26,7 +26,7 @@ export function packState<Header>({ header, arrays }: SamplerState<Header>): Uin
   return bytes;
 }
 
-/** The inverse of `packState`. Throws a SyntaxError where the bytes are not such a state or were cut short. */
+/** The inverse of `packState`. Throws a SyntaxError if the bytes are not such a state or are truncated. */
 export function unpackState<Header>(bytes: Uint8Array): SamplerState<Header> {
   const copy = bytes.slice(); // starts at offset 0 of its buffer, so that the arrays are aligned
   const broken = (cause?: unknown) =>

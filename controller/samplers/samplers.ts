@@ -1,4 +1,4 @@
-/** The table of samplers: a row here and a file named after it make a sampler known to the whole project. */
+/** The table of samplers: a row here and a file named after it add a sampler to the whole project. */
 import type { SearchSpace } from "../search_space.ts";
 import { EvolutionSampler } from "./evolution.ts";
 import { ExhaustiveSampler } from "./exhaustive.ts";
@@ -10,11 +10,11 @@ import { ReinforceSampler } from "./reinforce.ts";
 import type { Sampler } from "./sampler.ts";
 import { SurrogateSampler } from "./surrogate.ts";
 
-/** What a sampler may be made with besides its space and seed. */
+/** Options of a sampler besides its space and seed. */
 export interface SamplerOptions {
   /** How the samplers with a policy learn. */
   readonly controller: ControllerSettings;
-  /** What is known of the space's members, to be shared by several samplers; its own by default. */
+  /** Facts about the space's members, to be shared by several samplers; its own by default. */
   readonly facts: FunctionFacts;
 }
 
@@ -34,7 +34,10 @@ export type SamplerName = keyof typeof SAMPLERS;
 /** The names that `createSampler` knows, the default one first. */
 export const SAMPLER_NAMES = Object.keys(SAMPLERS) as readonly SamplerName[];
 
-/** A new sampler over the space; all it proposes follows from `seed`. Throws a RangeError for a name it does not know. */
+/**
+ * A new sampler over the space; everything it proposes follows from `seed`. Throws a RangeError for a name it does not
+ * know.
+ */
 export function createSampler(
   name: string,
   space: SearchSpace,

@@ -1,8 +1,9 @@
 /**
- * A surrogate in place of a policy: what a function will earn is guessed from the functions most like it, by their values
- * and slopes at normal inputs (`featuresOf`), after AQuaSurF (Bingham & Miikkulainen 2023, arXiv 2301.05785). Proposed is
- * what could be the best: the guess and what is not known about it (upper confidence bound, Srinivas et al. 2010). Within a batch
- * each proposal counts as already seen at its guess, so that a batch is not twenty variants of one function.
+ * A surrogate instead of a policy: a function's reward is predicted from the functions most like it, by their values
+ * and slopes at normal inputs (`featuresOf`), after AQuaSurF (Bingham & Miikkulainen 2023, arXiv 2301.05785). It
+ * proposes the functions with the highest upper confidence bound (Srinivas et al. 2010): prediction plus uncertainty.
+ * Within a batch each proposal counts as already observed at its prediction, so that a batch is not twenty variants of
+ * one function.
  */
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { activationFrom } from "../../child/activation/catalog.ts";
@@ -16,9 +17,9 @@ import type { SamplerState } from "./sampler_state.ts";
 type Tokens = readonly number[];
 
 export interface SurrogateSettings {
-  /** Random candidates before the first guess. */
+  /** Random candidates before the first prediction. */
   readonly start: number;
-  /** Posterior deviations added to a guess: how much what is not known is hoped for. */
+  /** Posterior deviations added to a prediction: the weight of uncertainty. */
   readonly hope: number;
   /** Distance of features at which two functions' rewards are correlated by 1/e. */
   readonly length: number;
@@ -27,21 +28,23 @@ export interface SurrogateSettings {
 }
 
 /**
- * `length`: with this kernel the leave-one-out predictions for the 74 functions that `featuresOf` speaks of correlate 0.71
- * with their accuracy, within 0.02 for any length from 0.6 to 5 and noise of 0.03 or 0.3 (three nearest neighbours: 0.64).
- * `hope` and `start` are not tuned: one deviation, and two batches of the laptop preset.
+ * `length`: with this kernel the leave-one-out predictions for the 74 functions that `featuresOf` speaks of correlate
+ * 0.71 with their accuracy, within 0.02 for any length from 0.6 to 5 and noise of 0.03 or 0.3 (three nearest
+ * neighbours: 0.64). `hope` and `start` are not tuned: one deviation, and two batches of the laptop preset.
  */
 export const DEFAULT_SURROGATE: SurrogateSettings = { start: 20, hope: 1, length: 2.5, noise: 0.03 };
 
-/** Members that a batch is chosen from where the space is too large to be listed: half random, half near the best. */
+/** Members from which a batch is chosen if the space is too large to list: half random, half near the best. */
 const POOL = 800;
 const MAX_LISTED = 10_000;
 /** The best so many members, of which those near the best are made by changing one or two tokens. */
 const ELITE = 20;
-/** Observations that a guess rests on: the best half and the latest half where there are more, as the cost is quadratic. */
+/**
+ * Observations that a guess rests on: the best half and the latest half where there are more, as the cost is quadratic.
+ */
 const MAX_SAMPLES = 400;
 
-/** Proposals of one batch that count as seen; only a batch of nearly all that is left has more. */
+/** Proposals of one batch that count as observed; only a batch of nearly all remaining members has more. */
 const MAX_IMAGINED = 50;
 
 interface Own {
@@ -58,7 +61,7 @@ interface Member {
 interface Sample {
   readonly features: Float32Array;
   readonly reward: number;
-  /** What it is found by among members; null where others found it. */
+  /** What it is found by among members; null if others found it. */
   readonly fingerprint: string | null;
 }
 
@@ -151,7 +154,9 @@ export class SurrogateSampler extends BatchSampler<Own> {
     return members;
   }
 
-  /** Random members and neighbours of the best, by tokens: which of them may be proposed is asked of those chosen alone. */
+  /**
+   * Random members and neighbours of the best, by tokens: which of them may be proposed is asked of those chosen alone.
+   */
   async #drawMembers(turns: Turns): Promise<ReadonlyMap<string, Member>> {
     const members = new Map<string, Member>();
     for (const tokens of this.#drawnTokens()) {
@@ -219,7 +224,7 @@ function spreadOf(samples: readonly Sample[]): { readonly mean: number; readonly
   return { mean, deviation: Math.sqrt(variance) || 1 };
 }
 
-/** Lets the event loop turn whenever work has gone on for 10 ms. */
+/** Yields to the event loop after every 10 ms of work. */
 class Turns {
   #since = performance.now();
 

@@ -15,17 +15,20 @@ export type Useless = "constant" | "linear" | "overflow";
 
 /**
  * Quantiles of the standard normal distribution at (i + 1/2) / 40, and ±4.75: a layer of a ResNet sees a million
- * preactivations a batch, and one in a million is as far out as that.
+ * preactivations per batch, and one in a million is as far out as that.
  */
 export const NORMAL_POINTS: readonly number[] = Array.from({ length: 40 }, (_, i) => normalQuantile((i + 0.5) / 40));
 const TAIL = 4.75;
 const POINTS = [-TAIL, ...NORMAL_POINTS, TAIL];
 
-/** Where beta starts, and where it may come to: a function counts as constant or linear only if it is so for all. */
+/**
+ * Beta's initial value, and values it may reach: a function counts as constant or linear only if it is so for all of
+ * them.
+ */
 const BETAS = [1, 0.4, 1.7];
 
 /**
- * Batch normalisation squares what the next convolution makes of the values, and float32 ends at 3.4e38: beyond 1e19
+ * Batch normalisation squares the next convolution's outputs, and float32 ends at 3.4e38: beyond 1e19
  * the squares overflow.
  */
 const MAX_VALUE = 1e19;
@@ -33,7 +36,7 @@ const MAX_VALUE = 1e19;
 /** A deviation below this share of the values is lost in float32, whose resolution is 6e-8 of them. */
 const RESOLUTION = 1e-6;
 
-/** Why a child with this function cannot learn more than a linear model; null where only training can tell. */
+/** Why a child with this function cannot learn more than a linear model; null if only training can tell. */
 export function uselessness(expression: Expression): Useless | null {
   const function_ = simplify(expression);
   const value = compileToClosure(function_), slope = compileToClosure(derive(function_, "x"));
@@ -48,7 +51,7 @@ function isTame(value: number): boolean {
   return Math.abs(value) <= MAX_VALUE; // false for NaN
 }
 
-/** What the values at `POINTS` are for one beta. Values that overflow for it are curved. */
+/** The shape of the values at `POINTS` for one beta. Values that overflow count as curved. */
 function shapeOf(values: readonly number[]): "constant" | "linear" | "curved" {
   const last = values.length - 1;
   const slope = (values[last] - values[0]) / (POINTS[last] - POINTS[0]);

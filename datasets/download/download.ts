@@ -1,6 +1,6 @@
 /**
- * Fetches a data set from the first source that answers well. Each that is passed over is told with the reason; one that
- * is slow is left for the others, and used after all where they fail.
+ * Fetches a data set from the first source that answers well. Each source passed over is reported with the reason; a
+ * slow one is left for the others, and used after all if they fail.
  */
 import { DatasetError } from "../dataset.ts";
 import { hostIsListed, type Source } from "./sources.ts";
@@ -15,11 +15,11 @@ import {
 } from "./transfer.ts";
 
 export interface DownloadOptions extends Omit<TransferOptions, "onSlow" | "mayVisit"> {
-  /** Hosts that redirects may lead to, `*.` for any subdomain; any host where it is left out. */
+  /** Hosts that redirects may lead to, `*.` for any subdomain; any host if absent. */
   readonly hosts?: readonly string[];
-  /** Told a line for people: a source that is slow or passed over. */
+  /** Called with a line for people: a source that is slow or passed over. */
   readonly onNotice?: (line: string) => void;
-  /** Looks at what a source brought; a SourceFailure that it throws passes the source over. */
+  /** Checks what a source sent; a SourceFailure that it throws passes the source over. */
   readonly check?: (source: Source) => Promise<void>;
 }
 
@@ -31,8 +31,8 @@ interface Passed {
 }
 
 /**
- * Brings all files of one of the sources into `folder` and resolves to that source; files that are there already are
- * left as they are. Throws a DatasetError (`unavailable`) with every reason where no source will do.
+ * Downloads all files of one of the sources into `folder` and resolves to that source; existing files are
+ * left unchanged. Throws a DatasetError (`unavailable`) with every reason if no source works.
  */
 export async function downloadFirst(
   what: string,
@@ -41,7 +41,7 @@ export async function downloadFirst(
   options: DownloadOptions = {},
 ): Promise<Source> {
   const passed: Passed[] = [], waiting: string[] = [];
-  // Why sources were passed over is told once another one answers: where none does, the error says it all.
+  // Why sources were passed over is reported once another one answers: if none does, the error says it all.
   const flush = () => waiting.splice(0).forEach((line) => options.onNotice?.(line));
   const told: DownloadOptions = {
     ...options,
@@ -65,7 +65,7 @@ export async function downloadFirst(
   const slow = passed.filter(({ pace }) => pace !== null)
     .toSorted((a, b) => b.pace!.bytesPerSecond - a.pace!.bytesPerSecond);
   for (const { source } of slow) {
-    waiting.push(`${hostOf(source)}: slow, but no other source will do`);
+    waiting.push(`${hostOf(source)}: slow, but no other source works`);
     const failure = await fetchSource(source, folder, told, false);
     if (failure === null) return source;
     passed.splice(passed.findIndex((other) => other.source === source), 1, failure);
@@ -73,7 +73,7 @@ export async function downloadFirst(
   throw new DatasetError("unavailable", `Cannot download ${what}: ${reasons(passed)}`);
 }
 
-/** Null where all of it has come. `mayLeave` where it is slow, as there are others. */
+/** Null when complete. `mayLeave`: whether a slow source may be left, as there are others. */
 async function fetchSource(
   source: Source,
   folder: string,
@@ -103,7 +103,7 @@ async function fetchSource(
   }
 }
 
-/** With other sources left, nobody should wait long for a host that does not answer or falls silent. */
+/** With other sources left, nobody should wait long for a host that does not answer or goes silent. */
 const hurried = (patience: Patience): Patience => ({
   ...patience,
   firstAttempts: 1,
@@ -121,7 +121,7 @@ async function isThere(path: string): Promise<boolean> {
 
 const hostOf = ({ files: [{ url }] }: Source) => new URL(url).host;
 
-/** "a: why; b: why", or what all have in common said once. */
+/** "a: why; b: why", or a common reason once. */
 function reasons(passed: readonly Passed[]): string {
   const urls = passed.map(({ source }) => source.files[0].url);
   if (new Set(passed.map(({ why }) => why)).size === 1) return `${urls.join(", ")}: ${passed[0].why}`;

@@ -1,18 +1,18 @@
-/** A mirror of the user's own, from `--from URL`: taken at its word, and what it sends is checked when it is read. */
+/** The user's own mirror, from `--from URL`: trusted, and checked when its files are read. */
 import { DatasetError } from "../dataset.ts";
 import type { Source } from "./sources.ts";
 
 /**
- * The file at an address, or where that ends in "/" the first of `names` below it; it is kept under that of the names
- * which the address ends in, else under the first. Throws a DatasetError
- * (`unavailable`) for what is no address, and where this process may not reach its host: the message is the command
+ * The file at a URL, or the first of `names` below it if the URL ends in "/"; it is stored under the name
+ * in which the URL ends, else under the first. Throws a DatasetError
+ * (`unavailable`) if it is not a URL, or if this process may not reach its host: the message has the command
  * line that may.
  */
 export function mirror(dataset: string, from: string, names: readonly string[]): Source {
   const url = URL.parse(from);
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    const message = `Cannot download from "${from}" as an address begins with http:// or https://`;
-    throw new DatasetError("unavailable", `${message}: a folder or file of this machine is named with --data`);
+    const message = `Cannot download from "${from}" as a URL begins with http:// or https://`;
+    throw new DatasetError("unavailable", `${message}: name a folder or file on this machine with --data`);
   }
   if (Deno.permissions.querySync({ name: "net", host: url.host }).state !== "granted") {
     throw new DatasetError(

@@ -1,4 +1,4 @@
-/** Why a request failed, in plain words and with what to do about it. */
+/** Why a request failed, in plain words, and what to do about it. */
 import { reasonOf } from "../files.ts";
 
 type Words = string | ((url: URL) => string);
@@ -6,7 +6,7 @@ type Words = string | ((url: URL) => string);
 const CERTIFICATE = "its certificate is not trusted here, as where a proxy inspects traffic: " +
   "set DENO_CERT to the file of that proxy's certificate, or DENO_TLS_CA_STORE=system";
 
-/** What the errors of a request mean; the first row that fits. */
+/** The meaning of a request's errors; the first matching row counts. */
 const PLAIN_REASONS: readonly (readonly [sign: RegExp, words: Words])[] = [
   [/certificate|UnknownIssuer|CertExpired/i, CERTIFICATE],
   [/proxy authentication required|\b407\b/i, (url) => `${proxyWords(url) ?? "the proxy"} ${PROXY_LOGIN}`],
@@ -26,7 +26,7 @@ const PLAIN_REASONS: readonly (readonly [sign: RegExp, words: Words])[] = [
 
 const PROXY_LOGIN = "asks for a name and a password: write them into that variable, http://NAME:PASSWORD@HOST:PORT";
 
-/** Of the error or its causes, the innermost of which knows best; fetch itself only says that it failed. */
+/** Of the error or its causes, the innermost of which is the most specific; fetch itself only says that it failed. */
 export function plainReason(error: unknown, url: string): string {
   const said: string[] = [];
   for (let one = error; one !== undefined; one = one instanceof Error ? one.cause : undefined) {
@@ -36,7 +36,7 @@ export function plainReason(error: unknown, url: string): string {
   return typeof words === "string" ? words : words(new URL(url));
 }
 
-/** HTTP status 407, which a proxy gives where the address is not encrypted. */
+/** HTTP status 407, which a proxy sends for unencrypted URLs. */
 export function proxyWantsLogin(url: string): string {
   return plainReason(new Error("407"), url);
 }
@@ -46,7 +46,7 @@ function behindProxy(url: URL, what: string): string | null {
   return proxy && `${proxy} ${what}: correct that variable, or unset it where no proxy is needed`;
 }
 
-/** "the proxy 127.0.0.1:3128 of HTTPS_PROXY" where requests go through one; null where they do not, or nobody may know. */
+/** "the proxy 127.0.0.1:3128 of HTTPS_PROXY" where requests go through one; null if they do not, or nobody may know. */
 function proxyWords({ protocol, hostname }: URL): string | null {
   if (variable("NO_PROXY")?.value.split(",").some((part) => isWithin(hostname, part.trim()))) return null;
   const proxy = variable(protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY") ?? variable("ALL_PROXY");
@@ -60,7 +60,7 @@ function isWithin(host: string, domain: string): boolean {
   return domain === "*" || name !== "" && (host === name || host.endsWith(`.${name}`));
 }
 
-/** An environment variable in capitals or small letters, where this process may read it and it says something. */
+/** An environment variable in capitals or small letters, if this process may read it and it is not empty. */
 function variable(capitals: string): { readonly name: string; readonly value: string } | null {
   for (const name of [capitals, capitals.toLowerCase()]) {
     if (Deno.permissions.querySync({ name: "env", variable: name }).state !== "granted") continue;

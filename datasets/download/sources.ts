@@ -3,17 +3,17 @@
  * (`tests/datasets/download/sources_test.ts` compares them), and a redirect is followed only to a host that it names.
  *
  * The mirrors were picked from public code that uses them and could not be tried when this was written (2026-11-26): a
- * source that is gone costs one line of output, since every file is checked and the next source is tried.
+ * dead source costs one line of output, since every file is checked and the next source is tried.
  */
 
 /** A file on a public host. */
 export interface RemoteFile {
   readonly url: string;
-  /** What it is called in the folder for downloads. */
+  /** Its name in the download folder. */
   readonly name: string;
-  /** As its publisher gives it; null where nobody does, and what it decodes to is checked instead. */
+  /** As its publisher gives it; null if nobody does, and what it decodes to is checked instead. */
   readonly md5: string | null;
-  /** Bytes; null where nobody says. */
+  /** Bytes; null if nobody says. */
   readonly size: number | null;
 }
 
@@ -23,7 +23,7 @@ export interface Source {
   readonly redirects: readonly string[];
 }
 
-/** A file of several mirrors, all of the same bytes. */
+/** A file with several mirrors, all with the same bytes. */
 type Published = Omit<RemoteFile, "url">;
 
 const CIFAR10: Published = {
@@ -78,7 +78,7 @@ export const SOURCES = {
   ],
 } as const satisfies Record<string, readonly Source[]>;
 
-/** Where a mirror of one's own may be without a further permission: on this machine (`download --from URL`). */
+/** Hosts of the user's own mirror that need no further permission: this machine (`download --from URL`). */
 export const OWN_MIRROR_HOSTS: readonly string[] = ["127.0.0.1", "localhost"];
 
 /** Hosts that data sets come from, each once. */
@@ -101,7 +101,10 @@ function at(base: string, files: readonly Published[]): Source {
   return { files: files.map((file) => ({ ...file, url: base + file.name })), redirects: [] };
 }
 
-/** The two Parquet files of https://huggingface.co/datasets/uoft-cs/cifar10 and cifar100: what they decode to is checked. */
+/**
+ * The two Parquet files of https://huggingface.co/datasets/uoft-cs/cifar10 and cifar100: their decoded data are
+ * checked.
+ */
 function huggingFace(dataset: string, folder: string): Source {
   const base = `https://huggingface.co/datasets/uoft-cs/${dataset}/resolve/main/${folder}/`;
   const files = ["train", "test"].map((split) => ({

@@ -1,7 +1,7 @@
 /**
- * Fetches one file over HTTP, so that nothing half-written ever stands in its final place: bytes gather in
+ * Fetches one file over HTTP, so that a file under its final name is always complete: bytes are collected in
  * `<file>.part`, which a later call, or another source of the same file, resumes with a Range request, and only a file
- * of the right size and checksum gets its name.
+ * of the right size and checksum is renamed.
  */
 import { createHash } from "node:crypto";
 import { basename, dirname } from "node:path";
@@ -17,42 +17,44 @@ export interface TransferOptions {
   readonly patience?: Patience;
   /** Whether a redirect to this host (without its port) may be followed; to any where it is left out. */
   readonly mayVisit?: (host: string) => boolean;
-  /** Told once where the source is slow; false leaves it with a SourceFailure that says so, the part kept. */
+  /**
+   * Called once if the source is slow; returning false leaves it with a SourceFailure that says so; the part is kept.
+   */
   readonly onSlow?: (pace: Pace) => boolean;
 }
 
 /** How fast a source is. */
 export interface Pace {
   readonly bytesPerSecond: number;
-  /** Of this file; null where its size is not known. */
+  /** Of this file; null if its size is not known. */
   readonly secondsLeft: number | null;
 }
 
 /** When to give up on a source. */
 export interface Patience {
-  /** Attempts in a row that bring no byte beyond the furthest one before, once the host has answered at all. */
+  /** Consecutive attempts without progress, once the host has answered at all. */
   readonly attempts: number;
-  /** Attempts before the host has answered once: someone offline should not wait long to hear so. */
+  /** Attempts before the host has answered once: someone offline should not wait long to learn so. */
   readonly firstAttempts: number;
-  /** Pause after the first failure; it doubles with each one. */
+  /** Pause after the first failure; doubled after each further one. */
   readonly pauseMs: number;
-  /** Longest wait for the answer, then between two pieces of it. */
+  /** Longest wait for the response, then between two chunks of it. */
   readonly answerMs: number;
   readonly stallMs: number;
-  /** A source is slow that brings less than so many bytes a second over so long. */
+  /** A source that sends fewer bytes per second than this for this long is slow. */
   readonly slowBelow: number;
   readonly slowAfterMs: number;
 }
 
 export const PATIENCE: Patience = {
   ...{ attempts: 5, firstAttempts: 2, pauseMs: 500, answerMs: 8000, stallMs: 30_000 },
-  // Toronto served 75 kB/s in 2026 (pytorch/vision #9536), 40 minutes an archive; any other source is likely faster.
+  // Toronto served 75 kB/s in 2026 (pytorch/vision #9536), 40 minutes per archive; any other source is likely faster.
   ...{ slowBelow: 200_000, slowAfterMs: 10_000 },
 };
 
 const MAX_REDIRECTS = 5;
 
-/** One source is of no use, and another may be; the message is the bare reason. */
+/** One source failed, and another may work; the message is the bare reason. */
 export class SourceFailure extends Error {
   override readonly name = "SourceFailure";
   constructor(message: string, readonly pace: Pace | null = null) {
@@ -61,9 +63,9 @@ export class SourceFailure extends Error {
 }
 
 /**
- * Brings `remote` to `file`, resuming what an earlier call left. Throws a SourceFailure where the host cannot be reached,
- * refuses, sends something else or is too slow for `onSlow`; a DatasetError (`unavailable`) where the disk refuses or
- * another process fetches the same.
+ * Downloads `remote` to `file`, resuming what an earlier call left. Throws a SourceFailure if the host cannot be
+ * reached, refuses, sends something else or is too slow for `onSlow`; a DatasetError (`unavailable`) where the disk
+ * refuses or another process fetches the same.
  */
 export async function transfer(remote: RemoteFile, file: string, options: TransferOptions = {}): Promise<void> {
   const transfer = new Transfer(remote, file, options);
@@ -89,11 +91,11 @@ class Transfer {
   #output: Deno.FsFile | null = null;
   #madeFolder = false;
   #received = 0;
-  /** The most bytes that there ever were: starting over and over is no progress. */
+  /** The most bytes so far: starting over repeatedly is no progress. */
   #furthest = 0;
-  /** Bytes of the whole file, once somebody has said so. */
+  /** Size of the whole file, once known. */
   #size: number | null;
-  /** True where some of the bytes came from an earlier call, and may be of another file. */
+  /** True if some of the bytes came from an earlier call, and may belong to another file. */
   #resumed = false;
 
   constructor(readonly remote: RemoteFile, readonly file: string, readonly options: TransferOptions) {
@@ -117,7 +119,7 @@ class Transfer {
     this.#output = output;
     this.#received = this.#furthest = (await output.stat()).size;
     this.#resumed = this.#received > 0;
-    const useless = this.remote.md5 === null || !await this.#beginsWell(); // without MD5 a mixture would go unseen
+    const useless = this.remote.md5 === null || !await this.#beginsWell(); // without an MD5 a mixture would go unnoticed
     if (this.#resumed && useless) await this.#restart();
   }
 
@@ -132,7 +134,7 @@ class Transfer {
     }
   }
 
-  /** Leaves no empty part behind, nor a folder that was made for it. */
+  /** Leaves neither an empty part nor a folder created for it. */
   async close(): Promise<void> {
     if (this.#output === null) return;
     if (this.#received === 0) await Deno.remove(this.#part).catch(() => {});
@@ -141,7 +143,7 @@ class Transfer {
     this.#output = null;
   }
 
-  /** Requests until all bytes are on disk, or patience ends. */
+  /** Requests until all bytes are on disk, or the attempts are used up. */
   async fetchAll(): Promise<void> {
     const { attempts, firstAttempts, pauseMs } = this.#patience;
     let answered = false;
@@ -158,7 +160,7 @@ class Transfer {
     }
   }
 
-  /** Compares the checksum. Where an old part is at fault, all is fetched once more. */
+  /** Compares the checksum. If an old part may be wrong, everything is fetched once more. */
   async verify(): Promise<void> {
     if (this.remote.md5 === null) return;
     const md5 = await writing(this.#part, () => md5Of(this.#part, this.options.signal));
@@ -174,7 +176,7 @@ class Transfer {
     );
   }
 
-  /** Throws all away. What an earlier call had brought no longer counts as progress to be beaten. */
+  /** Discards everything, including the earlier progress. */
   async #restart(): Promise<void> {
     await writing(this.#part, () => this.#output!.truncate(0));
     if (this.#resumed) this.#furthest = 0;
@@ -203,12 +205,13 @@ class Transfer {
     } finally {
       watch.stop();
     }
-    // A stream without a length ends where its connection does: gzip and Parquet tell whether it was the end.
+    // A stream without a length ends where its connection does: the formats gzip and Parquet show whether it was
+    // complete.
     if (this.#received === (this.#size ?? this.#received) && this.#received > 0) return { end: "complete" };
     return { end: "broken", answered, why: `it ended after ${this.#received} of ${this.#size} bytes` };
   }
 
-  /** Follows redirects by hand, so that none leads to a host that was not named. */
+  /** Follows redirects manually, so that none leads to a host outside the table. */
   async #fetch(signal: AbortSignal): Promise<Response> {
     const headers = new Headers({ "accept-encoding": "identity" });
     if (this.#received > 0) headers.set("range", `bytes=${this.#received}-`);
@@ -232,7 +235,7 @@ class Transfer {
     );
   }
 
-  /** Null where the body goes on from what is on disk, which is emptied first if the host starts over. */
+  /** Null if the body continues what is on disk, which is emptied first if the host starts over. */
   async #judge(response: Response): Promise<string | null> {
     const { status, headers } = response;
     const refusal = (why: string) => {
@@ -244,7 +247,7 @@ class Transfer {
       this.#size ??= Number(total) || null;
       if (status === 206 && Number(at) === this.#received) return null;
       await this.#restart();
-      return `the host cannot go on from where the download broke off (HTTP status ${status})`;
+      return `the host cannot resume the download (HTTP status ${status})`;
     }
     if (status === 200) {
       if (/^(text|application)\/(html|xhtml)/i.test(headers.get("content-type") ?? "")) refusal(WEB_PAGE);
@@ -297,13 +300,13 @@ export function describePace({ bytesPerSecond, secondsLeft }: Pace): string {
   return `${rate}, which leaves ${left}`;
 }
 
-/** The first bytes that a file of some ending must have. */
+/** The first bytes required of a file by its extension. */
 const MAGIC: readonly (readonly [ending: RegExp, magic: readonly number[], kind: string])[] = [
   [/\.t?gz$/, [0x1f, 0x8b], "gzip"],
   [/\.parquet$/, [0x50, 0x41, 0x52, 0x31], "Parquet"],
 ];
 
-/** Throws a SourceFailure where a file does not begin as its kind does. */
+/** Throws a SourceFailure if a file does not begin as its kind does. */
 function checkBeginning(chunk: Uint8Array<ArrayBuffer>, name: string): void {
   const [, magic, kind] = MAGIC.find(([ending]) => ending.test(name)) ?? [];
   if (magic === undefined || magic.every((byte, at) => at >= chunk.length || chunk[at] === byte)) return;
@@ -311,7 +314,7 @@ function checkBeginning(chunk: Uint8Array<ArrayBuffer>, name: string): void {
   throw new SourceFailure(/^<(!doctype|html|head|\?xml)/i.test(text) ? WEB_PAGE : `it sends no ${kind} file`);
 }
 
-/** Bytes a second, measured over one stretch of time after another. */
+/** Bytes per second, measured over consecutive intervals. */
 class Speed {
   #since = 0;
   #bytes = 0;
@@ -319,13 +322,13 @@ class Speed {
 
   constructor(readonly patience: Patience) {}
 
-  /** A request has been answered: what went before was waiting. */
+  /** A request has been answered: the time before was waiting. */
   begin(): void {
     this.#since = performance.now();
     this.#bytes = 0;
   }
 
-  /** Counts bytes; the speed where a stretch ends that was slow, once, else null. */
+  /** Counts bytes; returns the speed once, at the end of a slow interval, else null. */
   slowAfter(bytes: number): number | null {
     this.#bytes += bytes;
     const elapsed = performance.now() - this.#since;
@@ -338,7 +341,7 @@ class Speed {
   }
 }
 
-/** Aborts a request that is silent for too long, or that the caller stops. */
+/** Aborts a request that is silent for too long, or that the caller cancels. */
 class Watch {
   readonly #controller = new AbortController();
   readonly signal: AbortSignal;

@@ -10,7 +10,7 @@ import { bytesOf, type CifarFormat, dataFiles, IMAGE_BYTES, PLANE_BYTES, records
 
 const SIZE = 32, CHANNELS = 3;
 
-/** A file of the official binary form, whatever it was made of. */
+/** A file of the official binary form, whatever it was converted from. */
 export interface RecordFile {
   /** "data_batch_1.bin" */
   readonly name: string;
@@ -20,18 +20,18 @@ export interface RecordFile {
 }
 
 export interface CifarOptions {
-  /** Refuses, as `malformed`, what cannot be the data set at all: a file twice, or one image over and over. */
+  /** Refuses, as `malformed`, what cannot be the data set at all: duplicate files, or one image repeated. */
   readonly strict?: boolean;
   readonly signal?: AbortSignal;
 }
 
-/** A folder that has files of the data set, and those of the .bin files that it lacks. */
+/** A folder with files of the data set, and the .bin files that it lacks. */
 export interface FoundCifar {
   readonly folder: string;
   readonly missing: readonly string[];
 }
 
-/** Where the .bin files are: in the folder given, or in the archive's folder below it; null where neither has any. */
+/** Where the .bin files are: in the folder given, or in the archive's folder below it; null if neither has any. */
 export async function findCifar(format: CifarFormat, directory: string): Promise<FoundCifar | null> {
   const names = dataFiles(format);
   for (const folder of [directory, `${directory}/${format.folder}`]) {
@@ -42,7 +42,7 @@ export async function findCifar(format: CifarFormat, directory: string): Promise
   return null;
 }
 
-/** Reads the files of a folder. Throws a DatasetError that names the file where one is missing, cut short or damaged. */
+/** Reads the files of a folder. Throws a DatasetError that names the file if one is missing, truncated or damaged. */
 export function loadCifar(format: CifarFormat, folder: string, options: CifarOptions = {}): Promise<Dataset> {
   return loadRecords(format, folder, recordFilesOfFolder(format, folder), options);
 }
@@ -55,8 +55,8 @@ export async function* recordFilesOfFolder(format: CifarFormat, folder: string):
 }
 
 /**
- * Fills the splits from the files, in whatever order they come. `from` is the folder or archive, for messages. Throws a
- * DatasetError (`malformed`) where one is missing, has the wrong size or a label that is no class.
+ * Fills the splits from the files, in any order. `from` is the folder or archive, for messages. Throws a
+ * DatasetError (`malformed`) where one is missing, has the wrong size or an invalid label.
  */
 export async function loadRecords(
   format: CifarFormat,
@@ -121,14 +121,14 @@ export class Review {
     else if (hasOneImage(this.format, bytes)) this.#defects.push(`every image of ${name} is the same`);
   }
 
-  /** The files whose checksum is another, of those that were looked at. */
+  /** The checked files whose checksum differs. */
   get unofficial(): string[] {
     return [...this.#sha1].filter(([name, sum]) => sum !== this.format.sha1[name]).map(([name]) => name);
   }
 
   /**
-   * Null where all files are official, else a sentence that says what is not. Throws a DatasetError (`malformed`) where it
-   * is `strict` and the files cannot be the data set at all.
+   * Null if all files are official, else a sentence that says which are not. Throws a DatasetError (`malformed`) where
+   * it is `strict` and the files cannot be the data set at all.
    */
   finish(from: string, strict: boolean): string | null {
     const { title } = this.format, { unofficial } = this, defects = this.#defects.join(", ");
@@ -153,7 +153,7 @@ function hasOneImage({ labelBytes }: CifarFormat, bytes: Uint8Array): boolean {
   return true;
 }
 
-/** Throws a DatasetError (`malformed`) for a file that is cut short or too long. */
+/** Throws a DatasetError (`malformed`) for a file that is truncated or too long. */
 export function checkSize(format: CifarFormat, { name, path, bytes }: RecordFile): void {
   const expected = bytesOf(format, name);
   if (bytes.length === expected) return;
@@ -182,14 +182,14 @@ function readRecords(format: CifarFormat, file: RecordFile, into: Split, first: 
 }
 
 /**
- * The red, green and blue planes of every record -> pixels, four of them (three 32-bit words, little-endian as every
- * machine that Deno runs on) at a time: 0.25 s for the 184 MB of CIFAR-10, where byte by byte took 1.9 s.
+ * The red, green and blue planes of every record -> pixels, four of them (three 32-bit words, little-endian like every
+ * machine that Deno runs on) at a time: 0.25 s for the 184 MB of CIFAR-10, byte by byte took 1.9 s.
  */
 function interleave(records: Uint8Array, recordBytes: number, labelBytes: number, pixels: Uint8Array): void {
   const planes = new Uint8Array(IMAGE_BYTES), from = new Uint32Array(planes.buffer), quarter = PLANE_BYTES / 4;
   const to = new Uint32Array(pixels.buffer, pixels.byteOffset, pixels.length / 4);
   for (let record = labelBytes, at = 0; at < to.length; record += recordBytes) {
-    planes.set(records.subarray(record, record + IMAGE_BYTES)); // records do not start at whole words
+    planes.set(records.subarray(record, record + IMAGE_BYTES)); // records are not word-aligned
     for (let i = 0; i < quarter; i++, at += 3) {
       const red = from[i], green = from[i + quarter], blue = from[i + 2 * quarter];
       to[at] = (red & 0xff) | (green & 0xff) << 8 | (blue & 0xff) << 16 | (red >>> 8 & 0xff) << 24;
@@ -200,13 +200,13 @@ function interleave(records: Uint8Array, recordBytes: number, labelBytes: number
   }
 }
 
-/** One a line; null where the list is not of as many. */
+/** One per line; null if the list has another length. */
 function readClassNames({ classes }: CifarFormat, { bytes }: RecordFile): string[] | null {
   const names = new TextDecoder().decode(bytes).split("\n").map((line) => line.trim()).filter(Boolean);
   return names.length === classes ? names : null;
 }
 
-/** Lets signals and timers be heard between two pieces of work. */
+/** Lets signals and timers fire between two pieces of work. */
 export function breathe(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }

@@ -1,12 +1,12 @@
 /**
- * What CIFAR-10 and CIFAR-100 (Krizhevsky 2009) are: their files in the official binary form, their classes, and the
- * checksums of the official files. Every other form that they are found in is turned into this one (`cifar_forms.ts`).
+ * Definition of CIFAR-10 and CIFAR-100 (Krizhevsky 2009): their files in the official binary form, their classes, and
+ * the checksums of the official files. Every other form is converted into this one (`cifar_forms.ts`).
  */
 
 /** One of the two data sets, and which of its labels are the targets. */
 export interface CifarFormat {
   readonly name: "cifar10" | "cifar100";
-  /** As it is called in a sentence. */
+  /** Its name in a sentence. */
   readonly title: string;
   /** Folder inside the archive. */
   readonly folder: string;
@@ -22,7 +22,7 @@ export interface CifarFormat {
   readonly trainRecords: number;
   readonly testRecords: number;
   readonly validation: number;
-  /** Of the official file of each name, in hexadecimal. */
+  /** SHA-1 of each official file by name, in hexadecimal. */
   readonly sha1: Readonly<Record<string, string>>;
   /** Names of the target classes in order. */
   readonly classNames: readonly string[];

@@ -1,6 +1,6 @@
 /**
- * The forms that CIFAR-10 and CIFAR-100 are found in, each turned into the files of the official binary form, so that
- * reading, checking and keeping them is written once (`cifar.ts`, `unpack.ts`).
+ * The forms in which CIFAR-10 and CIFAR-100 are distributed, each converted into the files of the official binary form,
+ * so that reading, checking and storing them is written once (`cifar.ts`, `unpack.ts`).
  */
 import { DatasetError } from "../dataset.ts";
 import { kindOf, reading } from "../files.ts";
@@ -25,20 +25,20 @@ import { readTarGz } from "./tar.ts";
 /** The data set in one of its forms, found but not read yet. */
 export interface Form {
   readonly kind: "binary folder" | "archive" | "Python folder" | "Parquet" | "images";
-  /** The folder or file that it is in. */
+  /** The folder or file that contains it. */
   readonly from: string;
   /** Reads it; throws a DatasetError that names the file at fault, or the signal's reason. */
   files(signal?: AbortSignal): AsyncGenerator<RecordFile>;
 }
 
 type Kind = "file" | "folder";
-/** Looks for one form in a folder, or takes a file that was named; null where it is not that. */
+/** Looks for one form in a folder or a given file; null if there is none. */
 type Find = (format: CifarFormat, path: string, kind: Kind) => Promise<Form | null>;
 
-/** In order of preference: what is read fastest first. */
+/** In order of preference: the fastest to read first. */
 const FINDERS: readonly Find[] = [binaryFolder, pythonFolder, archive, parquet, images];
 
-/** Every form that is in a folder, or that the named file is; the one to prefer first. */
+/** Every form found in a folder or the given file; the preferred one first. */
 export async function findForms(format: CifarFormat, path: string): Promise<Form[]> {
   const kind = await kindOf(path);
   if (kind === null) return [];
@@ -46,7 +46,7 @@ export async function findForms(format: CifarFormat, path: string): Promise<Form
   return found.filter((form) => form !== null);
 }
 
-/** Only a whole one: what is missing may be in another form beside it. */
+/** Only if complete: what is missing may be in another form beside it. */
 async function binaryFolder(format: CifarFormat, path: string, kind: Kind): Promise<Form | null> {
   const found = kind === "folder" ? await findCifar(format, path) : null;
   if (found === null || found.missing.length > 0) return null;
@@ -70,7 +70,7 @@ async function* recordFilesOfPythonFolder(format: CifarFormat, folder: string): 
   }
 }
 
-/** The binary version or the Python version; a file that was named may be called anything. */
+/** The binary version or the Python version; a file given by the user may have any name. */
 async function archive(format: CifarFormat, path: string, kind: Kind): Promise<Form | null> {
   const names = [format.archive, PYTHON[format.name].archive];
   for (const from of kind === "file" ? [path] : names.map((name) => `${path}/${name}`)) {
@@ -80,7 +80,7 @@ async function archive(format: CifarFormat, path: string, kind: Kind): Promise<F
   return null;
 }
 
-/** Files are known by their names, whatever folder of the archive they are in; of two of a name the first counts. */
+/** Files are identified by name, in any folder of the archive; of two with one name the first counts. */
 async function* recordFilesOfArchive(
   format: CifarFormat,
   archive: string,
@@ -102,7 +102,7 @@ const COLUMNS: Readonly<Record<CifarFormat["name"], readonly string[]>> = {
   cifar100: ["coarse_label", "fine_label"],
 };
 
-/** Where `download` keeps them, below the folder for downloads. */
+/** Where `download` stores them, below the download folder. */
 export const parquetFolder = ({ name }: CifarFormat) => `${name}-parquet`;
 
 async function parquet(format: CifarFormat, path: string, kind: Kind): Promise<Form | null> {
@@ -153,7 +153,7 @@ async function* recordFilesOfImages(
   test: string,
   signal?: AbortSignal,
 ): AsyncGenerator<RecordFile> {
-  // Labels of the whole data set, of which the format's targets may be the coarse ones.
+  // Labels of the whole data set, the format's targets may be the coarse ones.
   const fine = (format.name === "cifar10" ? CIFAR10 : CIFAR100).classNames;
   for (const folder of [train, test]) {
     const pictures = picturesOf(folder, knownClasses(folder, fine));
@@ -172,13 +172,13 @@ async function* recordFilesOfImages(
   }
 }
 
-/** Throws a DatasetError for a folder that is no class of the data set. */
+/** Throws a DatasetError for a folder that is not a class of the data set. */
 function knownClasses(folder: string, known: readonly string[]): readonly string[] {
   const stranger = classesOf(folder).find((name) => !known.includes(name));
   if (stranger === undefined) return known;
   throw new DatasetError(
     "malformed",
-    `Cannot load ${folder}/${stranger} as that is no class: they are ${known.slice(0, 10).join(", ")}` +
+    `Cannot load ${folder}/${stranger} as that is not a class: the classes are ${known.slice(0, 10).join(", ")}` +
       `${known.length > 10 ? ", …" : ""}. For other classes use --dataset images`,
   );
 }
@@ -191,7 +191,7 @@ function labelsOf({ labelBytes }: CifarFormat, { className }: Picture, fine: rea
 const wrongCount = (where: string, expected: number, count: number) =>
   new DatasetError("malformed", `Cannot load ${where} as there must be ${expected} images: there are ${count}`);
 
-/** Decoded images to a file of records. */
+/** Converts decoded images into a file of records. */
 class RecordWriter {
   readonly file: RecordFile;
   count = 0;
@@ -200,7 +200,7 @@ class RecordWriter {
     this.file = { name, path, bytes: new Uint8Array(bytesOf(format, name)) };
   }
 
-  /** `from` is where the image is, for messages. Throws a DatasetError where it is not 32x32. */
+  /** `from` is where the image is, for messages. Throws a DatasetError if it is not 32x32. */
   add({ width, height, pixels }: RgbImage, labels: readonly number[], from: string): void {
     if (width !== 32 || height !== 32) {
       const what = `Cannot load ${from} as images of ${this.format.title} are 32x32: it is ${width}x${height}`;
@@ -209,7 +209,7 @@ class RecordWriter {
     const { bytes } = this.file, { labelBytes } = this.format;
     const start = this.count++ * (labelBytes + IMAGE_BYTES);
     for (let i = 0; i < labelBytes; i++) {
-      // What is no byte is no class either, and is refused with the others where they are read.
+      // A label that is not a byte is invalid, and is refused with the others when they are read.
       bytes[start + i] = Number.isInteger(labels[i]) && labels[i] >= 0 && labels[i] < 256 ? labels[i] : 255;
     }
     const planes = start + labelBytes;

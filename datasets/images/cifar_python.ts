@@ -11,7 +11,7 @@ import { NumpyArray, type PickleDict, unpickle } from "./pickle.ts";
 interface PythonFormat {
   readonly folder: string;
   readonly archive: string;
-  /** Its file for each file of the binary version. */
+  /** The file that corresponds to each file of the binary version. */
   readonly fileOf: (binary: string) => string;
   /** Keys of the labels, in the order of the bytes of a record. */
   readonly labels: readonly string[];

@@ -1,6 +1,6 @@
 /**
- * Labelled images as folders of PNG or JPEG files by class (`train/airplane/0001.png`), and the data set `images` that a
- * folder of any classes is.
+ * Labelled images as folders of PNG or JPEG files by class (`train/airplane/0001.png`), and the data set `images`, a
+ * folder of any classes.
  */
 import { channelStatistics, type Dataset, DatasetError, newSplit, sliceSplit, type Split } from "../dataset.ts";
 import { absenceOf, kindOf, reading, reasonOf } from "../files.ts";
@@ -9,28 +9,28 @@ import { decodePicture, PICTURE_NAME, scaled, SIDE } from "./picture.ts";
 import type { RgbImage } from "./png.ts";
 import { Random } from "../random.ts";
 
-/** An image file and the class that its folder is. */
+/** An image file and the class of its folder. */
 export interface Picture {
   readonly path: string;
   readonly className: string;
 }
 
-/** Names of the folders that hold a split, the usual one first. */
+/** Folder names of each split, the usual one first. */
 const TRAIN = ["train", "training"], VALIDATION = ["val", "valid", "validation"], TEST = ["test", "testing"];
 
 /** A label is a byte. */
 const MAX_CLASSES = 256;
-/** Images of fewer would not fill a split. */
+/** Minimum number of training images that fills the splits. */
 const MIN_IMAGES = 10;
 
-/** The splits that a folder has: each a folder of classes. `train` is the folder itself where it holds the classes. */
+/** The splits in a folder: each a folder of classes. `train` is the folder itself if it holds the classes. */
 export interface FoundSplits {
   readonly train: string;
   readonly validation: string | null;
   readonly test: string | null;
 }
 
-/** Null where there are no folders of images. */
+/** Null if there are no folders of images. */
 export async function findSplits(path: string): Promise<FoundSplits | null> {
   const first = async (names: readonly string[]) => {
     for (const name of names) if (hasClasses(`${path}/${name}`)) return `${path}/${name}`;
@@ -48,9 +48,9 @@ export function classesOf(folder: string): string[] {
 }
 
 /**
- * The images of a split in an order that is the same on every machine: by the numbers in their names where every image of
- * the split has one of its own, as exports in the original order have, else the classes in turn, each in the order of its
- * names.
+ * The images of a split in the same order on every machine: by the numbers in their names if every image of the
+ * split has a distinct one, as in exports in the original order, else class by class, each sorted by
+ * name.
  */
 export function picturesOf(folder: string, classes: readonly string[]): Picture[] {
   const byClass = classes.map((className) =>
@@ -72,7 +72,7 @@ export async function readPicture(path: string): Promise<RgbImage> {
   try {
     return await decodePicture(bytes);
   } catch (cause) {
-    throw new DatasetError("malformed", `Cannot load ${path} as ${reasonOf(cause)}: mend it or move it away`, {
+    throw new DatasetError("malformed", `Cannot load ${path} as ${reasonOf(cause)}: repair it or move it away`, {
       cause,
     });
   }
@@ -84,9 +84,9 @@ export interface ImagesOptions {
 }
 
 /**
- * The data set `images`: every image scaled to 32x32 from its middle square. Where there is no folder for validation, a
- * tenth of the training images is taken for it, and where there is none for tests, another; which, follows from their
- * number alone. Throws a DatasetError where there are no such folders, or they do not fit each other.
+ * The data set `images`: every image scaled to 32x32 from its middle square. Without a validation folder, a
+ * tenth of the training images is used for it, and without a test folder, another; the choice depends only on
+ * their number. Throws a DatasetError if there are no such folders, or they do not match.
  */
 export async function loadImages({ directory, signal }: ImagesOptions): Promise<Dataset> {
   if (directory === undefined) {
@@ -99,7 +99,7 @@ export async function loadImages({ directory, signal }: ImagesOptions): Promise<
   if (found === null) throw new DatasetError("unavailable", await noFolders(directory));
   const classes = classesOf(found.train);
   if (classes.length < 2 || classes.length > MAX_CLASSES) {
-    const what = `Cannot load ${found.train} as 2 to ${MAX_CLASSES} classes are told apart`;
+    const what = `Cannot load ${found.train} as 2 to ${MAX_CLASSES} classes are supported`;
     throw new DatasetError("malformed", `${what}: it has folders with images of ${classes.length}`);
   }
   const sizes = new Set<string>();
@@ -186,7 +186,7 @@ function subfolders(folder: string): string[] {
   return entriesOf(folder).filter(({ name, isFile }) => !isFile && !name.startsWith(".")).map(({ name }) => name);
 }
 
-/** In the order of their names, numbers by their value. */
+/** Sorted by name, numbers by value. */
 function picturesIn(folder: string): string[] {
   const names = entriesOf(folder).filter(({ name, isDirectory }) =>
     !isDirectory && PICTURE_NAME.test(name) && !name.startsWith(".")
@@ -200,7 +200,7 @@ function entriesOf(folder: string): Deno.DirEntry[] {
   try {
     return [...Deno.readDirSync(folder)];
   } catch {
-    return []; // no folder
+    return []; // not a folder
   }
 }
 

@@ -1,12 +1,12 @@
-/** Bytes of a file that may be gzip or not, whatever it is called: its first two bytes tell. */
+/** The content of a file that may be gzip or not, whatever its name: its first two bytes tell. */
 import { createReadStream } from "node:fs";
 import { createGunzip } from "node:zlib";
 
 const CHUNK_BYTES = 1 << 20;
 
 /**
- * The content of a file in chunks: unpacked where it begins as gzip does (all members, and zeros after them are no
- * damage), else as it is. Throws what the file system or zlib throws, or the signal's reason.
+ * The content of a file in chunks: unpacked if it begins like gzip (all members; trailing zeros are allowed),
+ * else unchanged. Throws what the file system or zlib throws, or the signal's reason.
  */
 export async function* readUnpacked(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const packed = await isGzip(path), file = createReadStream(path, { highWaterMark: CHUNK_BYTES });

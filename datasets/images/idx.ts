@@ -1,7 +1,7 @@
 /**
- * MNIST (http://yann.lecun.com/exdb/mnist/), Fashion-MNIST (Xiao et al. 2017) and other sets in their IDX format, gzip or
- * not: grey 28x28 images, padded here to 32x32, or grey 32x32 images, repeated in three channels. The last 5,000
- * training images are validation. Files are known by their first bytes; what their names say comes first.
+ * MNIST (http://yann.lecun.com/exdb/mnist/), Fashion-MNIST (Xiao et al. 2017) and other sets in their IDX format, gzip
+ * or not: grey 28x28 images, padded here to 32x32, or grey 32x32 images, repeated in three channels. The last 5,000
+ * training images are validation. Files are identified by their first bytes; their names take precedence.
  */
 import { createHash } from "node:crypto";
 import { channelStatistics, type Dataset, DatasetError, newSplit, sliceSplit, type Split } from "../dataset.ts";
@@ -24,15 +24,15 @@ export interface IdxFormat {
   readonly name: "mnist" | "fashion-mnist";
   readonly title: string;
   readonly classes: readonly string[];
-  /** MD5 of the four official files, unpacked: packed they differ between publishers. */
+  /** MD5 of the four official files, unpacked: compressed ones differ between publishers. */
   readonly md5: Readonly<Record<Role, string>>;
-  /** Whether more classes than these are taken, as EMNIST has them. */
+  /** Whether more classes are accepted, as in EMNIST. */
   readonly moreClasses: boolean;
-  /** Where torchvision puts the files, below the folder that it is given. */
+  /** Where torchvision puts the files, below its root folder. */
   readonly subfolders: readonly string[];
 }
 
-/** Checksums as torchvision-like readers list them; those of Fashion-MNIST were measured too, on Debian's package. */
+/** Checksums as torchvision-like readers list them; those of Fashion-MNIST were also computed from Debian's package. */
 export const FASHION_MNIST: IdxFormat = {
   name: "fashion-mnist",
   title: "Fashion-MNIST",
@@ -64,7 +64,7 @@ export const MNIST: IdxFormat = {
   subfolders: ["raw", "MNIST/raw", "KMNIST/raw", "EMNIST/raw"],
 };
 
-/** The files of a folder by what they are; those of the four that it lacks are left out. */
+/** The files of a folder by role; missing ones are left out. */
 export type FoundIdx = ReadonlyMap<Role, string>;
 
 /**
@@ -85,12 +85,12 @@ export const missingIdx = (found: FoundIdx): Role[] => IDX_FILES.filter((role) =
 export interface IdxOptions {
   /** Images taken from the end of training; 5,000 by default. */
   readonly validation?: number;
-  /** Refuses, as `malformed`, files that cannot be the data set: one image over and over. */
+  /** Refuses, as `malformed`, files that cannot be the data set: one image repeated. */
   readonly strict?: boolean;
   readonly signal?: AbortSignal;
 }
 
-/** Throws a DatasetError that names the file where one is missing or malformed. */
+/** Throws a DatasetError that names the file if one is missing or malformed. */
 export async function loadIdx(
   format: IdxFormat,
   folder: string,
@@ -130,7 +130,7 @@ export async function loadIdx(
   };
 }
 
-/** Null where all four files are official; else a sentence that calls the images what they are. */
+/** Null if all four files are official; else a sentence that says what the images are. */
 function noticeOf(format: IdxFormat, folder: string, sums: ReadonlyMap<Role, string>): string | null {
   const differing = ({ md5 }: IdxFormat) => IDX_FILES.filter((role) => sums.get(role) !== md5[role]);
   const others = differing(format);
@@ -141,7 +141,7 @@ function noticeOf(format: IdxFormat, folder: string, sums: ReadonlyMap<Role, str
     `the checksum of ${others.length === 4 ? "every file" : others.join(", ")} differs. They are used as they are`;
 }
 
-/** Names where the images are known; numbers else, as many as there are labels. Throws where there are too many. */
+/** Class names if the images are known, else numbers, one per label. Throws if there are too many. */
 function classesOf(
   { classes, moreClasses }: IdxFormat,
   official: boolean,
@@ -204,7 +204,7 @@ async function findInFolder(folder: string): Promise<FoundIdx> {
   const files = [...Deno.readDirSync(folder)].filter(({ isDirectory }) => !isDirectory).map(({ name }) => name)
     .toSorted();
   const found = new Map<Role, string>(), nameless: Sniffed[] = [];
-  // A file and the same packed are one: torchvision keeps both.
+  // A file and its compressed copy count as one: torchvision keeps both.
   for (const name of files.filter((name) => !(name.endsWith(".gz") && files.includes(name.slice(0, -3))))) {
     const path = `${folder}/${name}`, role = roleByName(name);
     if (role !== null) place(found, role, path);
@@ -223,7 +223,9 @@ function place(found: Map<Role, string>, role: Role, path: string): void {
   found.set(role, path);
 }
 
-/** By the words of the name, as in "emnist-letters-train-images-idx3-ubyte.gz" and "t10k-labels.idx1-ubyte". */
+/**
+ * The role by the words of the name, as in "emnist-letters-train-images-idx3-ubyte.gz" and "t10k-labels.idx1-ubyte".
+ */
 function roleByName(name: string): Role | null {
   if (!/idx|ubyte/i.test(name)) return null;
   const split = /train/i.test(name) ? 0 : /t10k|test/i.test(name) ? 2 : null;
@@ -237,7 +239,7 @@ interface Sniffed {
   readonly count: number;
 }
 
-/** By the first bytes of a file, unpacked; nothing where they are not IDX's. */
+/** The role by the first bytes of a file, unpacked; none if they are not IDX. */
 async function sniff(path: string): Promise<Sniffed[]> {
   try {
     for await (const chunk of readUnpacked(path)) {
@@ -251,7 +253,7 @@ async function sniff(path: string): Promise<Sniffed[]> {
   return [];
 }
 
-/** Without names the larger set is for training. */
+/** Without telling names the larger set is for training. */
 function placeByContent(found: Map<Role, string>, sniffed: readonly Sniffed[]): void {
   const counts = [...new Set(sniffed.map(({ count }) => count))].toSorted((a, b) => b - a);
   for (const { path, isImages, count } of counts.length === 2 ? sniffed : []) {

@@ -1,4 +1,6 @@
-/** Decodes JPEG images with mozjpeg, compiled to WebAssembly by `@jsquash/jpeg`: the same pixels as Pillow and libjpeg give. */
+/**
+ * Decodes JPEG images with mozjpeg, compiled to WebAssembly by `@jsquash/jpeg`: the same pixels as Pillow and libjpeg.
+ */
 import type decode from "@jsquash/jpeg/decode.js";
 import type { RgbImage } from "./png.ts";
 
@@ -7,10 +9,10 @@ let decoder: Promise<typeof decode> | null = null;
 
 export const isJpeg = (bytes: Uint8Array): boolean => bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
 
-/** What mozjpeg said of the image at hand: it warns of damage and fills the rest with grey. */
+/** mozjpeg's warnings about the current image: it warns of damage and fills the rest with grey. */
 const warnings: string[] = [];
 
-/** Throws an Error where the image is damaged. */
+/** Throws an Error if the image is damaged. */
 export async function decodeJpeg(bytes: Uint8Array<ArrayBuffer>): Promise<RgbImage> {
   decoder ??= loadDecoder();
   const { width, height, data } = await decoded(await decoder, bytes.slice().buffer);
@@ -26,14 +28,14 @@ export async function decodeJpeg(bytes: Uint8Array<ArrayBuffer>): Promise<RgbIma
 async function loadDecoder(): Promise<typeof decode> {
   const library = await import("@jsquash/jpeg/decode.js");
   const code = new URL(import.meta.resolve("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm"));
-  // Its types leave out the module, and the options that Emscripten gives every module.
+  // Its types omit the module, and the options that Emscripten gives every module.
   const init = library.init as unknown as (module: WebAssembly.Module, options: object) => Promise<void>;
   const printErr = (line: string) => warnings.push(line);
   await init(await WebAssembly.compile(await Deno.readFile(code)), { printErr, print: printErr });
   return library.default;
 }
 
-/** C++ throws what is no Error. */
+/** C++ throws values that are not Errors. */
 async function decoded(decoder: typeof decode, bytes: ArrayBuffer): Promise<ImageData> {
   warnings.length = 0;
   const image = await decoder(bytes).catch(() => null);

@@ -1,6 +1,6 @@
 /**
- * Labelled images in Parquet files as Hugging Face keeps them: a column of images (a struct with the bytes of an encoded
- * image, or the bytes alone) and columns of labels. Read a thousand rows at a time, so that memory stays small.
+ * Labelled images in Parquet files as Hugging Face keeps them: a column of images (a struct with the bytes of an
+ * encoded image, or the bytes alone) and columns of labels. Read a thousand rows at a time, so that memory stays small.
  */
 import type { AsyncBuffer } from "hyparquet";
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
@@ -39,7 +39,7 @@ export async function findParquet(path: string, split: "train" | "test"): Promis
   return [];
 }
 
-/** Rows of all files together. */
+/** Number of rows of all files together. */
 export async function countRows(files: readonly string[]): Promise<number> {
   let rows = 0;
   for (const path of files) rows += await withFile(path, async (file) => Number((await metadata(file)).num_rows));
@@ -80,7 +80,7 @@ async function* readFile(
         utf8: false,
       });
       for (const [index, row] of read.entries()) yield await labelled(row, column!, labels, rowStart + index);
-      await new Promise((resolve) => setTimeout(resolve)); // lets signals be heard
+      await new Promise((resolve) => setTimeout(resolve)); // lets signals fire
     }
   } catch (cause) {
     signal?.throwIfAborted();
@@ -129,7 +129,7 @@ async function withFile<T>(path: string, action: (file: AsyncBuffer) => Promise<
   }
 }
 
-/** A file as hyparquet reads one: pieces of it, none of which is kept. */
+/** A file for hyparquet: reads ranges and keeps none. */
 function bufferOf(disk: Deno.FsFile): AsyncBuffer {
   const byteLength = disk.statSync().size;
   return {

@@ -1,7 +1,7 @@
 /**
  * Reads Python pickles of plain data (https://docs.python.org/3/library/pickletools.html): dicts, lists, tuples, bytes,
- * text, numbers, and numpy arrays of uint8. A pickle is a program that may call anything by name; here the few names that
- * numpy's arrays need are known, and every other is refused before anything is built.
+ * text, numbers, and numpy arrays of uint8. A pickle is a program that may call anything by name; here only the few
+ * names that numpy's arrays need are known, and any other is refused before anything is built.
  */
 
 /** A numpy array of uint8. */
@@ -9,7 +9,7 @@ export class NumpyArray {
   constructor(readonly shape: readonly number[], readonly data: Uint8Array) {}
 }
 
-/** `map` keeps keys of any kind; bytes and text that are keys are text here. */
+/** `map` keeps keys of any kind; keys that are bytes or text become text. */
 export type PickleDict = Map<string | number, PickleValue>;
 export type PickleValue =
   | null
@@ -22,7 +22,7 @@ export type PickleValue =
   | PickleDict
   | PickleValue[];
 
-/** Things on the stack that no value of the result may be. */
+/** Stack items that may not occur in the result. */
 const MARK: unique symbol = Symbol("mark");
 class Name {
   constructor(readonly text: string) {}
@@ -34,12 +34,12 @@ class Pending {
 }
 type Slot = PickleValue | typeof MARK | Name | Pending;
 
-/** Names that may be called, and what each makes of its arguments. */
+/** Names that may be called, and the result of each call. */
 const CALLABLE: Readonly<Record<string, (args: readonly Slot[]) => Slot>> = {
   "numpy.core.multiarray _reconstruct": () => new Pending("array"),
   "numpy._core.multiarray _reconstruct": () => new Pending("array"),
   "numpy dtype": ([kind]) => new Pending("dtype", textOf(kind)),
-  // How Python 3 writes bytes in the old protocols: text of the bytes' numbers, and the codec "latin1".
+  // How Python 3 writes bytes in the old protocols: the bytes as text, and the codec "latin1".
   "_codecs encode": ([text]) => latin1(textOf(text)),
   "numpy.core.numeric _frombuffer": fromBuffer,
   "numpy._core.numeric _frombuffer": fromBuffer,
@@ -47,7 +47,7 @@ const CALLABLE: Readonly<Record<string, (args: readonly Slot[]) => Slot>> = {
 /** Names that may be written but not called: they only stand as arguments. */
 const MENTIONED = new Set(["numpy ndarray"]);
 
-/** Throws an Error that says what is refused, by its name, or where the pickle is damaged. */
+/** Throws an Error that says what is refused, by its name, or if the pickle is damaged. */
 export function unpickle(bytes: Uint8Array): PickleValue {
   return new Unpickler(bytes).run();
 }
@@ -68,7 +68,7 @@ class Unpickler {
       if (code === STOP) return settled(this.#pop());
       const step = OPCODES[code];
       if (step === undefined) {
-        throw new Error(`it holds the operation 0x${code.toString(16).padStart(2, "0")}, which plain data needs not`);
+        throw new Error(`it holds the operation 0x${code.toString(16).padStart(2, "0")}, which plain data do not need`);
       }
       step(this);
     }
@@ -86,7 +86,7 @@ class Unpickler {
     return this.#stack.at(-1) ?? fail();
   }
 
-  /** What lies above the last mark, which is taken off too. */
+  /** The items above the last mark, which is removed too. */
   popToMark(): Slot[] {
     const mark = this.#stack.lastIndexOf(MARK);
     if (mark < 0) fail();
@@ -104,7 +104,7 @@ class Unpickler {
     this.push(value!);
   }
 
-  /** A whole number of so many bytes, the lowest first. */
+  /** A little-endian integer of this many bytes. */
   number(length: number): number {
     const taken = this.#take(length);
     return taken.reduceRight((value, byte) => value * 256 + byte, 0);
@@ -152,7 +152,7 @@ const STOP = 0x2e;
 
 type Step = (machine: Unpickler) => void;
 
-/** What each operation does; one that is not here is refused: those that call by other ways than REDUCE, above all. */
+/** What each operation does; missing ones are refused: above all those that call in other ways than REDUCE. */
 const OPCODES: Readonly<Record<number, Step>> = {
   0x80: (m) => m.number(1), // PROTO
   0x95: (m) => m.number(8), // FRAME
@@ -231,7 +231,7 @@ function nameOf(module: string, name: string): Name {
 const refused = (name: string) =>
   new Error(`it names ${name.replace(" ", ".")}, and only plain data and numpy arrays of uint8 are read`);
 
-/** The state of an array: version, shape, dtype, whether the first index moves fastest, bytes. */
+/** The state of an array: version, shape, dtype, whether it is in Fortran's order, bytes. */
 function arrayOf(state: Slot): NumpyArray {
   const [, shape, dtype, fortran, data] = Array.isArray(state) ? state as Slot[] : [];
   return checkedArray(shape, dtype, fortran, data);
@@ -256,7 +256,7 @@ function checkedArray(shape: Slot, dtype: Slot, fortran: Slot, data: Slot): Nump
   return new NumpyArray(sizes, bytes);
 }
 
-/** A value with the arrays that were made before they were filled; `seen` are the parts that are done or being done. */
+/** A value with its pending arrays filled in; `seen` are the parts already visited. */
 function settled(slot: Slot, seen = new Set<Slot>()): PickleValue {
   if (slot instanceof Pending && slot.value !== null) return slot.value;
   if (slot === MARK || slot instanceof Name || slot instanceof Pending) return fail();
@@ -294,7 +294,7 @@ function textOf(slot: Slot): string {
   return slot instanceof Uint8Array ? new TextDecoder("latin1").decode(slot) : fail();
 }
 
-/** Bytes of the numbers of the letters. A loop, since Uint8Array.from() would keep 30 million letters at once. */
+/** Character codes as bytes. A loop, since Uint8Array.from() would keep 30 million characters at once. */
 function latin1(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
   for (let at = 0; at < bytes.length; at++) bytes[at] = text.charCodeAt(at);
@@ -313,7 +313,7 @@ function decimal(line: string): number {
   return Number.isSafeInteger(value) ? value : fail();
 }
 
-/** A number of any length, the lowest byte first, in two's complement. */
+/** A little-endian integer of any length, in two's complement. */
 function long(bytes: Uint8Array): number {
   const value = bytes.reduceRight((sum, byte) => sum * 256 + byte, 0);
   return bytes.length > 0 && bytes[bytes.length - 1] & 0x80 ? value - 256 ** bytes.length : value;

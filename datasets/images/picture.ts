@@ -1,10 +1,10 @@
-/** An image file of any size to 32x32 RGB. */
+/** Converts an image file of any size to 32x32 RGB. */
 import { decodeJpeg, isJpeg } from "./jpeg.ts";
 import { decodePng, isPng, type RgbImage } from "./png.ts";
 
 export const SIDE = 32;
 
-/** Endings that image files are looked for by; what they are is told by their first bytes. */
+/** Extensions of image files; their first bytes decide the format. */
 export const PICTURE_NAME = /\.(png|jpe?g)$/i;
 
 /** Throws an Error that says what is wrong with the file. */

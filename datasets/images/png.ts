@@ -1,6 +1,6 @@
 /**
  * Decodes PNG images (https://www.w3.org/TR/png-3/) of every colour type, depth and interlacing to 8-bit RGB. Written
- * here since node:zlib inflates natively: 60,000 images of 32x32 take 4 s where the npm packages, which inflate in
+ * here since node:zlib inflates natively: 60,000 images of 32x32 take 4 s the npm packages, which inflate in
  * JavaScript, take 12 (fast-png 8.0, 2026-11-26).
  */
 import { inflateSync } from "node:zlib";
@@ -22,13 +22,13 @@ const DEPTHS: Readonly<Record<number, readonly number[]>> = {
   4: [8, 16],
   6: [8, 16],
 };
-/** First column and row of each pass, and the steps between its pixels. */
+/** First column and row of each interlacing pass, and the steps between its pixels. */
 const ADAM7 = [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]];
 const WHOLE = [[0, 0, 1, 1]];
-/** A side that no data set has: 64 MB of pixels a channel. */
+/** Maximum side, larger than in any data set: 64 MB of pixels per channel. */
 const MAX_SIDE = 8192;
 
-/** Bytes beyond its pixels that a file may unpack to: a bomb is refused. */
+/** Bytes beyond its pixels that a file may unpack to: decompression bombs are refused. */
 const SLACK = 65_536;
 
 interface Header {
@@ -41,7 +41,7 @@ interface Header {
 
 export const isPng = (bytes: Uint8Array): boolean => SIGNATURE.every((byte, at) => bytes[at] === byte);
 
-/** Alpha is left out, and of 16 bits the higher 8 are taken. Throws an Error that says what is wrong with the file. */
+/** Alpha is dropped, and of 16 bits the higher 8 are used. Throws an Error that says what is wrong with the file. */
 export function decodePng(bytes: Uint8Array): RgbImage {
   const { header, palette, data } = readChunks(bytes);
   const { width, height, depth, type, interlaced } = header, channels = CHANNELS[type];

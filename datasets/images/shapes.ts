@@ -1,20 +1,20 @@
 /**
- * `shapes`: drawn 32x32 colour images of ten classes, for machines without photographs. Synthetic, and said to be so
- * wherever a number stands. Place, size, turn, colours, background and clutter vary, and a shape is as often lighter as
- * darker than what is behind it, so that no pixel tells the class: a linear classifier does badly (19 %), a convolutional
- * network learns, and its activation matters. After 200 steps of 64 images, ResNet-8 reached a validation accuracy of 70 %
- * with ReLU, 75 % with Swish, 12 % with tanh, and 11 % with no activation at all (seed 1, 2026-11-24).
+ * `shapes`: drawn 32x32 colour images of ten classes, for machines without photographs. Synthetic, and labelled so
+ * wherever a result is shown. Place, size, turn, colours, background and clutter vary, and a shape is as often lighter
+ * as darker than its background, so that no pixel determines the class: a linear classifier does badly (19 %), a
+ * convolutional network learns, and its activation matters. After 200 steps of 64 images, ResNet-8 reached a validation
+ * accuracy of 70 % with ReLU, 75 % with Swish, 12 % with tanh, and 11 % with no activation at all (seed 1, 2026-11-24).
  */
 import { channelStatistics, type Dataset, newSplit, type Split } from "../dataset.ts";
 import { Random } from "../random.ts";
 
 const SIZE = 32, CHANNELS = 3;
-/** No shape is further from its middle than this, in units of its radius. */
+/** Largest extent of any shape from its centre, in units of its radius. */
 const REACH = 1.1;
 /** Radians to either side. */
-const LARGEST_TURN = 0.5;
+const MAX_TURN = 0.5;
 /** Between a shape's colour and that of the middle of the background, in RGB; from any colour a corner is 220 away. */
-const LEAST_CONTRAST = 180;
+const MIN_CONTRAST = 180;
 
 /** Signed distance to each shape, in units of its radius: inside where negative. (u, v) lie in the shape's own axes. */
 const SHAPES: Readonly<Record<string, (u: number, v: number) => number>> = {
@@ -35,7 +35,7 @@ export interface ShapesOptions {
   readonly train?: number;
   readonly validation?: number;
   readonly test?: number;
-  /** Everything drawn follows from it. */
+  /** Seed of everything drawn. */
   readonly seed?: number;
 }
 
@@ -88,7 +88,10 @@ function drawBackground(random: Random, canvas: Float32Array): void {
   }
 }
 
-/** Paints a shape of about `radius` pixels somewhere, turned, in a colour of its own; edges are a pixel soft. */
+/**
+ * Paints a shape of about `radius` pixels somewhere, turned, in a colour of its own; edges are anti-aliased over a
+ * pixel.
+ */
 function paint(
   random: Random,
   canvas: Float32Array,
@@ -97,7 +100,7 @@ function paint(
   radius: number,
   opacity: number,
 ): void {
-  const turn = 2 * LARGEST_TURN * (random.uniform() - 0.5);
+  const turn = 2 * MAX_TURN * (random.uniform() - 0.5);
   const cos = Math.cos(turn) / radius, sin = Math.sin(turn) / radius;
   const margin = Math.min(radius, SIZE / 2 - 4);
   const x = margin + (SIZE - 2 * margin) * random.uniform(), y = margin + (SIZE - 2 * margin) * random.uniform();
@@ -119,7 +122,7 @@ function contrasting(random: Random, canvas: Float32Array): number[] {
   const middle = (SIZE / 2 * SIZE + SIZE / 2) * CHANNELS;
   for (;;) {
     const candidate = colour(random);
-    if (Math.hypot(...candidate.map((value, c) => value - canvas[middle + c])) > LEAST_CONTRAST) return candidate;
+    if (Math.hypot(...candidate.map((value, c) => value - canvas[middle + c])) > MIN_CONTRAST) return candidate;
   }
 }
 

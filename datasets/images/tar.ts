@@ -1,5 +1,5 @@
 /**
- * Reads tar archives, gzip or not: the regular files, one after the other, never trusting a path. Formats: POSIX ustar and
+ * Reads tar archives, gzip or not: the regular files, one by one, never trusting a path. Formats: POSIX ustar and
  * pax (https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html) and GNU's long names and sizes
  * (https://www.gnu.org/software/tar/manual/html_node/Standard.html).
  */
@@ -16,11 +16,11 @@ export interface Entry {
 
 const BLOCK = 512;
 /** The largest file of an official archive is CIFAR-100's train, 155 MB. */
-const LARGEST_FILE = 2 ** 30;
+const MAX_FILE_BYTES = 2 ** 30;
 
 type Action = "file" | "skip" | "long name" | "attributes";
 
-/** What to do with an entry of each type flag; a type that is not here (devices, sparse files) is refused. */
+/** What to do with an entry of each type flag; other types (devices, sparse files) are refused. */
 const TYPES: Readonly<Record<string, Action>> = {
   "0": "file",
   "\0": "file",
@@ -31,12 +31,13 @@ const TYPES: Readonly<Record<string, Action>> = {
   K: "skip", // the long name of what a link points to
   g: "skip", // attributes of all files: none matters here
   x: "attributes", // of the next file: its name and size, where they do not fit the header
-  L: "long name", // of the next file, GNU's way
+  L: "long name", // of the next file, in GNU's format
 };
 
 /**
- * The regular files of an archive in order, each wholly in memory. Throws a DatasetError (`malformed`, naming the archive)
- * where it is cut short, damaged, or has a path that leads out of its folder; the signal's reason where it is aborted.
+ * The regular files of an archive in order, each completely in memory. Throws a DatasetError (`malformed`, naming the
+ * archive) where it is cut short, damaged, or has a path that leads out of its folder; the signal's reason where it is
+ * aborted.
  */
 export async function* readTarGz(archive: string, signal?: AbortSignal): AsyncGenerator<Entry> {
   await reading(archive, async () => (await Deno.open(archive)).close());
@@ -46,7 +47,7 @@ export async function* readTarGz(archive: string, signal?: AbortSignal): AsyncGe
     for (let block = await bytes.read(BLOCK); block.some(Boolean); block = await bytes.read(BLOCK)) {
       const header = parseHeader(block), { action } = header;
       const { name = header.name, size = header.size } = action === "file" || action === "skip" ? next : {};
-      if (size > LARGEST_FILE) throw new Error(`"${name}" says it has ${size} bytes, more than any data file`);
+      if (size > MAX_FILE_BYTES) throw new Error(`"${name}" says it has ${size} bytes, more than any data file`);
       const content = await bytes.read(size);
       await bytes.read(-size & (BLOCK - 1));
       if (action === "long name") next = { ...next, name: text(content, 0, size) };
@@ -56,7 +57,7 @@ export async function* readTarGz(archive: string, signal?: AbortSignal): AsyncGe
         if (action === "file" && !name.endsWith("/")) yield { path: safePath(name), content };
       }
     }
-    await bytes.readToEnd(); // where gzip compares its checksum
+    await bytes.readToEnd(); // at which gzip compares its checksum
   } catch (error) {
     signal?.throwIfAborted();
     const what = `Cannot unpack ${archive} as it is damaged or incomplete: ${reasonOf(error)}`;

@@ -1,7 +1,7 @@
 /**
- * Adds the official files that a folder of downloads lacks, so that none is ever there half-written and nothing of the
- * user's is lost: files are written beside the folder and then put in place; a file that is whole is never replaced, and
- * one that is cut short is kept under another name. Several processes may do so at once, and any may be killed.
+ * Adds the official files missing from a download folder, so that no file there is ever partially written and none of
+ * the user's files is lost: files are written beside the folder and then moved into place; a complete file is never
+ * replaced, and a truncated one is kept under another name. Several processes may do so at once, and any may be killed.
  */
 import { dirname } from "node:path";
 import { DatasetError } from "../dataset.ts";
@@ -13,7 +13,7 @@ const PREFIX = "unpacking-", LOCK = "lock", FILES = "files";
 const CHUNK_BYTES = 4 << 20;
 
 export interface UnpackOptions {
-  /** Told where a damaged file was kept under another name. */
+  /** Called if a damaged file was kept under another name. */
   readonly onNotice?: (line: string) => void;
   /** Rejects with its reason, leaving nothing behind. */
   readonly signal?: AbortSignal;
@@ -46,14 +46,14 @@ export async function unpack(
   }
 }
 
-/** Whether a folder's file is there and whole, as far as its size tells. */
+/** Whether a folder's file exists and is complete, judged by its size. */
 export async function stateOf(format: CifarFormat, path: string, name: string): Promise<"missing" | "cut" | "whole"> {
   if (await kindOf(path) !== "file") return "missing";
   if (!dataFiles(format).includes(name)) return "whole";
   return (await Deno.stat(path)).size === bytesOf(format, name) ? "whole" : "cut";
 }
 
-/** Removes what processes left that were killed while they unpacked: folders of this module's, whose lock is free. */
+/** Removes what killed processes left while unpacking: this module's folders whose lock is free. */
 export async function sweep(parent: string): Promise<void> {
   try {
     for await (const { name, isDirectory } of Deno.readDir(parent)) {
@@ -64,7 +64,7 @@ export async function sweep(parent: string): Promise<void> {
   }
 }
 
-/** Only official names, where this module or its predecessor wrote them: anything else is somebody's. */
+/** Only official names, where this module or its predecessor wrote them: anything else belongs to somebody. */
 const KNOWN_FILES = new Set([...CIFAR10.allFiles, ...CIFAR100.allFiles]);
 
 async function sweepOne(path: string): Promise<void> {
@@ -76,9 +76,9 @@ async function sweepOne(path: string): Promise<void> {
   await removeLocked(path, lock);
 }
 
-/** What is large goes while the lock is held; the lock itself when it is closed, which Windows asks for. */
+/** Large files are removed while the lock is held; the lock file after it is closed, as Windows requires. */
 async function removeLocked(path: string, lock: Deno.FsFile): Promise<void> {
-  const gone = () => {}; // another process was as quick
+  const gone = () => {}; // another process was faster
   for await (const { name } of Deno.readDir(path)) {
     if (name !== LOCK) await Deno.remove(`${path}/${name}`, { recursive: true }).catch(gone);
   }
@@ -92,7 +92,7 @@ interface Scratch {
   readonly lock: Deno.FsFile;
 }
 
-/** A new folder with its lock held. Tries again where a sweeping process came between the two. */
+/** A new folder with its lock held. Retries if a cleaning process came between the two. */
 async function claimScratch(parent: string): Promise<Scratch> {
   await Deno.mkdir(parent, { recursive: true });
   for (;;) {
@@ -108,7 +108,7 @@ async function claimScratch(parent: string): Promise<Scratch> {
   }
 }
 
-/** Null where another process holds it, or removed it while it was taken. */
+/** Null if another process holds it, or removed it while it was taken. */
 async function takeLock(folder: string): Promise<Deno.FsFile | null> {
   const path = `${folder}/${LOCK}`;
   const lock = await Deno.open(path, { write: true, create: true });
@@ -125,7 +125,10 @@ async function writeInChunks(path: string, bytes: Uint8Array, signal?: AbortSign
   }
 }
 
-/** The whole folder at once where there is none, else what it lacks, one by one: the loser of a race finds nothing to add. */
+/**
+ * The whole folder at once if there is none, else the missing files one by one: the loser of a race finds nothing to
+ * add.
+ */
 async function publish(format: CifarFormat, files: string, folder: string, options: UnpackOptions): Promise<void> {
   if (await kindOf(folder) === null && await renamed(files, folder)) return;
   for await (const { name } of Deno.readDir(files)) {
@@ -134,14 +137,14 @@ async function publish(format: CifarFormat, files: string, folder: string, optio
     if (state === "cut") {
       const kept = await setAside(target);
       options.onNotice?.(
-        `${target} was cut short or is not the official file: it is restored, and what was there is kept as ${kept}`,
+        `${target} was cut short or is not the official file: it is restored, and the old file is kept as ${kept}`,
       );
     }
     await placeNew(`${files}/${name}`, target);
   }
 }
 
-/** False where another process was first. */
+/** False if another process was first. */
 async function renamed(from: string, to: string): Promise<boolean> {
   try {
     await Deno.rename(from, to);
@@ -152,7 +155,7 @@ async function renamed(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Puts a file in place unless something stands there: a hard link never replaces, where a rename does. */
+/** Moves a file into place unless something is there: a hard link never replaces, unlike a rename. */
 async function placeNew(from: string, to: string): Promise<void> {
   try {
     await Deno.link(from, to);

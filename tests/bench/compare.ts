@@ -1,13 +1,13 @@
 /**
- * The wasm engine against its peers: for each function all of them right after one another, so that a machine that grows
+ * The wasm engine against its peers: for each function all of them right after one another, so that a machine that gets
  * slower or faster does so for all. With PyTorch in a virtual environment and after `deno task build-tfjs-node`:
  *
  *     deno run --allow-read --allow-run --allow-write --allow-sys tests/bench/compare.ts measure PYTHON RAW.jsonl
  *     deno run --allow-read --allow-run --allow-write --allow-sys tests/bench/compare.ts ours RAW.jsonl
  *     deno run --allow-read tests/bench/compare.ts summary RAW.jsonl
  *
- * `measure` and `ours`, without the peers, append a line a measurement; `summary` prints the table of all, the median of
- * each.
+ * `measure` and `ours`, without the peers, append one line per measurement; `summary` prints the table of all, the
+ * median of each.
  */
 import { cpus } from "node:os";
 
@@ -121,7 +121,7 @@ function sharesOfRelu(rows: readonly Row[]): Map<string, number[]> {
   return shares;
 }
 
-/** The best layout's median; undefined where there is no figure. */
+/** The best layout's median; undefined if there is no figure. */
 function bestMedian(rows: readonly Row[]): number | undefined {
   const ways = Map.groupBy(rows, ({ peer }) => peer);
   const medians = [...ways.values()].map((rows) => median(rows.map(({ images_per_s }) => images_per_s)));

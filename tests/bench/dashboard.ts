@@ -1,6 +1,6 @@
 /**
  * The dashboard with thousands of trials: how long a page takes to load, first opened and reloaded, and how evenly it
- * scrolls. One JSON object a measurement on stdout; a record keeps them. On a machine that does nothing else:
+ * scrolls. One JSON object per measurement on stdout; a record keeps them. On a machine that does nothing else:
  *
  *     deno run --allow-read --allow-write=tests/browser --allow-net=127.0.0.1 --allow-env --allow-sys --allow-run \
  *       tests/bench/dashboard.ts 10000 >> records/DATE_dashboard.jsonl
@@ -22,7 +22,7 @@ const FRAMES = 300;
  * the dashboard has a window already, so the window has this long to settle.
  */
 const SETTLE_MS = 3_000;
-/** What a quick turn of the wheel moves a page by in a frame: 2,900 pixels a second. */
+/** What a quick turn of the wheel moves a page by in a frame: 2,900 pixels per second. */
 const SCROLL = 48;
 /** Views, what shows that each is there, and what of it is scrolled. */
 const VIEWS = [
@@ -46,8 +46,8 @@ async function busyMs(devtools: CDPSession): Promise<number> {
 const THERE = "content after ";
 
 /**
- * Runs in the page: says when its content is first there, in milliseconds since it began to be opened. In the console, as
- * Playwright would first compile a program of its own in the page to look for it.
+ * Runs in the page: says when its content is first there, in milliseconds since it began to be opened. In the console,
+ * as Playwright would first compile a program of its own in the page to look for it.
  */
 function sayContent(content: string, there: string): void {
   if (document.querySelector(content)) console.log(there + performance.now());

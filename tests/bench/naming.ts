@@ -1,13 +1,14 @@
 /**
- * How good is the function that a search names? Searches are simulated whose truths are known: each has a budget of trainings, draws
- * functions at random, and judges them with the pruners, the playoff and the estimates that a real search uses.
+ * How good is the function that a search names? Searches are simulated whose truths are known: each has a budget of
+ * trainings, draws functions at random, and judges them with the pruners, the playoff and the estimates that a real
+ * search uses.
  *
  *     deno run tests/bench/naming.ts [SEARCHES]
  *
- * Noise and spread are those of ResNet-20 after 300 steps on CIFAR-10 (2026-11-25): a training varies by 1.56 points over seeds, 30 % of
- * that variance common to all functions of a seed; three of five functions train well, and their values spread by 1.3
- * points. `true top 1 %` is the share of searches whose function is among the best hundredth of all that can be drawn;
- * `too good by` is the mean of what the rule says of it less what it is.
+ * Noise and spread are those of ResNet-20 after 300 steps on CIFAR-10 (2026-11-25): a training varies by 1.56 points
+ * over seeds, 30 % of that variance common to all functions of a seed; three of five functions train well, and their
+ * values spread by 1.3 points. `true top 1 %` is the share of searches whose function is among the best hundredth of
+ * all that can be drawn; `too good by` is the mean of what the rule says of it less what it is.
  */
 import { estimate, type Estimates } from "../../controller/comparison/estimate.ts";
 import { playoffRound, roundsOf } from "../../controller/comparison/playoff.ts";

@@ -1,4 +1,4 @@
-/** SIGKILL in the middle of a training, several times: it comes to the same result and weights, bit by bit. */
+/** SIGKILL in the middle of a training, several times: it ends with the same result and weights, bit by bit. */
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { withFolder } from "../datasets/scratch.ts";
@@ -57,7 +57,7 @@ function exists(path: string): boolean {
 }
 
 describe("a training that is killed", () => {
-  it("goes on from its checkpoint to the same losses, accuracies and weights", async () => {
+  it("resumes from its checkpoint to the same losses, accuracies and weights", async () => {
     await withFolder(async (folder) => {
       const whole = await train(`${folder}/whole`);
       const firsts: number[] = [];

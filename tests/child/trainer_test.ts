@@ -212,7 +212,7 @@ describe("the training curve", () => {
 });
 
 describe("Child", () => {
-  it("goes on from a state exactly as if never stopped", async () => {
+  it("resumes from a state exactly as if never interrupted", async () => {
     for (
       const optimizer of [TINY.optimizer, {
         kind: "adam",

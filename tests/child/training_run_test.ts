@@ -1,4 +1,7 @@
-/** A training with a checkpoint: interrupted anywhere, it comes to the same numbers; of another training, it is refused. */
+/**
+ * A training with a checkpoint: interrupted anywhere, it ends with the same numbers; a checkpoint of another training
+ * is refused.
+ */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../child/activation/catalog.ts";
@@ -36,7 +39,7 @@ async function trainInPieces(checkpoint: string, stops: readonly number[], optio
 const observe = async (child: Child) => ({ beta: (await child.betaMean())! });
 
 describe("trainAndTest", () => {
-  it("comes to the same numbers, curve and weights whether or not it was interrupted, and wherever", async () => {
+  it("ends with the same numbers, curve and weights whether or not it was interrupted, and wherever", async () => {
     const whole = lasting((await trainAndTest(request(), { observe }))!);
     await withFolder(async (folder) => {
       assertEquals(await trainInPieces(`${folder}/a`, [1, 3, 4], { observe }), whole);

@@ -1,6 +1,6 @@
 /**
- * What people get wrong, at the real command line: one line that says what to do, exit code 1 (failed) or 2 (bad usage),
- * and nothing changed on disk.
+ * What people get wrong, at the real command line: one line that says what to do, exit code 1 (failed) or 2 (bad
+ * usage), and nothing changed on disk.
  */
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
@@ -150,7 +150,7 @@ describe("data that is not there or damaged", () => {
 describe("a folder that is no run", () => {
   const SHOWN = ["show first", "export first", "search --resume first --no-web"];
 
-  it("is told by every command that wants one", () =>
+  it("is reported by every command that needs one", () =>
     inFolder(async (cwd) => {
       await allFail(SHOWN, cwd, 1, "runs/first as it is not a run folder", "deno task runs");
       await Deno.mkdir(`${cwd}/runs/first`, { recursive: true });
@@ -251,7 +251,7 @@ describe("a run that is taken", () => {
     }));
 });
 
-describe("a place that cannot be had", () => {
+describe("a place that is not available", () => {
   it("is told for a port in use, before a run is begun", () =>
     withRun(async (cwd) => {
       const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 }), { port } = listener.addr as Deno.NetAddr;
@@ -260,7 +260,7 @@ describe("a place that cannot be had", () => {
       listener.close();
     }));
 
-  it("is told for an engine that cannot be had, before a run is begun", () =>
+  it("is reported for an engine that is not available, before a run is started", () =>
     inFolder(async (cwd) => {
       const withoutFfi = (words: string[]) => words.filter((word) => !word.startsWith("--allow-ffi"));
       const line = ["search", "--dataset", "shapes", "--engine", "tfjs-node"];

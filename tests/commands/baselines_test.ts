@@ -51,7 +51,7 @@ function result(seed: number, accuracy: number | null): TrainingResult {
 }
 
 describe("deno task baselines", () => {
-  it("trains every baseline and --act with the first seed, and goes on with the next where --seeds is raised", () =>
+  it("trains every baseline and --act with the first seed, and continues with the next if --seeds is raised", () =>
     inFolder(async (cwd) => {
       const first = await rowsOf(["baselines", ...TINY, "--seeds", "1", "--act", "cos(x) - x", "--name", "all"], cwd);
       assertEquals(first.map(({ act }) => act), [...BASELINES, "cos(x) - x", undefined]);

@@ -10,7 +10,7 @@ function rows({ code, out, err }: Ended): Record<string, unknown>[] {
 }
 
 describe("deno task bench train", () => {
-  it("prints a line a function, with the images per second of all children together", () =>
+  it("prints a line per function, with the images per second of all children together", () =>
     inFolder(async (cwd) => {
       const [row, ...more] = rows(await commandLine(["bench", "train", ...TINY, "--children", "2"], { cwd }));
       assertEquals(more, []);

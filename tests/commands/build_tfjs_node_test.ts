@@ -62,7 +62,7 @@ describe("deno task build-tfjs-node", () => {
     assertEquals(calls[3].includes("@tensorflow/tfjs-node/binding/tfjs_backend.cc"), true);
   });
 
-  it("takes CUDA and cuDNN along for a GPU", async () => {
+  it("includes CUDA and cuDNN for a GPU", async () => {
     const { calls } = await buildOn(working, GPU_PACKAGE);
     assertEquals(calls[2].includes("--no-deps"), false);
     assertEquals(calls[2].endsWith("tensorflow[and-cuda]==2.21.0"), true);

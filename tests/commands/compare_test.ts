@@ -18,7 +18,7 @@ function withTable(test: (cwd: string) => Promise<void>): Promise<void> {
 const ON_TABLE = ["--file", "runs/t.jsonl"];
 
 describe("deno task compare", () => {
-  it("ends with what each sampler came to, as fractions, and writes its report", () =>
+  it("ends with each sampler's results, as fractions, and writes its report", () =>
     withTable(async (cwd) => {
       const line = [
         "compare",
@@ -84,7 +84,7 @@ describe("deno task table", () => {
       assertStringIncludes(table[0], "expression,accuracy,mean");
     }));
 
-  it("goes on where it was stopped, and trains the k-th seed of each function alike", () =>
+  it("resumes where it was interrupted, and trains the k-th seed of each function alike", () =>
     inFolder(async (cwd) => {
       const line = ["table", "--train", "--preset", "smoke", "--dataset", "shapes", "--workers", "1", "--random", "1"];
       const stopped = start([...line, "--json"], { cwd });
@@ -113,7 +113,7 @@ describe("deno task table", () => {
       assertEquals(new Set(trainings).size, trainings.length);
 
       await Deno.writeTextFile(file, before.replace('"steps":20', '"steps":21'));
-      await fails(line, { cwd }, 1, ["as its functions were trained otherwise"]);
+      await fails(line, { cwd }, 1, ["as its functions were trained differently"]);
     }));
 
   it("refuses flags that contradict each other", () =>

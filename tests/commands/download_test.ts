@@ -1,6 +1,7 @@
 /**
- * `deno task download` as a process, on an archive of CIFAR-10's layout and size that the test makes and a server on this
- * machine sends: what it brings, checks, restores and leaves alone, and how it ends when it is interrupted or killed.
+ * `deno task download` as a process, on an archive of CIFAR-10's layout and size that the test makes and a server on
+ * this machine sends: what it brings, checks, restores and leaves alone, and how it ends when it is interrupted or
+ * killed.
  */
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
@@ -72,7 +73,7 @@ describe("deno task download", () => {
       await fails(["download", "cifar10", "--from", from], { cwd }, 1, [
         `--allow-net=mirror.example main.ts download cifar10 --from ${from}`,
       ]);
-      await fails(["download", "cifar10", "--from", "my-folder"], { cwd }, 1, ["is named with --data"]);
+      await fails(["download", "cifar10", "--from", "my-folder"], { cwd }, 1, ["with --data"]);
       assertEquals(namesIn(cwd), []);
     }));
 
@@ -85,7 +86,7 @@ describe("deno task download", () => {
       const first = await download(cwd);
       assertEquals(first.code, 1);
       assert(first.err.at(-1)!.includes("test_batch.bin is a copy of data_batch_3.bin"), first.err.join("\n"));
-      assert(first.err[0].includes("what was there is kept as data/cifar-10-batches-bin/data_batch_2.bin.damaged"));
+      assert(first.err[0].includes("the old file is kept as data/cifar-10-batches-bin/data_batch_2.bin.damaged"));
       assertEquals(Deno.readFileSync(`${folder}/data_batch_2.bin`), records("data_batch_2.bin"));
       assertEquals(Deno.readFileSync(`${folder}/data_batch_3.bin`), records("test_batch.bin"));
       assertEquals(namesIn(folder), [...FILES, "data_batch_2.bin.damaged", "my labels.csv"].toSorted());

@@ -1,4 +1,4 @@
-/** Ctrl-C at the real command line, and a search where CIFAR-10 cannot be had. */
+/** Ctrl-C at the real command line, and a search without CIFAR-10. */
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { loadRun } from "../../controller/runs/run_store.ts";
@@ -70,12 +70,12 @@ function exists(path: string): boolean {
 describe("a search that named no data set", () => {
   const offline = (words: string[]) => words.map((word) => word.replace(/^(--allow-net=127[.]0[.]0[.]1),.*/, "$1"));
 
-  it("says why CIFAR-10 cannot be had, and goes on with drawn shapes", () =>
+  it("says why CIFAR-10 is not available, and continues with drawn shapes", () =>
     inFolder(async (cwd) => {
       const { code, out, err } = await commandLine([...SMOKE, "--trials", "1"], { cwd, change: offline });
       const { state, dataset, synthetic } = JSON.parse(out.trim().split("\n").at(-1)!);
       assertEquals([code, state, dataset, synthetic], [0, "finished", "shapes", true]);
-      const told = err.findIndex((line) => line.startsWith("CIFAR-10 cannot be had: "));
+      const told = err.findIndex((line) => line.startsWith("CIFAR-10 is not available: "));
       assert(
         err[told].includes("cifar-10-binary.tar.gz: this command may not use the network. Or put "),
         err.join("\n"),

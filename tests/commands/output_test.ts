@@ -56,7 +56,7 @@ describe("output", () => {
 describe("a search", () => {
   const SMOKE = ["search", "--preset", "smoke", "--dataset", "shapes", "--no-web", "--workers", "1", "--run", "first"];
 
-  it("goes on when the reader of its output has gone", () =>
+  it("continues when the reader of its output is gone", () =>
     inFolder(async (cwd) => {
       const process = start([...SMOKE, "--trials", "1", "--json"], { cwd });
       const stderr = new Response(process.stderr).text();
@@ -64,7 +64,7 @@ describe("a search", () => {
       assertEquals((await process.status).code, 0, await stderr);
       assertEquals(loadRun(`${cwd}/runs/first`).state, "finished");
       assertStringIncludes(await stderr, "output cannot be written: ");
-      assertStringIncludes(await stderr, "the command goes on");
+      assertStringIncludes(await stderr, "the command continues");
     }));
 
   it("ends as by Ctrl-C, with its state saved, when its terminal is closed", () =>

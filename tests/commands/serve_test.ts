@@ -31,7 +31,7 @@ async function status(address: string | URL, init: RequestInit = {}): Promise<nu
 }
 
 describe("deno task search --stay", () => {
-  it("goes on showing a search that is done, which others may resume, until Ctrl-C", () =>
+  it("keeps showing a search that is done, which others may resume, until Ctrl-C", () =>
     inFolder(async (cwd) => {
       const flags = "--preset smoke --dataset shapes --trials 1 --run kept --port 0 --stay".split(" ");
       const process = start(["search", ...flags], { cwd });
@@ -39,7 +39,7 @@ describe("deno task search --stay", () => {
       const decoder = new TextDecoder();
       for await (const chunk of process.stderr) {
         said += decoder.decode(chunk);
-        const address = /the dashboard goes on showing it: (\S+)/.exec(said)?.[1];
+        const address = /the dashboard keeps showing it: (\S+)/.exec(said)?.[1];
         if (!address || signalled) continue;
         signalled = true;
         try {

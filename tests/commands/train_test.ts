@@ -1,6 +1,7 @@
 /**
- * `deno task cifar100` and `test-model` as processes, on an archive of the official layout and size that the test makes:
- * 60,000 images, each of its fine class's colour, so that the smallest network trains for some steps and is tested.
+ * `deno task cifar100` and `test-model` as processes, on an archive of the official layout and size that the test
+ * makes: 60,000 images, each of its fine class's colour, so that the smallest network trains for some steps and is
+ * tested.
  */
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
@@ -10,7 +11,10 @@ import { writeTarGz } from "../datasets/scratch.ts";
 const RECORD = 3074, TRAINING_IMAGES = 50_000, TEST_IMAGES = 10_000;
 const TINY = ["--network", "resnet8", "--batch", "16", "--steps", "3", "--json"];
 
-/** Records of a coarse label, a fine label and a plain image; image n is of fine class n % 100, 5 of which make a coarse. */
+/**
+ * Records of a coarse label, a fine label and a plain image; image n is of fine class n % 100, 5 of which make a
+ * coarse.
+ */
 function records(count: number): Uint8Array<ArrayBuffer> {
   const hundred = new Uint8Array(100 * RECORD);
   for (let fine = 0; fine < 100; fine++) {
@@ -92,10 +96,10 @@ describe("deno task cifar100", () => {
       const before = contents(`${cwd}/runs`);
       await Promise.all([
         fails(["cifar100", "--resume", "fine", "--act", "relu", "--data", "data"], { cwd }, 1, [
-          'Cannot go on with runs/fine as its act is "swish", and "relu" was asked for',
+          'Cannot resume runs/fine as its act is "swish", and "relu" was asked for',
         ]),
         fails(["cifar100", "--name", "fine", "--network", "resnet14", "--data", "data"], { cwd }, 1, [
-          "Cannot go on with runs/fine as its",
+          "Cannot resume runs/fine as its",
         ]),
         fails(["cifar10", "--resume", "fine"], { cwd }, 1, [
           "Cannot resume fine with cifar10 as it is a run of cifar100",
@@ -116,7 +120,7 @@ describe("deno task cifar100", () => {
           "Cannot load short/train.bin as it must have 153700000 bytes: it has 153699000",
         ]),
         fails(["cifar100", "--steps", "5", "--epochs", "1"], { cwd }, 2, ["--steps and --epochs", "give one of them"]),
-        fails(["cifar100", "--name", "a", "--resume", "b"], { cwd }, 2, ["--name begins a run and --resume goes on"]),
+        fails(["cifar100", "--name", "a", "--resume", "b"], { cwd }, 2, ["--name begins a run and --resume continues"]),
         fails(["cifar100", "--resume", "none"], { cwd }, 1, ["Cannot resume none as there is no runs/none"]),
         fails(["cifar10", "--coarse"], { cwd }, 2, ["cifar10 has no flag --coarse"]),
         fails(["test-model", "none.safetensors"], { cwd }, 1, ["Cannot read none.safetensors: there is no such file"]),

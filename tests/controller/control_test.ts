@@ -10,7 +10,7 @@ import { openScripted, runScripted } from "./search_program.ts";
 
 type Reaction = (event: SearchEvent, search: Search, abort: () => void) => void;
 
-/** Runs from wherever the run was, reacting to what happens, and gives the state it came to. */
+/** Runs from wherever the run was, reacting to what happens, and returns its final state. */
 async function runReacting(folder: string, react: Reaction): Promise<string> {
   const { search, store } = openScripted(folder, 2), controller = new AbortController();
   search.subscribe((event) => react(event, search, () => controller.abort()));
@@ -43,7 +43,7 @@ function trialsOf(folder: string): readonly Trial[] {
   }
 }
 
-/** What the sampler's own candidates came to. */
+/** Results of the sampler's own candidates. */
 function judged(trials: readonly Trial[]) {
   return trials.filter((trial) => isCandidate(trial)).map(({ expression, score, reward, batch }) => ({
     ...{ expression, score, reward, batch },
@@ -120,7 +120,7 @@ describe("a candidate added by hand", () => {
 });
 
 describe("control", () => {
-  it("stops after the batch, which is told to the sampler, and the run goes on to the same end", () =>
+  it("stops after the batch, which the sampler learns from, and the run continues to the same end", () =>
     inFolder(async (unbroken) => {
       await runScripted(unbroken, 2);
       await inFolder(async (folder) => {
@@ -149,7 +149,7 @@ describe("control", () => {
       assertEquals([state, trialsOf(folder).filter(isCandidate).length], ["finished", 60]);
     }));
 
-  it("does not say that a search goes on which is past its last batch", () =>
+  it("does not report a search past its last batch as continuing", () =>
     inFolder(async (folder) => {
       const answers: (string | null)[] = [];
       const state = await runReacting(folder, (event, search) => {
@@ -164,7 +164,7 @@ describe("control", () => {
       assertStringIncludes(answers[0]!, "too late");
     }));
 
-  it("starts no child while paused, and goes on", () =>
+  it("starts no child while paused, and continues", () =>
     inFolder(async (folder) => {
       let started = 0, whilePaused = 0, paused = false;
       const pause = once(finishes(5), (search) => {

@@ -14,7 +14,7 @@ describe("reward", () => {
     assertEquals(rewardOf({ id: 1, state: "failed", score: null }, 100), 0.01);
   });
 
-  it("cannot be had before the trial is finished", () => {
+  it("is not available before the trial is finished", () => {
     for (const state of ["queued", "running"] as const) {
       assertThrows(() => rewardOf({ id: 7, state, score: null }, 10), Error, `its state is ${state}`);
     }

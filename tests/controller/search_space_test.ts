@@ -13,7 +13,7 @@ function token(units: Units, position: string, choice: string): number {
   return found;
 }
 
-/** Tokens of a candidate by the names of its choices, five a unit. */
+/** Tokens of a candidate by the names of its choices, five per unit. */
 function tokensOf(units: Units, ...choices: string[]): number[] {
   return positions(units).map(({ name }, at) => token(units, name, choices[at]));
 }

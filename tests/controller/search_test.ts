@@ -50,7 +50,7 @@ describe("search", () => {
     });
   });
 
-  it("keeps with the run why it failed", () =>
+  it("stores with the run why it failed", () =>
     inFolder(async (folder) => {
       const sampler = new RandomSampler(new FunctionFacts(new SearchSpace(1)), 7);
       sampler.ask = () => Promise.reject(new Error("out of candidates"));
@@ -62,7 +62,7 @@ describe("search", () => {
       assertEquals(notices.at(-1)?.message, "the search failed: out of candidates");
     }));
 
-  it("ends with an error where no worker can be had any more, with no trial failed, and is resumed to the same end", () =>
+  it("ends with an error when no worker can be started any more, with no trial failed, and is resumed to the same end", () =>
     inFolder(async (unbroken) => {
       await runScripted(unbroken, 2);
       await inFolder(async (folder) => {
@@ -80,7 +80,7 @@ describe("search", () => {
       });
     }));
 
-  it("measures how long a trial took on a clock that nobody sets", () =>
+  it("measures how long a trial took on a monotonic clock", () =>
     inFolder(async (folder) => {
       const now = Date.now;
       try {
@@ -95,7 +95,7 @@ describe("search", () => {
       assert(took.every((ms) => ms > 0 && ms < 5000), took.join());
     }));
 
-  it("ends with an error where every trial failed", () =>
+  it("ends with an error if every trial failed", () =>
     inFolder(async (folder) => {
       const { search, store } = openScripted(folder, 2, undefined, { engine: "broken", trials: 6 });
       await assertRejects(() => search.run(new AbortController().signal), Error, "all 6 trials failed, the first as");
@@ -103,7 +103,7 @@ describe("search", () => {
       assertEquals(loadRun(folder).state, "failed");
     }));
 
-  it("ends with an error where its folder was deleted, and leaves nothing behind", () =>
+  it("ends with an error if its folder was deleted, and leaves nothing behind", () =>
     inFolder(async (folder) => {
       const { search, store } = openScripted(folder, 2);
       const gone = search.subscribe(({ event }) => {

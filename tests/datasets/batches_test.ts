@@ -1,4 +1,7 @@
-/** Batches: which images, in what order, how cropped, flipped and normalised. The oracle is a padded canvas in plain loops. */
+/**
+ * Batches: which images, in what order, how cropped, flipped and normalised. The oracle is a padded canvas in plain
+ * loops.
+ */
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { evaluationBatches, TrainingBatches } from "../../datasets/batches.ts";
@@ -62,7 +65,7 @@ function take(batches: TrainingBatches, step: number): { images: number[][]; lab
 }
 
 describe("TrainingBatches", () => {
-  it("shows every image once an epoch, in another order each epoch and for each seed", () => {
+  it("shows every image once per epoch, in another order each epoch and for each seed", () => {
     const order = (seed: number, epoch: number) => {
       const batches = new TrainingBatches(TEN, { batch: 5, seed, augment: false });
       return [2 * epoch, 2 * epoch + 1].flatMap((step) => take(batches, step).labels);
@@ -72,7 +75,7 @@ describe("TrainingBatches", () => {
     assertEquals(new Set(orders.map(String)).size, orders.length);
   });
 
-  it("drops what an epoch leaves over, other images each epoch", () => {
+  it("drops the remainder of an epoch, other images each epoch", () => {
     const batches = new TrainingBatches(TEN, { batch: 4, seed: 1, augment: false });
     const epochs = Array.from({ length: 30 }, (_, epoch) => {
       const labels = [2 * epoch, 2 * epoch + 1].flatMap((step) => take(batches, step).labels);

@@ -1,4 +1,4 @@
-/** Where each data set is looked for, when it is fetched, and what is said where it cannot be had. */
+/** Where each data set is looked for, when it is fetched, and what is said if it is not available. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { CIFAR10, type CifarFormat } from "../../datasets/images/cifar_format.ts";
@@ -29,7 +29,7 @@ async function withNetwork(answer: () => Promise<Response>, test: () => Promise<
 const offline = () => Promise.reject(new TypeError("no route to host"));
 const notFound = () => Promise.resolve(new Response("gone", { status: 404 }));
 
-/** An archive as the official one but of one record a file: file n has label n and pixels n + 1. */
+/** An archive as the official one but of one record per file: file n has label n and pixels n + 1. */
 async function writeSmallArchive(archive: string): Promise<void> {
   const names = [...SMALL.trainFiles, SMALL.testFile];
   const content = (n: number) => new Uint8Array(3073).fill(n + 1).with(0, n);
@@ -53,7 +53,7 @@ async function malformed(load: () => Promise<unknown>, says: string): Promise<vo
 }
 
 describe("loadDataset", () => {
-  it("knows CIFAR-10, CIFAR-100, MNIST, Fashion-MNIST, images of one's own and the drawn shapes", () => {
+  it("knows CIFAR-10, CIFAR-100, MNIST, Fashion-MNIST, the user's own images and the drawn shapes", () => {
     assertEquals([...DATASET_NAMES].sort(), ["cifar10", "cifar100", "fashion-mnist", "images", "mnist", "shapes"]);
   });
 

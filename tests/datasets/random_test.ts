@@ -3,7 +3,9 @@ import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertThrows
 import { describe, it } from "@std/testing/bdd";
 import { Random } from "../../datasets/random.ts";
 
-/** numpy 2.4.6, `numpy.random.SeedSequence(path).generate_state(4)`; a path is seed and labels, each after its length. */
+/**
+ * numpy 2.4.6, `numpy.random.SeedSequence(path).generate_state(4)`; a path is seed and labels, each after its length.
+ */
 const BY_NUMPY: readonly { random: Random; path: number[]; words: number[] }[] = [
   { random: new Random(0), path: [1], words: [1835504127, 1731038949, 1320224556, 2330041505] },
   { random: new Random(1), path: [2, 1], words: [307626447, 1538850434, 3092219749, 3926071173] },
@@ -90,7 +92,7 @@ describe("Random", () => {
     assertEquals(new Set(streams).size, streams.length);
   });
 
-  it("goes on exactly where its state was taken, through JSON", () => {
+  it("continues exactly where its state was taken, through JSON", () => {
     const random = new Random(9).split("child");
     take(random, 17);
     const copy = Random.from(JSON.parse(JSON.stringify(random.state())));

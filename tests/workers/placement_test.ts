@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { placeChildren, visibleGpus } from "../../workers/placement.ts";
 
 describe("placement of children", () => {
-  it("is a thread a core without a GPU", () => {
+  it("is one thread per core without a GPU", () => {
     assertEquals(placeChildren(undefined, { cores: 6, gpus: [] }), { workers: 6, threads: 1, gpus: [] });
   });
 
@@ -11,7 +11,7 @@ describe("placement of children", () => {
     assertEquals(placeChildren(undefined, { cores: 6, gpus: ["0"] }), { workers: 1, threads: 1, gpus: [] });
   });
 
-  it("is a process a GPU with several", () => {
+  it("is one process per GPU with several", () => {
     const gpus = ["0", "1", "3"];
     assertEquals(placeChildren(undefined, { cores: 6, gpus }), { workers: 3, threads: 1, gpus });
   });

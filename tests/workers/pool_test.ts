@@ -41,7 +41,7 @@ describe("pool", () => {
       ...[["beats but never answers", "x + 5"], ["rejects a promise that nobody awaits", "x + 7"]],
     ]
   ) {
-    it(`gives a trial whose worker ${what} one retry and lets the others be`, async () => {
+    it(`gives a trial whose worker ${what} one retry and leaves the others alone`, async () => {
       const results = await train(["x", expression, "x * 2", "x * 3"], 2, { stallMs: 1500 });
       const failed = results[1];
       assert(failed.outcome === "failed" && failed.reason.length > 0);
@@ -64,7 +64,7 @@ describe("pool", () => {
     assert(performance.now() - start < 2000);
   });
 
-  it("goes on with fewer or more workers while it runs", async () => {
+  it("changes the number of workers while it runs", async () => {
     const pool = new Pool({ workers: 1, settings: SETTINGS, module: MODULE });
     const jobs = Array.from(
       { length: 12 },
@@ -113,7 +113,7 @@ describe("a pool whose workers cannot be started", () => {
     const { pool, reason } = unusable("none");
     const job = pool.train({ trial: 0, training: 0, expression: "x", seed: 1 });
     await assertRejects(() => pool.opened, Error, "no worker can be started: there is no engine");
-    assertEquals(await reason, "Cannot go on as no worker can be started: there is no engine");
+    assertEquals(await reason, "Cannot continue as no worker can be started: there is no engine");
     assertEquals((await job).outcome, "interrupted");
     assertEquals((await pool.train({ trial: 1, training: 0, expression: "x", seed: 1 })).outcome, "interrupted");
   });
@@ -123,7 +123,7 @@ describe("a pool whose workers cannot be started", () => {
       const { pool, reason, told } = unusable(`once ${folder}/opened`, 1);
       const jobs = [0, 1, 2].map((trial) => pool.train({ trial, training: 0, expression: "x", seed: 1 }));
       const started = performance.now();
-      assert((await reason).startsWith("Cannot go on as no worker can be started: "), await reason);
+      assert((await reason).startsWith("Cannot continue as no worker can be started: "), await reason);
       assert(performance.now() - started >= 10 + 20 + 40 + 80 + 160, "it made no pauses");
       assertEquals((await Promise.all(jobs)).map(({ outcome }) => outcome), Array(3).fill("interrupted"));
       assertEquals(told.filter((line) => line.startsWith("restarting")).length, 7); // the child's end, and six starts

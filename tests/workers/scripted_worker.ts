@@ -1,9 +1,9 @@
 /// <reference lib="deno.worker" />
 /**
- * A child worker that trains nothing: what it does with a trial is written in its expression, by a number added to x.
- * x + 1 throws, x + 2 hangs, x + 3 answers garbage, x + 4 throws a moment later, x + 5 beats but never answers (x + 6
- * until its time is up), x + 7 rejects a promise; all else is complete after a few milliseconds with an accuracy that is
- * a function of the seed and expression.
+ * A child worker that trains nothing: what it does with a trial is written in its expression, by a number added to x. x
+ * + 1 throws, x + 2 hangs, x + 3 answers garbage, x + 4 throws a moment later, x + 5 beats but never answers (x + 6
+ * until its time is up), x + 7 rejects a promise; all else is complete after a few milliseconds with an accuracy that
+ * is a function of the seed and expression.
  *
  * An engine "once FILE" opens for the first worker alone, which makes the file; "none" never opens; "broken" opens, and
  * every child throws; "slow" takes ten times as long.

@@ -1,19 +1,19 @@
 /**
  * The one chart of the project: axes with units, grid, series as lines, steps, dots, areas or bars, horizontal and
  * vertical rules, a legend. `layoutChart` gives a picture as data with its scales (the dashboard reads values under the
- * pointer with them); `drawChart` gives a complete SVG file, light or dark as its reader's system is.
+ * pointer with them); `drawChart` gives a complete SVG file, light or dark like the reader's system.
  */
 import { extent, formatTick, linearScale, logScale, padded, type Scale, ticks, tickStep } from "./scale.ts";
 import { element, pixel, type SvgElement, toText } from "./svg.ts";
 import { FILE_STYLE, SERIES_COLOURS } from "./theme.ts";
 
 export interface Axis {
-  /** What is measured, with its unit: "loss", "elapsed time (min)". */
+  /** The quantity with its unit: "loss", "elapsed time (min)". */
   readonly label: string;
   readonly kind?: "linear" | "log";
-  /** Counts things: no ticks between whole numbers. */
+  /** A count: no ticks between integers. */
   readonly whole?: boolean;
-  /** Chosen from the data where absent. */
+  /** Chosen from the data if absent. */
   readonly domain?: readonly [number, number];
   /** Text of a tick; `step` is the distance between ticks. */
   readonly format?: (value: number, step: number) => string;
@@ -42,13 +42,13 @@ export interface ChartSpec {
   readonly width: number;
   readonly height: number;
   readonly title?: string;
-  /** Read by screen readers; the title where absent. */
+  /** Read by screen readers; the title if absent. */
   readonly description?: string;
   readonly x: Axis;
   readonly y: Axis;
   readonly series: readonly Series[];
   readonly rules?: readonly Rule[];
-  /** By default where there are at least two series. */
+  /** By default if there are at least two series. */
   readonly legend?: boolean;
 }
 
@@ -65,7 +65,7 @@ interface Box {
   readonly bottom: number;
 }
 
-/** Pixels a character of the 11 px label font takes, on average, generously. */
+/** Pixels that a character of the 11 px label font takes, on average, generously. */
 const CHARACTER = 6.4;
 const TICK_SPACE = { x: 76, y: 34 };
 
@@ -133,7 +133,7 @@ function dataDomain(spec: ChartSpec, axis: "x" | "y"): [number, number] {
   return low === 0 && spec.series.some(standsOnZero) ? [0, top] : [bottom, top];
 }
 
-/** Values that differ by what arithmetic rounds off are one value: an axis of them would show its last digits. */
+/** Values that differ only by rounding count as equal: an axis of them would show rounding errors. */
 function withoutRounding([low, high]: readonly [number, number]): readonly [number, number] {
   const size = Math.max(Math.abs(low), Math.abs(high));
   return high - low <= 1e-6 * size ? [low, low] : [low, high];
@@ -178,7 +178,7 @@ function drawAxes(
       element("text", { x: pixel(box.left - 6), y: pixel(tick.at + 4), "text-anchor": "end" }, [tick.text])
     ),
     ...xTicks.map((tick) => {
-      // A label that would leave the picture ends at its edge.
+      // A label that would leave the picture is aligned to its edge.
       const isLast = tick.at + tick.text.length * CHARACTER / 2 > spec.width;
       const place = isLast ? { x: spec.width, "text-anchor": "end" } : { x: pixel(tick.at), "text-anchor": "middle" };
       return element("text", { ...place, y: box.bottom + 14 }, [tick.text]);
@@ -200,7 +200,7 @@ function drawRule({ axis, value }: Rule, box: Box, scale: Scale): SvgElement[] {
   return [element("path", { class: "plot-rule", d })];
 }
 
-/** Over the data, which it keeps off with a rim; labels of neighbours are at opposite ends, as they may be near each other. */
+/** Drawn over the data with an outline; neighbouring rules have their labels at opposite ends, as they may be close. */
 function labelRule({ axis, value, label }: Rule, index: number, box: Box, scale: Scale): SvgElement[] {
   const at = pixel(scale.at(value));
   if (label === "" || !isInside(axis, at, box)) return [];
@@ -250,7 +250,7 @@ function lineClass(series: Series, colour: number): string {
 
 /**
  * A path through the points. Where many points share a pixel column only the first, the extremes and the last are kept,
- * so that a series of any length costs a few points a pixel and loses no spike.
+ * so that a series of any length costs a few points per pixel and loses no spike.
  */
 export function linePath(xs: ArrayLike<number>, ys: ArrayLike<number>, x: Scale, y: Scale): string {
   const parts: string[] = [];
@@ -292,7 +292,9 @@ export function linePath(xs: ArrayLike<number>, ys: ArrayLike<number>, x: Scale,
   return parts.join("");
 }
 
-/** Values far outside the plot stay within a few heights of it, as SVG renderers lose precision with huge coordinates. */
+/**
+ * Values far outside the plot stay within a few heights of it, as SVG renderers lose precision with huge coordinates.
+ */
 function clampPixel(value: number, y: Scale): number {
   if (!Number.isFinite(value)) return NaN;
   const height = Math.abs(y.range[0] - y.range[1]) * 4;
@@ -314,7 +316,7 @@ function stepPath(xs: ArrayLike<number>, ys: ArrayLike<number>, x: Scale, y: Sca
   return parts.join("");
 }
 
-/** One zero-length stroke a dot; dots that fall on the same half pixel are drawn once. */
+/** One zero-length stroke per dot; dots that fall on the same half pixel are drawn once. */
 function dotsPath(xs: ArrayLike<number>, ys: ArrayLike<number>, x: Scale, y: Scale): string {
   const seen = new Set<string>();
   for (let index = 0; index < xs.length; index++) {

@@ -1,4 +1,7 @@
-/** Scales map values to pixels; ticks are the round values an axis names. Pure arithmetic, after Heckbert's "nice numbers". */
+/**
+ * Scales map values to pixels; ticks are the round values an axis names. Pure arithmetic, after Heckbert's "nice
+ * numbers".
+ */
 
 export interface Scale {
   readonly kind: "linear" | "log";
@@ -64,7 +67,7 @@ export function ticks(scale: Scale, count: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step || 0);
 }
 
-/** Least and greatest finite value; null where there is none. */
+/** Smallest and largest finite value; null if there is none. */
 export function extent(values: Iterable<number>): [number, number] | null {
   let low = Infinity;
   let high = -Infinity;
@@ -82,7 +85,7 @@ export function padded([low, high]: readonly [number, number], share = 0.05): [n
   return [low - room, high + room];
 }
 
-/** As short as tells ticks `step` apart from one another: 0.05, 1.2k, 3e-7. */
+/** The shortest text that distinguishes ticks `step` apart: 0.05, 1.2k, 3e-7. */
 export function formatTick(value: number, step: number): string {
   if (value === 0) return "0";
   const size = Math.abs(value);

@@ -1,10 +1,8 @@
 /**
- * A picture as data: SVG elements as plain objects. `toText` writes them out for a file, and the dashboard turns the
- * same objects into its own elements, so that a plot looks alike on disk and on screen.
+ * A picture as data: SVG elements as plain objects. `toText` serialises them for a file, and the dashboard renders the
+ * same objects as its own elements, so that a plot looks the same on disk and on screen.
  *
- * `plot/` imports nothing of the project and, like `std/`, may be used from every folder: child-level commands draw
- * their curves with it and the dashboard's client is built from it. It is not part of the pipeline from data sets to
- * dashboard, so it has no place in that order.
+ * `plot/` imports nothing else of the project: commands draw their charts with it, and so does the dashboard's client.
  */
 
 export interface SvgElement {

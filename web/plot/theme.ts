@@ -1,6 +1,6 @@
 /**
- * The look of plots: colours by class name, light and dark. Series colours are Okabe and Ito's (2008), told apart by
- * people with any form of colour blindness, darkened or lightened to a contrast of 3:1 against either background.
+ * The look of plots: colours by class name, light and dark. Series colours are Okabe and Ito's (2008), distinguishable
+ * with any form of colour blindness, darkened or lightened to a contrast of 3:1 against either background.
  */
 
 export const SERIES_COLOURS = 8;
@@ -11,7 +11,7 @@ const DARK = ["#6db3f2", "#ff9e64", "#3ecfa5", "#e29adf", "#e3c34d", "#8fd3ff", 
 const variables = (colours: readonly string[]): string =>
   colours.map((colour, index) => `--series-${index}:${colour};`).join("");
 
-/** Custom properties of both themes: on `:root`, following the system unless `data-theme` says which. */
+/** Custom properties of both themes: on `:root`, following the system unless `data-theme` chooses one. */
 export const THEME_VARIABLES = {
   light: `${
     variables(LIGHT)

@@ -3,15 +3,15 @@
  * directly and leaves the JavaScript half of the package alone, for these reasons:
  *
  * - That half does not run in Deno as it is: it calls `util.isNullOrUndefined`, which Deno's node:util lacks, must share
- *   one copy of the union package @tensorflow/tfjs or has no gradients, and asks for all environment variables.
+ *   one copy of the union package @tensorflow/tfjs or has no gradients, and needs access to all environment variables.
  * - Its install script downloads libtensorflow 2.9.1 (CUDA 11.2, cuDNN 8.1); `deno task build-tfjs-node` builds the same
- *   binding against a current one, without running the script.
- * - Its gradients are chains of small operations, that of batch norm above all. The project derives its own backward
+ *   binding against a current version, without running the script.
+ * - Its gradients are chains of small operations, especially that of batch norm. The project derives its own backward
  *   pass (`network/autodiff.ts`, `activation/derive.ts`), whose nodes are TensorFlow's fused gradient kernels.
  *
- * The binding moves tensors to the last GPU that its process sees and offers no choice; CUDA_VISIBLE_DEVICES is one a
- * process. So with several GPUs each worker owns a child process that sees one (`workers/process_worker.ts`); with one
- * GPU or none it computes in the worker's own thread. Every thread that loads the binding has a context of its own.
+ * The binding moves tensors to the last GPU visible to its process and offers no choice; CUDA_VISIBLE_DEVICES is one
+ * per process. So with several GPUs each worker owns a child process that sees one (`workers/process_worker.ts`); with
+ * one GPU or none it computes in the worker's own thread. Every thread that loads the binding has a context of its own.
  */
 import { createRequire } from "node:module";
 import { BINDING_FILE, packageFolder, type TensorFlowPackage } from "./package.ts";
@@ -49,23 +49,23 @@ export interface Binding {
   readonly TF_ATTR_TYPE: number;
 }
 
-/** What TensorFlow reads from the environment when it is loaded; a variable that the user has set is left alone. */
+/** Environment variables that TensorFlow reads when loaded; those set by the user are left unchanged. */
 export const TENSORFLOW_ENVIRONMENT: Readonly<Record<string, string>> = {
   /** Errors only: it announces its CPU features on stderr otherwise. */
   TF_CPP_MIN_LOG_LEVEL: "2",
-  /** GPU memory as it is needed, since children share a GPU; by default it takes all. */
+  /** Allocates GPU memory as needed, since children share a GPU; by default it takes all. */
   TF_FORCE_GPU_ALLOW_GROWTH: "true",
-  /** The same bits twice on a GPU too: a run is a function of its settings and seed. */
+  /** Deterministic results on a GPU too: a run is a function of its settings and seed. */
   TF_DETERMINISTIC_OPS: "1",
-  /** float32 on NVIDIA's tensor cores has 10 bits otherwise, which the golden traces would tell. */
+  /** Without it float32 on NVIDIA's tensor cores has 10 bits, and the golden traces would fail. */
   NVIDIA_TF32_OVERRIDE: "0",
-  /** oneDNN's kernels on every CPU, a step in half the time or less; TensorFlow leaves them off without AVX-512. */
+  /** oneDNN's kernels on every CPU halve the time of a step or better; TensorFlow leaves them off without AVX-512. */
   TF_ENABLE_ONEDNN_OPTS: "1",
-  /** Memory that is kept: the system clears the pages of every fresh tensor otherwise, 1.5 times the time of a step. */
+  /** Reuses memory: otherwise the system clears the pages of every new tensor, which makes a step 1.5 times as long. */
   TF_CPU_ALLOCATOR_USE_BFC: "true",
 };
 
-/** Loads the binding. Throws an Error with one sentence: what is missing, and the command that mends it. */
+/** Loads the binding. Throws an Error with one sentence: what is missing, and the command that fixes it. */
 export function loadBinding(tensorFlow: TensorFlowPackage, folder = packageFolder(tensorFlow)): Binding {
   const path = new URL(BINDING_FILE, folder).pathname;
   if (!isThere(folder)) throw new Error(`${tensorFlow.npm} is not installed: run \`${tensorFlow.build}\``);
@@ -85,8 +85,8 @@ export function loadBinding(tensorFlow: TensorFlowPackage, folder = packageFolde
 }
 
 /**
- * Throws where a GPU is needed and TensorFlow has none: the sentence says whether the driver or what lies between it and
- * TensorFlow is missing.
+ * Throws if a GPU is needed and TensorFlow has none: the sentence says whether the driver, or CUDA or cuDNN,
+ * is missing.
  */
 export function requireGpu(tensorFlow: TensorFlowPackage, binding: Binding, driver = nvidiaDriver()): void {
   if (!tensorFlow.gpu || binding.isUsingGpuDevice()) return;

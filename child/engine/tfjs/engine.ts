@@ -1,6 +1,6 @@
 /**
  * The engines tfjs-node and tfjs-node-gpu: TensorFlow's own kernels through the native half of those packages, the same
- * code for both. `binding.ts` says why only that half, and why one GPU a process.
+ * code for both. `binding.ts` explains why only that half, and why one GPU per process.
  */
 import type { Activation } from "../../activation/expression.ts";
 import type { Graph } from "../../network/graph.ts";
@@ -12,12 +12,12 @@ import { differentiate, ExpressionWriter } from "./expression.ts";
 import { TensorFlowProgram } from "./program.ts";
 import { Session } from "./session.ts";
 
-/** Opens TensorFlow on the CPU. Throws an Error with one sentence where it cannot be had. */
+/** Opens TensorFlow on the CPU. Throws an Error with one sentence if it is not available. */
 export function openTfjsNode(): Promise<TensorFlowEngine> {
   return openTensorFlow(CPU_PACKAGE);
 }
 
-/** Opens TensorFlow on the GPU that this process sees. Throws an Error with one sentence where it cannot be had. */
+/** Opens TensorFlow on the GPU that this process sees. Throws an Error with one sentence if it is not available. */
 export function openTfjsNodeGpu(): Promise<TensorFlowEngine> {
   return openTensorFlow(GPU_PACKAGE);
 }
@@ -39,7 +39,7 @@ export class TensorFlowEngine implements Engine {
   constructor({ engine, gpu }: TensorFlowPackage, binding: Binding) {
     this.name = engine;
     this.device = `${gpu ? "GPU" : "CPU"}, TensorFlow ${binding.TF_Version}`;
-    this.notices = gpu ? [] : ["TensorFlow shares all cores among the children: --threads changes nothing"];
+    this.notices = gpu ? [] : ["TensorFlow shares all cores among the children: --threads has no effect"];
     this.#session = new Session(binding);
   }
 
@@ -75,8 +75,8 @@ export class TensorFlowEngine implements Engine {
 }
 
 /**
- * Throws an Error with one sentence where the engine does not compute what `reference` does. A cuDNN that cannot be loaded
- * or has the wrong version shows only here.
+ * Throws an Error with one sentence if the engine's results differ from `reference`'s. A cuDNN that is missing or of
+ * the wrong version shows only here.
  */
 export async function requireSound(engine: Engine, { build }: TensorFlowPackage): Promise<void> {
   const found = await selfCheck(engine);

@@ -1,6 +1,6 @@
 /**
- * Expressions as TensorFlow operations, each distinct subexpression once: what the derivative shares with the value is
- * kept from the forward pass. `x` is a tensor [images, height, width, channels], `b` a vector [channels] that
+ * Expressions as TensorFlow operations, each distinct subexpression once: those that the derivative shares with the
+ * value are kept from the forward pass. `x` is a tensor [images, height, width, channels], `b` a vector [channels] that
  * TensorFlow broadcasts, and numbers are scalars.
  */
 import { derive } from "../../activation/derive.ts";
@@ -18,19 +18,19 @@ import { type Product, zeroWins } from "../../activation/products.ts";
 import { landings } from "../../activation/properties.ts";
 import type { Session, Tensor } from "./session.ts";
 
-/** The function, its derivatives, and what the forward pass should keep for them. */
+/** The function, its derivatives, and the values that the forward pass keeps for them. */
 export interface Derivatives {
   readonly value: Expression;
   readonly byX: Expression;
-  /** Null where the expression has no beta. */
+  /** Null if the expression has no beta. */
   readonly byB: Expression | null;
-  /** The key of a subexpression, in `shared` and in what a writer has written. */
+  /** The key of a subexpression, in `shared` and among a writer's results. */
   keyOf(e: Expression): string;
   /** Keys of the subexpressions of the derivatives. */
   readonly shared: ReadonlySet<string>;
 }
 
-/** `hasBeta`: whether the derivative by beta is wanted. */
+/** `hasBeta`: whether the derivative by beta is needed. */
 export function differentiate(value: Expression, hasBeta: boolean): Derivatives {
   const byX = derive(value, "x");
   const byB = hasBeta ? derive(value, "b") : null;
@@ -54,7 +54,7 @@ export class ExpressionWriter {
   /** Whether the landings of a tall expression are being written. */
   #isWriting = false;
 
-  /** `b` is null where the site has no beta; `known` are subexpressions computed before. */
+  /** `b` is null if the site has no beta; `known` are subexpressions computed before. */
   constructor(
     readonly session: Session,
     readonly constant: Constants,
@@ -98,14 +98,14 @@ export class ExpressionWriter {
     return tensor;
   }
 
-  /** A tensor of its own with the shape of `x`. */
+  /** A new tensor with the shape of `x`. */
   writeWhole(e: Expression): Tensor {
     const tensor = this.write(e);
     if (dependsOnX(e)) return this.session.run("Identity", [tensor]); // another handle of the same memory
     return this.session.run("AddV2", [this.session.run("ZerosLike", [this.x]), tensor]);
   }
 
-  /** gradient * e, in one fused operation where TensorFlow has it. The gradient has the shape of `x`. */
+  /** gradient * e, in one fused operation if TensorFlow has one. The gradient has the shape of `x`. */
   writeProduct(gradient: Tensor, e: Expression): Tensor {
     const isZero = (e: Expression) => e.kind === "number" && e.value === 0;
     const isOne = (e: Expression) => e.kind === "number" && e.value === 1;
@@ -219,7 +219,7 @@ function reciprocal(writer: ExpressionWriter, e: Expression): Tensor {
   return writer.session.run("Reciprocal", [writer.write(e)]);
 }
 
-/** sqrt(1 + u^2); 1 + |u| is larger but where the square overflows, and then as good. */
+/** sqrt(1 + u^2); 1 + |u| is larger except where the square overflows, and there as accurate. */
 function hypot1(writer: ExpressionWriter, u: Expression): Tensor {
   const { session } = writer;
   const root = session.run("Sqrt", [writer.write(onePlus(squareOf(u)))]);
@@ -232,7 +232,7 @@ function cbrt(writer: ExpressionWriter, u: Expression): Tensor {
   const size = writer.write(call("abs", u));
   const third = session.run("Mul", [writer.write(call("log", call("abs", u))), constant(1 / 3)]);
   const root = session.run("Exp", [third]);
-  // A step of Newton's, as what the exponent was rounded by is magnified: root (2 + |u| / root^3) / 3.
+  // A step of Newton's, as rounding errors of the exponent are magnified: root (2 + |u| / root^3) / 3.
   const quotient = session.run("DivNoNan", [session.run("DivNoNan", [size, root]), session.run("Square", [root])]);
   const excess = session.run("Sub", [quotient, constant(1)]);
   const step = session.run("AddV2", [session.run("Mul", [excess, constant(1 / 3)]), constant(1)]);
@@ -250,7 +250,10 @@ function sinc(writer: ExpressionWriter, argument: Expression): Tensor {
   return session.run("SelectV2", [atZero, constant(1), quotient]);
 }
 
-/** Coefficients of dsinc(u) / u in powers of u^2: (-1)^k 2k / (2k + 1)! for k from 1; the next is below 1e-6 of the first. */
+/**
+ * Coefficients of dsinc(u) / u in powers of u^2: (-1)^k 2k / (2k + 1)! for k from 1; the next is below 1e-6 of the
+ * first.
+ */
 const DSINC_SERIES = [-1 / 3, 1 / 30, -1 / 840, 1 / 45360];
 
 /** (cos(u) - sinc(u)) / u, whose terms cancel near 0: below 1 the power series. */

@@ -1,7 +1,7 @@
 /**
- * What each kind of node is in TensorFlow's operations: one table for the forward pass, one for the backward pass. All
- * values and gradients are tensors [images, height, width, channels]; a kernel returns a tensor of its own, and what else
- * it makes is freed by the scope it runs in.
+ * Each kind of node as TensorFlow operations: one table for the forward pass, one for the backward pass. All values and
+ * gradients are tensors [images, height, width, channels]; a kernel returns a new tensor, and the scope it runs in
+ * frees the others that it makes.
  */
 import type { BackwardKind, BackwardOf } from "../../network/autodiff.ts";
 import {
@@ -22,7 +22,7 @@ export interface Pass {
   readonly graph: Graph;
   readonly session: Session;
   readonly constant: Constants;
-  /** Vectors of whole numbers, made once a program. */
+  /** Vectors of whole numbers, made once per program. */
   readonly integers: (values: readonly number[], shape?: number[]) => Tensor;
   readonly derivatives: Derivatives;
   readonly training: boolean;
@@ -31,11 +31,11 @@ export interface Pass {
   readonly labels: Tensor | null;
   readonly parameter: (name: string) => Tensor;
   readonly statistic: (name: string) => Tensor;
-  /** Replaces a running statistic by a tensor, and takes that over. */
+  /** Replaces a running statistic by a tensor, and takes ownership of it. */
   readonly setStatistic: (name: string, tensor: Tensor) => void;
   /** Outputs of the forward nodes. */
   readonly values: Map<NodeId, Tensor>;
-  /** What a forward node keeps for its backward node. */
+  /** Values that a forward node keeps for its backward node. */
   readonly kept: Map<NodeId, ReadonlyMap<string, Tensor>>;
   readonly gradients: Map<number, Tensor>;
   readonly parameterGradients: Map<string, Tensor>;
@@ -70,7 +70,7 @@ export const FORWARD: { readonly [Kind in NodeKind]: Forward<Kind> } = {
 
   /**
    * Every stride-th pixel, then zero channels on both sides. The pixels are means of one: StridedSlice takes 2.4 ms for
-   * 128 images of 32x32x16 where AvgPool takes 0.2 (2 cores, November 2026).
+   * 128 images of 32x32x16 and AvgPool 0.2 (2 cores, November 2026).
    */
   shortcut(node, pass) {
     const pixels = pass.session.run("AvgPool", [value(pass, node.input)], everyPixel(node, pass));
@@ -109,7 +109,7 @@ export const FORWARD: { readonly [Kind in NodeKind]: Forward<Kind> } = {
 
 type Backward<Kind extends BackwardKind> = (node: BackwardOf<Kind>, pass: Pass) => Tensor | null;
 
-/** Each returns the gradient of the node's input, null where it makes gradients of parameters only. */
+/** Each returns the gradient of the node's input, null if it only makes gradients of parameters. */
 export const BACKWARD: { readonly [Kind in BackwardKind]: Backward<Kind> } = {
   softmax_cross_entropy_gradient({ of, shape }, pass) {
     const gradient = kept(pass, of).get("gradient")!;
@@ -244,7 +244,7 @@ function everyPixel({ stride }: NodeOf<"shortcut">, { session }: Pass): Attribut
 }
 
 /**
- * By the batch's own moments, which the running ones follow, in cuDNN's fused kernel. Keeps what that hands to its
+ * Normalises by the batch's own moments, and updates the running ones, in cuDNN's fused kernel. Keeps its inputs to the
  * gradient: mean, inverse deviation, workspace.
  */
 function normaliseFused(node: NodeOf<"batch_norm">, pass: Pass, id: NodeId): Tensor {
@@ -263,9 +263,9 @@ function normaliseFused(node: NodeOf<"batch_norm">, pass: Pass, id: NodeId): Ten
 }
 
 /**
- * The same from single operations, for the CPU. The fused kernels there add up a channel in one float32: oneDNN's output
+ * The same from separate operations, for the CPU. The fused kernels there sum a channel in one float32: oneDNN's output
  * is off by 3e-7 to 7e-7 for 8,192 pixels where a convolution's is by 1e-7 to 4e-7 (November 2026), and relu's golden
- * trace hangs on the sign of a value of 1.5e-6. Keeps mean and variance, which the fused gradient reads.
+ * trace depends on the sign of a value of 1.5e-6. Keeps mean and variance, which the fused gradient reads.
  */
 function normaliseCentred(node: NodeOf<"batch_norm">, pass: Pass, id: NodeId): Tensor {
   const { session, constant } = pass;
@@ -288,7 +288,7 @@ function normaliseCentred(node: NodeOf<"batch_norm">, pass: Pass, id: NodeId): T
   return session.run("AddV2", [scaled, pass.parameter(node.shift)]);
 }
 
-/** By the running moments, which are one factor and one summand a channel. */
+/** By the running moments, which are one factor and one summand per channel. */
 function normaliseByRunning(node: NodeOf<"batch_norm">, pass: Pass): Tensor {
   const { session } = pass;
   const scale = scaleBy(node, pass, pass.statistic(`${node.statistics}.variance`));

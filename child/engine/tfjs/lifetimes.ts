@@ -1,12 +1,12 @@
 /**
- * When a tensor of a step can be freed: after the last node that reads it. A step of ResNet-20 with 128 images makes over
- * a gigabyte, of which a fraction is needed at any time.
+ * When a tensor of a step can be freed: after the last node that reads it. A step of ResNet-20 with 128 images makes
+ * over a gigabyte, of which a fraction is needed at any time.
  */
 import { type BackwardGraph, inputsOf } from "../../network/autodiff.ts";
 import type { Graph, NodeId } from "../../network/graph.ts";
 import { READS } from "./kernels.ts";
 
-/** Lists by node of what nobody reads after it. */
+/** By node, the values with no later reader. */
 export interface Lifetimes {
   /** Values to free after each forward node, when no backward pass follows. */
   readonly evaluation: readonly (readonly NodeId[])[];

@@ -1,6 +1,6 @@
 /**
- * The two packages that bring TensorFlow to Node, and where `deno task build-tfjs-node` puts what it builds of them.
- * They are no dependency of the project, so that nobody downloads them who did not ask: the folder below is all there is.
+ * The two packages that bring TensorFlow to Node, and where `deno task build-tfjs-node` puts the result.
+ * They are not dependencies of the project, so that nobody downloads them unasked: the folder below is everything.
  *
  * Only the build writes there and only this folder may be loaded as native code (`--allow-ffi`), so that no task can
  * write a library and then load it.
@@ -14,7 +14,7 @@ export interface TensorFlowPackage {
   /** Of the Python wheel that carries the libtensorflow to build against; the GPU one brings CUDA and cuDNN along. */
   readonly wheel: string;
   readonly gpu: boolean;
-  /** The command that builds or mends it. */
+  /** The command that builds or repairs it. */
   readonly build: string;
 }
 
@@ -40,7 +40,7 @@ export const GPU_PACKAGE: TensorFlowPackage = {
 };
 
 const BUILD_FOLDER = ".tfjs-node";
-/** Beside `deno.json`, whatever the current folder is. */
+/** Beside `deno.json`, whatever the working directory. */
 export const BUILD_ROOT = new URL(`../../../${BUILD_FOLDER}/`, import.meta.url);
 
 /** A package's own folder, with its node_modules, its libtensorflow and the binding. */
@@ -48,5 +48,5 @@ export function packageFolder({ engine }: TensorFlowPackage, root = BUILD_ROOT):
   return new URL(`${engine}/`, root);
 }
 
-/** The native add-on in that folder, built last, so that it is there only where all else is. */
+/** The native add-on in that folder, built last, so that it exists only if everything else does. */
 export const BINDING_FILE = "tfjs_binding.node";

@@ -1,7 +1,7 @@
 /**
  * One compiled child on TensorFlow. Parameters, gradients and each slot are one vector on the device; a step splits the
  * parameters into tensors, walks the graph forward and backward, joins the gradients and updates. Every tensor that a
- * call makes is freed before it returns, but for those vectors, the running statistics and the constants.
+ * call makes is freed before it returns, except those vectors, the running statistics and the constants.
  */
 import type { Batch } from "../../../datasets/dataset.ts";
 import { type Activation, usesBeta } from "../../activation/expression.ts";
@@ -27,7 +27,7 @@ export class TensorFlowProgram implements Program {
   /** Tensors made once: numbers and vectors of whole numbers by their text. */
   readonly #constants = new Map<string, Tensor>();
   readonly #statistics = new Map<string, Tensor>();
-  /** Weight decay of each value: 0 but for kernels. Null without decay. */
+  /** Weight decay of each value: 0 except for kernels. Null without decay. */
   readonly #decay: Tensor | null;
   #weights: Tensor;
   #gradient: Tensor;
@@ -125,7 +125,7 @@ export class TensorFlowProgram implements Program {
 
   // A step -------------------------------------------------------------------------------------------------------
 
-  /** Forward, backward, update. The loss is the caller's to free. */
+  /** Forward, backward, update. The caller frees the loss. */
   #step(batch: Batch, learningRate: number): Tensor {
     return this.#session.scope((keep) => {
       const pass = this.#pass(batch, true);

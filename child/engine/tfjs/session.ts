@@ -1,6 +1,6 @@
 /**
- * TensorFlow's operations on tensors that are freed by hand. A tensor is a number, its handle. Whatever is made must be
- * freed: by `free`, or by leaving the `scope` it was made in.
+ * TensorFlow's operations on tensors that are freed by hand. A tensor is a number, its handle. Every tensor must be
+ * freed: by `free`, or by leaving the `scope` in which it was made.
  */
 import type { Attribute, Binding } from "./binding.ts";
 
@@ -22,7 +22,7 @@ export class Session {
     this.#binding = binding;
   }
 
-  /** Tensors that live on the device. */
+  /** Number of live tensors on the device. */
   get tensors(): number {
     return this.#binding.getNumOfTensors();
   }
@@ -61,12 +61,12 @@ export class Session {
     return this.floats([], Float32Array.of(value));
   }
 
-  /** A vector of whole numbers: shapes, axes, paddings. They stay in the host's memory, where kernels want them. */
+  /** A vector of whole numbers: shapes, axes, paddings. They stay in the host's memory, where kernels expect them. */
   integers(values: readonly number[], shape = [values.length]): Tensor {
     return this.#own(this.#binding.createTensor(shape, this.#binding.TF_INT32, Int32Array.from(values)));
   }
 
-  /** The only output of an operation. Element types are inferred from the inputs, but for lists of them. */
+  /** The only output of an operation. Element types are inferred from the inputs, except for lists of them. */
   run(operation: string, inputs: readonly Tensor[], attributes: Attributes = []): Tensor {
     return this.#own(this.#binding.executeOp(operation, attributes, inputs, 1)[0].id);
   }
@@ -88,7 +88,7 @@ export class Session {
     }
   }
 
-  /** Does the work and frees what it made, but for what it returns in `keep`; everything where it throws. */
+  /** Does the work and frees the tensors it made, except those that it returns in `keep`; all of them if it throws. */
   scope<T>(work: (keep: (...tensors: Tensor[]) => void) => T): T {
     const outer = this.#made;
     const made = this.#made = new Set();

@@ -1,6 +1,6 @@
 /**
- * The optimisers' updates, all parameters at once: parameters, gradients and slots are one vector each, so that an update
- * is a dozen operations and not a dozen for each of 65 tensors.
+ * The optimisers' updates, all parameters at once: parameters, gradients and slots are one vector each, so that an
+ * update is a dozen operations and not a dozen for each of 65 tensors.
  */
 import type { Optimizer } from "../../optimizer.ts";
 import type { Constants } from "./expression.ts";
@@ -29,7 +29,7 @@ type Rule<Kind extends Optimizer["kind"]> = (
   algebra: Algebra,
 ) => Updated;
 
-/** Formulas as in `child/optimizer.ts`. Tensors made belong to the session's scope. */
+/** Formulas as in `child/optimizer.ts`. New tensors belong to the session's scope. */
 export function update(optimizer: Optimizer, state: Update): Updated {
   const rule = RULES[optimizer.kind] as Rule<Optimizer["kind"]>;
   return rule(state, optimizer, algebraOf(state));
@@ -69,7 +69,7 @@ interface Algebra {
   descend(weights: Tensor, direction: Tensor): Tensor;
 }
 
-/** Factors change from step to step, so they are no constants of the program. */
+/** Factors change from step to step, so they are not constants of the program. */
 function algebraOf({ session, constant, learningRate }: Update): Algebra {
   const scale = (factor: number, tensor: Tensor) => session.run("Mul", [tensor, session.scalar(factor)]);
   return {

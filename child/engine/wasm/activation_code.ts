@@ -1,7 +1,7 @@
 /**
- * How the pointwise kernels compute the activation and its derivatives. A short one is written into every kernel, to be
- * computed beside what else the kernel does. A long one is written once, as functions that the kernels call for each
- * four channels: a program has some 20 pointwise kernels, and 20 copies of a thousand operations would take longer to
+ * How the pointwise kernels compute the activation and its derivatives. A short one is inlined into every kernel,
+ * beside its other work. A long one is written once, as functions that the kernels call for every four
+ * channels: a program has some 20 pointwise kernels, and 20 copies of a thousand operations would take longer to
  * compile than to train.
  */
 import { derive } from "../../activation/derive.ts";
@@ -12,36 +12,36 @@ import { type Body, cutEvery } from "./passes.ts";
 
 export interface Slopes {
   readonly byX: () => Vector;
-  /** Null where the activation has no beta. */
+  /** Null if the activation has no beta. */
   readonly byB: (() => Vector) | null;
 }
 
 export interface ActivationCode {
   readonly hasBeta: boolean;
-  /** Whether all of it stands in the kernel, whose body may then be cut into passes. */
+  /** Whether it is inlined, so that the kernel's body may be cut into passes. */
   readonly isInline: boolean;
-  /** The functions that the kernels call, as WAT, and the constants that these load. */
+  /** The functions that the kernels call, as WAT, and the constants that they load. */
   readonly functions: readonly string[];
   readonly constants: ConstantTable;
   /** Bytes that they need at the kernel's parameter `scratch`. */
   readonly scratchBytes: number;
-  /** Writes f(u, b); `b` is null where there is no beta. */
+  /** Writes f(u, b); `b` is null if there is no beta. */
   value(f: FunctionBuilder, u: Vector, b: Vector | null): Vector;
-  /** The derivatives of f, each written when it is called for. */
+  /** The derivatives of f, each written on demand. */
   slopes(f: FunctionBuilder, u: Vector, b: Vector | null): Slopes;
 }
 
 /**
- * Statements for four channels, value and derivatives, up to which an activation is written into each kernel. Three core
- * units of the search space take 384 at most (of 400 random ones); at this bound a program of ResNet-20 is some 12 MB of
- * text.
+ * Statements for four channels, value and derivatives, up to which an activation is inlined into each kernel. Three
+ * core units of the search space take 384 at most (of 400 random ones); at this bound a program of ResNet-20 is some 12
+ * MB of text.
  */
 const MAX_INLINE_STATEMENTS = 600;
 /** The same for its constants, which then lie beside those of the kernels. */
 const MAX_INLINE_CONSTANTS = 300;
 /**
  * Statements of a function. V8 refuses a function of more than 50,000 locals, of which each statement may take one, and
- * its optimising compiler takes time that grows faster than their number.
+ * its optimising compiler takes time that grows superlinearly.
  */
 const FUNCTION_STATEMENTS = 2000;
 
@@ -70,7 +70,9 @@ function inlineCode(value: Expression, byX: Expression, byB: Expression | null, 
   };
 }
 
-/** Bytes of a part, and where arguments and results of the functions lie from `at`: u, b, up to two results, the rest. */
+/**
+ * Bytes of a part, and where arguments and results of the functions lie from `at`: u, b, up to two results, the rest.
+ */
 const PART = 16;
 const AT = { u: 0, b: PART, results: 2 * PART, kept: 4 * PART } as const;
 
@@ -103,7 +105,7 @@ interface LongFunction {
   readonly texts: readonly string[];
 }
 
-/** Computes expressions of the u and b at `at`; cut into pieces, with what is alive at a cut kept in memory. */
+/** Computes expressions of the u and b at `at`; cut into pieces, with live values at a cut kept in memory. */
 function longFunction(name: string, results: readonly Expression[], constants: ConstantTable): LongFunction {
   const { f, body } = writeBody(name, results, constants);
   const { passes, pixelBytes } = cutEvery(FUNCTION_STATEMENTS, body, plus("(local.get $at)", AT.kept));

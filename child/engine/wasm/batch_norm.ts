@@ -1,6 +1,6 @@
 /**
- * What batch norm computes once a batch, a channel at a time in float64, from the chunks' sums: the coefficients that
- * the fused kernels of pointwise.ts read. `n` is the number of values a channel has in the batch.
+ * Batch norm's computation once per batch, one channel at a time in float64, from the chunks' sums: the coefficients
+ * that the fused kernels of pointwise.ts read. `n` is the number of values that a channel has in the batch.
  */
 import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from "../../network/graph.ts";
 import { FLOAT_BYTES } from "./function_builder.ts";
@@ -9,7 +9,7 @@ import { type Coefficient, coefficientOffset } from "./pointwise.ts";
 /** Byte addresses of one batch norm's data. */
 export interface BatchNormMemory {
   readonly lanes: number;
-  /** Values a channel in a training batch. */
+  /** Values per channel in a training batch. */
   readonly count: number;
   readonly coefficients: number;
   readonly scale: number;

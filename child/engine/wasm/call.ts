@@ -27,7 +27,7 @@ export interface Call {
   readonly arguments: readonly Argument[];
   /** Runs for every group (default), or once before or after a chunk's groups. */
   readonly when: "group" | "chunk_start" | "chunk_end";
-  /** Left out of evaluation. */
+  /** Skipped in evaluation. */
   readonly trainingOnly: boolean;
 }
 

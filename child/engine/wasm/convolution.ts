@@ -5,8 +5,8 @@ import { winogradKernelsFor } from "./winograd_schedule.ts";
 import { TILE } from "./winograd.ts";
 
 /**
- * Winograd F(4x4, 3x3) where its tiles and vectors fit: 4 times fewer multiplications, and its transforms cost less than
- * that saves from 16 channels on. Direct otherwise.
+ * Winograd F(4x4, 3x3) where its tiles and vectors fit: 4 times fewer multiplications, and its transforms cost less
+ * than that saves from 16 channels on. Direct otherwise.
  */
 export function scheduleConvolution(request: ConvolutionRequest): ConvolutionSchedule {
   const { input, output, size, stride } = request;

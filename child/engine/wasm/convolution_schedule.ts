@@ -1,4 +1,4 @@
-/** What every schedule of a convolution is asked and answers; `convolution.ts` chooses one. */
+/** The interface of a convolution's schedules; `convolution.ts` chooses one. */
 import type { Call, Tensor } from "./call.ts";
 import type { Kernels } from "./kernels.ts";
 import type { Layout } from "./layout.ts";
@@ -12,11 +12,11 @@ export interface ConvolutionRequest {
   readonly size: number;
   readonly stride: number;
   readonly bias: boolean;
-  /** The most images of a group. */
+  /** Maximum number of images of a group. */
   readonly maxImages: number;
   /** Byte offset of a thread's scratch memory, free until the segment ends. */
   takeScratch(use: string, bytes: number): number;
-  /** Byte address of memory of the program's own. */
+  /** Byte address of the program's own memory. */
   takeMemory(bytes: number): number;
   readonly needsInputGradient: boolean;
 }

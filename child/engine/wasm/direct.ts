@@ -1,12 +1,14 @@
 /**
- * Direct convolution of any size and stride, and the dense layer as a convolution of one pixel: sums over taps and input
- * channels with the output channels in the lanes. Strided and small shapes use it; the others use winograd.ts.
+ * Direct convolution of any size and stride, and the dense layer as a convolution of one pixel: sums over taps and
+ * input channels with the output channels in the lanes. Strided and small shapes use it; the others use winograd.ts.
  */
 import { type ConstantTable, FLOAT_BYTES, FunctionBuilder, range, type Vector } from "./function_builder.ts";
 import { type Layout, partsOf, wholeVectors } from "./layout.ts";
 import { gatherLanes } from "./winograd.ts";
 
-/** One kernel tap: the input pixel it reads, relative to the pixel the output stands for, and its place in the kernel. */
+/**
+ * One kernel tap: the input pixel it reads, relative to the pixel the output stands for, and its place in the kernel.
+ */
 export interface Tap {
   readonly row: number;
   readonly column: number;
@@ -104,8 +106,8 @@ export function forwardTaps(size: number): Tap[] {
 }
 
 /**
- * The input gradient of a strided convolution as `stride`^2 correlations of the output gradient, one for each residue of
- * the input pixel: pixel (s i + p, s j + q) meets the taps (k, l) for which s divides p + pad - k and q + pad - l.
+ * The input gradient of a strided convolution as `stride`^2 correlations of the output gradient, one for each residue
+ * of the input pixel: pixel (s i + p, s j + q) meets the taps (k, l) for which s divides p + pad - k and q + pad - l.
  */
 export function inputGradientParts(size: number, stride: number): { row: number; column: number; taps: Tap[] }[] {
   const pad = (size - 1) / 2;
@@ -136,7 +138,7 @@ export function kernelTranspose(
     f.repeat(outputs, () => {
       for (let i = 0; i < inputs; i += 4) {
         const lanes = Math.min(4, inputs - i);
-        // Rows beyond the last input repeat it; their lanes are read by nobody.
+        // Rows beyond the last input repeat it; their lanes are never read.
         const value = lanes === 4
           ? gatherLanes(f, column, i * rowBytes, rowBytes)
           : f.bind(gatherSome(column, i * rowBytes, rowBytes, lanes), "lanes");

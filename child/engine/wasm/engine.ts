@@ -11,7 +11,7 @@ import { makePlan } from "./plan.ts";
 import { probe } from "./probe.ts";
 import { WasmProgram } from "./program.ts";
 
-/** What the kernels of a program may be. */
+/** Options of a program's kernels. */
 interface KernelSet {
   readonly name: string;
   /** 3x3 convolutions of stride 1 by Winograd's algorithm; else every convolution is direct. */
@@ -20,13 +20,13 @@ interface KernelSet {
   readonly packable: boolean;
 }
 
-/** The fastest first: V8 calls its revectorizer experimental, and Winograd's algorithm rounds more than sums do. */
+/** The fastest first: V8 calls its revectorizer experimental, and Winograd's algorithm rounds more than direct sums. */
 const KERNEL_SETS: readonly KernelSet[] = [
   { name: "fast", winograd: true, packable: true },
   { name: "plain", winograd: false, packable: false },
 ];
 
-/** Opens the engine with the first set of kernels that computes what `reference` does. Throws an Error if none does. */
+/** Opens the engine with the first set of kernels that agrees with `reference`. Throws an Error if none does. */
 export async function openWasm(check: typeof selfCheck = selfCheck): Promise<Engine> {
   const notices: string[] = [];
   for (const kernels of KERNEL_SETS) {
@@ -42,10 +42,12 @@ export async function openWasm(check: typeof selfCheck = selfCheck): Promise<Eng
 class WasmEngine implements Engine {
   readonly name = "wasm";
   readonly device: string;
-  /** Memories of disposed programs, used again: a fresh one of some 300 MB a child would wait for the collector. */
+  /**
+   * Memories of disposed programs, for reuse: a new one of some 300 MB per child would wait for the garbage collector.
+   */
   readonly #free: WebAssembly.Memory[] = [];
 
-  /** `notices` say which sets of kernels were tried before. */
+  /** `notices` list the sets of kernels that were tried before. */
   constructor(readonly kernels: KernelSet, readonly notices: readonly string[]) {
     this.device = `CPU, WebAssembly SIMD${notices.length > 0 ? `, ${kernels.name} kernels` : ""}`;
   }
@@ -82,7 +84,7 @@ class WasmEngine implements Engine {
   }
 }
 
-/** Throws a RangeError where a program needs more than WebAssembly can address. */
+/** Throws a RangeError if a program needs more than WebAssembly can address. */
 function checkMemory(bytes: number): void {
   if (bytes <= MAXIMUM_PAGES * PAGE_BYTES) return;
   throw new RangeError(

@@ -15,7 +15,7 @@ export class ExpressionWriter {
   readonly #written = new Map<number, Vector>();
   readonly #numbering = new Numbering();
 
-  /** `b` is null where the expression has no beta. */
+  /** `b` is null if the expression has no beta. */
   constructor(readonly f: FunctionBuilder, readonly x: Vector, readonly b: Vector | null) {}
 
   write(e: Expression): Vector {
@@ -66,7 +66,7 @@ export class ExpressionWriter {
       return f.madd(this.#write(e.right.left), this.#write(e.right.right), this.#write(e.left));
     }
     if (e.name === "mul") return this.#product(e);
-    // The inverse of a power of 2 is exact, and to multiply is quicker than to divide.
+    // The inverse of a power of 2 is exact, and multiplying is faster than dividing.
     if (e.name === "div" && e.right.kind === "number" && isPowerOf2(e.right.value)) {
       return f.mul(this.#write(e.left), f.constant(1 / e.right.value, this.x.length));
     }
@@ -79,8 +79,8 @@ export class ExpressionWriter {
   }
 
   /**
-   * A product in which 0 may win (`products.ts`). Where the factor that may overflow is a product of what does not, as x^2
-   * is, a factor at a time keeps the 0 at no cost.
+   * A product in which 0 may win (`products.ts`). Where the factor that may overflow is a product of what does not, as
+   * x^2 is, a factor at a time keeps the 0 at no cost.
    */
   #product(e: Product): Vector {
     const { f } = this;
@@ -111,14 +111,14 @@ export class ExpressionWriter {
   }
 }
 
-/** The u of -u and of a negative number times another; null where it is neither. */
+/** The u of -u and of a negative number times u; null if it is neither. */
 function withoutMinus(e: Expression): Expression | null {
   if (e.kind === "unary" && e.name === "neg") return e.argument;
   if (!isProduct(e) || e.left.kind !== "number" || !(e.left.value < 0)) return null;
   return binary("mul", number(-e.left.value), e.right);
 }
 
-/** With its sides swapped, as processors have "less than" only. */
+/** With its sides swapped, as processors only have "less than". */
 const SWAPPED: Readonly<Record<Comparison, string>> = { ">": "lt", ">=": "le", "==": "eq" };
 
 /** Of one that float32 holds, with its inverse. */
@@ -138,11 +138,11 @@ function isPlainProduct(e: Expression): e is Product {
   return !left && !right;
 }
 
-const MOST_REPEATED = 3;
+const MAX_REPEATED = 3;
 
 /** Factors of a product, those of x^2 and x^3 each. */
 function factorsOf(e: Expression): Expression[] {
   if (isProduct(e)) return [...factorsOf(e.left), ...factorsOf(e.right)];
-  const isLow = e.kind === "power" && e.exponent > 0 && e.exponent <= MOST_REPEATED;
+  const isLow = e.kind === "power" && e.exponent > 0 && e.exponent <= MAX_REPEATED;
   return isLow ? new Array<Expression>(e.exponent).fill(e.base) : [e];
 }

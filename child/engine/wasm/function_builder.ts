@@ -1,14 +1,14 @@
 /**
- * Writes one WebAssembly function as text (WAT), the way its algorithm reads. Every kernel of the engine is generated
+ * Writes one WebAssembly function as text (WAT), in the order of its algorithm. Every kernel of the engine is generated
  * with it.
  *
- * A `Vector` is some float32 lanes kept in one or more v128 parts that are treated alike. Two adjacent parts are what
+ * A `Vector` is a number of float32 lanes in one or more v128 parts that are treated alike. Two adjacent parts are what
  * V8's revectorizer packs into one 256-bit register, so kernels work on vectors of 2 parts (8 lanes) wherever the
- * channels allow, and every operation is written once a part.
+ * channels allow, and every operation is written once per part.
  */
 import type { Body } from "./passes.ts";
 
-/** WAT expressions of type v128, one a part; cheap to repeat (a `local.get`). */
+/** WAT expressions of type v128, one per part; cheap to repeat (a `local.get`). */
 export type Vector = readonly string[];
 
 /** A WAT expression of type i32. */
@@ -19,13 +19,13 @@ export const FLOAT_BYTES = 4;
 const CONSTANT_LANES = 8;
 
 /**
- * Where a kernel's float constants lie in memory, each in 8 lanes: to load them takes V8 one instruction of 256 bits,
- * where a splat load takes two and a v128.const more.
+ * Table of a kernel's float constants in memory, each in 8 lanes: V8 loads one with a single 256-bit instruction, where
+ * a splat load takes two and a v128.const more.
  */
 export class ConstantTable {
   readonly #bits = new Map<number, number>();
 
-  /** `base` is the byte address of the table, `capacity` the constants it may hold. */
+  /** `base` is the byte address of the table, `capacity` its maximum number of constants. */
   constructor(readonly base: number, readonly capacity: number) {}
 
   /** Byte address after its last constant. */
@@ -60,7 +60,7 @@ export class ConstantTable {
   }
 }
 
-/** Operations of a kernel by what they are done for each of: "images", or "" for those done once. */
+/** Operations of a kernel by multiplier: "images", or "" for those done once. */
 type Operations = Map<string, number>;
 
 /** Floating-point operations of one lane. */
@@ -102,7 +102,7 @@ export class FunctionBuilder {
   #recorded: string[][] | null = null;
   readonly #locals: string[] = [];
   readonly #memo = new Map<string, Vector>();
-  /** Constants that the present loop's body has loaded. */
+  /** Constants that the current loop's body has loaded. */
   #bodyConstants = new Map<string, Vector>();
   #operations: Operations = new Map();
   #depth = 2;
@@ -186,7 +186,7 @@ export class FunctionBuilder {
     this.line(")");
   }
 
-  /** What the body writes, instead of writing it. */
+  /** The body's statements, recorded instead of written. */
   record(body: () => void): Body {
     const before = this.#lines;
     const recorded = { lines: [] as string[], vectors: [] as string[][] };
@@ -204,12 +204,12 @@ export class FunctionBuilder {
   }
 
   /**
-   * Clears vectors. Without it a local of a loop's body lives on into the next round, which V8's revectorizer counts as a
-   * use it cannot pack: whole kernels were left at 128 bits for it.
+   * Clears vectors. Without it a local of a loop's body stays live into the next iteration, which V8's revectorizer
+   * counts as a use it cannot pack: whole kernels stayed at 128 bits.
    */
   #forget(vectors: readonly string[]): void {
     if (vectors.length === 0) return;
-    this.line(`${vectors.map((name) => `(local.set ${name} (local.get ${NOTHING}))`).join(" ")} ;; ends their lives`);
+    this.line(`${vectors.map((name) => `(local.set ${name} (local.get ${NOTHING}))`).join(" ")} ;; clears live ranges`);
   }
 
   when(condition: Int, then: () => void): void {
@@ -300,7 +300,7 @@ export class FunctionBuilder {
   pmax = (a: Vector, b: Vector) => this.apply("f32x4.pmax", a, b);
   /** b < a ? b : a; keeps a NaN that is in `a`. */
   pmin = (a: Vector, b: Vector) => this.apply("f32x4.pmin", a, b);
-  /** Without the sign bit; f32x4.abs and f32x4.neg make their masks anew each time. */
+  /** Without the sign bit; f32x4.abs and f32x4.neg rebuild their masks each time. */
   abs = (a: Vector) => this.and(a, this.constantBits(0x7fffffff, a.length));
   neg = (a: Vector) => this.apply("v128.xor", a, this.constantBits(0x80000000, a.length));
   sqrt = (a: Vector) => this.apply("f32x4.sqrt", a);
@@ -317,7 +317,7 @@ export class FunctionBuilder {
     return value;
   }
 
-  /** What `memo` remembers, if it does. */
+  /** What `memo` stored under the key, if anything. */
   known(key: string, operands: readonly Vector[]): Vector | undefined {
     return this.#memo.get(memoKey(key, operands));
   }
@@ -335,7 +335,7 @@ function memoKey(key: string, operands: readonly Vector[]): string {
 
 /**
  * The same module without a 128-bit store: each is written as two 64-bit lanes. V8's revectorizer looks for pairs of
- * adjacent 128-bit stores and packs what leads to them, so that it leaves such a module alone.
+ * adjacent 128-bit stores and packs the code that leads to them, so it leaves such a module unchanged.
  */
 export function splitStores(text: string): string {
   return text.replaceAll(
@@ -347,8 +347,8 @@ export function splitStores(text: string): string {
 }
 
 /**
- * Stores to consecutive memory, the last part first: V8's revectorizer makes one store of two, but where the lower of them
- * comes first it leaves that one in place, in case the other lies outside memory.
+ * Stores to consecutive memory, the last part first: V8's revectorizer makes one store of two, but where the lower of
+ * them comes first it leaves that one in place, in case the other lies outside memory.
  */
 export function stores(pointer: Int, offset: number, value: Vector): string[] {
   return value.map((part, i) => `(v128.store offset=${offset + 16 * i} ${pointer} ${part})`).reverse();

@@ -164,14 +164,14 @@ export class Kernels {
     );
   }
 
-  /** Names hold only what WAT allows. */
+  /** Names contain only characters that WAT allows. */
   #named(name: string, make: (name: string) => string): string {
     if (!this.#texts.has(name)) this.#texts.set(name, make(name));
     return name;
   }
 }
 
-/** A program has one expression, so whether there is one says it all. */
+/** A program has one expression, so its presence identifies it. */
 function pointwiseKey(p: Pointwise): string {
   const parts = [p.batchNorm && "norm", p.residual && `add${p.residual.key}`, p.activation && "activate"];
   return [p.y.key, ...parts.filter(Boolean)].join("_");

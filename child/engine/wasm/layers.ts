@@ -99,7 +99,7 @@ export function shortcut(
   const offset = Math.floor((output.channels - input.channels) / 2) * FLOAT_BYTES;
   const target = backward ? input : output;
   const small = f.int("small", f.parameter("output")), large = f.int("large", f.parameter("input"));
-  // Everything that receives nothing is zero, so clear the images first; the borders are zero already.
+  // All other values are zero, so clear the images first; the borders are zero already.
   const filled = f.parameter(backward ? "input" : "output");
   f.line(`(memory.fill ${filled} (i32.const 0) (i32.mul ${f.parameter("images")} (i32.const ${target.imageBytes})))`);
   f.repeat(f.parameter("images"), () => {

@@ -1,7 +1,7 @@
 /**
  * How one tensor of a batch lies in memory: NHWC float32, the channels rounded up to a whole SIMD vector, and a border
  * of `pad` zero pixels around each image where a convolution reads it, so that kernels need no edge cases. The lanes
- * beyond `channels` hold values that nobody reads.
+ * beyond `channels` are never read.
  */
 import type { Shape } from "../../network/graph.ts";
 import { FLOAT_BYTES, LANES } from "./function_builder.ts";

@@ -1,7 +1,7 @@
 /**
  * The elementwise functions in float32 SIMD, in few operations: each takes a vector and writes the code that computes
- * the function of every lane. Relative error is under 2e-6 against float64 wherever float32 can hold the answer, with
- * the right limits at 0, +-large, +-inf and NaN (tests/child/engine/wasm_math_test.ts). NaN passes through because
+ * the function of every lane. Relative error is under 2e-6 against float64 wherever float32 can represent the result,
+ * with the right limits at 0, +-large, +-inf and NaN (tests/child/engine/wasm_math_test.ts). NaN passes through because
  * `pmin`/`pmax` keep a NaN of their first operand.
  */
 import type { UnaryName } from "../../activation/expression.ts";
@@ -20,8 +20,8 @@ function horner(f: Build, z: Vector, c: readonly (() => Vector)[]): Vector {
 }
 
 /**
- * The same, from degree 3 on in z^2 over pairs (c[0] + c[1] z) + z^2 (…): one operation more but half the waiting, as an
- * element takes as long as its longest chain of operations.
+ * The same, from degree 3 on in z^2 over pairs (c[0] + c[1] z) + z^2 (…): one operation more but half the latency, as
+ * an element takes as long as its longest chain of operations.
  */
 function polynomial(f: Build, z: Vector, coefficients: readonly number[]): Vector {
   const c = constants(f, z, coefficients);
@@ -39,16 +39,16 @@ function withSign(f: Build, value: Vector, sign: Vector): Vector {
 const ROUND = 12582912; // 1.5 * 2^23: adding it rounds to an integer, which then stands in the low bits
 /** float32's ln(2), exact to 2e-9: beside n = 128 that is a relative error of 2.4e-7 in exp. */
 const LN2 = Math.fround(Math.LN2);
-/** exp(x) is finite and normal from LEAST to MOST. */
-const LEAST = -87.3365, MOST = 88.72283;
+/** exp(x) is finite and normal from MIN_EXPONENT to MAX_EXPONENT. */
+const MIN_EXPONENT = -87.3365, MAX_EXPONENT = 88.72283;
 /** exp reaches 2^128 here; where the remainder is taken by LN2 none is left, so that the result is the bits of inf. */
 const OVERFLOW = 128 * LN2;
 
 /** float32's largest number. */
-const LARGEST = 3.4028234663852886e38;
+const MAX_FLOAT32 = 3.4028234663852886e38;
 
 interface ExponentialOptions {
-  /** exp(times x), which costs nothing; 1 where not given. */
+  /** exp(times x), at no cost; 1 by default. */
   readonly times?: 1 | -1 | -2;
   /** Small beside x: exp(times (x - less)). */
   readonly less?: Vector;
@@ -56,15 +56,15 @@ interface ExponentialOptions {
   readonly half?: boolean;
   /** One multiply-add less; where it is fused, exact to 2.4e-7 where |x| is near 88 and to 1e-7 below 40. */
   readonly rough?: boolean;
-  /** False where times x is never so large that exp overflows. */
+  /** False if times x is never so large that exp overflows. */
   readonly above?: boolean;
   /** Remembers (exp(times r) - 1) / r as "expSlope" of x. Where |x| is below 0.34 / |times|, r is x. */
   readonly keepsSlope?: boolean;
 }
 
 /**
- * exp(times x) from LEAST to MOST by times x = n ln(2) + times r, |times r| <= ln(2)/2, a polynomial of r, and n added to
- * its exponent. The rough one is inf at OVERFLOW.
+ * exp(times x) from MIN_EXPONENT to MAX_EXPONENT by times x = n ln(2) + times r, |times r| <= ln(2)/2, a polynomial of
+ * r, and n added to its exponent. The rough one is inf at OVERFLOW.
  */
 function normalExponential(f: Build, x: Vector, options: ExponentialOptions): Vector {
   const { times = 1, less, half, rough, keepsSlope } = options;
@@ -84,19 +84,21 @@ function normalExponential(f: Build, x: Vector, options: ExponentialOptions): Ve
   return f.apply("i32x4.add", p, f.shift("i32x4.shl", shifted, 23));
 }
 
-/** exp(times x) of any x: what is above float32 becomes inf, what is below its normal numbers becomes 0. */
+/** exp(times x) of any x: above float32's range inf, below its normal numbers 0. */
 function exponential(f: Build, x: Vector, options: ExponentialOptions = {}): Vector {
   const { times = 1, half, above = true } = options;
   /** Of times a and times b. */
   const isLess = (a: Vector, b: Vector) => times < 0 ? f.less(b, a) : f.less(a, b);
   const bound = (value: number) => f.constant((half ? value + Math.LN2 : value) / times, x.length);
   const value = normalExponential(f, x, options);
-  const bounded = f.apply("v128.andnot", value, isLess(x, bound(LEAST)));
+  const bounded = f.apply("v128.andnot", value, isLess(x, bound(MIN_EXPONENT)));
   if (!above) return bounded;
-  return f.select(isLess(bound(MOST), x), f.constant(Infinity, x.length), bounded);
+  return f.select(isLess(bound(MAX_EXPONENT), x), f.constant(Infinity, x.length), bounded);
 }
 
-/** exp(r) = 1 + r + r^2 times the polynomial of least relative error (4e-9) on |r| <= ln(2)/2, by Lawson's algorithm. */
+/**
+ * exp(r) = 1 + r + r^2 times the polynomial of least relative error (4e-9) on |r| <= ln(2)/2, by Lawson's algorithm.
+ */
 const EXP = [
   ...[0.4999999403953552, 0.1666652113199234, 0.04166838899254799],
   ...[0.00836874544620514, 0.0013814540579915047],
@@ -116,7 +118,10 @@ function expm1(f: Build, x: Vector): Vector {
   });
 }
 
-/** exp(-x^2), with what rounding took from x^2 (a fused multiply-add tells it), as exp turns absolute error into relative. */
+/**
+ * exp(-x^2), corrected for the rounding error of x^2 (from a fused multiply-add), as exp turns absolute error into
+ * relative.
+ */
 function gauss(f: Build, x: Vector): Vector {
   return f.memo("gauss", [x], () => {
     const high = f.mul(x, x);
@@ -125,8 +130,8 @@ function gauss(f: Build, x: Vector): Vector {
 }
 
 /**
- * 1 / (1 + exp(-x)), where no more than a normal number is needed of an exp below 1e-38; beside softplus from the
- * exponential that is there: (x < 0 ? t : 1) / (1 + t), t = exp(-|x|).
+ * 1 / (1 + exp(-x)), for which an exp below 1e-38 need only be a normal number; beside softplus from its
+ * exponential: (x < 0 ? t : 1) / (1 + t), t = exp(-|x|).
  */
 function sigmoid(f: Build, x: Vector): Vector {
   return f.memo("sigmoid", [x], () => {
@@ -139,7 +144,7 @@ function sigmoid(f: Build, x: Vector): Vector {
 /** exp(-x) up to inf at OVERFLOW; no less than 1e-38. */
 function boundedDecay(f: Build, x: Vector): Vector {
   return f.memo("boundedDecay", [x], () => {
-    const bounded = f.pmin(f.pmax(x, f.constant(-OVERFLOW, x.length)), f.constant(-LEAST, x.length));
+    const bounded = f.pmin(f.pmax(x, f.constant(-OVERFLOW, x.length)), f.constant(-MIN_EXPONENT, x.length));
     return normalExponential(f, bounded, { times: -1, rough: true });
   });
 }
@@ -148,8 +153,8 @@ function boundedDecay(f: Build, x: Vector): Vector {
 function dsigmoid(f: Build, x: Vector): Vector {
   return f.memo("dsigmoid", [x], () => {
     const s = sigmoid(f, x);
-    const decay = f.pmin(boundedDecay(f, x), f.constant(LARGEST, x.length)); // s is 0 where it is inf
-    return f.apply("v128.andnot", f.mul(f.mul(decay, s), s), f.less(f.constant(-LEAST, x.length), x));
+    const decay = f.pmin(boundedDecay(f, x), f.constant(MAX_FLOAT32, x.length)); // s is 0 where it is inf
+    return f.apply("v128.andnot", f.mul(f.mul(decay, s), s), f.less(f.constant(-MIN_EXPONENT, x.length), x));
   });
 }
 
@@ -183,8 +188,8 @@ function mantissaAndExponent(f: Build, x: Vector, times: 1 | 2 = 1): { m: Vector
 }
 
 /**
- * e ln(2) + 2 atanh(s), which is the logarithm of m 2^e where s = (m - 1) / (m + 1). float32's ln(2) is exact to 3e-9, and
- * where e is not 0 the result is not small beside it.
+ * e ln(2) + 2 atanh(s), which is the logarithm of m 2^e where s = (m - 1) / (m + 1). float32's ln(2) is exact to 3e-9,
+ * and where e is not 0 the result is not small beside it.
  */
 function logarithm(f: Build, e: Vector, s: Vector): Vector {
   return f.madd(e, f.constant(Math.LN2, s.length), twiceAtanh(f, s, ATANH_OF_MANTISSA));
@@ -256,7 +261,7 @@ const TANH_SATURATES = 10;
 /** t = exp(-2 |x|) and 1 / (1 + t), for tanh and its derivative. */
 function tanhParts(f: Build, x: Vector): { a: Vector; t: Vector; share: Vector } {
   const parts = x.length;
-  // Far enough for 1 - t to be 1, near enough for t to be a normal number.
+  // Large enough that 1 - t is 1, small enough that t is a normal number.
   const a = f.memo("tanhArgument", [x], () => f.pmin(f.abs(x), f.constant(2 * TANH_SATURATES, parts)));
   const t = f.memo("tanhDecay", [a], () => normalExponential(f, a, { times: -2, rough: true, keepsSlope: true }));
   const share = f.memo("tanhShare", [t], () => f.div(f.constant(1, parts), f.add(f.constant(1, parts), t)));
@@ -269,7 +274,7 @@ function tanh(f: Build, x: Vector): Vector {
     const parts = x.length, { a, t, share } = tanhParts(f, x);
     const near = f.mul(f.known("expSlope-2", [a])!, a);
     const difference = f.select(f.less(a, f.constant(0.17, parts)), near, f.sub(t, f.constant(1, parts))); // t - 1
-    // It is never positive: its sign is turned where that of x is positive.
+    // It is never positive: its sign is flipped where x is positive.
     const turn = f.apply("v128.andnot", f.constantBits(0x80000000, parts), x);
     return f.apply("v128.xor", f.mul(difference, share), turn);
   });
@@ -286,8 +291,8 @@ function dtanh(f: Build, x: Vector): Vector {
 }
 
 /**
- * x P(x^2) / Q(x^2): the rational function of XLA's ErfImpl32, by Horner's rule, as Q cancels. Its rounding error takes it
- * over 1 by two units in the last place where it ends, so that it is cut off there at exactly 1.
+ * x P(x^2) / Q(x^2): the rational function of XLA's ErfImpl32, by Horner's rule, as Q cancels. Its rounding error takes
+ * it over 1 by two units in the last place where it ends, so that it is cut off there at exactly 1.
  */
 function erf(f: Build, x: Vector): Vector {
   return f.memo("erf", [x], () => {
@@ -324,8 +329,8 @@ function erf(f: Build, x: Vector): Vector {
 }
 
 /**
- * exp(-x^2) P(|x|) / Q(|x|), and 2 less that where x is negative: relative to its size as exact as exp. The quotient is of
- * least relative error, 5e-9, on [0, 9.4], beyond which exp(-x^2) is 0; by Lawson's algorithm.
+ * exp(-x^2) P(|x|) / Q(|x|), and 2 less that where x is negative: relative to its size as exact as exp. The quotient is
+ * of least relative error, 5e-9, on [0, 9.4], beyond which exp(-x^2) is 0; by Lawson's algorithm.
  */
 function erfc(f: Build, x: Vector): Vector {
   return f.memo("erfc", [x], () => {
@@ -363,8 +368,9 @@ function hypot1(f: Build, x: Vector): Vector {
 }
 
 /**
- * log(a + root) with the sign of x, a = |x|, root = sqrt(a^2 + 1). Where a + root is near 1, its logarithm is 2 atanh of
- * (a + root - 1) / (a + root + 1) = a / (1 + root), which does not cancel. Half of the sum is taken, as it could overflow.
+ * log(a + root) with the sign of x, a = |x|, root = sqrt(a^2 + 1). Where a + root is near 1, its logarithm is 2 atanh
+ * of (a + root - 1) / (a + root + 1) = a / (1 + root), which does not cancel. Half of the sum is taken, as it could
+ * overflow.
  */
 function asinh(f: Build, x: Vector): Vector {
   return f.memo("asinh", [x], () => {
@@ -379,8 +385,8 @@ function asinh(f: Build, x: Vector): Vector {
 }
 
 /**
- * r + r^3 P(r^2) where |x| <= 1 with r = |x|, and pi/2 more beyond with r = -1/|x|; P is of least relative error, 1.1e-7,
- * by Lawson's algorithm.
+ * r + r^3 P(r^2) where |x| <= 1 with r = |x|, and pi/2 more beyond with r = -1/|x|; P is of least relative error,
+ * 1.1e-7, by Lawson's algorithm.
  */
 function atan(f: Build, x: Vector): Vector {
   return f.memo("atan", [x], () => {
@@ -440,10 +446,11 @@ const ATAN = [
 ];
 
 /**
- * x = n pi/2 + r, |r| <= pi/4, by two parts of pi/2 (exact products with fused multiply-add), which holds the accuracy to
- * |x| about 1e4, but for the few x so near a zero that the third part would be felt, and the sign of the result to about
+ * x = n pi/2 + r, |r| <= pi/4, by two parts of pi/2 (exact products with fused multiply-add), which holds the accuracy
+ * to
+ * |x| about 1e4, except for the few x so near a zero that the third part would matter, and the sign of the result to about
  * 1e6; beyond, r is bounded, so that results stay in [-1, 1] though their phase means nothing (float32 itself has only a
- * few points a period there).
+ * few points per period there).
  */
 function quadrant(f: Build, x: Vector): { r: Vector; n: Vector } {
   const parts = x.length;
@@ -472,8 +479,8 @@ function sine(f: Build, x: Vector, turn: 0 | 1): Vector {
     const series = polynomial(f, z, [4.166664568298827e-2, -1.388731625493765e-3, 2.443315711809948e-5]);
     return f.madd(f.madd(series, z, f.constant(-0.5, parts)), z, f.constant(1, parts));
   });
-  // The low two bits of n say the quadrant: odd swaps sine and cosine, the second bit is the sign, of the next quadrant's
-  // sine for the cosine.
+  // The low two bits of n say the quadrant: odd swaps sine and cosine, the second bit is the sign, of the next
+  // quadrant's sine for the cosine.
   const odd = f.memo("quadrantOdd", [n], () => f.shift("i32x4.shr_s", f.shift("i32x4.shl", n, 31), 31));
   const k = turn ? f.apply("i32x4.add", n, f.constantBits(1, parts)) : n;
   const sign = f.shift("i32x4.shl", f.and(k, f.constantBits(2, parts)), 30);
@@ -527,7 +534,7 @@ function sqrt(f: Build, x: Vector): Vector {
   return f.memo("sqrt", [x], () => f.sqrt(f.pmax(x, f.constant(0, x.length))));
 }
 
-/** How each function of one argument is written. */
+/** The code generator of each function of one argument. */
 export const UNARY: Readonly<Record<UnaryName, (f: FunctionBuilder, x: Vector) => Vector>> = {
   neg: (f, x) => f.neg(x),
   abs: (f, x) => f.abs(x),

@@ -1,6 +1,6 @@
 /**
  * Plan -> WebAssembly text. Every thread runs `run(mode, images, thread, threads, scratch)`: the same segments over its
- * own chunks, with a barrier between them. Helper threads sit in `serve`, which waits for the next run.
+ * own chunks, with a barrier between them. Helper threads block in `serve`, which waits for the next run.
  */
 import type { Optimizer } from "../../optimizer.ts";
 import { finishBackward, finishForward, prepareEvaluation } from "./batch_norm.ts";
@@ -10,11 +10,11 @@ import type { Argument, Call } from "./call.ts";
 import { CHUNK_IMAGES, type Plan, type Segment } from "./plan.ts";
 import { blocksOf } from "./winograd.ts";
 
-/** What a run does; also the words of the control block below. */
+/** Modes of a run, and the words of the control block below. */
 export const MODES = { exit: 0, train: 1, evaluate: 2 } as const;
 /** Byte addresses of the control words. */
 export const CONTROL = { arrived: 0, generation: 4, command: 8, mode: 12, images: 16 } as const;
-/** Pages (64 KiB) that the module's memory may have at most. */
+/** Maximum number of pages (64 KiB) of the module's memory. */
 export const MAXIMUM_PAGES = 65536;
 export const PAGE_BYTES = 65536;
 
@@ -30,7 +30,9 @@ export interface Mark {
   readonly group?: number;
 }
 
-/** With `marks`, a list that is filled here, the module imports `mark` and calls it after all that takes time. */
+/**
+ * With `marks`, a list that is filled here, the module imports `mark` and calls it after everything that takes time.
+ */
 export function moduleText(plan: Plan, optimizer: Optimizer, marks?: Mark[]): string {
   const { kernels, memory, chunks } = plan;
   const updates = [true, false].map((decayed) => kernels.update(optimizer, decayed, chunks, memory.parameterBytes));
@@ -86,7 +88,7 @@ const RUN_ARGUMENTS = "(local.get $images) (local.get $thread) (local.get $threa
 const FILL_ZERO = `  (func $fill_zero (param $address i32) (param $bytes i32)
     (memory.fill (local.get $address) (i32.const 0) (local.get $bytes)))`;
 
-/** All threads meet: the last to arrive starts the next generation; the others spin a little and then sleep. */
+/** All threads meet: the last to arrive starts the next generation; the others spin briefly and then sleep. */
 const BARRIER = `  (func $barrier (param $threads i32) (local $generation i32) (local $spins i32)
     (if (i32.eq (local.get $threads) (i32.const 1)) (then (return)))
     (local.set $generation (i32.atomic.load offset=${CONTROL.generation} (i32.const 0)))
@@ -107,7 +109,7 @@ const BARRIER = `  (func $barrier (param $threads i32) (local $generation i32) (
             (i32.const 0) (local.get $generation) (i64.const -1)))))
       (br $wait)))`;
 
-/** A helper thread's life: waits for the command counter to move, runs, and again until told to exit. */
+/** A helper thread's loop: waits for the command counter to change, runs, and repeats until told to exit. */
 const SERVE = `  (func (export "serve") (param $thread i32) (param $threads i32) (param $scratch i32) (local $seen i32)
     (loop $again
       (loop $wait
@@ -139,7 +141,7 @@ function onFirstThread(lines: string[]): string[] {
   return ["    (if (i32.eqz (local.get $thread)) (then", ...lines.map((line) => `      ${line}`), "    ))"];
 }
 
-/** $from and $to: this thread's share of `count` things. */
+/** $from and $to: this thread's share of `count` items. */
 function share(count: number): string[] {
   const part = (thread: string) => `(i32.div_u (i32.mul ${thread} (i32.const ${count})) (local.get $threads))`;
   return [
@@ -226,7 +228,7 @@ function clearText({ chunks, memory }: Plan): string {
   ].join("\n");
 }
 
-/** The kernel transforms, dealt out to the threads in turn. */
+/** The kernel transforms, distributed round-robin over the threads. */
 function prepareText(plan: Plan, marked: Marked): string {
   return [
     `  (func $prepare (param $thread i32) (param $threads i32)`,

@@ -1,15 +1,15 @@
 /**
- * Cuts a loop's straight-line body into passes, each to be a loop of its own over the same pixels, with the vectors that
- * are alive at a cut kept in scratch memory between them.
+ * Cuts a loop's straight-line body into passes, each to be a loop of its own over the same pixels, with the vectors
+ * that are alive at a cut kept in scratch memory between them.
  *
- * A processor looks only some 200 to 500 instructions ahead. Where one element's chain of dependent operations is long,
- * and so are the instructions of an element, few elements are computed side by side and most of the time is waiting: two
- * loops of half the length each have twice as many under way. Measured: see COST below.
+ * A processor's out-of-order window is only some 200 to 500 instructions. If one element's chain of dependent
+ * operations is long, and so is its code, few elements are computed in parallel and most of the time is latency: two
+ * loops of half the length have twice as many in flight. Measured: see COST below.
  */
 
 import { stores } from "./function_builder.ts";
 
-/** A body written by a FunctionBuilder: a statement a line, and the parts of each vector that it binds. */
+/** A body written by a FunctionBuilder: one statement per line, and the parts of each vector that it binds. */
 export interface Body {
   readonly lines: readonly string[];
   readonly vectors: readonly (readonly string[])[];
@@ -18,14 +18,14 @@ export interface Body {
 export interface Passes {
   /** The statements of each pass. */
   readonly passes: readonly (readonly string[])[];
-  /** Bytes of scratch memory a pixel takes. */
+  /** Bytes of scratch memory that a pixel takes. */
   readonly pixelBytes: number;
 }
 
 /**
- * What a pass is taken to cost a pixel, in cycles: the waiting, as its instructions move through a window of this size no
- * faster than their longest chain, or the work, at so many instructions a cycle. Fitted to an AMD Zen 5 core whose two
- * threads share it (2026-11-24): one vector of 8 lanes was taken at 3.1 to 3.6 instructions a cycle uncut.
+ * Cost model of a pass per pixel, in cycles: the latency, as its instructions move through a window of this size no
+ * faster than their longest chain, or the throughput, at this many instructions per cycle. Fitted to an AMD Zen 5 core
+ * whose two threads share it (2026-11-24): one vector of 8 lanes was taken at 3.1 to 3.6 instructions per cycle uncut.
  */
 const COST = { window: 250, instructionsPerCycle: 5 } as const;
 /** Cycles until the result is there (AMD Zen 5, measured or from Agner Fog's tables); 1 for all others. */
@@ -38,13 +38,13 @@ const LATENCIES: readonly (readonly [instruction: RegExp, cycles: number])[] = [
   [/^f32x4\.sqrt/, 20],
   [/^f32x4\.convert/, 4],
 ];
-const MOST_PASSES = 5;
-/** A cut must gain so much, as it also costs the loop and memory. */
-const LEAST_GAIN = 0.95;
+const MAX_PASSES = 5;
+/** A cut must gain at least this factor, as it adds a loop and memory traffic. */
+const MIN_GAIN = 0.95;
 /** How far from an even division a cut may be where fewer vectors are alive, in parts of the whole body. */
 const LEEWAY = 0.15;
-/** Bytes a pixel that may be kept between passes: 8 vectors of 16 channels. */
-export const MOST_KEPT_BYTES = 8 * 64;
+/** Bytes per pixel that may be kept between passes: 8 vectors of 16 channels. */
+export const MAX_KEPT_BYTES = 8 * 64;
 
 interface Statement {
   readonly text: string;
@@ -58,11 +58,11 @@ interface Statement {
   readonly sets: string | undefined;
   /** The body's own vector parts that it reads. */
   readonly reads: readonly string[];
-  /** Whether it is as cheap to repeat as to keep: it loads, from memory that the passes leave as it is. */
+  /** Whether repeating it is as cheap as keeping its result: it loads from memory that the passes do not change. */
   readonly repeatable: boolean;
 }
 
-/** What the cuts are chosen by. */
+/** Liveness data by which cuts are chosen. */
 class ParsedBody {
   readonly statements: readonly Statement[];
   /** All parts of the vector that a part belongs to. */
@@ -100,17 +100,17 @@ interface Draft {
 export function cutIntoPasses({ lines, vectors }: Body, pointer: string): Passes {
   const body = new ParsedBody(lines, vectors);
   let best = makePasses(body, [], pointer), leastCost = costOf(best);
-  for (let count = 2; count <= MOST_PASSES; count++) {
+  for (let count = 2; count <= MAX_PASSES; count++) {
     const cuts = chooseCuts(body, count);
     const next = cuts && makePasses(body, cuts, pointer);
-    if (!next || next.pixelBytes > MOST_KEPT_BYTES) continue;
+    if (!next || next.pixelBytes > MAX_KEPT_BYTES) continue;
     const cost = costOf(next);
-    if (cost < LEAST_GAIN * leastCost) [best, leastCost] = [next, cost];
+    if (cost < MIN_GAIN * leastCost) [best, leastCost] = [next, cost];
   }
   return textOf(best);
 }
 
-/** The same in pieces of about so many statements, whatever must be kept between them. */
+/** The same in pieces of about this many statements, whatever must be kept between them. */
 export function cutEvery(statements: number, { lines, vectors }: Body, pointer: string): Passes {
   const body = new ParsedBody(lines, vectors), cuts: number[] = [];
   for (let from = 0; lines.length - from > statements;) {
@@ -226,7 +226,7 @@ function latencyOf(instruction: string): number {
   return LATENCIES.find(([pattern]) => pattern.test(instruction))?.[1] ?? 1;
 }
 
-/** Indices of the statements that later passes begin with; null where so many passes cannot be made. */
+/** Indices of the statements that later passes begin with; null if that many passes are impossible. */
 function chooseCuts({ statements, alive }: ParsedBody, passes: number): number[] | null {
   const before = [0];
   for (const { repeatable } of statements) before.push(before.at(-1)! + (repeatable ? 0 : 1));

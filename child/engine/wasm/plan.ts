@@ -1,11 +1,11 @@
 /**
- * Graph -> plan: which kernels run in which order on which memory. It departs from `autodiff.ts`' node-by-node backward
- * graph because it fuses across nodes: batch norm, residual add and activation are one pass (pointwise.ts), and a
- * gradient that several consumers send back is a list of terms added where it is next read, so no sum is ever stored.
+ * Graph -> plan: which kernels run in which order on which memory. It departs from the node-by-node backward graph of
+ * `autodiff.ts` because it fuses across nodes: batch norm, residual add and activation are one pass (pointwise.ts), and
+ * a gradient that several consumers send back is a list of terms added where it is next read, so no sum is ever stored.
  *
  * Vocabulary:
- * - A segment is what can be done for a few images without knowing the others. Batch norm ends one: its statistics are
- *   of the whole batch. Between segments every thread waits, and one finishes the statistics.
+ * - A segment is work on a few images that does not depend on the others. Batch norm ends one: its statistics are of
+ *   the whole batch. Between segments every thread waits, and one finishes the statistics.
  * - A chunk is CHUNK_IMAGES images, with its own partial gradients and sums, added in the order of the chunks: results
  *   do not depend on how chunks are spread over threads.
  * - A group is the images of a chunk that go through a whole segment together, few enough to stay in the cache.
@@ -89,7 +89,7 @@ export interface MemoryMap {
 const ALIGNMENT = 64;
 const align = (bytes: number) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
-/** Hands out consecutive memory. */
+/** Allocates consecutive memory. */
 class Allocator {
   constructor(public next = 0) {}
   take(bytes: number): number {
@@ -99,7 +99,8 @@ class Allocator {
   }
 }
 
-/** A gradient sent back to a node: a tensor, or what a batch norm makes of one; in a segment from which it is known. */
+/** A gradient sent back to a node: a tensor, or a batch norm's linear function of one; with the segment from which it is
+ * available. */
 interface Term {
   readonly kind: TermLayout["kind"];
   readonly tensor: Tensor;
@@ -121,7 +122,7 @@ type Unit =
   | { readonly kind: "fusion"; readonly fusion: Fusion }
   | { readonly kind: "node"; readonly id: NodeId; readonly schedule?: ConvolutionSchedule };
 
-/** Where kernel constants lie, after the control words; then those of the activation's functions, then all else. */
+/** Kernel constants, after the control words; then those of the activation's functions, then everything else. */
 export const CONSTANTS = { base: 64, capacity: 500, end: 16384 } as const;
 
 export interface PlanOptions {
@@ -291,7 +292,7 @@ class Planner {
     return { layout, place: "scratch", address: this.#takeScratch(`tensor ${layout.key}`, bytes) };
   }
 
-  /** Memory of a thread that is free until the segment ends. The same use of another segment may get the same. */
+  /** Scratch memory of a thread until the segment ends. The same use in another segment may share it. */
   #takeScratch = (use: string, bytes: number): number => {
     const key = `${use}:${bytes}`;
     const times = this.#scratchUses.get(key) ?? 0;
@@ -410,7 +411,7 @@ class Planner {
     return node.kind === "batch_norm" && next.kind === "add" && this.#normalisedOperand(next) === id;
   }
 
-  /** The operand of an add that is a batch norm used nowhere else; null where there is none. */
+  /** The operand of an add that is a batch norm used nowhere else; null if there is none. */
   #normalisedOperand(add: NodeOf<"add">): NodeId | null {
     const usable = (id: NodeId) => this.graph.nodes[id].kind === "batch_norm" && this.#consumers[id].length === 1;
     return [add.left, add.right].find(usable) ?? null;
@@ -461,7 +462,7 @@ class Planner {
     this.#emitStatistics(fusion.out);
   }
 
-  /** Where a pointwise kernel keeps values between its passes: the same memory for all. */
+  /** Where a pointwise kernel keeps values between its passes: shared by all. */
   #passScratch(): Argument {
     const widest = Math.max(...this.graph.nodes.map(({ shape }) => shape[1]));
     const bytes = Math.max(passScratchBytes(widest), this.#activation.scratchBytes);
@@ -573,7 +574,7 @@ class Planner {
     const trivial = fusion.batchNorm === null && fusion.activation === null;
     const toResidual = (term: Term) => fusion.residual !== null && this.#send(fusion.residual, term);
     if (trivial) {
-      // One tensor from here on: terms passed on as they are would be one more after each unit of an identity chain.
+      // One tensor from here on: otherwise an identity chain would add one more term after each unit.
       const term: Term = { kind: "plain", tensor: this.#gathered(fusion.out, 0)!, ready: this.#current };
       toResidual(term);
       return this.#send(fusion.y, term);
@@ -617,7 +618,7 @@ class Planner {
     this.#terms.set(to, [...this.#terms.get(to) ?? [], term]);
   }
 
-  /** The terms of a node's gradient, in a segment where all are known; null where nobody sent one. */
+  /** The terms of a node's gradient, in a segment where all are available; null if there are none. */
   #take(id: NodeId): Term[] | null {
     const terms = this.#terms.get(id);
     if (!terms) return null;

@@ -1,17 +1,17 @@
 /**
- * What happens to each value on its own, fused so that every tensor is touched once:
+ * Elementwise operations, fused so that every tensor is read or written once:
  *
  *     forward    out = f(scale (y - mean) + shift + r, b)     batch norm, residual add, activation; each part optional
  *     backward   du = (sum of terms) f'(u, b), with u computed again from y and r, and the sums that the gradients of
  *                scale, shift and beta need
  *
- * A term is a gradient that a consumer of `out` sends back: a tensor as it is, or what batch norm makes of one,
- * k1 du + k2 y + k3, where the three coefficients a channel come from sums over the whole batch (batch_norm.ts).
+ * A term is a gradient that a consumer of `out` sends back: a tensor itself, or batch norm's linear function of one,
+ * k1 du + k2 y + k3, where the three coefficients per channel come from sums over the whole batch (batch_norm.ts).
  */
 import type { ActivationCode } from "./activation_code.ts";
 import { type ConstantTable, FLOAT_BYTES, FunctionBuilder, type Int, type Vector } from "./function_builder.ts";
 import { type Layout, partsOf } from "./layout.ts";
-import { type Body, cutIntoPasses, MOST_KEPT_BYTES } from "./passes.ts";
+import { type Body, cutIntoPasses, MAX_KEPT_BYTES } from "./passes.ts";
 
 /** Order of the rows of a batch norm's coefficients, each `lanes` floats. */
 export const COEFFICIENTS = ["scale", "shift", "mean", "inverseDeviation", "k1", "k2", "k3"] as const;
@@ -32,11 +32,11 @@ export interface Pointwise {
   readonly y: Layout;
   readonly residual: Layout | null;
   readonly batchNorm: boolean;
-  /** Null where nothing follows the addition. */
+  /** Null if nothing follows the addition. */
   readonly activation: ActivationCode | null;
 }
 
-/** Where a walk is in one tensor; `row` is the band's first row, `line` the row of the pixel. */
+/** Position of a walk in one tensor; `row` is the band's first row, `line` the row of the pixel. */
 interface Pointers {
   readonly layout: Layout;
   readonly image: Int;
@@ -81,7 +81,7 @@ class Walk {
     return rows;
   }
 
-  /** The pixels of a few rows, in as many passes as the work at a pixel is cut into. */
+  /** The pixels of a few rows, in as many passes as the work per pixel is cut into. */
   #band(pixel: () => void): void {
     const { f } = this;
     if (!this.scratch) return this.#pass(this.#tensors, pixel);
@@ -120,7 +120,7 @@ class Walk {
     });
   }
 
-  /** Visits every block of channels of every pixel: `before` and `after` once a block of an image. */
+  /** Visits every block of channels of every pixel: `before` and `after` once per block of an image. */
   run(before: () => void, pixel: () => void, after: () => void): void {
     const { f, shape, parts } = this;
     const blocks = shape.lanes / (parts * 4);
@@ -143,21 +143,27 @@ class Walk {
   }
 }
 
-/** Pixels that each pass of a pointwise kernel goes over, few enough for what is kept between passes to stay near. */
+/**
+ * Pixels that each pass of a pointwise kernel goes over, few enough that the values kept between passes stay in the
+ * cache.
+ */
 const BAND_PIXELS = 64;
 
-/** Bytes of scratch memory for the kernels of images that are so wide. */
+/** Bytes of scratch memory for the kernels of images of this width. */
 export function passScratchBytes(width: number): number {
-  return Math.max(BAND_PIXELS, width) * MOST_KEPT_BYTES;
+  return Math.max(BAND_PIXELS, width) * MAX_KEPT_BYTES;
 }
 
-/** Channels a kernel takes at once: 16, which V8 packs into two registers, so that constants are loaded half as often. */
-const MOST_PARTS = 4;
+/**
+ * Channels that a kernel takes at once: 16, which V8 packs into two registers, so that constants are loaded half as
+ * often.
+ */
+const MAX_PARTS = 4;
 
 /** (images, scratch, y, residual, out, coefficients, beta) */
 export function pointwiseForward(name: string, p: Pointwise, out: Layout, constants: ConstantTable): string {
   const f = new FunctionBuilder(name, ["images", "scratch", "y", "residual", "out", "coefficients", "beta"], constants);
-  const parts = partsOf(out.lanes, MOST_PARTS);
+  const parts = partsOf(out.lanes, MAX_PARTS);
   const walk = new Walk(f, out, parts, p.activation?.isInline ?? true);
   const y = walk.tensor("y", p.y);
   const residual = p.residual && walk.tensor("residual", p.residual);
@@ -182,8 +188,8 @@ export function pointwiseForward(name: string, p: Pointwise, out: Layout, consta
 }
 
 /**
- * (images, scratch, y, residual, coefficients, beta, scaleGradient, shiftGradient, betaGradient, du, term0, y0, k0, term1, …)
- * The gradients are added to.
+ * (images, scratch, y, residual, coefficients, beta, scaleGradient, shiftGradient, betaGradient, du, term0, y0, k0,
+ * term1, …) The gradients are added to.
  */
 export function pointwiseBackward(
   name: string,
@@ -197,7 +203,7 @@ export function pointwiseBackward(
     ...["scaleGradient", "shiftGradient", "betaGradient", "du"],
     ...termParameters(terms),
   ], constants);
-  const parts = partsOf(du.lanes, MOST_PARTS);
+  const parts = partsOf(du.lanes, MAX_PARTS);
   const walk = new Walk(f, du, parts, p.activation?.isInline ?? true);
   const y = walk.tensor("y", p.y);
   const residual = p.residual && walk.tensor("residual", p.residual);
@@ -249,7 +255,7 @@ export function pointwiseBackward(
 /** out = sum of terms: (images, out, term0, y0, k0, term1, …). A convolution's kernels read the result. */
 export function gatherTerms(name: string, terms: readonly TermLayout[], out: Layout, constants: ConstantTable): string {
   const f = new FunctionBuilder(name, ["images", "out", ...termParameters(terms)], constants);
-  const parts = partsOf(out.lanes, MOST_PARTS);
+  const parts = partsOf(out.lanes, MAX_PARTS);
   const walk = new Walk(f, out, parts);
   const into = walk.tensor("out", out);
   const sum = new TermSum(walk, terms);
@@ -311,7 +317,7 @@ function preactivation(
   residual: Vector | null,
   row: (name: Coefficient) => Vector,
 ): Vector {
-  // y - mean first: folding the mean into the shift would cost digits where it is larger than the deviation.
+  // y - mean first: folding the mean into the shift would lose precision if it is larger than the deviation.
   const normalised = p.batchNorm ? f.madd(f.sub(y, row("mean")), row("scale"), row("shift")) : y;
   return residual ? f.add(normalised, residual) : normalised;
 }
@@ -319,7 +325,7 @@ function preactivation(
 /** Sums over pixels of y - pivot and of its square, added to `sums`: (images, y, pivot, sums [2][lanes]). */
 export function statistics(name: string, y: Layout, constants: ConstantTable): string {
   const f = new FunctionBuilder(name, ["images", "y", "pivot", "sums"], constants);
-  const parts = partsOf(y.lanes, MOST_PARTS);
+  const parts = partsOf(y.lanes, MAX_PARTS);
   const walk = new Walk(f, y, parts);
   const at = walk.tensor("y", y);
   const pivots = walk.channels("pivot"), into = walk.channels("sums");

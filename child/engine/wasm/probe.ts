@@ -1,6 +1,6 @@
 /**
- * An activation at single points, by the forward and backward kernels that a child's programs are made of: what
- * `deno task function --engine wasm` prints and records of accuracy measure.
+ * An activation at single points, by the same forward and backward kernels as in a child's program: for
+ * `deno task function --engine wasm` and the records of accuracy.
  */
 import type { Activation, Expression } from "../../activation/expression.ts";
 import { simplify } from "../../activation/simplify.ts";
@@ -12,7 +12,7 @@ import { Layout } from "./layout.ts";
 import { PAGE_BYTES } from "./module.ts";
 import { passScratchBytes, type Pointwise, pointwiseBackward, pointwiseForward } from "./pointwise.ts";
 
-/** Points of one call: the channels of one pixel, so that the gradients by beta, summed a channel, stay apart. */
+/** Points of one call: the channels of one pixel, so that the gradients by beta, summed per channel, stay apart. */
 const CHANNELS = 16;
 const VECTOR_BYTES = CHANNELS * FLOAT_BYTES;
 const CONSTANTS = 2000;
@@ -20,7 +20,7 @@ const TABLE_BYTES = CONSTANTS * 8 * FLOAT_BYTES;
 
 /** Byte addresses of the vectors of one call. */
 const [X, BETA, VALUE, ONES, SLOPE, BETA_SLOPE, TABLE] = [0, 1, 2, 3, 4, 5, 6].map((i) => i * VECTOR_BYTES);
-/** No batch norm and no residual: kernels do not read what stands here. */
+/** No batch norm and no residual: kernels do not read this address. */
 const UNUSED = 0;
 
 interface Exports {
@@ -28,7 +28,7 @@ interface Exports {
   readonly backward: (...addresses: number[]) => void;
 }
 
-/** float32 in and out. `packable` is whether the kernels may be packed, as those that train are. */
+/** float32 in and out. `packable`: whether the kernels may be packed, like those that train. */
 export async function probe(
   activation: Activation,
   x: ArrayLike<number>,

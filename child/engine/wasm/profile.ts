@@ -13,7 +13,7 @@ import { TILE_BLOCK } from "./winograd.ts";
 
 /** One kernel's share of the median step on one thread. */
 export interface KernelTime {
-  /** Says the kind and the shapes. */
+  /** Contains the kind and the shapes. */
   readonly kernel: string;
   /** Calls in a step. */
   readonly calls: number;
@@ -51,7 +51,7 @@ export async function profileStep(
     for (let step = 0; step < WARM_UP_STEPS + steps; step++) {
       seconds.fill(0);
       calls.fill(0);
-      // The mark after clearing ends what lies between two runs (messages let through, the batch copied): not counted.
+      // The mark after clearing ends the time between two runs (messages handled, the batch copied): not counted.
       await program.train([{ batch, learningRate: 0.01 }]);
       seconds[marks.findIndex(({ kernel }) => kernel === "clear")] = 0;
       if (step >= WARM_UP_STEPS) measured.push(byKernel(marks, seconds, calls, plan, images));
@@ -114,10 +114,10 @@ function operationsAt({ call, group = 1 }: Mark, cost: readonly Term[], calls: n
   return cost.reduce((sum, { number, factor }) => sum + number * (counts[factor]?.() ?? 0), 0);
 }
 
-/** Sums and factors that stay in registers: enough of them to hide the latency of a fused multiply-add. */
+/** Sums and factors in registers: enough to hide the latency of a fused multiply-add. */
 const PEAK = { sums: 12, parts: 2, rounds: 1 << 22 };
 
-/** Floating-point operations a second of one core where nothing but registers is touched: the most a kernel can reach. */
+/** Floating-point operations per second of one core with registers only: the upper bound for a kernel. */
 export async function measurePeak(): Promise<number> {
   const constants = new ConstantTable(CONSTANTS.base, CONSTANTS.capacity);
   const f = new FunctionBuilder("peak", ["into"], constants);

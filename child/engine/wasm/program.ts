@@ -1,4 +1,4 @@
-/** One compiled child: its memory, its threads, and the way in and out of both. */
+/** One compiled child: its memory, its threads, and access to both. */
 import { setImmediate } from "node:timers";
 import type { Batch } from "../../../datasets/dataset.ts";
 import type { Graph } from "../../network/graph.ts";
@@ -108,7 +108,7 @@ export class WasmProgram implements Program {
       for (const [name, values] of tensors) {
         const entry = entries.get(name);
         if (entry) this.#pack(entry, values);
-        else this.#stepsTaken = values[0]; // the one name that is no tensor in memory
+        else this.#stepsTaken = values[0]; // the one name that is not a tensor in memory
       }
     });
   }
@@ -116,14 +116,14 @@ export class WasmProgram implements Program {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    // Whatever was asked for before is done first.
+    // Earlier calls are finished first.
     this.#last.finally(() => {
       this.#command(MODES.exit, 0);
       this.release();
     });
   }
 
-  /** Runs what was asked for in the order it was asked for. */
+  /** Runs calls in the order they were made. */
   #inOrder<T>(work: () => T | Promise<T>): Promise<T> {
     if (this.#disposed) return Promise.reject(new Error("Cannot use a program after it was disposed"));
     const result = this.#last.then(work);
@@ -134,7 +134,7 @@ export class WasmProgram implements Program {
   // Runs ----------------------------------------------------------------------------------------------------------
 
   async #runOn(batch: Batch, mode: number): Promise<void> {
-    // The run below holds this thread, so let waiting messages (cancel, heartbeat) through first.
+    // The run below holds this thread, so let queued messages (cancel, heartbeat) through first.
     // (setTimeout would wait for 2 ms.)
     await new Promise<void>((resolve) => setImmediate(resolve));
     this.#setBatch(batch);

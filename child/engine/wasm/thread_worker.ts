@@ -1,4 +1,6 @@
-/** A helper thread of one program: instantiates its module over the shared memory and serves runs until told to exit. */
+/**
+ * A helper thread of one program: instantiates its module over the shared memory and serves runs until told to exit.
+ */
 /// <reference lib="deno.worker" />
 
 export interface ThreadRequest {

@@ -1,12 +1,12 @@
 /**
  * Winograd's minimal filtering F(4x4, 3x3) for 3x3 convolutions of stride 1 (Lavin & Gray 2015, arXiv 1509.09308): a
- * 4x4 tile of outputs costs 36 multiplications a channel pair instead of 144. With d a 6x6 tile of padded inputs, k the
- * kernel and y the 4x4 outputs,
+ * 4x4 tile of outputs costs 36 multiplications per channel pair instead of 144. With d a 6x6 tile of padded inputs, k
+ * the kernel and y the 4x4 outputs,
  *
  *     y  = AT [ (G k GT) * (BT d B) ] A          forward, and the input gradient with the kernel flipped and transposed
  *     dk = GT [ sum of (BT d B) * (A dy AT) ] G   the kernel gradient
  *
- * where * is by element, so that summing over channels (or tiles) makes each of the 36 positions a matrix product.
+ * where * is elementwise, so that summing over channels (or tiles) makes each of the 36 positions a matrix product.
  * Layouts: V[position][tile][input channel], U[position][input channel][output channel], M[position][tile][output
  * channel]. The matrices are those of the interpolation points 0, 1, -1, 2, -2 and infinity.
  */
@@ -55,7 +55,7 @@ export function tilesOf(height: number, width: number): number {
   return (height / TILE) * (width / TILE);
 }
 
-/** Floats from one position of V or M to the next: a cache line apart from a power of two, against set conflicts. */
+/** Floats from one position of V or M to the next: off a power of two by a cache line, against set conflicts. */
 export function positionFloats(tiles: number, channels: number): number {
   return Math.ceil(tiles / TILE_BLOCK) * TILE_BLOCK * channels + 16;
 }
@@ -159,7 +159,7 @@ function transformTile(
     intoProducts
       ? f.store(products, (row * PATCH + column) * positionBytes, value)
       : f.store(tile, from(row, column), value);
-  // Columns, kept in locals; V8 spills what does not fit in registers, which stays in the first-level cache.
+  // Columns, kept in locals; V8 spills those that do not fit in registers; they stay in the L1 cache.
   const columns = range(inputs).map((c) => linear(f, matrix, range(inputs).map((r) => load(r, c))));
   for (let r = 0; r < outputs; r++) {
     linear(f, matrix, columns.map((column) => column[r])).forEach((value, c) => store(r, c, value));
@@ -167,8 +167,8 @@ function transformTile(
 }
 
 /**
- * matrix * inputs. The points come in pairs +-p, so rows 1 and 2 (3 and 4) of BT, G and A, and columns 1 and 2 (3 and 4)
- * of AT and GT, differ only in signs: their even and odd parts are computed once.
+ * matrix * inputs. The points come in pairs +-p, so rows 1 and 2 (3 and 4) of BT, G and A, and columns 1 and 2 (3 and
+ * 4) of AT and GT, differ only in signs: their even and odd parts are computed once.
  */
 export function linear(f: FunctionBuilder, matrix: Matrix, inputs: Vector[]): Vector[] {
   if (matrix.length === PATCH) {
@@ -304,7 +304,9 @@ export function kernelTransform(name: string, inputs: number, outputs: number, c
   return f.text();
 }
 
-/** U of the input gradient, from the kernel turned by 180 degrees and its channels transposed: U [36][outputs][inputs]. */
+/**
+ * U of the input gradient, from the kernel turned by 180 degrees and its channels transposed: U [36][outputs][inputs].
+ */
 export function flippedKernelTransform(
   name: string,
   inputs: number,

@@ -1,4 +1,4 @@
-/** A 3x3 convolution of stride 1 as Winograd kernels (winograd.ts says how it works). */
+/** A 3x3 convolution of stride 1 as Winograd kernels (winograd.ts explains them). */
 import type { ConvolutionRequest, ConvolutionSchedule } from "./convolution_schedule.ts";
 import { FLOAT_BYTES } from "./function_builder.ts";
 import { type Argument, type Call, fixed, images, tensor } from "./call.ts";

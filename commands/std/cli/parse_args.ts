@@ -1,10 +1,12 @@
-/** The part of `@std/cli/parse-args` that the commands use, over node:util (JSR is not reachable from every machine). */
+/**
+ * The part of `@std/cli/parse-args` that the commands use, over node:util (JSR is not reachable from every machine).
+ */
 import { parseArgs as nodeParseArgs } from "node:util";
 
 export interface ParseOptions {
   /** Flags that take a value, kept as text; "_" keeps the positionals as text too. A flag without its value is "". */
   readonly string?: readonly string[];
-  /** Flags that take none; false where absent. */
+  /** Flags that take none; false if absent. */
   readonly boolean?: readonly string[];
   /** Flags whose values are gathered in a list. */
   readonly collect?: readonly string[];

@@ -1,14 +1,14 @@
 /**
- * How the controller learns. Every knob has a sentence and its source. The paper states none of them, so that the defaults
- * are the nearest published ones by the same authors (NASNet: Zoph et al. 2017, arXiv 1707.07012, appendix A), and
- * where those are silent too, the common ones of PPO (Schulman et al. 2017, arXiv 1707.06347).
+ * How the controller learns. Every setting has a sentence and its source. The paper states none of them, so the
+ * defaults are the nearest published ones by the same authors (NASNet: Zoph et al. 2017, arXiv 1707.07012, appendix A),
+ * and where those are silent too, the common ones of PPO (Schulman et al. 2017, arXiv 1707.06347).
  *
- * With these defaults, the mean reward of 200 candidates of two core units rose from 0.42 at first to between 0.877 and 0.897
- * after 2,000, over seeds 1 to 5, on the synthetic reward of `tests/controller/samplers/ppo/ppo_test.ts`, where random search stays
- * at 0.41 (2026-11-24).
+ * With these defaults, the mean reward of 200 candidates of two core units rose from 0.42 at first to between 0.877 and
+ * 0.897 after 2,000, over seeds 1 to 5, on the synthetic reward of `tests/controller/samplers/ppo/ppo_test.ts`, where
+ * random search stays at 0.41 (2026-11-24).
  */
 export interface ControllerSettings {
-  /** Candidates proposed and learnt from at a time. NASNet: 20. */
+  /** Candidates per batch. NASNet: 20. */
   readonly batch: number;
   /** Units of the one LSTM layer, and width of the embedding of a prediction. NASNet: 100. */
   readonly hidden: number;
@@ -16,13 +16,13 @@ export interface ControllerSettings {
   readonly initialRange: number;
   /** Step size of Adam, whose moments decay by 0.9 and 0.999 (Kingma & Ba 2015). NASNet: 0.00035. */
   readonly learningRate: number;
-  /** What a nat of entropy a prediction is worth, in reward: keeps proposals varied. NASNet: 0.00001. */
+  /** Reward per nat of entropy of each prediction: keeps proposals varied. NASNet: 0.00001. */
   readonly entropyWeight: number;
-  /** Share of the baseline that each new reward leaves in place (exponential moving average). NASNet: 0.95. */
+  /** Decay of the baseline, an exponential moving average of rewards. NASNet: 0.95. */
   readonly baselineDecay: number;
   /** How far the probability ratio of a prediction may move from 1 before it stops earning. PPO: 0.2. */
   readonly clip: number;
-  /** Adam steps on each batch. PPO, as most implementations have it: 4. */
+  /** Adam steps per batch. PPO, as in most implementations: 4. */
   readonly epochs: number;
 }
 

@@ -4,18 +4,21 @@
  *     input, forget, output = sigmoid(.)   cell = tanh(.)      of the four quarters of   fed + h K
  *     c' = forget c + input cell           h' = output tanh(c')
  *
- * TensorFlow.js multiplies the matrices and takes this as one operation with its own gradient; what is between the products
- * is plain loops. Made of its small operations, an update spent most of its time on their overhead (about 30 us each, 3,000 of
- * them) and on adding each step's share to the gradient of the state kernel, where one product makes it from all steps.
+ * TensorFlow.js multiplies the matrices and takes this as one operation with its own gradient; the code between the
+ * products is plain loops. Built from TensorFlow.js's small operations, an update spent most of its time on their
+ * overhead (about 30 us each, 3,000 of them) and on adding each step's share to the gradient of the state kernel, where
+ * one product computes it from all steps.
  *
  * Shapes: B sequences, T steps, H hidden units; rows of [T x B, .] are step by step.
  */
 import { tf } from "./tensorflow.ts";
 
-/** Added to the forget gate, so that the LSTM starts by remembering (Jozefowicz et al. 2015, and TensorFlow's default). */
+/**
+ * Added to the forget gate, so that the LSTM starts by remembering (Jozefowicz et al. 2015, and TensorFlow's default).
+ */
 const FORGET_BIAS = 1;
 
-/** What goes from one step to the next, each [B, H]. */
+/** State between steps, each [B, H]. */
 export interface LstmState {
   readonly h: Float32Array;
   readonly c: Float32Array;
@@ -32,7 +35,7 @@ export function lstmStart(sequences: number, hidden: number): LstmState {
 }
 
 /**
- * One step forward. `fed` is what the step is fed, already multiplied by the input kernel, [B, 4H]; `kernel` is [H, 4H].
+ * One step forward. `fed` is the step's input, already multiplied by the input kernel, [B, 4H]; `kernel` is [H, 4H].
  * To be called inside `tf.tidy`.
  */
 export function lstmStep(fed: Float32Array, kernel: tf.Tensor2D, before: LstmState): Step {
@@ -52,7 +55,7 @@ export function lstmStep(fed: Float32Array, kernel: tf.Tensor2D, before: LstmSta
 }
 
 /**
- * The outputs h of all steps, [T x B, H], from what they are fed, [T x B, 4H], and the state kernel, [H, 4H]:
+ * The outputs h of all steps, [T x B, H], from their inputs, [T x B, 4H], and the state kernel, [H, 4H]:
  * differentiable by both. To be called inside `tf.tidy`.
  */
 export function lstm(fed: tf.Tensor2D, kernel: tf.Tensor2D, steps: number): tf.Tensor2D {
@@ -75,11 +78,11 @@ export function lstm(fed: tf.Tensor2D, kernel: tf.Tensor2D, steps: number): tf.T
   return run(fed, kernel) as tf.Tensor2D;
 }
 
-/** Gradients by what the steps were fed, [T x B, 4H], and by the kernel, from that by all outputs, [T x B, H]. */
+/** Gradients by the steps' inputs, [T x B, 4H], and by the kernel, from that by all outputs, [T x B, H]. */
 function backward(byOutputs: Float32Array, kernel: tf.Tensor2D, trace: readonly Step[], start: LstmState) {
   const hidden = kernel.shape[0], size = start.h.length;
   const byFed = new Float32Array(4 * size * trace.length);
-  const byC = new Float32Array(size); // what the later steps hand back, as is byH
+  const byC = new Float32Array(size); // gradients from later steps, as is byH
   let byH: Float32Array = new Float32Array(size);
   for (let t = trace.length - 1; t >= 0; t--) {
     const { gates, c } = trace[t], before = t > 0 ? trace[t - 1] : start;
@@ -107,7 +110,7 @@ function inputGate(s: number, hidden: number): number {
   return 4 * s - 3 * (s % hidden);
 }
 
-/** Arrays of whole rows, one below the other, as a tensor of that many columns. */
+/** Stacks arrays of whole rows into a tensor with that many columns. */
 function states(arrays: readonly Float32Array[], columns: number): tf.Tensor2D {
   const all = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
   let at = 0;

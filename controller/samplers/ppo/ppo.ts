@@ -1,11 +1,11 @@
 /**
- * The ppo sampler: candidates sampled from the policy of `rnn.ts`, which learns by proximal policy optimisation (Schulman et
- * al. 2017) as the paper's controller did: the reward of a candidate, less a moving average of rewards, is the advantage of
- * every token in it; there is no value network. `learn` is the whole algorithm, top to bottom.
+ * The ppo sampler: candidates sampled from the policy of `rnn.ts`, which learns by proximal policy optimisation
+ * (Schulman et al. 2017) as the paper's controller did: the reward of a candidate, less a moving average of rewards, is
+ * the advantage of every token in it; there is no value network. `learn` is the whole algorithm, top to bottom.
  *
- * What the policy draws may have been proposed before, or be useless: it is drawn again, in the end at a rising temperature,
- * and the policy does not learn from it. Taught what repeats had earned, it settled on a handful of functions within some
- * hundred candidates and had nothing new to propose.
+ * A draw may have been proposed before, or be useless: then the policy draws again, eventually at a rising temperature,
+ * and does not learn from the rejected draw. When it learned from repeats, it collapsed to a handful of functions
+ * within a few hundred candidates and had nothing new to propose.
  */
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { Random, type RandomState } from "../../../datasets/random.ts";
@@ -26,13 +26,16 @@ interface Own {
   readonly steps: number;
 }
 
-/** A few candidates of a batch, few enough to be learnt from between two yields to the event loop. */
+/** A few candidates of a batch, few enough to learn from between two yields to the event loop. */
 interface Piece {
   readonly tokens: readonly (readonly number[])[];
   readonly advantages: readonly number[];
 }
 
-/** Of one draw after another for the candidates still missing; after the last, they are drawn uniformly from what is left. */
+/**
+ * Temperatures of successive draws for the candidates still missing; after the last, they are drawn uniformly from the
+ * rest.
+ */
 const TEMPERATURES = [1, 1, 1, 1, 1.5, 1.5, 2, 2, 3, 3];
 
 export class PpoSampler extends BatchSampler<Own> {
@@ -62,7 +65,7 @@ export class PpoSampler extends BatchSampler<Own> {
     return [...proposed, ...this.takeSeveral(count - proposed.length, this.#random)];
   }
 
-  /** As though it had proposed them, a batch at a time, those that are members of the space. */
+  /** Learns from members of the space as if it had proposed them, one batch at a time. */
   protected override async learnKnown(known: readonly KnownFunction[]): Promise<void> {
     const judged = known.flatMap(({ tokens, reward }) => tokens ? [{ tokens, reward }] : []);
     for (let at = 0; at < judged.length; at += this.#settings.batch) {
@@ -75,7 +78,7 @@ export class PpoSampler extends BatchSampler<Own> {
     const weights = this.#policy.weights.map(({ values }) => values);
     const rows = batch.length * this.#policy.predictions;
 
-    // Advantage: how much better than usual. The first batch, which has no past, is compared with its own mean.
+    // Advantage: how much better than usual. The first batch, without a history, is compared with its own mean.
     let baseline = this.#baseline ?? mean(batch.map(({ reward }) => reward));
     const judged = batch.map(({ tokens, reward }) => ({ tokens, advantage: reward - baseline }));
     for (const { reward } of batch) baseline = baselineDecay * baseline + (1 - baselineDecay) * reward;
@@ -100,7 +103,7 @@ export class PpoSampler extends BatchSampler<Own> {
       this.#adam.descend(weights, gradients);
     }
 
-    // What has become of the policy, read on the same candidates.
+    // How the policy changed, measured on the same candidates.
     const sums = this.space.positions.map(({ choices }) => choices.map(() => 0));
     const after = await this.#eachPiece(pieces, (piece) => this.#describe(piece, sums));
     const changes = after.flatMap(({ logProbabilities }, at) =>
@@ -112,7 +115,7 @@ export class PpoSampler extends BatchSampler<Own> {
       entropy: mean(after.flatMap(({ entropies }) => entropies)),
       // Schulman's low-variance estimate from the proposed tokens, http://joschu.net/blog/kl-approx.html
       kl: mean(changes.map((change) => Math.exp(change) - 1 - change)),
-      // A token's probability depends on those before it; shown is its mean over what the batch had before it.
+      // A token's probability depends on those before it; shown is its mean over the batch's prefixes.
       probabilities: sums.map((row) => row.map((sum) => sum / batch.length)),
     };
   }
@@ -174,20 +177,20 @@ export class PpoSampler extends BatchSampler<Own> {
     own.forEach((values, at) => values.set(arrays[at]));
   }
 
-  /** All that learning changes, besides a few numbers. */
+  /** Everything that learning changes, besides a few numbers. */
   #arrays(): readonly Float32Array[] {
     return [...this.#policy.weights.map(({ values }) => values), ...this.#adam.first, ...this.#adam.second];
   }
 
-  /** Nothing to do: no tensor outlives the piece of work that made it. */
+  /** Nothing to do: no tensor outlives the call that made it. */
   dispose(): void {}
 }
 
 /**
- * What gradient descent makes small: the clipped objective of PPO (Schulman et al. 2017, equation 7) and the entropy
+ * The loss to minimise: the clipped objective of PPO (Schulman et al. 2017, equation 7) and the entropy
  * bonus, negated and summed over the rows of the reading. The probability ratio of each token is clipped on its own.
  *
- * `before` are the log-probabilities of the rows when the candidates were proposed; `advantages` has one a candidate.
+ * `before` are the log-probabilities of the rows when the candidates were proposed; `advantages` has one per candidate.
  */
 export function ppoLoss(
   { logProbabilities, entropies }: Pick<Reading, "logProbabilities" | "entropies">,

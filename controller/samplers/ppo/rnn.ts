@@ -1,13 +1,13 @@
 /**
- * The policy: one LSTM layer that makes a candidate one prediction after another. Each prediction is embedded and fed to
+ * The policy: one LSTM layer that writes a candidate one prediction at a time. Each prediction is embedded and fed to
  * the next step; a softmax head for each kind of prediction turns the LSTM's output into probabilities. Tokens are
- * sampled from them, never the likeliest taken, as a policy that cannot be surprised cannot learn.
+ * sampled from them, never taken by argmax, as a deterministic policy cannot explore.
  *
  * A position with a single choice (the inputs of the first core unit are always x) is no prediction: its token is 0, it
  * takes no step and has no probability.
  *
  * Weights live in plain arrays and become tensors only inside one piece of work, so that they are saved exactly and
- * nothing outlives its use. Shapes below: B candidates, D predictions, H hidden units, V rows of the embedding.
+ * no tensor leaks. Shapes below: B candidates, D predictions, H hidden units, V rows of the embedding.
  */
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import type { Random } from "../../../datasets/random.ts";
@@ -26,7 +26,7 @@ export interface Weight {
 interface Head {
   readonly name: string;
   readonly choices: number;
-  /** The predictions it makes, as indices from 0 to D - 1. */
+  /** Its predictions, as indices from 0 to D - 1. */
   readonly predictions: readonly number[];
   /** Row of the embedding that stands for its token 0; those of its other tokens follow. */
   readonly firstRow: number;
@@ -34,31 +34,32 @@ interface Head {
   readonly kernel: number;
 }
 
-/** How the policy sees candidates whose tokens are given; rows are D x B, head by head, in the same order every time. */
+/** The policy's probabilities for given candidates; rows are D x B, head by head, in the same order every time. */
 export interface Reading {
   /** Log-probability of each token of the candidates, [D x B]. */
   readonly logProbabilities: tf.Tensor1D;
   /** Entropy in nats of what each token was drawn from, [D x B]. */
   readonly entropies: tf.Tensor1D;
-  /** Log-probability of every choice, a tensor a head, [its predictions x B, choices]. */
+  /** Log-probability of every choice, a tensor per head, [its predictions x B, choices]. */
   readonly perHead: readonly tf.Tensor2D[];
 }
 
 type Tokens = readonly number[];
 
 // The weights in front of those of the heads, in this order. Columns are by gate: input, forget, cell, output.
-const EMBEDDING = 0; // [V, H]; row 0 is what the first step is fed
+const EMBEDDING = 0; // [V, H]; row 0 is the first step's input
 const INPUT_KERNEL = 1; // [H, 4H]
 const STATE_KERNEL = 2; // [H, 4H]
 const GATE_BIAS = 3; // [4H]
 const FIRST_HEAD = 4;
 
 /**
- * Most multiply-adds between two yields to the event loop, unless a single candidate takes more (one of three core units
- * takes 3.2e6 with 100 hidden units). No piece of an update then took over 20 ms of a quiet core, of the 50 allowed
- * (Zen 4 server, Deno 2.9.6, 2026-11-24), 10 of them in products at 0.3 to 0.4 multiply-adds a nanosecond.
+ * Maximum number of multiply-adds between two yields to the event loop, unless a single candidate takes more (one of
+ * three core units takes 3.2e6 with 100 hidden units). No piece of an update then took over 20 ms of a quiet core, of
+ * the 50 allowed (Zen 4 server, Deno 2.9.6, 2026-11-24), 10 of them in products at 0.3 to 0.4 multiply-adds per
+ * nanosecond.
  */
-export const MULTIPLY_ADDS_A_PIECE = 3e6;
+export const MAX_MULTIPLY_ADDS_PER_PIECE = 3e6;
 
 export class Policy {
   readonly weights: readonly Weight[];
@@ -97,19 +98,19 @@ export class Policy {
     });
   }
 
-  /** Number of predictions that make a candidate, D. */
+  /** Number of predictions per candidate, D. */
   get predictions(): number {
     return this.#positions.length;
   }
 
-  /** Multiply-adds of the loss of a candidate and its gradient, which costs twice as much again as the loss. */
+  /** Multiply-adds of the loss of a candidate and its gradient, which costs twice as much as the loss. */
   get multiplyAdds(): number {
     return 3 * this.#headOf.reduce((sum, { choices }) => sum + this.#hidden * (8 * this.#hidden + choices), 0);
   }
 
-  /** The candidates cut into pieces, each small enough to be learnt from before the next yield to the event loop. */
+  /** The candidates cut into pieces, each small enough to learn from before the next yield to the event loop. */
   pieces<T>(candidates: readonly T[]): readonly (readonly T[])[] {
-    const size = Math.max(1, Math.floor(MULTIPLY_ADDS_A_PIECE / this.multiplyAdds));
+    const size = Math.max(1, Math.floor(MAX_MULTIPLY_ADDS_PER_PIECE / this.multiplyAdds));
     return Array.from(
       { length: Math.ceil(candidates.length / size) },
       (_, piece) => candidates.slice(piece * size, (piece + 1) * size),
@@ -117,8 +118,8 @@ export class Policy {
   }
 
   /**
-   * Draws the tokens of `count` candidates, one per position of the space. Log-probabilities are divided by `temperature`:
-   * above 1, what is unlikely is drawn more often.
+   * Draws the tokens of `count` candidates, one per position of the space. Log-probabilities are divided by
+   * `temperature`: above 1, unlikely choices are drawn more often.
    */
   async sample(count: number, random: Random, temperature = 1): Promise<readonly Tokens[]> {
     const candidates = Array.from({ length: count }, () => this.#space.positions.map(() => 0));
@@ -153,7 +154,7 @@ export class Policy {
 
   /** Reads candidates with the given weights (those of `tensors`), differentiably; to be called inside `tf.tidy`. */
   read(weights: readonly tf.Tensor[], candidates: readonly Tokens[]): Reading {
-    // What each step is fed is known beforehand, so that the input's share of the gates is one product: [D x B, 4H].
+    // All inputs are known beforehand, so that their share of the gates is one product: [D x B, 4H].
     const fed = this.#headOf.map((_, prediction) => candidates.map((tokens) => this.#rowFed(prediction, tokens)));
     const h = lstm(project(weights, fed.flat()), weights[STATE_KERNEL] as tf.Tensor2D, this.predictions);
     const outputs = tf.split(h, this.predictions) as tf.Tensor2D[];
@@ -183,7 +184,7 @@ export class Policy {
     });
   }
 
-  /** Row of the embedding that a step is fed: the prediction before it, or row 0 at the start. */
+  /** Row of the embedding that is a step's input: the prediction before it, or row 0 at the start. */
   #rowFed(prediction: number, tokens: Tokens): number {
     if (prediction === 0) return 0;
     return this.#headOf[prediction - 1].firstRow + tokens[this.#positions[prediction - 1]];
@@ -204,9 +205,9 @@ function headsOf(predictions: readonly Position[]): readonly Head[] {
   });
 }
 
-/** The share of the gates that comes from what the steps are fed: rows of the embedding -> [rows, 4H]. */
+/** The share of the gates that comes from the steps' inputs: rows of the embedding -> [rows, 4H]. */
 function project(weights: readonly tf.Tensor[], rows: readonly number[]): tf.Tensor2D {
-  // A product with one-hot rows in place of a gather, whose gradient costs the CPU backend V passes over its input.
+  // A product with one-hot rows instead of a gather, whose gradient costs the CPU backend V passes over its input.
   const oneHot = tf.oneHot(tf.tensor1d([...rows], "int32"), weights[EMBEDDING].shape[0]);
   const embedded = tf.matMul(tf.cast(oneHot, "float32"), weights[EMBEDDING]); // [rows, H]
   return tf.add(tf.matMul(embedded, weights[INPUT_KERNEL]), weights[GATE_BIAS]);

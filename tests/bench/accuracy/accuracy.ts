@@ -7,8 +7,8 @@
  *       tests/bench/accuracy/accuracy.ts judge TRUTHS.jsonl RAW.jsonl ENGINE...
  *     deno run --allow-read tests/bench/accuracy/accuracy.ts summary RAW.jsonl
  *
- * `truth` takes minutes, `judge` seconds; it appends a line for each function and engine (reference, wasm, tfjs-node; with
- * `wasm=LABEL` under that name, as for the V8 flags of the training tasks). `summary` prints the record's tables.
+ * `truth` takes minutes, `judge` seconds; it appends a line for each function and engine (reference, wasm, tfjs-node;
+ * with `wasm=LABEL` under that name, as for the V8 flags of the training tasks). `summary` prints the record's tables.
  */
 import { parseExpression } from "../../../child/activation/parse.ts";
 import { ENGINES } from "../../child/engine/elementwise.ts";
@@ -130,4 +130,4 @@ if (what === "truth") await truth(first, second);
 else if (what === "judge") await judgeAll(first, second, rest);
 else if (what === "summary") {
   console.log(summary(Deno.readTextFileSync(first).trimEnd().split("\n").map((line) => JSON.parse(line))));
-} else throw new Error("Cannot go on: name truth, judge or summary, as in the comment at the top of this file");
+} else throw new Error("Cannot continue: name truth, judge or summary, as in the comment at the top of this file");

@@ -1,17 +1,17 @@
 /**
- * How far computed values are from true ones, by two measures: of the size that activation functions have, 1 or the value,
- * and of the function's size nearby, which asks tails to be right relative to themselves.
+ * How far computed values are from true ones, by two measures: of the size that activation functions have, 1 or the
+ * value, and of the function's size nearby, which asks tails to be right relative to themselves.
  */
 
-const LARGEST = 3.4028234663852886e38;
+const MAX_FLOAT32 = 3.4028234663852886e38;
 /** Half a unit in the last place above the largest: what is rounded to infinity. */
 const ROUNDS_TO_INFINITY = 3.4028235677973366e38;
 const SMALLEST_NORMAL = 2 ** -126;
 /** What may be 0: exp and its like are 0 below the normal numbers, and x stands beside them. */
 const VANISHES = 128 * SMALLEST_NORMAL;
 /** Units in the last place, or parts of the scale, whichever is looser. */
-const MOST_ULPS = 4;
-const MOST_OF_SCALE = 1e-6;
+const MAX_ULPS = 4;
+const MAX_SHARE_OF_SCALE = 1e-6;
 
 /** The points at which an error was beyond the bound, and the largest error as a part of the scale, and where. */
 export interface Errors {
@@ -23,7 +23,9 @@ export interface Errors {
 export interface Judgement {
   /** Points at which there is a true number to compare with. */
   readonly points: number;
-  /** Of these, infinite or NaN where the true one is finite, or finite where it is beyond float32: beyond every bound. */
+  /**
+   * Of these, infinite or NaN where the true one is finite, or finite where it is beyond float32: beyond every bound.
+   */
   readonly notFinite: number;
   /** The scale is 1, or the true value where it is larger. */
   readonly plain: Errors;
@@ -39,7 +41,7 @@ export function judge(x: Float32Array, truth: Float64Array, found: ArrayLike<num
   const judged = [...x.keys()].filter((i) => !Number.isNaN(truth[i]));
   const isWrong = (i: number) => {
     if (Math.abs(truth[i]) < ROUNDS_TO_INFINITY) return !Number.isFinite(found[i]);
-    return !(Math.abs(found[i]) >= LARGEST);
+    return !(Math.abs(found[i]) >= MAX_FLOAT32);
   };
   const wrong = judged.filter(isWrong);
   const finite = judged.filter((i) => Math.abs(truth[i]) < ROUNDS_TO_INFINITY && Number.isFinite(found[i]));
@@ -48,7 +50,7 @@ export function judge(x: Float32Array, truth: Float64Array, found: ArrayLike<num
     for (const i of finite) {
       if (Math.abs(truth[i]) < VANISHES && Math.abs(found[i]) < VANISHES) continue;
       const error = Math.abs(found[i] - truth[i]), part = error / scale(i);
-      if (error > MOST_ULPS * ulp(truth[i]) && part > MOST_OF_SCALE) over++;
+      if (error > MAX_ULPS * ulp(truth[i]) && part > MAX_SHARE_OF_SCALE) over++;
       if (part > worst) [worst, at] = [part, x[i]];
     }
     return { over, worst, at };

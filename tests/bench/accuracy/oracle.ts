@@ -5,7 +5,7 @@ import { children } from "../../../child/activation/expression.ts";
 export interface Truth {
   readonly value: Float64Array;
   readonly byX: Float64Array;
-  /** Empty where the function has no beta. */
+  /** Empty if the function has no beta. */
   readonly byB: Float64Array;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Writes `tests/child/engine/true_values.json`: every function of one argument alone, times x, x^3 and exp(x), and of exp(x),
- * with derivatives, at points where they saturate or overflow, in arithmetic of many digits. From the project's root:
+ * Writes `tests/child/engine/true_values.json`: every function of one argument alone, times x, x^3 and exp(x), and of
+ * exp(x), with derivatives, at points where they saturate or overflow, in arithmetic of many digits. From the project's
+ * root:
  *
  *     deno run --allow-read --allow-write --allow-run tests/bench/accuracy/products.ts PYTHON
  */

@@ -1,6 +1,7 @@
 /**
- * A peer of the engine tfjs-node: the same step of ResNet-20 as a user of tfjs would write it, with the layers, gradients
- * and optimiser of @tensorflow/tfjs on the same binding, in TensorFlow's own settings. After `deno task build-tfjs-node`:
+ * A peer of the engine tfjs-node: the same step of ResNet-20 as a user of tfjs would write it, with the layers,
+ * gradients and optimiser of @tensorflow/tfjs on the same binding, in TensorFlow's own settings. After `deno task
+ * build-tfjs-node`:
  *
  *     deno run --allow-read --allow-env --allow-ffi=.tfjs-node tests/bench/peers/resnet20_tfjs_node.ts "relu;swish"
  */

@@ -38,7 +38,8 @@ function namesWritten<Name extends string>(table: Readonly<Record<Name, { readon
 const CONTINUOUS_UNARY = WRITTEN_UNARY.filter((name) => name !== "sign");
 
 /**
- * A tree of the surface language, at most `depth` operations high; with `choices`, some are `where` and sign, which jump.
+ * A tree of the surface language, at most `depth` operations high; with `choices`, some are `where` and sign, which
+ * jump.
  */
 export function randomTree(random: Random, depth: number, numbers = NUMBERS, choices = false): Expression {
   const kind = depth === 0 ? random.nextUint32() % 3 : random.nextUint32() % (choices ? 11 : 10);

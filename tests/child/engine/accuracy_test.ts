@@ -1,6 +1,6 @@
 /**
- * Every function of one argument alone, times x, x^3 and exp(x), and of exp(x), on every engine, against arithmetic of many
- * digits: a wrong tail is multiplied up. `true_values.json` is written by tests/bench/accuracy/products.ts.
+ * Every function of one argument alone, times x, x^3 and exp(x), and of exp(x), on every engine, against arithmetic of
+ * many digits: a wrong tail is multiplied up. `true_values.json` is written by tests/bench/accuracy/products.ts.
  */
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
@@ -19,7 +19,7 @@ type Where = (x: number) => boolean;
 
 /** What float32 cannot hold on the way, and what an engine therefore need not give. */
 const LOST: readonly { readonly texts: readonly string[]; readonly where: Where }[] = [
-  // The phase of a sine, of which float32 has few points a period; of exp(x) its rounding is some of the phase.
+  // The phase of a sine, of which float32 has few points per period; of exp(x) its rounding is some of the phase.
   {
     texts: ["sin(x)", "cos(x)", "sinc(x)", "x * sin(x)", "x * cos(x)", "x * sinc(x)"],
     where: (x) => Math.abs(x) > 1e4,

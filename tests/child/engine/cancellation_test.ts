@@ -1,4 +1,6 @@
-/** Published and naive forms that cancel or overflow as they are written, on every engine: simplification rescues them. */
+/**
+ * Published and naive forms that cancel or overflow as they are written, on every engine: simplification rescues them.
+ */
 import { assert } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../../child/activation/catalog.ts";

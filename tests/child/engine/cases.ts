@@ -71,8 +71,8 @@ const STEEP_AT_0: ReadonlySet<string> = new Set(["log(abs(x) + 0.00001)", "sqrt(
 const SWISH = activationFrom("swish");
 
 /**
- * Declares the tests of one engine. `open` gives the engine, or the reason it cannot be had here, for which its tests
- * are skipped. `tolerance` is the largest |value - reference| of a tensor over its largest |reference|.
+ * Declares the tests of one engine. `open` gives the engine, or the reason it is not available here, for which its
+ * tests are skipped. `tolerance` is the largest |value - reference| of a tensor over its largest |reference|.
  */
 export async function engineCases(
   name: string,
@@ -81,7 +81,7 @@ export async function engineCases(
 ): Promise<void> {
   const opened = await open();
   if (typeof opened === "string") {
-    describe(`${name} engine`, () => it.skip(`is not tested as it cannot be had here: ${opened}`, () => {}));
+    describe(`${name} engine`, () => it.skip(`is not tested as it is not available here: ${opened}`, () => {}));
     return;
   }
   const engine = opened;
@@ -220,7 +220,7 @@ export async function engineCases(
         });
       });
 
-      it("returns a loss and logits that are not finite, and goes on", async () => {
+      it("returns a loss and logits that are not finite, and continues", async () => {
         const graph = activationGraph(false);
         const options = { batch: 3, optimizer: SGD };
         const step = { batch: randomBatch(graph, 3, 1), learningRate: 0.1 };
@@ -259,7 +259,7 @@ export async function engineCases(
         assertEquals(results[0], results[1]);
       });
 
-      it("goes on exactly from parameters, statistics and slots written to a new program", async () => {
+      it("continues exactly from parameters, statistics and slots written to a new program", async () => {
         const graph = SMALL_GRAPHS.at(-1)!.build(true);
         for (const optimizer of OPTIMIZERS) {
           const options = { batch: 3, optimizer };
@@ -439,8 +439,8 @@ function lengths(tensors: Tensors): (readonly [string, number])[] {
 }
 
 /**
- * The gradient of what another layer cancels (a shift before batch norm) is rounding noise: differences of gradients, and
- * of slots made from them, that are small beside the largest of all tensors do not count.
+ * The gradient of what another layer cancels (a shift before batch norm) is rounding noise: differences of gradients,
+ * and of slots made from them, that are small beside the largest of all tensors do not count.
  */
 function assertTensorsClose(actual: Tensors, expected: Tensors, tolerance: number, group: TensorGroup): void {
   const kindOf = (name: string) => group === "slots" ? name.slice(name.lastIndexOf(".") + 1) : group;

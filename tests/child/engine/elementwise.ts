@@ -17,7 +17,7 @@ import { ConstantTable, FunctionBuilder } from "../../../child/engine/wasm/funct
 export interface Elementwise {
   readonly value: Float64Array | Float32Array;
   readonly byX: Float64Array | Float32Array;
-  /** Null where the function has no beta. */
+  /** Null if the function has no beta. */
   readonly byB: Float64Array | Float32Array | null;
 }
 

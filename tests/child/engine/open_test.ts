@@ -41,7 +41,7 @@ describe("opening an engine", () => {
     await assertRejects(() => openEngine("abacus"), RangeError, "wasm");
   });
 
-  it("says why a named engine cannot be had and what to do", async () => {
+  it("says why a named engine is not available and what to do", async () => {
     await assertRejects(() => openEngine("webgpu"), Error, "not part of this version. Use --engine auto");
   });
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { type Body, cutIntoPasses, MOST_KEPT_BYTES } from "../../../child/engine/wasm/passes.ts";
+import { type Body, cutIntoPasses, MAX_KEPT_BYTES } from "../../../child/engine/wasm/passes.ts";
 
 const POINTER = "(local.get $kept)";
 
@@ -37,7 +37,7 @@ describe("passes over a loop's body", () => {
     const { passes, pixelBytes } = cutIntoPasses(body, POINTER);
     assert(passes.length > 1);
     assertEquals(pixelBytes, (passes.length - 1) * 32); // one vector of two parts at each cut
-    assert(pixelBytes <= MOST_KEPT_BYTES);
+    assert(pixelBytes <= MAX_KEPT_BYTES);
     for (const line of body.lines) assert(passes.some((lines) => lines.includes(line)), `${line} is lost`);
   });
 

@@ -73,7 +73,7 @@ describe("a wasm engine whose fast kernels compute wrongly", () => {
     ]);
   });
 
-  it("cannot be had where its plain kernels compute wrongly too", async () => {
+  it("is not available if its plain kernels compute wrongly too", async () => {
     const error = await assertRejects(() => openWasm(() => Promise.resolve("the loss differs")), Error);
     assert(/fast kernels .*; .*plain kernels /.test(error.message), error.message);
   });

@@ -12,7 +12,9 @@ export interface SmallGraph {
   build(usesBeta: boolean): Graph;
 }
 
-/** [image height, image width, inputs, outputs, kernel size, stride]: odd and even sizes, channels of all remainders. */
+/**
+ * [image height, image width, inputs, outputs, kernel size, stride]: odd and even sizes, channels of all remainders.
+ */
 const CONVOLUTIONS: readonly (readonly [number, number, number, number, number, number])[] = [
   [5, 5, 3, 5, 3, 1],
   [8, 8, 16, 24, 3, 1],

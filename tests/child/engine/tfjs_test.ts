@@ -23,7 +23,7 @@ await engineCases("tfjs-node", () => Promise.resolve(opened), 1e-3);
 
 describe("tfjs-node engine", () => {
   if (typeof opened === "string") {
-    it.skip(`does not count its tensors as it cannot be had here: ${opened}`, () => {});
+    it.skip(`does not count its tensors as it is not available here: ${opened}`, () => {});
     return;
   }
 

@@ -9,12 +9,15 @@ import { Random } from "../../../datasets/random.ts";
 
 const COUNT = 16384, INPUT = 16384, OUTPUT = INPUT + COUNT * 4;
 const SMALLEST_NORMAL = 2 ** -126;
-const LARGEST = 3.4028234e38;
+const MAX_FLOAT32 = 3.4028234e38;
 /** Of the value; 4 units in the last place are between 2.4e-7 and 4.8e-7. */
 const BOUND = 1e-6;
 
 const SMALLEST_SUBNORMAL = 2 ** -149;
-/** Where functions saturate, where exp and squares overflow, and the ends of float32, of both signs. 88.7228… is the last before exp overflows. */
+/**
+ * Where functions saturate, where exp and squares overflow, and the ends of float32, of both signs. 88.7228… is the
+ * last before exp overflows.
+ */
 const ENDS = [
   ...[0, SMALLEST_SUBNORMAL, 1e-40, SMALLEST_NORMAL, 1e-8, 1e-3, 1, 5, 7.9, 8, 9, 9.5, 10, 17, 18, 20, 50, 88.7],
   ...[
@@ -77,7 +80,7 @@ describe("elementwise functions in WebAssembly", () => {
       y.forEach((value, i) => {
         const expected = UNARY_FUNCTIONS[name].value(x[i]);
         // Beyond float32 and among the subnormal numbers there is no such accuracy to have.
-        if (Math.abs(expected) < SMALLEST_NORMAL || Math.abs(expected) > LARGEST) return;
+        if (Math.abs(expected) < SMALLEST_NORMAL || Math.abs(expected) > MAX_FLOAT32) return;
         const scale = Math.max(Math.abs(expected), (SCALE[name] ?? 0) / Math.max(1, Math.abs(x[i])));
         const error = Number.isNaN(expected) && Number.isNaN(value) ? 0 : Math.abs(value - expected) / scale;
         assert(error < BOUND, `${name}(${x[i]}) is ${value}, not ${expected}`);
@@ -102,7 +105,10 @@ describe("elementwise functions in WebAssembly", () => {
     });
   }
 
-  /** sign jumps at 0, and cbrt has no slope there; sin(-0) is 0, as its reduction to a quadrant adds zeros of both signs. */
+  /**
+   * sign jumps at 0, and cbrt has no slope there; sin(-0) is 0, as its reduction to a quadrant adds zeros of both
+   * signs.
+   */
   const isSloped = (name: UnaryName) =>
     name !== "sign" && name !== "cbrt" && name !== "sin" && Object.is(UNARY_FUNCTIONS[name].value(-0), -0);
   for (const name of (Object.keys(UNARY) as UnaryName[]).filter(isSloped)) {

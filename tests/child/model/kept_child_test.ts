@@ -1,4 +1,4 @@
-/** A child of a search that is cut off again and again comes to the same outcome and curve as one that is not. */
+/** A child of a search that is interrupted repeatedly ends with the same outcome and curve as one that is not. */
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../../child/activation/catalog.ts";
@@ -32,8 +32,8 @@ async function train(path: string, stopAt = Infinity, request = REQUEST) {
   return { outcome: lasting(outcome), curve, notices };
 }
 
-describe("a child that is kept", () => {
-  it("goes on after every interruption to the same accuracy, loss, beta and curve", async () => {
+describe("a child that saves its state", () => {
+  it("resumes after every interruption to the same accuracy, loss, beta and curve", async () => {
     const curve: LossPoint[] = [];
     const whole = lasting(await trainChild(REQUEST, { onProgress: (point) => curve.push(point) }));
     await withFolder(async (folder) => {
@@ -45,7 +45,7 @@ describe("a child that is kept", () => {
     });
   });
 
-  it("trains only what was not kept", async () => {
+  it("trains only what was not saved", async () => {
     await withFolder(async (folder) => {
       let steps = 0;
       const wait = () => {
@@ -64,20 +64,20 @@ describe("a child that is kept", () => {
     });
   });
 
-  it("begins anew, and says so, where the file is damaged or another child's", async () => {
+  it("starts over, and says so, if the file is damaged or another child's", async () => {
     await withFolder(async (folder) => {
       await Deno.writeTextFile(`${folder}/a`, "garbage");
       const whole = lasting(await trainChild(REQUEST));
       const { outcome, notices } = await train(`${folder}/a`);
       assertEquals([outcome, notices.length], [whole, 1]);
       const other = await train(`${folder}/a`, Infinity, { ...REQUEST, seed: 2 });
-      assert(other.notices[0].startsWith("a child begins anew: Cannot go on from"), other.notices.join());
+      assert(other.notices[0].startsWith("a child starts over: Cannot resume from"), other.notices.join());
     });
   });
 
-  it("trains on where the file cannot be written, and says so", async () => {
+  it("keeps training if the file cannot be written, and says so", async () => {
     const { outcome, notices } = await train("/nowhere/at/all");
     assertEquals(outcome, lasting(await trainChild(REQUEST)));
-    assert(notices[0].startsWith("a child's state is not kept: Cannot write /nowhere/at/all"), notices[0]);
+    assert(notices[0].startsWith("a child's state is not saved: Cannot write /nowhere/at/all"), notices[0]);
   });
 });

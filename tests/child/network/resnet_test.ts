@@ -34,7 +34,7 @@ describe("ResNet", () => {
     assertEquals([...new Set(sums)], ["32x32x16", "16x16x32", "8x8x64"]);
   });
 
-  it("has one beta a channel at every activation when the function has b", () => {
+  it("has one beta per channel at every activation when the function has b", () => {
     const graph = buildResNet(20, { classes: 10, usesBeta: true });
     const betas = graph.parameters.filter(({ role }) => role === "activation_beta");
     assertEquals(betas.length, 19);

@@ -1,10 +1,14 @@
-/** Estimates against simulated truths: what is said of the best must be true on average, and rank better than raw means. */
+/**
+ * Estimates against simulated truths: what is said of the best must be true on average, and rank better than raw means.
+ */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { type CandidateScores, estimate } from "../../../controller/comparison/estimate.ts";
 import { Random } from "../../../datasets/random.ts";
 
-/** In points of accuracy, as measured on ResNet-20 after 300 steps: spread of good functions, and noise of a training. */
+/**
+ * In points of accuracy, as measured on ResNet-20 after 300 steps: spread of good functions, and noise of a training.
+ */
 const SPREAD = 1.3, NOISE = 1.31, SEED_EFFECT = 0.85;
 const PRIOR = { deviation: NOISE, freedom: 4 };
 

@@ -1,9 +1,9 @@
 /**
- * A table of one core unit whose scores come from a formula, for tests and for tuning samplers before there is a measured
- * one. Nothing here was trained: its header says it is synthetic. The formula has what is known of the real thing: half of the
- * functions diverge or learn nothing, many are half good, few are best and close to each other, functions of like values
- * score alike but for a part of their own, and seeds vary as those of the laptop child were measured to (0.5 points common
- * to all functions, 0.75 of each training).
+ * A table of one core unit whose scores come from a formula, for tests and for tuning samplers before there is a
+ * measured one. Nothing here was trained: its header says it is synthetic. The formula has what is known of the real
+ * thing: half of the functions diverge or learn nothing, many are half good, few are best and close to each other,
+ * functions of like values score alike but for a part of their own, and seeds vary as those of the laptop child were
+ * measured to (0.5 points common to all functions, 0.75 of each training).
  */
 import { activationFrom } from "../../../child/activation/catalog.ts";
 import { derive } from "../../../child/activation/derive.ts";
@@ -17,7 +17,7 @@ import { Random } from "../../../datasets/random.ts";
 
 export const GUESSING = 0.1;
 
-/** Expected accuracy of a function; null where its children diverge. */
+/** Expected accuracy of a function; null if its children diverge. */
 export function syntheticAccuracy(expression: Expression, ownPart: number): number | null {
   const value = compileToClosure(expression), slope = compileToClosure(derive(expression, "x"));
   const values = NORMAL_POINTS.map((x) => value(x, 1)), slopes = NORMAL_POINTS.map((x) => slope(x, 1));

@@ -43,7 +43,7 @@ describe("the runs on disk", () => {
       store.close();
     }));
 
-  it("that were killed are interrupted, and go on only where a process has them", () =>
+  it("that were killed are interrupted, and running only if a process holds them", () =>
     withRun(async (root) => {
       const store = RunStore.open(`${root}/first`), registry = runRegistry(root, null);
       store.saveState("running", 1000);

@@ -1,4 +1,7 @@
-/** What a run leaves on disk, whatever happened to it: killed early, locked, cut, deleted, on a full disk, or of an older program. */
+/**
+ * What a run leaves on disk, whatever happened to it: killed early, locked, cut, deleted, on a full disk, or of an
+ * older program.
+ */
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { DatabaseSync } from "node:sqlite";
@@ -27,7 +30,7 @@ describe("runs that earlier programs wrote", () => {
     2,
   ]] as const;
   for (const [name, state, finished] of states) {
-    it(`of format 1, ${name}, are listed, shown and opened to go on`, () =>
+    it(`of format 1, ${name}, are listed, shown and resumed`, () =>
       inFolder(async (root) => {
         const folder = await copyOf(`v1/${name}`, `${root}/${name}`);
         const [listed] = listRuns(root, (error) => assert(false, error.message));
@@ -42,7 +45,7 @@ describe("runs that earlier programs wrote", () => {
 });
 
 describe("a run", () => {
-  it("that was killed before it had begun is begun under its name, and says how", () =>
+  it("that was killed before it started is started under its name, and says how", () =>
     inFolder(async (root) => {
       const unbegun = [`${root}/empty`, `${root}/tables`];
       for (const folder of unbegun) await Deno.mkdir(folder);
@@ -57,7 +60,7 @@ describe("a run", () => {
         assertThrows(
           () => RunStore.open(folder),
           RunStoreError,
-          "never begun: begin it with --run",
+          "never started: start it with --run",
         );
         await runScripted(folder, 1);
         assertEquals(loadRun(folder).state, "finished");
@@ -77,7 +80,7 @@ describe("a run", () => {
       }
     }));
 
-  it("whose log was deleted says so, and goes on from what is left where something is", () =>
+  it("whose log was deleted says so, and continues from what is left, if anything", () =>
     inFolder(async (root) => {
       const folder = await copyOf("v1/killed", `${root}/killed`);
       await Deno.remove(`${folder}/run.sqlite-wal`);

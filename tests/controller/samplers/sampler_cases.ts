@@ -1,4 +1,6 @@
-/** What holds for every sampler. `tell` is given a reward that depends on the tokens only, so that runs can be repeated. */
+/**
+ * What holds for every sampler. `tell` is given a reward that depends on the tokens only, so that runs can be repeated.
+ */
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { type ControllerSettings, DEFAULT_CONTROLLER } from "../../../controller/samplers/ppo/config.ts";
@@ -55,7 +57,7 @@ export function samplerCases(name: SamplerName): void {
       assertNotEquals(await make(7).ask(20), await make(8).ask(20));
     });
 
-    it("goes on from a saved state exactly as if never stopped", async () => {
+    it("resumes from a saved state exactly as if never interrupted", async () => {
       const unbroken = make(3);
       await course(unbroken, 2);
       const saved = await unbroken.state();
@@ -68,7 +70,7 @@ export function samplerCases(name: SamplerName): void {
       assertEquals(await resumed.state(), await unbroken.state());
     });
 
-    it("goes on from a state that was saved while a batch was out", async () => {
+    it("resumes from a state that was saved while a batch was pending", async () => {
       const unbroken = make(3);
       await course(unbroken, 1);
       const out = await unbroken.ask(10);
@@ -139,7 +141,7 @@ export function samplerCases(name: SamplerName): void {
       assertEquals(await sampler.ask(1), []);
     });
 
-    it("takes up what others found, exactly, and still proposes new functions only", async () => {
+    it("learns from functions found elsewhere, exactly, and still proposes only new functions", async () => {
       const known = [{ expression: "swish", reward: 0.9 }, { expression: "sin(sin(x)) + 1", reward: 0.2 }];
       const told = make(5);
       await course(told, 1);
@@ -151,7 +153,7 @@ export function samplerCases(name: SamplerName): void {
       assertEquals(await course(resumed, 3), expected);
     });
 
-    it("refuses to take up what others found while a batch is out, what is no function, and what earned no number", async () => {
+    it("refuses to learn from functions found elsewhere while a batch is pending, from a non-function, and from a non-number", async () => {
       const sampler = make(5), before = await sampler.state();
       await assertRejects(() => sampler.learnFrom([{ expression: "swich", reward: 1 }]), Error, "swich");
       await assertRejects(
@@ -164,7 +166,7 @@ export function samplerCases(name: SamplerName): void {
       await assertRejects(() => sampler.learnFrom([]), Error, "as the last batch was not told yet");
     });
 
-    it("goes on from a state of 2026-11-25, which does not know what was proposed", async () => {
+    it("resumes from a state of 2026-11-25, which does not record what was proposed", async () => {
       const sampler = make(3);
       await course(sampler, 1);
       const { header, arrays } = unpackState<Record<string, unknown>>(await sampler.state());
@@ -180,11 +182,11 @@ export function samplerCases(name: SamplerName): void {
       await assertRejects(
         () => sampler.ask(3),
         Error,
-        "Cannot propose candidates as the last batch was not told yet: 3 of them are waiting",
+        "Cannot propose candidates as the last batch was not told yet: 3 of its candidates are waiting",
       );
     });
 
-    it("refuses to learn from a batch that nobody asked for", async () => {
+    it("refuses to learn from a batch that was never proposed", async () => {
       const sampler = make();
       await assertRejects(() => sampler.tell([]), Error, "as none was asked for");
       const batch = judge(await sampler.ask(2));

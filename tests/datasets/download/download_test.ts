@@ -1,4 +1,7 @@
-/** Several sources of one file, the first of which are bad servers on this machine: each is left for the next, with its reason. */
+/**
+ * Several sources of one file, the first of which are bad servers on this machine: each is left for the next, with its
+ * reason.
+ */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { createHash } from "node:crypto";
@@ -139,7 +142,7 @@ describe("downloadFirst", () => {
     }
   });
 
-  it("goes on with what a source sent before it was left", () =>
+  it("resumes what a source sent before it was left", () =>
     withServers([() => trickle(1000, 5000), good], async (servers) => {
       let first = 0;
       await comes(servers, {
@@ -157,16 +160,16 @@ describe("downloadFirst", () => {
     });
   });
 
-  it("uses the fastest of slow sources where no other will do", () => {
+  it("uses the fastest of slow sources if no other works", () => {
     const slowly: Answer = () => trickle(100), faster: Answer = () => trickle(8000);
     return withServers([slowly, () => new Response("gone", { status: 404 }), faster], async (servers) => {
       const told = await comes(servers, { patience: { ...PATIENCE, slowBelow: 2_000_000 } });
-      assert(told.some((line) => line.includes("slow, but no other source will do")), told.join("\n"));
+      assert(told.some((line) => line.includes("slow, but no other source works")), told.join("\n"));
       assert(told.some((line) => line.includes("there is no faster source")), told.join("\n"));
     });
   });
 
-  it("tells every reason in one sentence where no source will do, and notices nothing besides", () =>
+  it("gives every reason in one sentence if no source works, and no other notice", () =>
     withServers([() => new Response("gone", { status: 404 }), () => new Response(WEB_PAGE)], async (servers) => {
       const told: string[] = [];
       const message = await fails(servers, { onNotice: (line) => told.push(line) });
@@ -175,7 +178,7 @@ describe("downloadFirst", () => {
       assertEquals([told, [...Deno.readDirSync(servers.folder)]], [[], []]);
     }));
 
-  it("passes over a source whose files do not stand the check", () =>
+  it("passes over a source whose files fail the check", () =>
     withServers([good, good], async (servers) => {
       const { SourceFailure } = await import("../../../datasets/download/transfer.ts");
       const told = await comes(servers, {

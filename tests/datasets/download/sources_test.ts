@@ -6,7 +6,7 @@ import { DATASET_HOSTS, hostIsListed, OWN_MIRROR_HOSTS, SOURCES } from "../../..
 const { tasks } = JSON.parse(Deno.readTextFileSync("deno.json")) as { tasks: Record<string, string> };
 const DASHBOARD_HOSTS = ["127.0.0.1", "[::1]", "0.0.0.0", "[::]"];
 
-/** What a task may reach besides: the dashboard's own addresses, and a mirror of one's own. */
+/** What a task may reach besides: the dashboard's own addresses, and the user's own mirror. */
 const OTHER_HOSTS: readonly string[] = [...DASHBOARD_HOSTS, ...OWN_MIRROR_HOSTS];
 
 const netOf = (task: string) => /--allow-net=(\S+)/.exec(tasks[task])?.[1].split(",") ?? [];
@@ -26,7 +26,7 @@ describe("the sources of data sets", () => {
     });
   }
 
-  it("include this machine for a mirror of one's own, where a download may come from one", () => {
+  it("include this machine for the user's own mirror, where a download may come from one", () => {
     assertEquals(OWN_MIRROR_HOSTS.filter((host) => !netOf("download").includes(host)), []);
   });
 

@@ -101,7 +101,7 @@ function assertWhole({ file }: Place): void {
   assertEquals(sizeOf(`${file}.part`), null);
 }
 
-/** Null where there is no file. */
+/** Null if there is no file. */
 function sizeOf(file: string): number | null {
   try {
     return Deno.statSync(file).size;
@@ -131,7 +131,7 @@ describe("download", () => {
       assertEquals(place.asked, [null]);
     }));
 
-  it("goes on with a Range where the connection was cut, as often as it is", () =>
+  it("resumes with a Range request whenever the connection is cut", () =>
     withServer((number, from) => number < 3 ? brokenAfter(70_000, ranged(from)) : ranged(from), async (place) => {
       await fetched(place);
       assertWhole(place);
@@ -160,7 +160,7 @@ describe("download", () => {
       assertWhole(place);
     }));
 
-  it("goes on with what an earlier call left", () =>
+  it("resumes what an earlier call left", () =>
     withServer((_, from) => ranged(from), async (place) => {
       await writePart(place, CONTENT.subarray(0, 123_456));
       await fetched(place);
@@ -226,7 +226,7 @@ describe("download", () => {
     });
   });
 
-  it("says so where nobody listens, or the host stays silent, at first or later", async () => {
+  it("says so if nobody listens, or the host is silent, at first or later", async () => {
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const url = `http://127.0.0.1:${listener.addr.port}/file.tar.gz`;
     await withFolder((folder) =>
@@ -251,7 +251,7 @@ describe("download", () => {
     });
   });
 
-  it("stops when told to, keeps what has arrived, and goes on from there when called again", () =>
+  it("stops when told to, keeps what has arrived, and resumes from there when called again", () =>
     withServer(
       (number, from) => number === 0 ? brokenAfter(90_000, whole(), "silent") : ranged(from),
       async (place) => {

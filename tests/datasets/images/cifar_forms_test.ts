@@ -1,4 +1,7 @@
-/** One small data set in each of its forms gives the same images, labels and order, and damage is told by the file's name. */
+/**
+ * One small data set in each of its forms gives the same images, labels and order, and damage is told by the file's
+ * name.
+ */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { Dataset } from "../../../datasets/dataset.ts";
@@ -174,7 +177,7 @@ describe("a form of CIFAR", () => {
       await Deno.remove(`${folder}/train/cat/3.png`);
       await malformed(SMALL10, folder, `${folder}/train as there must be 5 images: there are 4`);
       await Deno.rename(`${folder}/train/bird`, `${folder}/train/owl`);
-      await malformed(SMALL10, folder, "train/owl as that is no class");
+      await malformed(SMALL10, folder, "train/owl as that is not a class");
     }));
 
   it("names the file that is damaged", () =>

@@ -6,11 +6,13 @@ import { CIFAR10, CIFAR100, CIFAR100_COARSE, type CifarFormat } from "../../../d
 import { DatasetError, withoutTest } from "../../../datasets/dataset.ts";
 
 const PLANE = 1024;
-/** The official layout with 2 records a training file and 3 in the test file. */
+/** The official layout with 2 records per training file and 3 in the test file. */
 const SMALL10: CifarFormat = { ...CIFAR10, trainRecords: 2, testRecords: 3, validation: 4 };
 const SMALL100: CifarFormat = { ...CIFAR100, trainRecords: 5, testRecords: 2, validation: 2 };
 
-/** A byte that differs between neighbours, its mean too between images, which are numbered across the whole data set. */
+/**
+ * A byte that differs between neighbours, its mean too between images, which are numbered across the whole data set.
+ */
 const byteAt = (image: number, channel: number, place: number) => (channel * 101 + place * 7) % (200 + 5 * image);
 
 /** Label bytes, then red, green and blue planes. */
@@ -19,7 +21,9 @@ function record(image: number, labels: readonly number[]): number[] {
   return [...labels, ...planes];
 }
 
-/** Writes a small data set whose image n has label n (CIFAR-100: coarse 19 - n, fine 90 + n); the test files come last. */
+/**
+ * Writes a small data set whose image n has label n (CIFAR-100: coarse 19 - n, fine 90 + n); the test files come last.
+ */
 async function writeSmall(format: CifarFormat, folder: string): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
   let image = 0;
@@ -134,7 +138,7 @@ describe("loadCifar", () => {
       }
     }));
 
-  it("refuses a label that is no class and says which record has it", () =>
+  it("refuses an invalid label and says which record has it", () =>
     withSmall(SMALL10, async (folder) => {
       const file = `${folder}/test_batch.bin`, bytes = await Deno.readFile(file);
       bytes[2 * 3073] = 10;

@@ -65,7 +65,7 @@ describe("loadImages", () => {
       await fails(`${directory}/absent`, "as it does not exist");
       await fails(directory, "it has no folders of images by class");
       await write(directory, { "train/a": greys(12, 0) });
-      await fails(directory, "2 to 256 classes are told apart: it has folders with images of 1");
+      await fails(directory, "2 to 256 classes are supported: it has folders with images of 1");
       await write(directory, { "train/b": greys(3, 0), "test/c": [1] });
       await fails(directory, `${directory}/test as ${directory}/train has no class c`);
       await Deno.remove(`${directory}/train`, { recursive: true });

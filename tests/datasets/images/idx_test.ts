@@ -115,7 +115,7 @@ describe("loadIdx", () => {
       await malformed(folder, `${file}.gz as it is no whole gzip file`);
     }));
 
-  it("refuses a label that is no class, and images without their labels", () =>
+  it("refuses an invalid label, and images without their labels", () =>
     withFiles(async (folder) => {
       await Deno.writeFile(`${folder}/${TRAIN_LABELS}`, labelsFile([0, 1, 10, 3, 4]));
       await malformed(folder, `${TRAIN_LABELS} as labels must be below 10: item 2 has 10`);

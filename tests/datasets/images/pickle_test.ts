@@ -1,4 +1,7 @@
-/** Pickles that Python wrote, in every protocol; and that what is not plain data is refused by its name, before it is run. */
+/**
+ * Pickles that Python wrote, in every protocol; and that what is not plain data is refused by its name, before it is
+ * run.
+ */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { NumpyArray, unpickle } from "../../../datasets/images/pickle.ts";

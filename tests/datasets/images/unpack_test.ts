@@ -1,4 +1,7 @@
-/** Files added to a folder of downloads: nothing whole is replaced, nothing of the user's is lost, whoever else does the same. */
+/**
+ * Files added to a folder of downloads: nothing whole is replaced, nothing of the user's is lost, whoever else does the
+ * same.
+ */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { DatasetError } from "../../../datasets/dataset.ts";

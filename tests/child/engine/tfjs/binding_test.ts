@@ -13,7 +13,7 @@ describe("loading TensorFlow's binding", () => {
     assertThrows(() => loadBinding(GPU_PACKAGE, missing), Error, "run `deno task build-tfjs-node --gpu`");
   });
 
-  it("says how to mend one that is half installed", () => {
+  it("says how to fix one that is half installed", () => {
     assertThrows(() => loadBinding(CPU_PACKAGE, folder()), Error, "half installed");
   });
 

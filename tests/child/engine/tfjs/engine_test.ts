@@ -19,7 +19,7 @@ describe("checking TensorFlow when it opens", () => {
     assertEquals(await requireSound(openReference(), GPU_PACKAGE), undefined);
   });
 
-  it("says in one line that cuDNN does not fit, and how to mend it", async () => {
+  it("says in one line that cuDNN does not fit, and how to fix it", async () => {
     assertEquals(
       await sentence("No DNN in stream executor:\n\tthe DNN library is not initialized"),
       "GPU, TensorFlow 2.21.0 cannot train as its cuDNN is missing or of another version (it fails with: No DNN in " +
@@ -27,7 +27,7 @@ describe("checking TensorFlow when it opens", () => {
     );
   });
 
-  it("says that any other kernel fails, and how to mend it", async () => {
+  it("says that any other kernel fails, and how to fix it", async () => {
     assertEquals(
       await sentence("no kernel image"),
       "GPU, TensorFlow 2.21.0 cannot train as its check failed (it fails with: no kernel image): " +

@@ -1,6 +1,6 @@
 /**
- * The policy and its loss in float64, as obvious loops over one candidate at a time: the judge of `rnn.ts` and `ppo.ts`. It
- * shares nothing with them but the names of the weights and their layout.
+ * The policy and its loss in float64, as obvious loops over one candidate at a time: the judge of `rnn.ts` and
+ * `ppo.ts`. It shares nothing with them but the names of the weights and their layout.
  */
 import type { Weight } from "../../../../controller/samplers/ppo/rnn.ts";
 import type { Position } from "../../../../controller/search_space.ts";

@@ -162,7 +162,7 @@ describe("ppo, what the earlier attempt got wrong", () => {
     assert(new Set(candidates.map(({ tokens }) => tokens.join())).size >= 195);
   });
 
-  it("goes on from the policy it has in place of a new one at each update", async () => {
+  it("continues from its policy instead of a new one at each update", async () => {
     // A step of Adam moves a weight by 3.2 learning rates at the very most; new weights would be up to 0.2 away.
     const sampler = ppo(2, 1, { learningRate: 0.001 });
     for (let batch = 0; batch < 3; batch++) {
@@ -300,8 +300,8 @@ describe("ppo, as a guest on the main thread", () => {
 
 describe("ppo, against random", () => {
   /**
-   * A stand-in for validation accuracy: 0.1 is guessing; up to 0.8 more for the squared correlation with swish on
-   * [-4, 4], which x * sigmoid(x) alone has in full. Like the real thing it depends on the function and not on how it is
+   * A stand-in for validation accuracy: 0.1 is guessing; up to 0.8 more for the squared correlation with swish on [-4,
+   * 4], which x * sigmoid(x) alone has in full. Like the real thing it depends on the function and not on how it is
    * written, is 0.1 for constants and what overflows, and has many half-good neighbours (max(x, 0): 0.87).
    */
   function syntheticAccuracy(expression: Expression): number {

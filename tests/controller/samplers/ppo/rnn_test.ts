@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { DEFAULT_CONTROLLER } from "../../../../controller/samplers/ppo/config.ts";
-import { MULTIPLY_ADDS_A_PIECE, Policy } from "../../../../controller/samplers/ppo/rnn.ts";
+import { MAX_MULTIPLY_ADDS_PER_PIECE, Policy } from "../../../../controller/samplers/ppo/rnn.ts";
 import { SearchSpace } from "../../../../controller/search_space.ts";
 import { tf } from "../../../../controller/samplers/ppo/tensorflow.ts";
 import { Random } from "../../../../datasets/random.ts";
@@ -106,7 +106,10 @@ describe("policy", () => {
       assertEquals(pieces.flat(), candidates);
       for (const piece of pieces) {
         const work = piece.length * policy.multiplyAdds;
-        assert(work <= MULTIPLY_ADDS_A_PIECE || (piece.length === 1 && work <= 3.25e6), `${units} units: ${work}`);
+        assert(
+          work <= MAX_MULTIPLY_ADDS_PER_PIECE || (piece.length === 1 && work <= 3.25e6),
+          `${units} units: ${work}`,
+        );
       }
     }
   });
