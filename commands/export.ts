@@ -1,6 +1,7 @@
 /** `deno task export RUN`: a run's trials as CSV or JSON on stdout. */
 import { csvLines } from "../controller/csv.ts";
-import { loadRun, runFolder } from "../controller/runs/run_store.ts";
+import { runFolder } from "../controller/runs/run_files.ts";
+import { loadRun } from "../controller/runs/run_store.ts";
 import { recordOfTrial, TRIAL_FIELDS } from "../controller/trial_record.ts";
 import { command, EXIT, UsageError } from "./command.ts";
 

@@ -1,5 +1,5 @@
 /** The name that a user gives a run. */
-import { isRunName } from "../controller/runs/run_store.ts";
+import { isRunName } from "../controller/runs/run_files.ts";
 import { UsageError } from "./command.ts";
 
 /** Throws a UsageError if the name is given and cannot be a folder in runs/; `flag` is the flag that gives it. */

@@ -1,6 +1,7 @@
 /** `deno task show RUN`: a run's settings and best functions. */
 import { closingTable, jsonOfEnd } from "../controller/console.ts";
-import { loadRun, runFolder } from "../controller/runs/run_store.ts";
+import { runFolder } from "../controller/runs/run_files.ts";
+import { loadRun } from "../controller/runs/run_store.ts";
 import { command, EXIT } from "./command.ts";
 import { snapshotOf } from "../controller/runs/stored_run.ts";
 

@@ -3,7 +3,8 @@
  * suspended again and again, at random times, and must end with the same trials as an unbroken one, with none lost and
  * none failed. In small it is a test of `tests/controller/search_test.ts`; here it takes as long as it is asked to.
  */
-import { loadRun, RunStoreError } from "../controller/runs/run_store.ts";
+import { RunStoreError } from "../controller/runs/run_files.ts";
+import { loadRun } from "../controller/runs/run_store.ts";
 import { isFinished } from "../controller/trial.ts";
 import { Random } from "../datasets/random.ts";
 import { runScripted, type ScriptOptions } from "./controller/search_program.ts";

@@ -3,7 +3,7 @@
  */
 import { activationFrom } from "../child/activation/catalog.ts";
 import type { SearchControl } from "../controller/runs/events.ts";
-import { isRunName } from "../controller/runs/run_store.ts";
+import { isRunName } from "../controller/runs/run_files.ts";
 import type { RunChange } from "../controller/runs/registry.ts";
 
 /** Its message is the response to the client. */

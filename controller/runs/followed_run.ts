@@ -14,7 +14,9 @@ import {
   type UnnumberedEvent,
   type WorkerStatus,
 } from "./events.ts";
-import { isBeingContinued, loadRun, RunStore, RunStoreError, type StoredFrom, type StoredRun } from "./run_store.ts";
+import { RunStoreError } from "./run_files.ts";
+import { isBeingContinued } from "./run_lock.ts";
+import { loadRun, RunStore, type StoredFrom, type StoredRun } from "./run_store.ts";
 import { isFinished, type Trial } from "../trial.ts";
 import { asFound, snapshotOf } from "./stored_run.ts";
 

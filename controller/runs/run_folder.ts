@@ -3,7 +3,7 @@
  * the results. One process at a time works in it; the operating system releases the lock of a killed one.
  */
 import { writeAtomically } from "../../child/model/atomic_file.ts";
-import { runFolder } from "./run_store.ts";
+import { runFolder } from "./run_files.ts";
 
 const RUNS = "runs";
 const SETTINGS = "settings.json";

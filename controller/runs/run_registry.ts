@@ -4,7 +4,9 @@
  */
 import { isOver, type RunSource } from "./events.ts";
 import { readLabels, type RunLabels, writeLabels } from "./run_labels.ts";
-import { isRunFolder, listRuns, requireIdle, runFolder, RunStoreError, type StoredSummary } from "./run_store.ts";
+import { isRunFolder, runFolder, RunStoreError } from "./run_files.ts";
+import { requireIdle } from "./run_lock.ts";
+import { listRuns, type StoredSummary } from "./run_store.ts";
 import {
   asBest,
   countStates,

@@ -3,14 +3,30 @@
  * transaction of its own. WAL with synchronous NORMAL: what a call wrote survives the death of the process at any
  * moment (a power failure can lose the last transactions, but never the file's consistency).
  *
- * A second, empty database under an exclusive lock keeps two processes from continuing one run, and so does a lock on
- * the folder itself in case that file is deleted; the operating system releases both when the process dies.
+ * Over 400 lines, as one class has all statements on the tables; the folder's files, its lock and opening the database
+ * are in `run_files.ts`, `run_lock.ts` and `run_database.ts`.
  */
 import { DatabaseSync } from "node:sqlite";
 import type { RunInfo, RunState, SamplerUpdate, SearchEvent, Stage } from "./events.ts";
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { fingerprint, FINGERPRINT_VERSION } from "../../child/activation/fingerprint.ts";
 import { MIGRATIONS } from "./migrations.ts";
+import { migrate, PATIENCE_MS, requireNoRun, requireRun, unlessLocked, usesLog } from "./run_database.ts";
+import {
+  exists,
+  FILE,
+  hasContent,
+  inodeOf,
+  isRunFolder,
+  LOG,
+  message,
+  NeverBegunError,
+  removeIfThere,
+  RunStoreError,
+  unreadable,
+  unwritable,
+} from "./run_files.ts";
+import { isBeingContinued, type Lock, takeLock } from "./run_lock.ts";
 import { asFound, stateNow } from "./stored_run.ts";
 import type { Trial, TrialState } from "../trial.ts";
 
@@ -53,42 +69,6 @@ export interface StoredSummary {
   readonly counts: Readonly<Partial<Record<TrialState, number>>>;
   /** The complete trial of the highest score, the earlier of equals, references apart. */
   readonly best: Trial | null;
-}
-
-/** A problem with a run folder that the user can fix; the message says how. */
-export class RunStoreError extends Error {
-  override name = "RunStoreError";
-}
-
-/** Another process continues the run. */
-export class RunBusyError extends RunStoreError {}
-
-/** A name that no run can have: the command line is wrong. */
-export class RunNameError extends RunStoreError {}
-
-const FILE = "run.sqlite";
-const LOCK = "run.lock";
-/** SQLite's log beside the file: a killed process leaves it, and its contents are part of the run. */
-const LOG = `${FILE}-wal`;
-/** Another program (a backup, a database browser) may keep the file locked for this long, in milliseconds. */
-const LOCKED_MS = 60_000;
-/** SQLite's own timeout in milliseconds, after which the wait is reported. */
-const PATIENCE_MS = 5_000;
-/** Letters, digits and a few other characters, so that a name is one folder below runs/ and needs no quoting. */
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
-
-export function isRunName(name: string): boolean {
-  return NAME.test(name);
-}
-
-/** The folder of a run. Throws a RunStoreError if the name is not one. */
-export function runFolder(root: string, name: string): string {
-  if (!isRunName(name)) {
-    throw new RunNameError(
-      `Cannot use "${name}" as a run's name as it must be letters, digits, ".", "_" and "-", at most 100`,
-    );
-  }
-  return `${root}/${name}`;
 }
 
 export interface OpenOptions {
@@ -413,33 +393,6 @@ function summaryAsFound(folder: string): StoredSummary {
   return { ...summary, state: stateNow(summary.state, isHeld) };
 }
 
-/** Whether a folder holds a run, readable or not. */
-export function isRunFolder(folder: string): boolean {
-  return exists(`${folder}/${FILE}`);
-}
-
-/**
- * Whether a process, this one included, continues the run now. False if the folder cannot be written; rarely true
- * because another process checks at the same moment. Does not wait, as it is polled.
- */
-export function isBeingContinued(folder: string): boolean {
-  if (!isRunFolder(folder)) return false; // a lock would be left in it
-  try {
-    takeLock(folder, 0).close();
-    return false;
-  } catch (error) {
-    return error instanceof RunBusyError;
-  }
-}
-
-/**
- * Throws a RunBusyError if a process continues the run, and a RunStoreError where the folder cannot be written:
- * otherwise the run may be moved or deleted.
- */
-export function requireIdle(folder: string): void {
-  takeLock(folder).close();
-}
-
 function reading<T>(folder: string, read: (store: RunStore) => T): T {
   const store = RunStore.open(folder, { readOnly: true });
   try {
@@ -449,31 +402,6 @@ function reading<T>(folder: string, read: (store: RunStore) => T): T {
   }
 }
 
-/** Throws if the folder holds a run. Leftovers of a process killed before its run started are not a run. */
-function requireNoRun(folder: string): void {
-  if (!isRunFolder(folder) || isUnbegun(folder)) return;
-  throw new RunStoreError(`Cannot start a run in ${folder} as there is one: use --resume, or another --run name`);
-}
-
-function isUnbegun(folder: string): boolean {
-  const file = `${folder}/${FILE}`, hasLog = hasContent(`${folder}/${LOG}`);
-  let database: DatabaseSync | null = null;
-  try {
-    // Read-only where there is a log, which closing would take into the file; else not, as that would leave an empty
-    // log.
-    database = new DatabaseSync(file, { readOnly: hasLog, timeout: PATIENCE_MS });
-    const version = Number(database.prepare("PRAGMA user_version").get()!.user_version);
-    const isEmpty = database.prepare("SELECT 1 FROM sqlite_master").get() === undefined;
-    if (version === 0) return isEmpty && (hasLog || !usesLog(file));
-    return database.prepare("SELECT 1 FROM run").get() === undefined;
-  } catch {
-    return false; // whatever it is, it belongs to somebody
-  } finally {
-    database?.close();
-  }
-}
-
-/** Writes the run's file under a temporary name and renames it. */
 /** A run's stored information, with the version of its trials' fingerprints (absent: the first). */
 function infoText(info: RunInfo): string {
   return JSON.stringify({ ...info, fingerprintVersion: FINGERPRINT_VERSION });
@@ -489,6 +417,7 @@ function withFingerprint(trial: Trial): Trial {
   }
 }
 
+/** Writes the run's file under a temporary name and renames it. */
 function begin(folder: string, info: RunInfo): void {
   const partial = `${folder}/${FILE}.partial`;
   for (
@@ -541,168 +470,4 @@ function connect(
     database?.close();
     throw unreadable(folder, cause);
   }
-}
-
-/** Checked before anything is written: the file may be somebody else's. Throws if it holds no run. */
-function requireRun(database: DatabaseSync, version: number, folder: string, isLogMissing: boolean): void {
-  if (version === 0) throw isLogMissing ? logMissing(folder) : new NeverBegunError(folder);
-  database.prepare("SELECT info, state FROM run").get();
-}
-
-/** Whether a database's header says that it has a write-ahead log (bytes 18 and 19, sqlite.org/fileformat.html). */
-function usesLog(path: string): boolean {
-  using file = Deno.openSync(path);
-  const header = new Uint8Array(20);
-  return file.readSync(header) === header.length && header[18] === 2;
-}
-
-function hasContent(path: string): boolean {
-  return exists(path) && Deno.statSync(path).size > 0;
-}
-
-function removeIfThere(path: string): void {
-  if (exists(path)) Deno.removeSync(path);
-}
-
-/** Retries until no other program has the file locked; gives up with a RunStoreError after `LOCKED_MS`. */
-function unlessLocked(file: string, act: () => void, onLocked: (message: string) => void): void {
-  const end = performance.now() + LOCKED_MS;
-  for (let tries = 1;; tries++) {
-    try {
-      return act();
-    } catch (cause) {
-      if (!message(cause).includes("locked")) throw cause;
-      if (performance.now() >= end) {
-        throw new RunStoreError(`Cannot use ${file} as another program has kept it locked for ${LOCKED_MS / 1000} s`, {
-          cause,
-        });
-      }
-      if (tries === 1) onLocked(`${file} is locked by another program: waiting for up to ${LOCKED_MS / 1000} s`);
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50); // when SQLite does not wait itself
-    }
-  }
-}
-
-interface Lock {
-  close(): void;
-}
-
-/** Waits, by default, for processes that only check the lock and hold it for a moment. */
-function takeLock(folder: string, timeout = 500): Lock {
-  const file = lockFile(folder, timeout);
-  try {
-    const itself = lockFolder(folder, timeout);
-    return {
-      close() {
-        itself?.close();
-        file.close();
-      },
-    };
-  } catch (error) {
-    file.close();
-    throw error;
-  }
-}
-
-function lockFile(folder: string, timeout: number): DatabaseSync {
-  let lock: DatabaseSync | null = null;
-  try {
-    lock = new DatabaseSync(`${folder}/${LOCK}`, { timeout });
-    lock.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
-    return lock;
-  } catch (cause) {
-    lock?.close();
-    throw message(cause).includes("locked") ? busy(folder, cause) : unwritable(folder, cause);
-  }
-}
-
-/** Null if a folder cannot be opened, as on Windows, where an open file cannot be deleted anyway. */
-function lockFolder(folder: string, timeout: number): Deno.FsFile | null {
-  let itself: Deno.FsFile;
-  try {
-    itself = Deno.openSync(folder);
-  } catch {
-    return null;
-  }
-  for (const end = performance.now() + timeout;;) {
-    if (itself.tryLockSync(true)) return itself;
-    if (performance.now() >= end) {
-      itself.close();
-      throw busy(folder);
-    }
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
-  }
-}
-
-function busy(folder: string, cause?: unknown): RunBusyError {
-  return new RunBusyError(`Cannot continue ${folder} as another process is running it: stop that one first`, { cause });
-}
-
-function migrate(database: DatabaseSync, version: number, folder: string, readOnly: boolean): void {
-  if (version > MIGRATIONS.length) {
-    throw new RunStoreError(
-      `Cannot read ${folder} as a newer actsearch wrote it (version ${version}): update this one`,
-    );
-  }
-  if (version === MIGRATIONS.length) return;
-  if (readOnly) {
-    throw new RunStoreError(`Cannot read ${folder} as an older actsearch is writing it: stop that one first`);
-  }
-  for (let step = version; step < MIGRATIONS.length; step++) {
-    database.exec(`BEGIN IMMEDIATE; ${MIGRATIONS[step]}; PRAGMA user_version = ${step + 1}; COMMIT`);
-  }
-}
-
-/** Null if there is none. */
-function inodeOf(path: string): number | null {
-  try {
-    return Deno.statSync(path).ino;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
-    throw error;
-  }
-}
-
-/** The folder of a run whose process was killed before it started. */
-class NeverBegunError extends RunStoreError {
-  constructor(folder: string) {
-    const name = folder.slice(folder.lastIndexOf("/") + 1);
-    super(`Cannot read ${folder} as a run as it was never started: start it with --run ${name}, or delete the folder`);
-  }
-}
-
-function logMissing(folder: string): RunStoreError {
-  const why = `Cannot read ${folder}/${FILE} as a run as its log ${LOG}, which holds all of it, is missing`;
-  return new RunStoreError(`${why}. Put it back beside it, or delete the folder`);
-}
-
-function unwritable(folder: string, cause: unknown): RunStoreError {
-  const why = `Cannot write the run folder ${folder}: ${message(cause)}`;
-  return new RunStoreError(`${why}. Make runs/ a folder that can be written`, { cause });
-}
-
-/** A RunStoreError unchanged, any other error as damage to the file. */
-function unreadable(folder: string, cause: unknown): RunStoreError {
-  if (cause instanceof RunStoreError) return cause;
-  if (message(cause).includes("locked")) {
-    return new RunStoreError(`Cannot read ${folder}/${FILE} as another program has it locked: try again later`, {
-      cause,
-    });
-  }
-  const why = `Cannot read ${folder}/${FILE} as a run: ${message(cause)}`;
-  return new RunStoreError(`${why}. Put a copy of it back, or delete the folder`, { cause });
-}
-
-function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

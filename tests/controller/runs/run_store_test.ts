@@ -8,7 +8,9 @@ import { DatabaseSync } from "node:sqlite";
 import { writeAtomically } from "../../../child/model/atomic_file.ts";
 import type { SearchEvent } from "../../../controller/runs/events.ts";
 import { MIGRATIONS } from "../../../controller/runs/migrations.ts";
-import { isBeingContinued, listRuns, loadRun, RunStore, RunStoreError } from "../../../controller/runs/run_store.ts";
+import { RunStoreError } from "../../../controller/runs/run_files.ts";
+import { isBeingContinued } from "../../../controller/runs/run_lock.ts";
+import { listRuns, loadRun, RunStore } from "../../../controller/runs/run_store.ts";
 import { inFolder } from "../../commands/command_line.ts";
 import { openScripted, runScripted } from "../search_program.ts";
 
