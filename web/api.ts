@@ -47,31 +47,17 @@ class Refusal extends Error {
   }
 }
 
-export function apiRoutes({ registry, feed, release, addressOf }: ApiOptions): Hono {
-  const api = new Hono();
-  // Reading all trials writes megabytes and changes touch the disk: both cost more than a request.
-  const reads = new RateLimits(60, 10);
-  const changes = new RateLimits(20, 2);
+/** What the routes share: the run that a request names, and the checks before it is read or changed. */
+interface Guards {
+  readonly run: (context: Context) => Promise<RunFeed>;
+  /** Before an expensive read. Throws a Refusal if there are too many. */
+  readonly read: (context: Context) => void;
+  /** Before a change; resolves to the body. Throws a Refusal if there are too many, or if it is not JSON. */
+  readonly change: (context: Context) => Promise<unknown>;
+}
 
-  const run = async (context: Context): Promise<RunFeed> => {
-    const name = context.req.param("run")!;
-    const found = await feed(name === "current" ? null : name);
-    if (!found) throw new Refusal(404, name === "current" ? "there is no run yet" : `no run is called ${name}`);
-    return found;
-  };
-  const read = (context: Context) => {
-    if (!reads.take(addressOf(context))) throw new Refusal(429, "too many requests: wait a second");
-  };
-  const change = async (context: Context): Promise<unknown> => {
-    if (!changes.take(addressOf(context))) throw new Refusal(429, "too many changes: wait a second");
-    if (!context.req.header("content-type")?.startsWith("application/json")) {
-      throw new Refusal(415, "the body must be application/json");
-    }
-    return await context.req.json().catch(() => {
-      throw new Refusal(400, "the body is not JSON");
-    });
-  };
-
+export function apiRoutes(options: ApiOptions): Hono {
+  const api = new Hono(), guards = guardsOf(options);
   api.onError((error, context) => {
     if (error instanceof Refusal) return context.json({ error: error.message }, error.status);
     if (error instanceof RequestError || error instanceof RangeError) {
@@ -79,7 +65,40 @@ export function apiRoutes({ registry, feed, release, addressOf }: ApiOptions): H
     }
     throw error;
   });
+  addRuns(api, options, guards);
+  addTrials(api, guards);
+  addEvents(api, guards);
+  addChanges(api, options, guards);
+  api.all("*", (context) => context.json({ error: `there is no ${context.req.path}` }, 404));
+  return api;
+}
 
+function guardsOf({ feed, addressOf }: ApiOptions): Guards {
+  // Reading all trials writes megabytes and changes touch the disk: both cost more than a request.
+  const reads = new RateLimits(60, 10), changes = new RateLimits(20, 2);
+  return {
+    async run(context) {
+      const name = context.req.param("run")!;
+      const found = await feed(name === "current" ? null : name);
+      if (!found) throw new Refusal(404, name === "current" ? "there is no run yet" : `no run is called ${name}`);
+      return found;
+    },
+    read(context) {
+      if (!reads.take(addressOf(context))) throw new Refusal(429, "too many requests: wait a second");
+    },
+    async change(context) {
+      if (!changes.take(addressOf(context))) throw new Refusal(429, "too many changes: wait a second");
+      if (!context.req.header("content-type")?.startsWith("application/json")) {
+        throw new Refusal(415, "the body must be application/json");
+      }
+      return await context.req.json().catch(() => {
+        throw new Refusal(400, "the body is not JSON");
+      });
+    },
+  };
+}
+
+function addRuns(api: Hono, { registry }: ApiOptions, { run, read }: Guards): void {
   api.get("/runs", async (context) => {
     read(context);
     return context.json({ live: registry.live, changeable: registry.change !== null, runs: await registry.list() });
@@ -90,7 +109,9 @@ export function apiRoutes({ registry, feed, release, addressOf }: ApiOptions): H
     const { trials, updates: _, ...rest } = source.snapshot();
     return context.json({ ...rest, seq, stream, counts: countStates(trials), best: bestOf(trials) });
   });
+}
 
+function addTrials(api: Hono, { run, read }: Guards): void {
   api.get("/runs/:run/trials", async (context) => {
     read(context);
     const { source } = await run(context);
@@ -119,7 +140,9 @@ export function apiRoutes({ registry, feed, release, addressOf }: ApiOptions): H
     if (!trial) throw new Refusal(404, `the run has no trial ${context.req.param("id")}`);
     return context.json(trial);
   });
+}
 
+function addEvents(api: Hono, { run, read }: Guards): void {
   api.get("/runs/:run/updates", async (context) => {
     read(context);
     const { source } = await run(context);
@@ -128,7 +151,7 @@ export function apiRoutes({ registry, feed, release, addressOf }: ApiOptions): H
   });
 
   api.get("/runs/:run/events", async (context) => {
-    const { stream, seq, since } = await eventsOf(run, context);
+    const { stream, seq, since } = eventsOf(await run(context), context);
     if (since === null) throw new Refusal(410, `events after that are no longer kept: the newest is ${seq}`);
     return context.body(`{"stream":"${stream}","seq":${seq},"events":[${since.join(",")}]}`, 200, {
       "content-type": "application/json",
@@ -141,7 +164,9 @@ export function apiRoutes({ registry, feed, release, addressOf }: ApiOptions): H
     const after = parameters.has("after") ? count(parameters, "after", 0) : null;
     return context.body(polled(found, parameters.get("stream"), after), 200, { "content-type": "application/json" });
   });
+}
 
+function addChanges(api: Hono, { registry, release }: ApiOptions, { run, change }: Guards): void {
   api.post("/runs/:run/control", async (context) => {
     const body = await change(context);
     const { source } = await run(context);
@@ -170,17 +195,13 @@ export function apiRoutes({ registry, feed, release, addressOf }: ApiOptions): H
     if (refused !== null) throw new Refusal(409, refused);
     return context.json({ done: true });
   });
-
-  api.all("*", (context) => context.json({ error: `there is no ${context.req.path}` }, 404));
-  return api;
 }
 
 function selected(source: RunSource, parameters: URLSearchParams): TrialRow[] {
   return selectTrials(source.snapshot().trials.map(trialRow), readTrialQuery(parameters));
 }
 
-async function eventsOf(run: (context: Context) => Promise<RunFeed>, context: Context) {
-  const found = await run(context);
+function eventsOf(found: RunFeed, context: Context) {
   const after = count(new URL(context.req.url).searchParams, "after", found.seq);
   return { stream: found.stream, seq: found.seq, since: found.since(after, MAX_EVENTS_PER_RESPONSE) };
 }
