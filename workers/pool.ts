@@ -11,6 +11,8 @@
  * started, it gives up: every job ends as interrupted, and `onUnusable` is called with the reason.
  *
  * Ordering: jobs start in the order they were given.
+ *
+ * Over 400 lines, as the pool and its slots share the queue and the clock.
  */
 import type { Outcome } from "../child/trainer.ts";
 import { AwakeClock } from "./awake_clock.ts";

@@ -15,6 +15,8 @@
  * Saturation. The derivative of a bounded function is its own primitive (dtanh, dsigmoid, datan), which is exact
  * relative to its size where 1 - tanh(u)^2 would be rounding errors, and reaches 0. What it multiplies may have
  * overflowed there: see `products.ts`.
+ *
+ * Over 400 lines, as it is one table.
  */
 import { erf, erfc } from "./erf.ts";
 import type { BinaryName, Comparison, Expression, UnaryName } from "./expression.ts";

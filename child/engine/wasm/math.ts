@@ -3,6 +3,8 @@
  * the function of every lane. Relative error is under 2e-6 against float64 wherever float32 can represent the result,
  * with the right limits at 0, +-large, +-inf and NaN (tests/child/engine/wasm_math_test.ts). NaN passes through because
  * `pmin`/`pmax` keep a NaN of their first operand.
+ *
+ * Over 400 lines, as it is one table of short functions that share their constants and intermediate results.
  */
 import type { UnaryName } from "../../activation/expression.ts";
 import { floatBits, type FunctionBuilder, type Vector } from "./function_builder.ts";

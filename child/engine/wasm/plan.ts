@@ -9,6 +9,8 @@
  * - A chunk is CHUNK_IMAGES images, with its own partial gradients and sums, added in the order of the chunks: results
  *   do not depend on how chunks are spread over threads.
  * - A group is the images of a chunk that go through a whole segment together, few enough to stay in the cache.
+ *
+ * Over 400 lines, as forward, backward and memory planning write to one plan: one class, in paragraphs.
  */
 import type { Activation } from "../../activation/expression.ts";
 import { simplify } from "../../activation/simplify.ts";
