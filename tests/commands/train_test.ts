@@ -108,14 +108,20 @@ describe("deno task cifar100", () => {
       assertEquals(contents(`${cwd}/runs`), before);
     }));
 
-  it("tells of bad input on one line", () =>
+  it("reports bad input on one line", () =>
     inFolder(async (cwd) => {
       await Deno.mkdir(`${cwd}/short`);
       for (const name of ["train.bin", "test.bin"]) await Deno.writeFile(`${cwd}/short/${name}`, new Uint8Array());
       await Deno.truncate(`${cwd}/short/train.bin`, TRAINING_IMAGES * RECORD - 1000); // the last record is cut
       await Deno.writeTextFile(`${cwd}/garbage.safetensors`, "this is no model");
+      await Deno.mkdir(`${cwd}/runs/table`, { recursive: true });
+      const table = { command: "baselines", dataset: "cifar10", network: "resnet8" };
+      await Deno.writeTextFile(`${cwd}/runs/table/settings.json`, JSON.stringify(table));
       const before = contents(cwd);
       await Promise.all([
+        fails(["cifar10", "--resume", "table"], { cwd }, 1, [
+          "Cannot resume table with cifar10 as it is a run of baselines",
+        ]),
         fails(["cifar100", "--data", "short"], { cwd }, 1, [
           "Cannot load short/train.bin as it must have 153700000 bytes: it has 153699000",
         ]),
