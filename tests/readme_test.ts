@@ -4,8 +4,12 @@
  */
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { ENGINE_NAMES } from "../child/engine/open.ts";
 import { helpPage } from "../commands/help.ts";
 import { parseCommandLine } from "../commands/parse.ts";
+import { PRUNERS } from "../controller/pruners/pruners.ts";
+import { SAMPLER_NAMES } from "../controller/samplers/samplers.ts";
+import { DATASET_NAMES } from "../datasets/load.ts";
 import { COMMANDS } from "../main.ts";
 
 const readme = Deno.readTextFileSync("README.md");
@@ -63,6 +67,11 @@ describe("README", () => {
       ...["train/airplane/0001.png", "val/", "test/", "pi/2"],
     ]);
     assertEquals(named.filter((path) => !theirs.has(path) && !exists(path)), []);
+  });
+
+  it("names every sampler, pruner, data set and engine", () => {
+    const names = [...SAMPLER_NAMES, ...Object.keys(PRUNERS), ...DATASET_NAMES, ...ENGINE_NAMES];
+    assertEquals(names.filter((name) => name !== "auto" && !everything.includes(`\`${name}\``)), []);
   });
 
   it("lists every request that /api answers, and no other", () => {
