@@ -36,8 +36,8 @@ const LOADERS: Readonly<Record<string, Load>> = {
 export const DATASET_NAMES: readonly string[] = Object.keys(LOADERS);
 
 /**
- * Loads a data set. Throws a DatasetError: `unavailable` where it is not here and cannot be fetched, `malformed` where
- * its files are not what they should be; a RangeError for a name it does not know, or labels that the data set does not
+ * Loads a data set. Throws a DatasetError: `unavailable` if it is not here and cannot be fetched, `malformed` if
+ * its files are wrong; a RangeError for a name it does not know, or labels that the data set does not
  * have.
  */
 export function loadDataset(name: string, options: DatasetOptions): Promise<Dataset> {

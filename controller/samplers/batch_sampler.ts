@@ -231,7 +231,7 @@ export abstract class BatchSampler<Own> implements Sampler {
       if (tokens.length !== pending[at].tokens.length || tokens.some((token, i) => token !== pending[at].tokens[i])) {
         throw new RangeError(
           `Cannot learn from a batch as candidates must be told in the order of proposal: number ${at} is ` +
-            `[${tokens}] in place of [${pending[at].tokens}]`,
+            `[${tokens}] instead of [${pending[at].tokens}]`,
         );
       }
       if (!Number.isFinite(reward)) {

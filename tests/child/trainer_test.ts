@@ -32,7 +32,7 @@ function lasting({ seconds: _, imagesPerSecond: __, ...rest }: Outcome) {
 }
 
 describe("trainChild", () => {
-  it("learns to tell colours apart and reports how well it does on the validation split", async () => {
+  it("learns to distinguish colours and reports how well it does on the validation split", async () => {
     const outcome = await trainChild(request());
     assert(outcome.outcome === "complete");
     assert(outcome.score > 0.9, `accuracy is ${outcome.score}`);

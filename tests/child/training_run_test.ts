@@ -26,7 +26,7 @@ function lasting({ result: { seconds: _, imagesPerSecond: __, ...result }, state
   return { result, state };
 }
 
-/** Trains, interrupted at the points given, each time going on from the file. */
+/** Trains, interrupted at the points given, each time resuming from the file. */
 async function trainInPieces(checkpoint: string, stops: readonly number[], options: TrainingOptions = {}) {
   for (const stop of stops) {
     const controller = new AbortController();
@@ -100,7 +100,7 @@ describe("trainAndTest", () => {
     });
   });
 
-  it("validates on the way within its share of the training", async () => {
+  it("validates during training within its share of the training", async () => {
     const settings = { ...TINY, steps: 2000, batch: 8 };
     const { result } = (await trainAndTest(request({ engine: actingEngine({}), settings })))!;
     const turns = result.curve.filter((point) => point.validationAccuracy !== undefined).map(({ step }) => step);

@@ -10,7 +10,7 @@ import { PRESETS } from "../../controller/presets.ts";
 import { RunStore } from "../../controller/runs/run_store.ts";
 import { commandLine, contents, fails, inFolder } from "./command_line.ts";
 
-/** A whole run without trials, closed. */
+/** A complete run without trials, closed. */
 function makeRun(folder: string): void {
   const name = folder.split("/").at(-1)!;
   const settings = {
@@ -84,7 +84,7 @@ describe("a wrong command line", () => {
     [["download", "imagenet"], "DATASET takes one of cifar10, cifar100, fashion-mnist, shapes"],
   ];
 
-  it("is told on one line that names the flag, the rule and the help page", () =>
+  it("is reported on one line that names the flag, the rule and the help page", () =>
     inFolder(async (cwd) => {
       const check = ([line, says]: (typeof LINES)[number]) =>
         fails(line, { cwd }, 2, [says, `(deno task ${line[0]} --help)`]);
@@ -93,7 +93,7 @@ describe("a wrong command line", () => {
       assertEquals(contents(cwd), {});
     }));
 
-  it("is told where an expression goes wrong", () =>
+  it("is reported if an expression goes wrong", () =>
     inFolder(async (cwd) => {
       const line = (act: string) => ["cifar10", "--act", act];
       const check = async (act: string, ...says: string[]) => {
@@ -112,7 +112,7 @@ describe("a wrong command line", () => {
 });
 
 describe("data that is not there or damaged", () => {
-  it("is told for a folder that does not exist, before a run is begun", () =>
+  it("is reported for a folder that does not exist, before a run is started", () =>
     inFolder(async (cwd) => {
       await Deno.mkdir(`${cwd}/runs`);
       await allFail(["search --data nowhere --no-web", "cifar10 --data nowhere"], cwd, 1, ...[
@@ -121,7 +121,7 @@ describe("data that is not there or damaged", () => {
       ]);
     }));
 
-  it("is told for a file cut in half, with its name", () =>
+  it("is reported for a file cut in half, with its name", () =>
     inFolder(async (cwd) => {
       const names = [1, 2, 3, 4, 5].map((k) => `data_batch_${k}.bin`);
       await Deno.mkdir(`${cwd}/cifar`);
@@ -134,7 +134,7 @@ describe("data that is not there or damaged", () => {
       assertEquals(Deno.statSync(`${cwd}/cifar/data_batch_1.bin`).size, 15_365_000);
     }));
 
-  it("is told where the folder for downloads is a file", () =>
+  it("is reported if the folder for downloads is a file", () =>
     inFolder(async (cwd) => {
       await Deno.writeTextFile(`${cwd}/data`, "mine");
       await allFail(
@@ -147,7 +147,7 @@ describe("data that is not there or damaged", () => {
     }));
 });
 
-describe("a folder that is no run", () => {
+describe("a folder that is not a run", () => {
   const SHOWN = ["show first", "export first", "search --resume first --no-web"];
 
   it("is reported by every command that needs one", () =>
@@ -158,7 +158,7 @@ describe("a folder that is no run", () => {
       await allFail(SHOWN, cwd, 1, "runs/first as it is not a run folder", "deno task runs");
     }));
 
-  it("is told where its file is garbage, empty, another database, or a run's cut in half", async () => {
+  it("is reported if its file is garbage, empty, another database, or a run's cut in half", async () => {
     const whole = await Deno.makeTempDir({ prefix: "commands-" });
     makeRun(`${whole}/run`);
     const run = await Deno.readFile(`${whole}/run/run.sqlite`);
@@ -183,7 +183,7 @@ describe("a folder that is no run", () => {
     await Deno.remove(whole, { recursive: true });
   });
 
-  it("is told where a value in it is garbage", () =>
+  it("is reported if a value in it is garbage", () =>
     withRun(async (cwd, run) => {
       const database = new DatabaseSync(`${run}/run.sqlite`);
       database.exec("UPDATE run SET info = 'garbage'");
@@ -237,7 +237,7 @@ describe("a folder that is no run", () => {
 });
 
 describe("a run that is taken", () => {
-  it("is not begun again under the same name", () =>
+  it("is not started again under the same name", () =>
     withRun((cwd) => allFail(["search --run first --dataset shapes"], cwd, 1, "as there is one: use --resume")));
 
   it("is not continued by two processes, and can be looked at meanwhile", () =>
@@ -252,7 +252,7 @@ describe("a run that is taken", () => {
 });
 
 describe("a place that is not available", () => {
-  it("is told for a port in use, before a run is begun", () =>
+  it("is reported for a port in use, before a run is started", () =>
     withRun(async (cwd) => {
       const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 }), { port } = listener.addr as Deno.NetAddr;
       const lines = [`search --dataset shapes --port ${port}`, `search --resume first --port ${port}`];
@@ -268,7 +268,7 @@ describe("a place that is not available", () => {
       assertEquals(contents(cwd), {});
     }));
 
-  it("is told for a runs folder that cannot be written, before the data set is looked for", () =>
+  it("is reported for a runs folder that cannot be written, before the data set is looked for", () =>
     inFolder(async (cwd) => {
       await Deno.writeTextFile(`${cwd}/runs`, "mine");
       await allFail(["search --data nowhere", "search --dataset shapes"], cwd, 1, ...[
@@ -277,7 +277,7 @@ describe("a place that is not available", () => {
       ]);
     }));
 
-  it("is told for a run folder that lost its right to be written", () =>
+  it("is reported for a run folder that became read-only", () =>
     withRun(async (cwd, run) => {
       await Deno.remove(`${run}/run.lock`);
       await Deno.mkdir(`${run}/run.lock`); // stops root too, whom no mode stops
@@ -291,7 +291,7 @@ describe("a place that is not available", () => {
 describe("a golden file that is none", () => {
   const TRACE = { act: "relu", batch: 2, classes: 10, lr: 0.1, weight_decay: 0, losses: [1] };
 
-  it("is told with the trace and the field", () =>
+  it("is reported with the trace and the field", () =>
     inFolder(async (cwd) => {
       const files: Readonly<Record<string, readonly [content: string, says: string]>> = {
         "text.json": ["not JSON", "Cannot read golden file text.json"],

@@ -100,7 +100,7 @@ describe("the table of baselines", () => {
     assertEquals(table.rows[2].slice(5, 8), ["", "", ""]);
   });
 
-  it("has the paper's figures beside one's own", () => {
+  it("has the paper's results beside the measured ones", () => {
     assertEquals(table.rows[0].slice(8), ["93.8", "95.3", "94.8"]);
     assertEquals(table.rows[2].slice(8), ["94.5", "95.5", "94.8"]);
     assertEquals(paperAccuracies(activationFrom("x * sigmoid(x)"), "cifar100"), [75.1, 78.5, 83.8]);
@@ -126,7 +126,7 @@ describe("statistics", () => {
 });
 
 describe("deno task swish", () => {
-  it("trains three functions with three optimizers, and keeps each layer's betas on the way and at the end", () =>
+  it("trains three functions with three optimizers, and records each layer's betas during training and at the end", () =>
     inFolder(async (cwd) => {
       const rows = await rowsOf(["swish", ...TINY, "--name", "beta"], cwd);
       const pairs = rows.slice(0, -1).map(({ act, optimizer }) => `${act} ${optimizer}`);

@@ -27,7 +27,7 @@ describe("deno task bench train", () => {
       assert(printed.every(({ images_per_s: rate }) => Number(rate) > 0), JSON.stringify(printed));
     }));
 
-  it("ends with one line where a child cannot be trained", () =>
+  it("ends with one line if a child cannot be trained", () =>
     inFolder(async (cwd) => {
       const { code, out, err } = await commandLine(
         ["bench", "train", "--network", "resnet9", "--engine", "wasm", "--json"],
@@ -47,7 +47,7 @@ describe("deno task bench kernels", () => {
       const share = all.reduce((sum, row) => sum + Number(row.share_of_step), 0);
       assert(Math.abs(share - 1) < 0.01, `${share}`);
       const product = all.find(({ kernel }) => kernel === "winograd_multiply_16_16_64")!;
-      // Two convolutions forward and two backward by their input: 64 tiles an image, 36 products of 16 x 16 a tile.
+      // Two convolutions forward and two backward by their input: 64 tiles per image, 36 products of 16 x 16 per tile.
       const operations = 4 * 16 * 64 * 36 * 16 * 16 * 2;
       const counted = Number(product.gflop_per_s) * Number(product.ms) * 1e6;
       assert(Math.abs(counted / operations - 1) < 0.1, `${counted} is not near ${operations}`);

@@ -69,7 +69,7 @@ describe("deno task build-tfjs-node", () => {
     assertEquals(calls[3].includes("@tensorflow/tfjs-node-gpu/binding/tfjs_backend.cc"), true);
   });
 
-  it("asks no pip where a libtensorflow is named", async () => {
+  it("does not call pip if a libtensorflow is named", async () => {
     const given = Deno.makeTempDirSync();
     makeLibrary(given);
     const { calls } = await buildOn(without("python3"), CPU_PACKAGE, given);

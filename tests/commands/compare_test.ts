@@ -52,7 +52,7 @@ describe("deno task compare", () => {
       assertEquals(JSON.parse(again.out.trim().split("\n").at(-1)!).samplers, samplers);
     }));
 
-  it("says what to do where there is no table, and which samplers there are", () =>
+  it("says what to do if there is no table, and which samplers there are", () =>
     withTable(async (cwd) => {
       await fails(["compare", "--dataset", "shapes", "--preset", "smoke"], { cwd }, 1, [
         "There is no table of functions for shapes and the preset smoke",

@@ -100,7 +100,7 @@ describe("deno task download", () => {
       assertEquals([code, err.at(-1)], [0, COUNTS]);
     }));
 
-  it("ends with 130 where it is interrupted while it unpacks, and the next sweeps what a killed one left", () =>
+  it("ends with 130 if it is interrupted while it unpacks, and the next sweeps what a killed one left", () =>
     withArchive(async (cwd, folder) => {
       const unpacking = () => namesIn(`${cwd}/data`).filter((name) => name.startsWith("unpacking-"));
       for (const [signal, expected] of [["SIGINT", 130], ["SIGKILL", 137]] as const) {

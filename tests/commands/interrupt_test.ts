@@ -87,7 +87,7 @@ describe("a search that named no data set", () => {
       assert(!err.some((line) => line.startsWith("error")), err.join("\n"));
     }));
 
-  it("stops where the data set was named", () =>
+  it("stops if the data set was named", () =>
     inFolder(async (cwd) => {
       const { code, out, err } = await commandLine([...SMOKE, "--dataset", "cifar10"], { cwd, change: offline });
       assertEquals([code, out, err.length], [1, "", 1], err.join("\n"));

@@ -40,7 +40,7 @@ describe("output", () => {
     assertEquals([slow.text, failures], [lines.join(""), []]);
   });
 
-  it("that cannot be written is told of once, throws nothing and lets the other stream be", async () => {
+  it("that cannot be written is reported once, throws nothing and leaves the other stream alone", async () => {
     const full = sink(() => new Error("No space left on device (os error 28)")), other = sink((bytes) => bytes.length);
     const { written, failures } = output();
     for (let i = 0; i < 5; i++) {
@@ -85,7 +85,7 @@ describe("a search", () => {
 });
 
 describe("export", () => {
-  it("stops quietly when its reader has gone, as head does", () =>
+  it("stops quietly when its reader is gone, as head does", () =>
     inFolder(async (cwd) => {
       const search = start([
         "search",

@@ -62,7 +62,7 @@ describe("deno task search --stay", () => {
 });
 
 describe("deno task serve", () => {
-  it("listens on loopback without a token, and lists no runs where there are none", () =>
+  it("listens on loopback without a token, and lists no runs if there are none", () =>
     withServer([], async (address) => {
       assertStringIncludes(address, "http://127.0.0.1:");
       const answer = await (await fetch(new URL("/api/runs", address))).json();

@@ -89,7 +89,7 @@ describe("a candidate added by hand", () => {
       ]]);
     }));
 
-  it("is not lost where the search ends before its turn", () =>
+  it("is not lost if the search ends before its turn", () =>
     inFolder(async (folder) => {
       const addAndEnd = once(finishes(2), (search, abort) => {
         ask(search, { control: "add_candidate", expression: "x * tanh(x)", seeds: 5 });
@@ -105,7 +105,7 @@ describe("a candidate added by hand", () => {
       assertEquals([added.state, added.trainings.length, waiting(added)], ["complete", 5, 0]);
     }));
 
-  it("that is no expression is refused with a sentence", () =>
+  it("that is not an expression is refused with a sentence", () =>
     inFolder(async (folder) => {
       let refused: Promise<string | null> | undefined;
       await runReacting(

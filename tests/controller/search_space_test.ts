@@ -94,7 +94,7 @@ describe("search space", () => {
     }
   });
 
-  it("makes expressions within what can be written even where every choice is the longest", () => {
+  it("makes expressions within what can be written even if every choice is the longest", () => {
     const space = new SearchSpace(3);
     const unary = token(3, "unit 1 unary 1", "log(|x|+eps)");
     for (let binary = 0; binary < 10; binary++) {

@@ -188,7 +188,7 @@ async function runAndKill(folder: string, afterMs: number): Promise<void> {
 }
 
 describe("run store", () => {
-  it("says what is wrong with a folder that is no run, or whose file is garbage", async () => {
+  it("says what is wrong with a folder that is not a run, or whose file is garbage", async () => {
     await inFolder(async (folder) => {
       assertThrows(() => RunStore.open(folder), RunStoreError, "not a run folder");
       await Deno.mkdir(folder);

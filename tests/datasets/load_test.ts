@@ -74,7 +74,7 @@ describe("loadDataset", () => {
     assertEquals(asked, []);
   });
 
-  it("is unavailable, and leaves the network alone, where nothing is there and downloading is not wanted", () =>
+  it("is unavailable, and leaves the network alone, if nothing is there and downloading is not wanted", () =>
     withFolder(async (cache) => {
       const asked = await withNetwork(offline, async () => {
         for (const name of ["cifar10", "cifar100"]) {
@@ -99,7 +99,7 @@ describe("loadDataset", () => {
       assertEquals(asked, []);
     }));
 
-  it("asks every source in turn, and is unavailable with every address where none can be reached", () =>
+  it("asks every source in turn, and is unavailable with every address if none can be reached", () =>
     withFolder(async (cache) => {
       for (const name of ["cifar10", "cifar100"] as const) {
         const urls = SOURCES[name].map(({ files: [{ url }] }) => url);
@@ -190,7 +190,7 @@ describe("loadDataset", () => {
       );
     }));
 
-  it("touches nothing of the cache where its archive is not of the right size", () =>
+  it("touches nothing of the cache if its archive is not of the right size", () =>
     withFolder(async (cache) => {
       await writeSmallArchive(`${cache}/${CIFAR10.archive}`);
       await writeFiles(`${cache}/${CIFAR10.folder}`, CIFAR10.trainFiles);

@@ -109,7 +109,7 @@ function unusable(engine: string, workers = 2) {
 }
 
 describe("a pool whose workers cannot be started", () => {
-  it("says so where none ever opened an engine, and ends every job", async () => {
+  it("says so if none ever opened an engine, and ends every job", async () => {
     const { pool, reason } = unusable("none");
     const job = pool.train({ trial: 0, training: 0, expression: "x", seed: 1 });
     await assertRejects(() => pool.opened, Error, "no worker can be started: there is no engine");
@@ -118,7 +118,7 @@ describe("a pool whose workers cannot be started", () => {
     assertEquals((await pool.train({ trial: 1, training: 0, expression: "x", seed: 1 })).outcome, "interrupted");
   });
 
-  it("tries again after growing pauses where one had opened, then gives up and leaves no job waiting", () =>
+  it("tries again after growing pauses if one had opened, then gives up and leaves no job waiting", () =>
     withFolder(async (folder) => {
       const { pool, reason, told } = unusable(`once ${folder}/opened`, 1);
       const jobs = [0, 1, 2].map((trial) => pool.train({ trial, training: 0, expression: "x", seed: 1 }));

@@ -30,7 +30,7 @@ describe("GraphBuilder", () => {
     assertThrows(() => builder.batchNorm("bn", 9), RangeError, "node 9");
   });
 
-  it("refuses to end in anything but one logit a class", () => {
+  it("refuses to end in anything but one logit per class", () => {
     const builder = newBuilder();
     assertThrows(() => builder.build(builder.dense("dense", builder.input(), { outputs: 9 })), RangeError, "10 logits");
     assertThrows(() => new GraphBuilder("test", { classes: 0, usesBeta: false }), RangeError, "classes");

@@ -21,7 +21,7 @@ describe("pre-activation ResNet", () => {
     }
   });
 
-  it("has as many weighted layers as its depth says, beside a projection a stage, and an activation before each", () => {
+  it("has as many weighted layers as its depth says, beside one projection per stage, and an activation before each", () => {
     for (const depth of [11, 164]) {
       const { nodes } = buildPreactivationResNet("test", depth, CIFAR10);
       assertEquals(nodes.filter(({ kind }) => kind === "conv" || kind === "dense").length, depth + 3);

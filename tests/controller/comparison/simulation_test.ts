@@ -83,7 +83,7 @@ describe("simulated trainings", () => {
     assert(variance(differences(1)) < 0.85 * variance(differences(2)));
   });
 
-  it("are refused where no function has two", () => {
+  it("are refused if no function has two", () => {
     const poor = new FunctionTable(table.header);
     for (const { expression, scores } of table.entries) poor.add(expression, 1, scores[0]!);
     assertThrows(() => new SimulatedTable(poor), RangeError, "none of its functions was trained with two seeds");

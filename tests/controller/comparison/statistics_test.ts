@@ -68,13 +68,13 @@ describe("Wilcoxon's signed-rank test", () => {
     near(wilcoxon([-3, 1, 2].map((d) => [d, 0])), 5 / 8);
   });
 
-  it("approximates near the exact value where there are ties", () => {
+  it("approximates near the exact value if there are ties", () => {
     const exact = wilcoxon(Array.from({ length: 20 }, (_, i) => [(i + 1) * (i % 3 === 0 ? -1 : 1), 0]));
     const tied = wilcoxon(Array.from({ length: 20 }, (_, i) => [(i === 1 ? 1 : i + 1) * (i % 3 === 0 ? -1 : 1), 0]));
     near(tied, exact, 0.01);
   });
 
-  it("is 1 where nothing differs", () => assertEquals(wilcoxon([[1, 1], [0, 0]]), 1));
+  it("is 1 if nothing differs", () => assertEquals(wilcoxon([[1, 1], [0, 0]]), 1));
 });
 
 describe("Holm's correction", () => {

@@ -38,7 +38,7 @@ describe("the verdict", () => {
 describe("the playoff", () => {
   const standing = Array.from({ length: 10 }, (_, id) => ({ id, value: id % 5 }));
 
-  it("halves the field and doubles the trainings, at the same cost a round", () => {
+  it("halves the field and doubles the trainings, at the same cost per round", () => {
     const played: string[] = [];
     let left = 40;
     for (let round = 0; round < roundsOf(10); round++) {

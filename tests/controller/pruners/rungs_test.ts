@@ -33,7 +33,7 @@ describe("a pruner of rungs", () => {
     assertEquals(promoted(PRUNERS.asha, standings), [[15, 16]]);
   });
 
-  it("promotes nobody where it gives one training", () => assertEquals(promoted(PRUNERS.none, once(100)), []));
+  it("promotes nobody if it gives one training", () => assertEquals(promoted(PRUNERS.none, once(100)), []));
 
   it("decides by what is given alone", () => {
     assertEquals(promoted(PRUNERS.race, once(40)), promoted(PRUNERS.race, once(40)));

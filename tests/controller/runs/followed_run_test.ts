@@ -127,7 +127,7 @@ describe("a run that another process searches", () => {
       store.close();
     }));
 
-  it("says so where its file can be read no longer, and asks no more", () =>
+  it("says so if its file can be read no longer, and asks no more", () =>
     inFolder(async (root) => {
       await runScripted(`${root}/run`, 1);
       const page = new Page(new FollowedRun(`${root}/run`, EVERY_MS));

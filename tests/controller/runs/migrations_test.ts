@@ -37,7 +37,7 @@ describe("a store of the first format", () => {
     }));
 
   for (const name of ["interrupted", "killed"]) {
-    it(`resumes to its end where the run was ${name}`, () =>
+    it(`resumes to its end if the run was ${name}`, () =>
       withStore("v1", name, async (cwd, folder) => {
         const before = loadRun(folder).trials.filter(isFinished);
         const { code, out, err } = await commandLine(["search", "--resume", name, "--no-web", "--json"], { cwd });

@@ -69,7 +69,7 @@ describe("a run", () => {
       }
     }));
 
-  it("is never called running where its process was killed, in the list or alone", () =>
+  it("is never called running if its process was killed, in the list or alone", () =>
     inFolder(async (root) => {
       for (const state of ["starting", "running", "paused", "stopping"] as const) {
         const { store } = openScripted(`${root}/${state}`, 1);

@@ -24,7 +24,7 @@ describe("evolution", () => {
     assertEquals(tokens.size, 24);
   });
 
-  it("draws one whole core unit anew and leaves the other", () => {
+  it("draws one whole core unit again and leaves the other", () => {
     const random = new Random(2), seen = new Set<string>();
     for (let i = 0; i < 200; i++) {
       const child = mutateUnit(parent, other, choices, random);

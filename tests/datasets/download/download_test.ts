@@ -119,7 +119,7 @@ describe("downloadFirst", () => {
   ];
 
   for (const [what, answer, says, options] of BAD) {
-    it(`leaves a source that ${what} for the next one, and tells why`, () =>
+    it(`leaves a source that ${what} for the next one, and says why`, () =>
       withServers([what.includes("circle") ? circle : answer, good], async (servers) => {
         const told = await comes(servers, options);
         assertEquals(told.length, 1, told.join("\n"));
@@ -151,7 +151,7 @@ describe("downloadFirst", () => {
       assert(first > 5000, `the second source began at ${first}`);
     }));
 
-  it("gives up on a source that sends the same beginning over and over", () => {
+  it("gives up on a source that sends the same beginning repeatedly", () => {
     const answer: Answer = (request) =>
       request.headers.has("range") ? new Response(null, { status: 416 }) : trickle(5000, 5000, "cut");
     return withServers([answer], async (servers) => {

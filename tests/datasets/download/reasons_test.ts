@@ -54,7 +54,7 @@ describe("plainReason", () => {
     withVariables({}, () => assert(proxyWantsLogin("http://data.example").includes("http://NAME:PASSWORD@HOST:PORT")));
   });
 
-  it("gives the innermost reason where it knows no better", () => {
+  it("gives the innermost reason if it knows no better", () => {
     assert(plainReason(failure("something new"), URL).endsWith("something new"));
   });
 });

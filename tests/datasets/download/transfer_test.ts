@@ -138,14 +138,14 @@ describe("download", () => {
       assertEquals(place.asked, [null, 70_000, 140_000, 210_000]);
     }));
 
-  it("starts over where the server knows no Range", () =>
+  it("starts over if the server knows no Range", () =>
     withServer((number) => number === 0 ? brokenAfter(70_000, whole()) : whole(), async (place) => {
       await fetched(place);
       assertWhole(place);
       assertEquals(place.asked, [null, 70_000]);
     }));
 
-  it("starts over where the server answers with another range than was asked for", () =>
+  it("starts over if the server answers with another range than was asked for", () =>
     withServer((number) => number === 0 ? ranged(5) : whole(), async (place) => {
       await writePart(place, CONTENT.subarray(0, 1000));
       await fetched(place);
@@ -153,7 +153,7 @@ describe("download", () => {
       assertEquals(place.asked, [1000, null]);
     }));
 
-  it("starts over where the server says that the range is none of its file", () =>
+  it("starts over if the server says that the range is none of its file", () =>
     withServer((number) => number === 0 ? new Response(null, { status: 416 }) : whole(), async (place) => {
       await writePart(place, CONTENT.subarray(0, 1000));
       await fetched(place);

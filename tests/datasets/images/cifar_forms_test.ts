@@ -227,7 +227,7 @@ describe("Review", () => {
     );
   });
 
-  it("finds copies of one file, and files of one image, and refuses them where it is strict", async () => {
+  it("finds copies of one file, and files of one image, and refuses them if it is strict", async () => {
     const copies = new Review(CIFAR10), same = new Review(CIFAR10);
     for (const k of [1, 2, 3]) copies.look(file(`data_batch_${k}.bin`, 7));
     same.look(file("data_batch_1.bin", 0, [0, 0]));

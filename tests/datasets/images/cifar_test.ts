@@ -98,7 +98,7 @@ describe("loadCifar", () => {
       assertEquals(classes.length, 100);
     }));
 
-  it("takes the coarse label of CIFAR-100, of 20 superclasses, where it is asked for", () =>
+  it("takes the coarse label of CIFAR-100, of 20 superclasses, if it is asked for", () =>
     withSmall(SMALL100, async (folder) => {
       const coarse: CifarFormat = { ...CIFAR100_COARSE, trainRecords: 5, testRecords: 2, validation: 2 };
       const superclasses = Array.from({ length: 20 }, (_, i) => `superclass ${i}`);

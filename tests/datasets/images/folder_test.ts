@@ -39,7 +39,7 @@ describe("loadImages", () => {
       assertEquals([...test.labels, test.pixels[0], test.pixels[3072]], [0, 1, 61, 60]);
     }));
 
-  it("takes a tenth for validation and a tenth for tests where there are no such folders, always the same", () =>
+  it("takes a tenth for validation and a tenth for tests if there are no such folders, always the same", () =>
     withFolder(async (directory) => {
       await write(directory, { a: greys(20, 0), b: greys(20, 100) });
       const first = await loadImages({ directory }), again = await loadImages({ directory });

@@ -173,7 +173,7 @@ describe("loadIdx", () => {
       await malformed(folder, `${TEST_LABELS} as labels must be below 10: item 1 has 25`);
     }));
 
-  it("refuses two sets in one folder, and where asked to the same image over and over", () =>
+  it("refuses two sets in one folder, and if asked to the same image repeatedly", () =>
     withFiles(async (folder) => {
       const same = Uint8Array.from([0, 0, 8, 3, ...word(5), ...word(28), ...word(28), ...new Uint8Array(5 * 784)]);
       await Deno.writeFile(`${folder}/${TRAIN_IMAGES}`, same);

@@ -51,7 +51,7 @@ describe("unpickle", () => {
     });
   }
 
-  it("refuses the names that are known where they would build something else", () => {
+  it("refuses the names that are known if they would build something else", () => {
     const pickle = `cnumpy\nndarray\n(tR.`; // calls what may only be mentioned
     assertThrows(() => unpickle(letters(pickle)), Error, "numpy.ndarray");
     assertThrows(() => unpickle(letters(`cconstructor\nconstructor\n(tR.`)), Error, "constructor.constructor");

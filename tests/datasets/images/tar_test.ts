@@ -143,7 +143,7 @@ describe("readTarGz", () => {
     await refused(bytes("<html>please log in</html>".repeat(100)), "");
   });
 
-  it("says that an archive cannot be read where it is not there", async () => {
+  it("says that an archive cannot be read if it is not there", async () => {
     const error = await assertRejects(
       () => readTarGz("no such.tar.gz").next(),
       DatasetError,

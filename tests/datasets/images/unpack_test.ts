@@ -70,7 +70,7 @@ describe("unpack", () => {
       assertEquals(namesIn(folder), ["cifar-0", "cifar-1", "cifar-2", "cifar-3"]);
     }));
 
-  it("leaves nothing behind where it is stopped, or a file has the wrong size", () =>
+  it("leaves nothing behind if it is stopped, or a file has the wrong size", () =>
     withFolder(async (folder) => {
       const stop = new AbortController();
       async function* stopping() {

@@ -157,7 +157,7 @@ describe("ppo, loss", () => {
 });
 
 describe("ppo, what the earlier attempt got wrong", () => {
-  it("samples candidates in place of taking the likeliest: an untrained policy hardly proposes one twice", async () => {
+  it("samples candidates instead of taking the likeliest: an untrained policy hardly proposes one twice", async () => {
     const candidates = await ppo(2, 1).ask(200);
     assert(new Set(candidates.map(({ tokens }) => tokens.join())).size >= 195);
   });
@@ -260,7 +260,7 @@ describe("ppo, what it reports", () => {
     for (const row of probabilities!) assertAlmostEquals(row.reduce((sum, p) => sum + p, 0), 1, 1e-5);
   });
 
-  it("does not move where every candidate earns the same and entropy is worth nothing", async () => {
+  it("does not move if every candidate earns the same and entropy is worth nothing", async () => {
     const sampler = ppo(1, 1, { entropyWeight: 0 });
     const before = (await arraysOf(sampler)).map((array) => array.slice());
     await teach(sampler, 1, () => 0.5);
