@@ -36,6 +36,8 @@ function asShown({ id, state, score }: Trial): string {
 
 /** The browser reports every vain attempt to connect, and what is said into a connection that is being cut. */
 const CUT = /^console: WebSocket (connection to|is already in CLOSING) /;
+/** And every vain question, when no socket has come through for some time. */
+const AWAY = /^console: Failed to load resource: net::ERR_|^failed: .*\/live\?/;
 const TABLE = "#/current/trials?columns=id,state,accuracy";
 
 describe("a connection that is cut", () => {
@@ -75,6 +77,7 @@ describe("a connection that is cut", () => {
     run.advance(30_000);
     const first = await startDashboard({ source: run, port: 0 });
     stage.excuse(CUT);
+    stage.excuse(AWAY);
     const page = await stage.open(first.url + TABLE);
     await page.waitForSelector(".table-row");
     await first.close();
@@ -94,6 +97,7 @@ describe("a connection that is cut", () => {
     const page = await stage.open(url + TABLE);
     await page.waitForSelector(".table-row");
     stage.excuse(CUT);
+    stage.excuse(AWAY);
     await page.context().setOffline(true);
     run.finish();
     await page.context().setOffline(false);
@@ -101,4 +105,38 @@ describe("a connection that is cut", () => {
     const { trials } = run.snapshot();
     assertEquals(await readTable(page, trials.length), trials.map(asShown));
   });
+
+  itInBrowser(
+    "for good, as by a proxy that lets websockets through no longer, is followed by polling",
+    async (stage) => {
+      const run = new FakeRun({ trials: 60, workers: 4 });
+      run.advance(30_000);
+      const url = await stage.serve(run);
+      let isOpen = true;
+      let cut = () => {};
+      let polls = 0;
+      stage.excuse(CUT);
+      const page = await stage.open(url + TABLE, WIDE, (page) =>
+        page.routeWebSocket(/\/live$/, (socket) => {
+          if (!isOpen) return void socket.close();
+          const server = socket.connectToServer();
+          cut = () => {
+            void socket.close();
+            void server.close();
+          };
+        }));
+      page.on("request", (request) => request.url().includes("/live?") && polls++);
+      await page.waitForSelector(".table-row");
+      assertEquals(polls, 0);
+      isOpen = false;
+      cut();
+      run.advance(3_000);
+      run.finish();
+      await page.locator(".pill.run-finished").waitFor();
+      await page.getByText("connected", { exact: true }).waitFor({ state: "attached" });
+      assert(polls > 0);
+      const { trials } = run.snapshot();
+      assertEquals(await readTable(page, trials.length), trials.map(asShown));
+    },
+  );
 });

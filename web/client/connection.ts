@@ -1,7 +1,8 @@
 /**
  * The browser's end of the connection: keeps a view of one run up to date whatever happens, and tells its listeners at most
  * a few times a second that something changed. News comes by websocket; where none comes through, as behind a proxy that
- * was not told of them, the same messages are fetched every second, while a websocket is tried again now and then.
+ * was not told of them or no longer is, the same messages are fetched every second, while a websocket is tried again now
+ * and then.
  */
 import { ALIVE_MS, type ServerMessage, type WatchRequest } from "../protocol.ts";
 import { RunView } from "../run_view.ts";
@@ -21,6 +22,8 @@ const LAST_RETRY_MS = 10_000;
 /** A websocket that has brought nothing by then is taken for one that does not come through. */
 const FIRST_WORD_MS = 4_000;
 const POLL_MS = 1_000;
+/** Websockets in a row that brought nothing, after which polling is tried where one had come through before. */
+const VAIN_SOCKETS = 2;
 /** Between two tries of a websocket while polling goes well: twice as long each time. */
 const SOCKET_AGAIN_MS = { first: 1_000, last: 60_000 };
 
@@ -44,7 +47,8 @@ export class Connection {
   #retryMs = FIRST_RETRY_MS;
   #retry = 0;
   #isPolling = false;
-  #hasSocketWorked = false;
+  /** Websockets in a row that brought nothing; without end before the first that brought something. */
+  #vainSockets = Infinity;
   #socketAgainMs = SOCKET_AGAIN_MS.first;
   #pollTimer = 0;
   #silence = 0;
@@ -93,13 +97,14 @@ export class Connection {
     const socket = new WebSocket(url);
     this.#socket = socket;
     const firstWord = setTimeout(() => socket.close(), FIRST_WORD_MS);
+    this.#vainSockets++;
     socket.onopen = () => {
       this.isServerGone = false;
       this.#ask();
     };
     socket.onmessage = ({ data }) => {
       clearTimeout(firstWord);
-      this.#hasSocketWorked = true;
+      this.#vainSockets = 0;
       this.#stopPolling();
       this.#heard();
       this.#receive(JSON.parse(data));
@@ -110,9 +115,9 @@ export class Connection {
       this.#socket = null;
       clearTimeout(this.#silence);
       this.isServerGone ||= code === GOING_AWAY;
-      // Where sockets have come through, one that does not means that the server is away.
+      // Where sockets have come through, one that does not means that the server is away; several may mean another way to it.
       if (this.#isPolling) this.#trySocketLater();
-      else if (this.#hasSocketWorked) this.#lost();
+      else if (this.#vainSockets < VAIN_SOCKETS) this.#lost();
       else this.#poll();
     };
   }
