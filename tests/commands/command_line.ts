@@ -19,11 +19,49 @@ export interface StartOptions {
 }
 
 /** `deno task NAME ARGS` in another working folder; a name without a task runs with the permissions of `show`. */
-export function start([name, ...args]: readonly string[], { cwd, change = (words) => words }: StartOptions) {
+export function start(line: readonly string[], options: StartOptions) {
+  return spawn(Deno.execPath(), wordsOf(line, options), options);
+}
+
+/** Connects a program to a new terminal, whose output it passes on; SIGINT becomes a Ctrl-C typed there. */
+const IN_TERMINAL = `
+import os, pty, signal, sys
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+signal.signal(signal.SIGINT, lambda *_: os.write(terminal, b"\\x03"))
+try:
+    while data := os.read(terminal, 4096):
+        os.write(1, data)
+except OSError: # the terminal is closed
+    pass
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+`;
+
+/** The same in a terminal of its own: all that it says comes on stdout. Needs Python. */
+export function startInTerminal(line: readonly string[], options: StartOptions) {
+  return spawn("python3", ["-c", IN_TERMINAL, Deno.execPath(), ...wordsOf(line, options)], options);
+}
+
+/** Why a command cannot be started in a terminal here; null where it can. */
+export function whyNoTerminal(): string | null {
+  try {
+    const { success } = new Deno.Command("python3", { args: ["-c", "import pty"], stderr: "null" }).outputSync();
+    return success ? null : "python3 has no pseudo-terminals here";
+  } catch {
+    return "python3 is not installed, which makes the pseudo-terminal";
+  }
+}
+
+/** What `deno` is given to run a task's command. */
+function wordsOf([name, ...args]: readonly string[], { change = (words) => words }: StartOptions): string[] {
   const [, ...words] = (tasks[name] ?? tasks.show.replace(/show$/, name)).split(" ");
-  const task = change(words).map((word) => word === "main.ts" ? MAIN : word);
-  return new Deno.Command(Deno.execPath(), {
-    args: [...task, ...args],
+  return [...change(words).map((word) => word === "main.ts" ? MAIN : word), ...args];
+}
+
+function spawn(program: string, args: readonly string[], { cwd }: StartOptions): Deno.ChildProcess {
+  return new Deno.Command(program, {
+    args: [...args],
     cwd,
     env: { ACTSEARCH_DEBUG: "", DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
     stdin: "null",

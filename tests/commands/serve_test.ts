@@ -1,7 +1,7 @@
 /** `deno task serve` as a process: where it listens, and whom it lets in. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { commandLine, fails, inFolder, start } from "./command_line.ts";
+import { commandLine, fails, inFolder, start, startInTerminal, whyNoTerminal } from "./command_line.ts";
 
 /** The address that it prints, tried by `test` while it serves. */
 async function withServer(flags: readonly string[], test: (address: string) => Promise<void>): Promise<void> {
@@ -58,6 +58,35 @@ describe("deno task search --stay", () => {
     inFolder(async (cwd) => {
       await fails(["search", "--stay", "--exit"], { cwd }, 2, ["leave out one"]);
       await fails(["search", "--stay", "--no-web"], { cwd }, 2, ["leave out one"]);
+    }));
+});
+
+/** As typed into a terminal, up to the name of the run. */
+const TYPED = "search --preset smoke --dataset shapes --trials 1 --port 0 --run kept".split(" ");
+const noTerminal = whyNoTerminal();
+const itInTerminal = (name: string, test: () => Promise<void>) =>
+  noTerminal === null ? it(name, test) : it.skip(`${name} (skipped: ${noTerminal})`);
+
+describe("deno task search in a terminal", () => {
+  itInTerminal("goes on showing a search that is done, until Ctrl-C", () =>
+    inFolder(async (cwd) => {
+      const process = startInTerminal(TYPED, { cwd });
+      const stderr = new Response(process.stderr).text();
+      let said = "", signalled = false;
+      const decoder = new TextDecoder();
+      for await (const chunk of process.stdout) {
+        said += decoder.decode(chunk, { stream: true });
+        const address = /the dashboard goes on showing it: (\S+)/.exec(said)?.[1];
+        if (!address || signalled) continue;
+        signalled = true;
+        try {
+          const run = await (await fetch(new URL("api/runs/current", address))).json();
+          assertEquals([run.run.name, run.state, run.counts.complete], ["kept", "finished", 3]);
+        } finally {
+          process.kill("SIGINT");
+        }
+      }
+      assertEquals([signalled, (await process.status).code], [true, 0], said + await stderr);
     }));
 });
 
