@@ -15,9 +15,9 @@ import type {
   WorkerStatus,
 } from "../controller/runs/events.ts";
 import type { Trial } from "../controller/trial.ts";
+import { packTrials, type TrialColumns, type TrialRow } from "./trial_columns.ts";
 
-/** A trial as watchers see it: everything but its training curve. */
-export type TrialRow = Omit<Trial, "curve">;
+export type { TrialRow };
 
 /** An event as watchers see it. */
 export type LiveEvent = SearchEvent extends infer E
@@ -26,12 +26,12 @@ export type LiveEvent = SearchEvent extends infer E
 
 export type Notice = RunSnapshot["notices"][number];
 
-/** A snapshot as watchers see it; trials are rows of values in the order of `TRIAL_COLUMNS`. */
+/** A snapshot as watchers see it. */
 export interface LiveSnapshot {
   readonly seq: number;
   readonly run: RunInfo;
   readonly state: RunState;
-  readonly trials: readonly (readonly unknown[])[];
+  readonly trials: TrialColumns;
   readonly workers: readonly WorkerStatus[];
   /** Without their probabilities (`GET /api/runs/RUN/updates` has them). */
   readonly updates: readonly SamplerUpdate[];
@@ -70,55 +70,15 @@ export interface WatchRequest {
 /** An "alive" at least this often; a watcher that hears nothing for three times as long connects anew. */
 export const ALIVE_MS = 5_000;
 
-/** A satisfied record, so that the compiler finds a column forgotten here. */
-const COLUMNS: Readonly<Record<keyof TrialRow, true>> = {
-  id: true,
-  batch: true,
-  expression: true,
-  simplified: true,
-  fingerprint: true,
-  tokens: true,
-  role: true,
-  trainings: true,
-  deviation: true,
-  state: true,
-  score: true,
-  reward: true,
-  finalLoss: true,
-  betaMean: true,
-  steps: true,
-  duplicateOf: true,
-  attempts: true,
-  worker: true,
-  reason: true,
-  startedAt: true,
-  finishedAt: true,
-};
-
-export const TRIAL_COLUMNS = Object.keys(COLUMNS) as (keyof TrialRow)[];
-
 export function trialRow(trial: Trial): TrialRow {
   const { curve: _, ...row } = trial;
   return row;
 }
 
-export function packTrial(trial: Trial | TrialRow): unknown[] {
-  return TRIAL_COLUMNS.map((column) => trial[column]);
-}
-
-const EMPTY_ROW = Object.fromEntries(TRIAL_COLUMNS.map((column) => [column, null]));
-
-export function unpackTrial(values: readonly unknown[]): TrialRow {
-  // A copy has its final shape at once: V8 makes 10,000 rows in 13 ms where rows that grow take 70 (2026-11-24).
-  const row: Record<string, unknown> = { ...EMPTY_ROW };
-  for (const [index, column] of TRIAL_COLUMNS.entries()) row[column] = values[index];
-  return row as unknown as TrialRow;
-}
-
 export function liveSnapshot(snapshot: RunSnapshot): LiveSnapshot {
   return {
     ...snapshot,
-    trials: snapshot.trials.map(packTrial),
+    trials: packTrials(snapshot.trials),
     updates: snapshot.updates.map((update) => ({ ...update, probabilities: null })),
   };
 }

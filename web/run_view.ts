@@ -10,7 +10,8 @@ import {
   type WorkerStatus,
 } from "../controller/runs/events.ts";
 import type { CurvePoint } from "../controller/trial.ts";
-import { type LiveEvent, type LiveSnapshot, type Notice, type TrialRow, unpackTrial } from "./protocol.ts";
+import type { LiveEvent, LiveSnapshot, Notice, TrialRow } from "./protocol.ts";
+import { unpackTrials } from "./trial_columns.ts";
 
 /** A period of a worker in one state, for the time line. */
 export interface Span {
@@ -47,7 +48,7 @@ export class RunView {
     this.seq = snapshot.seq;
     this.run = snapshot.run;
     this.state = snapshot.state;
-    for (const values of snapshot.trials) this.#putTrial(unpackTrial(values));
+    for (const trial of unpackTrials(snapshot.trials)) this.#putTrial(trial);
     for (const worker of snapshot.workers) this.#putWorker(worker, worker.since);
     this.updates = [...snapshot.updates];
     this.notices = [...snapshot.notices];

@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import type { SearchEvent } from "../../controller/runs/events.ts";
 import { RunFeed } from "../../web/feed.ts";
 import { Live, type Socket } from "../../web/live.ts";
-import { liveEvent, liveSnapshot, packTrial, type ServerMessage } from "../../web/protocol.ts";
+import { liveEvent, liveSnapshot, type ServerMessage, trialRow } from "../../web/protocol.ts";
 import { RunView } from "../../web/run_view.ts";
 import { FakeRun, random } from "./fake_run.ts";
 
@@ -69,7 +69,7 @@ function assertSame(view: RunView, run: FakeRun): void {
   const { seq, state, trials, workers, updates, notices } = run.snapshot();
   assertEquals(view.seq, seq);
   assertEquals(view.state, state);
-  assertEquals(view.trials.map(packTrial), trials.map(packTrial));
+  assertEquals(view.trials, trials.map(trialRow));
   assertEquals([...view.workers.values()], workers);
   assertEquals(view.updates.map(({ batch }) => batch), updates.map(({ batch }) => batch));
   assertEquals(view.notices.map(({ seq }) => seq), notices.map(({ seq }) => seq));

@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import { FollowedRun } from "../../../controller/runs/followed_run.ts";
 import type { RunState, SearchEvent } from "../../../controller/runs/events.ts";
 import { loadRun, RunStore } from "../../../controller/runs/run_store.ts";
-import { liveEvent, liveSnapshot, packTrial } from "../../../web/protocol.ts";
+import { liveEvent, liveSnapshot, trialRow } from "../../../web/protocol.ts";
 import { RunView } from "../../../web/run_view.ts";
 import { openScripted, runScripted } from "../search_program.ts";
 import { inFolder } from "../../commands/command_line.ts";
@@ -63,7 +63,7 @@ async function openWhenBegun(folder: string): Promise<Page> {
 function assertAsStored(view: RunView, folder: string): void {
   const { state, trials, updates, notices } = loadRun(folder);
   assertEquals(view.state, state);
-  assertEquals(view.trials.map(packTrial), trials.map(packTrial));
+  assertEquals(view.trials, trials.map(trialRow));
   assertEquals(view.updates.map(({ batch }) => batch), updates.map(({ batch }) => batch));
   assertEquals(view.notices.map(({ message }) => message), notices.map(({ message }) => message));
 }
