@@ -20,7 +20,7 @@ import type {
   WorkerStatus,
 } from "../../controller/runs/events.ts";
 import { SearchSpace } from "../../controller/search_space.ts";
-import type { CurvePoint, Trial, TrialState } from "../../controller/trial.ts";
+import { bestTrial, type CurvePoint, type Training, type Trial, type TrialState } from "../../controller/trial.ts";
 
 export interface FakeOptions {
   readonly name?: string;
@@ -33,7 +33,25 @@ export interface FakeOptions {
   readonly createdAt?: number;
   /** Distinct functions to draw candidates from: making one takes milliseconds. */
   readonly functions?: number;
+  /**
+   * Whether the run has references, several trainings of its better functions, and a verdict at its end, and what that
+   * says; null for a run of one training a trial.
+   */
+  readonly verdict?: "found" | "not found" | null;
 }
+
+/** What references come to, by the verdict that the run is to have: its best functions come to about 0.7. */
+const REFERENCES = {
+  found: [["ReLU", 0.652], ["Swish", 0.668]],
+  "not found": [["ReLU", 0.681], ["Swish", 0.699]],
+} as const;
+/** Trainings of a reference, of a candidate that is promoted, and of a finalist in the playoff. */
+const SEEDS = { reference: 6, promoted: 3, playoff: 4 };
+const FINALISTS = 4;
+/** A candidate over it trains again. */
+const PROMOTED_OVER = 0.6;
+/** Standard deviation of one training. */
+const NOISE = 0.008;
 
 const STEPS = 1000;
 const BATCH = 20;
@@ -76,6 +94,9 @@ export class FakeRun implements RunSource {
   #updates: SamplerUpdate[] = [];
   #notices: RunSnapshot["notices"][number][] = [];
   #added: string[] = [];
+  /** Trials that wait for a worker again. */
+  #waiting: number[] = [];
+  #stage: RunSnapshot["stage"] = { name: "search", promoted: 0 };
   readonly controls: SearchControl[] = [];
 
   constructor(options: FakeOptions = {}) {
@@ -88,6 +109,7 @@ export class FakeRun implements RunSource {
       state: "running",
       createdAt: Date.UTC(2026, 0, 5, 9),
       functions: 150,
+      verdict: null,
       ...options,
     };
     this.#random = random(this.#options.seed);
@@ -104,7 +126,7 @@ export class FakeRun implements RunSource {
       seq: this.#seq,
       run: this.#run,
       state: this.#state,
-      stage: { name: "search", promoted: 0 },
+      stage: this.#stage,
       trials: this.#trials.slice(),
       workers: this.#workers.slice(),
       updates: this.#updates.slice(),
@@ -144,7 +166,7 @@ export class FakeRun implements RunSource {
   }
 
   get isDone(): boolean {
-    return this.#trials.length >= this.#options.trials && this.#running.size === 0;
+    return this.#trials.length >= this.#wanted && this.#running.size === 0 && this.#waiting.length === 0;
   }
 
   /** Moves fake time on: children make progress, end, and new ones start. Emits at least one event unless done. */
@@ -157,14 +179,68 @@ export class FakeRun implements RunSource {
         this.#startNext(worker);
       }
     }
-    if (this.isDone && this.#state === "running") this.#setState("finished");
+    if (this.isDone && this.#state === "running") this.#conclude();
   }
 
   /** Advances until the run is done. */
   finish(stepMs = TRIAL_MS): this {
     while (!this.isDone) this.advance(stepMs);
-    if (this.#state === "running") this.#setState("finished");
+    if (this.#state === "running") this.#conclude();
     return this;
+  }
+
+  get #references(): readonly (readonly [name: string, accuracy: number])[] {
+    return this.#options.verdict === null ? [] : REFERENCES[this.#options.verdict];
+  }
+
+  /** Trials, references among them. */
+  get #wanted(): number {
+    return this.#options.trials + this.#references.length;
+  }
+
+  /** The playoff and the verdict, where the run has one, and the end. */
+  #conclude(): void {
+    if (this.#options.verdict !== null) this.#judge(this.#options.verdict);
+    this.#setState("finished");
+  }
+
+  #judge(verdict: "found" | "not found"): void {
+    const finalists = this.#trials.filter(({ role, state }) => role === "candidate" && state === "complete")
+      .sort((one, other) => other.score! - one.score!).slice(0, FINALISTS);
+    for (const { id } of finalists) {
+      const first = SEEDS.reference;
+      this.#putTrial(this.#trained(this.#trials[id], "playoff", first, SEEDS.playoff, this.#accuracyOf(id)));
+    }
+    const named = bestTrial(finalists.map(({ id }) => this.#trials[id]))!;
+    this.#stage = { name: "verdict", trial: named.id };
+    const strongest = Math.max(...this.#references.map(([, accuracy]) => accuracy));
+    const worth = verdict === "found" ? Math.max(strongest + 0.02, this.#accuracyOf(named.id)) : strongest + 0.001;
+    const { verdictSeeds } = this.#run.settings.judging;
+    this.#putTrial(this.#trained(named, "verdict", 0, verdictSeeds, worth));
+    for (const [id, [, accuracy]] of this.#references.entries()) {
+      this.#putTrial(this.#trained(this.#trials[id], "verdict", 0, verdictSeeds, accuracy));
+    }
+  }
+
+  /** With more trainings; the score is the mean of those that are not of the verdict. */
+  #trained(trial: Trial, stage: Training["stage"], first: number, seeds: number, accuracy: number): Trial {
+    const more = Array.from({ length: seeds }, (_, index): Training => ({
+      ...{ seed: first + index, stage, state: "complete" },
+      score: Math.round(1000 * (accuracy + NOISE * this.#normal())) / 1000, // of 1,000 images
+    }));
+    const trainings = [...trial.trainings.filter(({ state }) => state !== "queued"), ...more];
+    const scores = trainings.filter((training) => training.stage !== "verdict").map(({ score }) => score!);
+    const score = scores.reduce((sum, one) => sum + one, 0) / scores.length;
+    return { ...trial, trainings, score, deviation: NOISE / Math.sqrt(scores.length) };
+  }
+
+  /** Of mean 0 and standard deviation 1, near enough (Irwin-Hall). */
+  #normal(): number {
+    return Array.from({ length: 12 }, this.#random).reduce((sum, one) => sum + one, -6);
+  }
+
+  #accuracyOf(id: number): number {
+    return this.#references[id]?.[1] ?? describe(this.#trials[id].expression).accuracy;
   }
 
   #makeRun(): RunInfo {
@@ -254,8 +330,8 @@ export class FakeRun implements RunSource {
 
   #startNext(worker: WorkerStatus): void {
     if (this.#state !== "running") return;
-    const queued = this.#trials.find(({ state, id }) => state === "queued" && !this.#running.has(id));
-    const trial = queued ?? this.#propose();
+    const waiting = this.#waiting.shift();
+    const trial = waiting === undefined ? this.#propose() : this.#trials[waiting];
     if (!trial) {
       if (worker.state !== "idle") this.#putWorker({ ...worker, state: "idle", since: this.#now, trial: null });
       return;
@@ -272,18 +348,20 @@ export class FakeRun implements RunSource {
   }
 
   #propose(): Trial | null {
-    const added = this.#added.shift();
-    if (added === undefined && this.#trials.length >= this.#options.trials) return null;
     const id = this.#trials.length;
-    const made = added === undefined ? this.#draw() : describe(added);
+    const reference = this.#references[id]?.[0];
+    const added = reference === undefined ? this.#added.shift() : undefined;
+    if (added === undefined && id >= this.#wanted) return null;
+    const asked = reference ?? added;
+    const made = asked === undefined ? this.#draw() : describe(asked);
     const trial: Trial = {
       id,
-      batch: Math.floor(id / BATCH),
+      batch: Math.max(0, Math.floor((id - this.#references.length) / BATCH)),
       expression: made.expression,
       simplified: made.simplified,
       fingerprint: made.fingerprint,
       tokens: made.tokens,
-      role: added === undefined ? "candidate" : "by hand",
+      role: reference !== undefined ? "reference" : added !== undefined ? "by hand" : "candidate",
       trainings: [{ seed: 0, stage: "search", state: "queued", score: null }],
       state: "queued",
       score: null,
@@ -334,10 +412,11 @@ export class FakeRun implements RunSource {
     const imagesPerSecond = 320 + 40 * this.#random();
     this.#emit({ event: "trial_progress", trial: id, training: 0, worker: worker.id, point, imagesPerSecond });
     if (this.#random() < 0.002) return this.#loseWorker(worker, id);
-    if (made.accuracy < 0.13 && step > 60) {
+    const isReference = trial.role === "reference";
+    if (!isReference && made.accuracy < 0.13 && step > 60) {
       return this.#endOn(worker, id, "diverged", `the loss was NaN at step ${step}`);
     }
-    if (made.accuracy < 0.3 && step > STEPS / 3) {
+    if (!isReference && made.accuracy < 0.3 && step > STEPS / 3) {
       return this.#endOn(worker, id, "pruned", "in the worst third at step 333");
     }
     if (step >= STEPS) return this.#endOn(worker, id, "complete", null);
@@ -347,6 +426,7 @@ export class FakeRun implements RunSource {
   #loseWorker(worker: WorkerStatus, id: number): void {
     const reason = "its worker did not answer for 30 s";
     this.#running.delete(id);
+    this.#waiting.push(id);
     this.#putTrial({ ...this.#trials[id], state: "queued", worker: null, curve: [], steps: 0 });
     this.#putWorker({
       ...worker,
@@ -377,20 +457,36 @@ export class FakeRun implements RunSource {
     const made = describe(trial.expression);
     const judged = state === "complete" || state === "pruned";
     const accuracy = judged ? Math.max(0.1, Math.min(0.99, made.accuracy + 0.02 * (this.#random() - 0.5))) : null;
-    this.#putTrial({
+    const ended: Trial = {
       ...trial,
       state,
       reason,
       score: accuracy,
       deviation: accuracy === null ? null : 0.008,
       trainings: [{ seed: 0, stage: "search", state: judged ? "complete" : "diverged", score: accuracy ?? 0.1 }],
-      reward: accuracy ?? 0.1,
+      reward: trial.role === "reference" ? null : accuracy ?? 0.1,
       finalLoss: state === "diverged" ? null : trial.curve.at(-1)?.loss ?? null,
       betaMean: made.usesBeta ? 0.8 + 0.5 * this.#random() : null,
       finishedAt: this.#now,
-    });
-    const batch = this.#trials.filter((other) => other.batch === trial.batch);
+    };
+    this.#putTrial(this.#options.verdict === null || state !== "complete" ? ended : this.#promoted(ended));
+    const batch = trial.role === "reference" ? [] : this.#ofBatch(trial.batch);
     if (batch.length === BATCH && batch.every(({ finishedAt }) => finishedAt !== null)) this.#learn(trial.batch, batch);
+  }
+
+  /** A better function, and a reference, is trained from more seeds. */
+  #promoted(trial: Trial): Trial {
+    const accuracy = this.#accuracyOf(trial.id);
+    const again = accuracy > PROMOTED_OVER ? SEEDS.promoted : 1;
+    const seeds = trial.role === "reference" ? SEEDS.reference : again;
+    const trained = this.#trained({ ...trial, trainings: [] }, "search", 0, seeds, accuracy);
+    return { ...trained, reward: trial.reward === null ? null : trained.score };
+  }
+
+  /** Trials of a batch, in the order of their ids. */
+  #ofBatch(batch: number): Trial[] {
+    const first = this.#references.length + batch * BATCH;
+    return this.#trials.slice(first, first + BATCH);
   }
 
   #learn(batch: number, trials: readonly Trial[]): void {
