@@ -6,13 +6,14 @@
  *     swish  x*tanh(x)    ... or is that function, however it is written
  *     >=50%  loss<2       a measure compared; alone it is the validation accuracy
  *     diverged            a state
+ *     role:reference      what a trial is for
  *     #12                 a trial by its number
  *
  * A word that compares an unknown measure is reported as not understood.
  */
 import { activationFrom, CATALOG } from "../child/activation/catalog.ts";
 import { fingerprint } from "../child/activation/fingerprint.ts";
-import { NEXT_STATES, type TrialState } from "../controller/trial.ts";
+import { NEXT_STATES, type Role, trainingsJudged, type TrialState } from "../controller/trial.ts";
 import type { TrialRow } from "./protocol.ts";
 
 export const STATES = Object.keys(NEXT_STATES) as TrialState[];
@@ -45,6 +46,8 @@ const TIMES = { "": 1000, ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 }
 
 const MEASURES: readonly Measure[] = [
   { names: ["accuracy", "acc", "score", "validation_accuracy"], of: (trial) => trial.score, isShare: true },
+  { names: ["deviation"], of: ({ deviation }) => deviation, isShare: true },
+  { names: ["n"], of: (trial) => trainingsJudged(trial) },
   { names: ["reward"], of: ({ reward }) => reward, isShare: true },
   { names: ["loss", "final_loss"], of: ({ finalLoss }) => finalLoss },
   { names: ["beta"], of: ({ betaMean }) => betaMean },
@@ -75,9 +78,10 @@ const COMPARISON = new RegExp(`^([a-z_]*)(${OPERATOR})([+-]?(?:\\d+\\.?\\d*|\\.\
 const MEASURE_NAMES = MEASURES.flatMap(({ names }) => names);
 /** Spaces within a comparison: "loss < 2", "> 50 %". */
 const SPACED = [
-  [new RegExp(`\\b(${MEASURE_NAMES.join("|")}|state)\\s+(?=${OPERATOR}|:)`, "g"), "$1"],
+  [new RegExp(`\\b(${MEASURE_NAMES.join("|")}|state|role)\\s+(?=${OPERATOR}|:)`, "g"), "$1"],
   [new RegExp(`(${OPERATOR})\\s+(?=[-+.\\d])`, "g"), "$1"],
   [new RegExp(`((?:${OPERATOR})[-+.\\d]+)\\s+(?=%)`, "g"), "$1"],
+  [/(\bstate[=:]|\brole[=:])\s+/g, "$1"],
 ] as const;
 
 let latest: { readonly text: string; readonly filter: TextFilter } | null = null;
@@ -113,6 +117,8 @@ function readWord(word: string): Test | string {
   const state = /^(?:state[=:])?([a-z]+)$/.exec(word)?.[1] ?? "";
   if (STATES.includes(state as TrialState)) return (trial) => trial.state === state;
   if (/^state[=:]/.test(word)) return `"${word}" is not understood: the states are ${STATES.join(", ")}`;
+  const role = /^role[=:](.+)$/.exec(word)?.[1];
+  if (role !== undefined) return readRole(word, role);
   const comparison = COMPARISON.exec(word);
   const without = word.replaceAll(/\s/g, "");
   const isFunction = /^[xb][<>=]|\(/.test(without); // as within `where(x > 0, x, 0)`
@@ -127,6 +133,18 @@ function readWord(word: string): Test | string {
   return (trial) =>
     equal.has(trial.fingerprint) || spaceless(trial.expression).includes(without) ||
     spaceless(trial.simplified).includes(without);
+}
+
+const ROLES: Readonly<Record<string, Role>> = {
+  candidate: "candidate",
+  reference: "reference",
+  by_hand: "by hand",
+  "by-hand": "by hand",
+};
+
+function readRole(word: string, name: string): Test | string {
+  if (!Object.hasOwn(ROLES, name)) return `"${word}" is not understood: the roles are candidate, reference, by_hand`;
+  return (trial) => trial.role === ROLES[name];
 }
 
 function readComparison(word: string, [, name, operator, number, unit]: readonly string[]): Test | string {

@@ -1,5 +1,5 @@
 /** Which trials, in which order: the filter of the trials table, the same in the browser and under `/api`. */
-import type { TrialState } from "../controller/trial.ts";
+import { trainingsJudged, type TrialState } from "../controller/trial.ts";
 import type { TrialRow } from "./protocol.ts";
 import { STATES, textFilter } from "./trial_filter.ts";
 
@@ -21,6 +21,9 @@ export const SORT_KEYS = {
   expression: (trial: TrialRow) => trial.expression,
   simplified: (trial: TrialRow) => trial.simplified,
   accuracy: (trial: TrialRow) => trial.score,
+  deviation: (trial: TrialRow) => trial.deviation,
+  n: (trial: TrialRow) => trainingsJudged(trial),
+  role: (trial: TrialRow) => trial.role,
   reward: (trial: TrialRow) => trial.reward,
   loss: (trial: TrialRow) => trial.finalLoss,
   beta: (trial: TrialRow) => trial.betaMean,

@@ -1,12 +1,16 @@
 /** The runs that a dashboard can show: what it needs of them, wherever they are stored. */
 import type { RunSettings, RunSource, RunState } from "./events.ts";
-import { bestTrial, type Trial, type TrialState } from "../trial.ts";
+import { bestTrial, trainingsJudged, type Trial, type TrialState } from "../trial.ts";
 
 /** The best function of a run. */
 export interface Best {
   readonly trial: number;
   readonly expression: string;
   readonly score: number;
+  /** Standard deviation of the score; null where it is not known. */
+  readonly deviation: number | null;
+  /** Children that the score rests on. */
+  readonly n: number;
 }
 
 /** A run in the list of runs. */
@@ -86,7 +90,7 @@ export function countStates(trials: readonly Pick<Trial, "state">[]): Record<Tri
   return counts;
 }
 
-type Judged = Pick<Trial, "id" | "state" | "simplified" | "score" | "role">;
+type Judged = Pick<Trial, "id" | "state" | "simplified" | "score" | "deviation" | "trainings" | "role">;
 
 /** The best of `bestTrial`, as the list of runs has it. */
 export function bestOf(trials: readonly Judged[]): Best | null {
@@ -94,5 +98,7 @@ export function bestOf(trials: readonly Judged[]): Best | null {
 }
 
 export function asBest(trial: Judged | null): Best | null {
-  return trial && { trial: trial.id, expression: trial.simplified, score: trial.score! };
+  if (trial === null) return null;
+  const { id, simplified, score, deviation } = trial;
+  return { trial: id, expression: simplified, score: score!, deviation, n: trainingsJudged(trial) };
 }

@@ -1,5 +1,5 @@
 /** Every view in both themes, wide and on a phone; filters, links, keys, control and the list of runs. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { describe } from "@std/testing/bdd";
 import type { Page } from "playwright-core";
 import { VIEWS } from "../../web/client/route.ts";
@@ -35,6 +35,11 @@ function finishedRun(name = "fake"): FakeRun {
   return new FakeRun({ name, trials: 300, workers: 4 }).finish();
 }
 
+/** A run with references, candidates trained from several seeds, and a verdict. */
+function judgedRun(name: string, verdict: "found" | "not found"): FakeRun {
+  return new FakeRun({ name, trials: 300, workers: 4, verdict }).finish();
+}
+
 async function show(page: Page, url: string, view: keyof typeof DRAWN, search = ""): Promise<void> {
   await page.goto(`${url}#/current/${view}${search}`);
   await page.waitForSelector(DRAWN[view]);
@@ -44,7 +49,7 @@ describe("every view", () => {
   for (const [size, options] of [["wide", WIDE], ["narrow", NARROW], ["phone", PHONE]] as const) {
     for (const colorScheme of ["light", "dark"] as const) {
       itInBrowser(`can be read, operated and seen whole: ${size}, ${colorScheme}`, async (stage) => {
-        const url = await stage.serve(new FakeRuns([finishedRun(), finishedRun("old")]));
+        const url = await stage.serve(new FakeRuns([judgedRun("fake", "found"), judgedRun("old", "not found")]));
         const page = await stage.open(url, { ...options, colorScheme });
         for (const view of VIEWS) {
           await show(page, url, view, view === "runs" ? "?compare=fake,old" : "");
@@ -53,9 +58,79 @@ describe("every view", () => {
           const name = `${view} ${size} ${colorScheme}`;
           if (KEPT.has(name)) await screenshot(page, name.replaceAll(" ", "-"));
         }
+        await page.goto(`${url}#/old/overview`);
+        await page.getByRole("heading", { name: "Named, not shown to be better" }).waitFor();
+        assertEquals(await audit(page), []);
+        assertEquals(await seriousViolations(page), []);
       });
     }
   }
+});
+
+describe("a verdict", () => {
+  for (const verdict of ["found", "not found"] as const) {
+    itInBrowser(`says what the function named is worth on fresh seeds: ${verdict}`, async (stage) => {
+      const run = judgedRun("judged", verdict);
+      const named = run.snapshot().trials.find(({ role, trainings }) =>
+        role === "candidate" && trainings.some(({ stage }) => stage === "verdict")
+      )!;
+      const fresh = named.trainings.filter(({ stage }) => stage === "verdict");
+      const mean = fresh.reduce((sum, { score }) => sum + score!, 0) / fresh.length;
+      const page = await stage.open(await stage.serve(run));
+      const panel = page.getByRole("region", { name: "Verdict" });
+      await panel.waitFor();
+      const text = await panel.textContent();
+      assertStringIncludes(text!, verdict === "found" ? "Found" : "Named, not shown to be better");
+      assertStringIncludes(text!, `trial ${named.id}, on ${fresh.length} fresh seeds`);
+      assertStringIncludes(text!, `${(100 * mean).toFixed(2)}\u202f% ± `);
+      for (const name of ["ReLU", "Swish"]) assertStringIncludes(text!, `against ${name}`);
+      assertMatch(text!, verdict === "found" ? /against Swish.* p < 0\.001/ : /against Swish.* p = 0\.[1-9]/);
+    });
+  }
+
+  itInBrowser("is not there while the run goes on", async (stage) => {
+    const run = new FakeRun({ trials: 300, workers: 4, verdict: "found" });
+    for (let step = 0; step < 40; step++) run.advance(3_000);
+    const page = await stage.open(await stage.serve(run));
+    await page.waitForSelector(DRAWN.overview);
+    assertEquals(await page.locator(".verdict").count(), 0);
+  });
+});
+
+describe("references", () => {
+  itInBrowser("are lines across the history, and stand in the table by their role", async (stage) => {
+    const run = judgedRun("judged", "found");
+    const candidates = run.snapshot().trials.filter(({ role }) => role === "candidate");
+    const page = await stage.open(await stage.serve(run));
+    await page.getByRole("img", { name: `Validation accuracy of ${candidates.length} trials` }).waitFor();
+    assertEquals(await page.locator(".history .plot-rule-label").allTextContents(), ["ReLU", "Swish"]);
+    await page.locator(".figures").getByText("300 / 300").waitFor(); // references are trained besides
+    await page.getByRole("navigation", { name: "Views" }).getByText("Trials").click();
+    await page.getByRole("searchbox").fill("role:reference");
+    await page.waitForSelector('[role=grid][aria-rowcount="3"]');
+    const rows = await page.locator(".table-row").allTextContents();
+    for (const [at, row] of rows.entries()) assertMatch(row, new RegExp(`^${at}referencecomplete`));
+  });
+
+  itInBrowser("are no best functions, of which each is said with its number of children", async (stage) => {
+    const run = judgedRun("judged", "not found");
+    const page = await stage.open(await stage.serve(run));
+    await page.waitForSelector(DRAWN.overview);
+    const best = await page.locator(".best-list .best-note").allTextContents();
+    assertEquals(best.length, 8);
+    for (const note of best) assertMatch(note, /n = \d/);
+    assertMatch((await page.locator(".figures .figure-note").first().textContent())!, /n\s=\s\d/);
+    assertMatch((await page.locator(".selected .h-note").textContent())!, /n = \d/);
+    const references = new Set(
+      run.snapshot().trials.filter(({ role }) => role === "reference").map(({ simplified }) => simplified),
+    );
+    assert(references.size === 2);
+    await page.getByRole("navigation", { name: "Views" }).getByText("Functions").click();
+    await page.waitForSelector(DRAWN.functions);
+    assertMatch((await page.locator(".card").first().textContent())!, /n=\d/);
+    await page.getByRole("navigation", { name: "Views" }).getByText("Runs").click();
+    assertMatch((await page.locator(".run-list td.number").first().textContent())!, /n=\d/);
+  });
 });
 
 describe("forced colours", () => {

@@ -3,8 +3,10 @@ import { assert, assertAlmostEquals, assertEquals, assertStringIncludes, assertT
 import { describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { fingerprint } from "../../child/activation/fingerprint.ts";
+import { trainingsJudged } from "../../controller/trial.ts";
+import { baselines } from "../../web/client/dashboard.ts";
 import { bends, type FunctionMath, mathOf, tendency } from "../../web/client/function_math.ts";
-import { bytes, count, decimal, duration, percent, spread } from "../../web/client/format.ts";
+import { bytes, count, decimal, duration, percent, spread, worth } from "../../web/client/format.ts";
 import { bestSoFar, rankFunctions } from "../../web/client/ranking.ts";
 import { readRoute, writeRoute } from "../../web/client/route.ts";
 import { featuresOf, layOut, nearest } from "../../web/client/similarity.ts";
@@ -143,6 +145,21 @@ describe("the filter", () => {
     assertEquals(found("!swish"), [3, 4]);
   });
 
+  it("finds what trials are for and how many children they rest on", () => {
+    const judged = new FakeRun({ trials: 100, verdict: "found" }).finish().snapshot().trials.map(trialRow);
+    const picked = (text: string) => selectTrials(judged, { ...ALL_TRIALS, text }).map(({ id }) => id);
+    const some = (picks: (trial: TrialRow) => boolean) => judged.filter(picks).map(({ id }) => id);
+    assertEquals(picked("role:reference"), [0, 1]);
+    assertEquals(picked("role = candidate"), some(({ role }) => role === "candidate"));
+    assertEquals(picked("role:by_hand"), []);
+    assertEquals(picked("n>=3"), some((trial) => trainingsJudged(trial) >= 3));
+    assertEquals(picked("deviation<0.5%"), some(({ deviation }) => deviation !== null && deviation < 0.005));
+    assertStringIncludes(textFilter("role:winner").problems[0], "the roles are candidate, reference, by_hand");
+    const byChildren = selectTrials(judged, { ...ALL_TRIALS, sort: "n", descending: true });
+    assertEquals(byChildren[0].id, some((trial) => trainingsJudged(trial) === trainingsJudged(byChildren[0]))[0]);
+    assert(trainingsJudged(byChildren[0]) > 3);
+  });
+
   it("says which words it does not understand, leaves them out, and says what no trial has", () => {
     for (const text of ["lost<2", "loss<", "<", "state:happy", "loss<2kg", "accuracy>>2", "50%<accuracy"]) {
       const { problems } = textFilter(text);
@@ -209,6 +226,18 @@ describe("the best functions", () => {
     assertEquals(rankFunctions([row(0, "a", 0.65, { role: "reference" })], true).length, 1);
   });
 
+  it("have to beat the references by what these came to, not by equal candidates from the same seeds", () => {
+    const relu = fingerprint(activationFrom("relu").expression);
+    const trainings = [training(0, 0.4), training(1, 0.5)];
+    const reference = row(0, relu, 0.45, { role: "reference", trainings });
+    const equal = row(1, relu, 0.7);
+    const elu = row(2, "elu", 0.5, { role: "reference", expression: "ELU" });
+    const told = (trials: TrialRow[]) =>
+      baselines(trials).map(({ name, found }) => [name, found?.score ?? null, found?.n ?? 0]);
+    assertEquals(told([reference, equal, elu]), [["ReLU", 0.45, 2], ["Swish", null, 0], ["ELU", 0.5, 1]]);
+    assertEquals(told([equal]), [["ReLU", 0.7, 1], ["Swish", null, 0]]);
+  });
+
   it("so far are none before the first complete trial, whatever was judged before it", () => {
     const trials = [
       row(0, "a", 0.2, { state: "pruned" }),
@@ -265,6 +294,10 @@ describe("numbers", () => {
       "1\u202fh",
       "1\u202fd 1\u202fh",
     ]);
+    const one = { seed: 0, stage: "search" as const, state: "complete" as const, score: 0.7 };
+    assertEquals(worth({ score: 0.7123, deviation: 0.004, trainings: [one, one] }), "71.23\u202f% ± 0.40, n = 2");
+    assertEquals(worth({ score: 0.7123, deviation: null, trainings: [one] }), "71.23\u202f%, n = 1");
+    assertEquals(worth({ score: null, deviation: null, trainings: [] }), "–");
     assertEquals([bytes(2 ** 20 * 69), bytes(1.5 * 2 ** 30)], ["69\u202fMiB", "1.5\u202fGiB"]);
   });
 });

@@ -5,7 +5,7 @@ import { CATALOG } from "../../child/activation/catalog.ts";
 import { fingerprint } from "../../child/activation/fingerprint.ts";
 import { FUNCTION_NAMES } from "../../child/activation/parse.ts";
 import { useDashboard } from "./dashboard.ts";
-import { percent } from "./format.ts";
+import { worth } from "./format.ts";
 import { Formula } from "./formula.tsx";
 import { FormulaBox } from "./formula_box.tsx";
 import { mathOf } from "./function_math.ts";
@@ -53,7 +53,7 @@ export function CandidateDialog({ initial, onClose }: { initial: string; onClose
             : math instanceof Error
             ? math.message
             : equal
-            ? `Trial ${equal.id} was the same function: ${percent(equal.score)}`
+            ? `Trial ${equal.id} was the same function: ${worth(equal)}`
             : "No trial of this run was the same function."}
         </p>
         <div class="candidate-preview">

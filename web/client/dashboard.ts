@@ -1,6 +1,6 @@
 /** What every view of the dashboard is given: the run, what is selected of it, and the ways to change either. */
 import { createContext } from "preact";
-import { useContext, useEffect, useReducer } from "preact/hooks";
+import { useContext, useEffect, useMemo, useReducer } from "preact/hooks";
 import { CATALOG } from "../../child/activation/catalog.ts";
 import { fingerprint } from "../../child/activation/fingerprint.ts";
 import type { SearchControl } from "../../controller/runs/events.ts";
@@ -36,6 +36,11 @@ export function useDashboard(): DashboardState {
   return useContext(Dashboard);
 }
 
+/** What is made of all trials of a run: once for each of its versions, not whenever the page is drawn. */
+export function useOfTrials<T>(view: RunView, make: (trials: readonly TrialRow[]) => T): T {
+  return useMemo(() => make(view.trials), [view, view.version]);
+}
+
 /** Draws the component again when the connection has news. */
 export function useConnection(connection: Connection): void {
   const [, redraw] = useReducer((times: number, _: void) => times + 1, 0);
@@ -49,30 +54,40 @@ export function ranked(trials: readonly TrialRow[]): TrialRow[] {
 }
 
 export interface Baseline {
-  readonly name: "ReLU" | "Swish";
+  readonly name: string;
   /** What to queue so that it is trained on this run's child. */
   readonly expression: string;
-  /** What this run's trials of this very function came to; null before one is complete. */
+  /** What its children of this run came to; null before one is complete. */
   readonly found: RankedFunction | null;
   /** Trials of it that wait or train. */
   readonly pending: number;
 }
 
 /** Printed by the same rules as the search's, so equal functions share it. */
-const BASELINES = (["ReLU", "Swish"] as const).map((name) => {
+const KNOWN = ["ReLU", "Swish"].map((name) => {
   const math = mathOf(CATALOG.find((entry) => entry.name === name)!.text);
   if (math instanceof Error) throw math;
   return { name, expression: name.toLowerCase(), fingerprint: fingerprint(math.expression) };
 });
 
-/** ReLU and Swish as trained by this run on its own child: the lines that a found function has to beat. */
+/**
+ * The lines that a found function has to beat, as trained by this run on its own child: ReLU, Swish and the run's other
+ * references. Where one was trained as a reference, that is what it came to: a candidate that is the same function was
+ * trained from the same seeds.
+ */
 export function baselines(trials: readonly TrialRow[]): Baseline[] {
-  return BASELINES.map(({ name, expression, fingerprint }) => {
-    const own = trials.filter((trial) => trial.fingerprint === fingerprint);
+  const wanted = new Map(KNOWN.map((known) => [known.fingerprint, { ...known, own: [] as TrialRow[] }]));
+  for (const { role, expression, fingerprint } of trials) {
+    if (role !== "reference" || wanted.has(fingerprint)) continue;
+    wanted.set(fingerprint, { name: expression, expression, fingerprint, own: [] });
+  }
+  for (const trial of trials) wanted.get(trial.fingerprint)?.own.push(trial);
+  return [...wanted.values()].map(({ name, expression, own }) => {
+    const references = own.filter(({ role }) => role === "reference");
     return {
       name,
       expression,
-      found: rankFunctions(own, true)[0] ?? null,
+      found: rankFunctions(references, true)[0] ?? rankFunctions(own, true)[0] ?? null,
       pending: own.filter(({ state }) => state === "queued" || state === "running").length,
     };
   });

@@ -1,5 +1,5 @@
 /** That a search is done, told to who looks elsewhere: in the page's title and, where the user let us, by a notification. */
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { isOver } from "../../controller/runs/events.ts";
 import { isFinished } from "../../controller/trial.ts";
 import type { RunView } from "../run_view.ts";
@@ -11,7 +11,11 @@ export function canAskToNotify(): boolean {
 
 /** Keeps the title true, and notifies when the run that is watched ends. */
 export function useEnding(view: RunView | null): void {
-  const title = view ? titleOf(view) : "actsearch";
+  const done = useMemo(
+    () => view?.trials.filter((trial) => isFinished(trial) && trial.role !== "reference").length ?? 0,
+    [view, view?.version],
+  );
+  const title = view ? titleOf(view, done) : "actsearch";
   useEffect(() => {
     document.title = title;
   }, [title]);
@@ -27,8 +31,7 @@ export function useEnding(view: RunView | null): void {
   }, [view?.run.name, over]);
 }
 
-function titleOf({ run, state, trials }: RunView): string {
-  const done = trials.filter((trial) => isFinished(trial)).length;
+function titleOf({ run, state }: RunView, done: number): string {
   return `${isOver({ state }) ? state : `${done}/${run.settings.trials}`} – ${run.name} – actsearch`;
 }
 

@@ -5,13 +5,14 @@ import type { TrialState } from "../../controller/trial.ts";
 import { countStates } from "../../controller/runs/registry.ts";
 import { textFilter } from "../trial_filter.ts";
 import { STATES, type TrialQuery, whyNothing } from "../trial_query.ts";
-import { useDashboard } from "./dashboard.ts";
+import { useDashboard, useOfTrials } from "./dashboard.ts";
 import { count } from "./format.ts";
 
 export function FilterBar(): VNode {
   const { view, route, shown, go } = useDashboard();
   const { query } = route;
-  const counts = route.view === "runs" ? null : countStates(view.trials);
+  const counted = useOfTrials(view, countStates);
+  const counts = route.view === "runs" ? null : counted;
   const field = useRef<HTMLInputElement>(null);
   const set = (change: Partial<TrialQuery>) => go({ query: { ...query, ...change } });
   useEffect(() => focusOnSlash(field.current!), []);

@@ -1,4 +1,6 @@
 /** Numbers and times as the dashboard writes them: short, with units, of steady width. */
+import { trainingsJudged } from "../../controller/trial.ts";
+import type { TrialRow } from "../protocol.ts";
 
 /** 0.6123 -> "61.23 %"; an en dash where there is none. */
 export function percent(value: number | null, decimals = 2): string {
@@ -19,6 +21,15 @@ export function spread({ mean, deviation, n }: { mean: number; deviation: number
   return deviation === null
     ? `n = ${n}`
     : `mean ${(mean * 100).toFixed(2)} ± ${(deviation * 100).toFixed(2)}, n = ${n}`;
+}
+
+/** "72.31 % ± 0.42, n = 3": a trial's score with its standard deviation and the children it rests on, if they are known. */
+export function worth(trial: Pick<TrialRow, "score" | "deviation" | "trainings">): string {
+  const n = trainingsJudged(trial);
+  return [
+    `${percent(trial.score)}${trial.deviation === null ? "" : ` ± ${points(trial.deviation)}`}`,
+    ...n === 0 ? [] : [`n = ${n}`],
+  ].join(", ");
 }
 
 export function decimal(value: number | null, decimals = 3): string {

@@ -5,7 +5,7 @@ import { isOver } from "../../controller/runs/events.ts";
 import type { CurvePoint, Trial } from "../../controller/trial.ts";
 import type { TrialRow } from "../protocol.ts";
 import { ask, runPath, transferCommand, useDashboard } from "./dashboard.ts";
-import { count, decimal, duration, percent } from "./format.ts";
+import { count, decimal, duration, worth } from "./format.ts";
 import { Formula } from "./formula.tsx";
 import { FormulaBox } from "./formula_box.tsx";
 import { bends, mathOf, tendency } from "./function_math.ts";
@@ -14,6 +14,7 @@ import { memo } from "./memo.ts";
 import { Empty } from "./overview_view.tsx";
 import { Chart, useWidth } from "./picture.tsx";
 import { usePrepared } from "./prepared.ts";
+import { TrialScore } from "./score.tsx";
 import { nearest } from "./similarity.ts";
 import { useVisibleRows } from "./virtual.ts";
 
@@ -135,14 +136,14 @@ const Card = memo(function Card({ trial, left, top, width, selected, isStop, onS
       style={{ transform: `translate(${left}px,${top}px)`, width: `${width}px`, height: `${CARD.height}px` }}
       aria-pressed={selected}
       title={trial.simplified}
-      aria-label={`Trial ${trial.id}, ${trial.state}, ${percent(trial.score)}: ${trial.simplified}`}
+      aria-label={`Trial ${trial.id}, ${trial.state}, ${worth(trial)}: ${trial.simplified}`}
       onClick={() => onSelect({ trial: trial.id })}
     >
       <Thumb text={trial.expression} beta={trial.betaMean} width={width - 18} height={72} />
       <span class="clip card-text" aria-hidden="true">{trial.simplified}</span>
       <span class="card-foot" aria-hidden="true">
         <span class={`dot state-${trial.state}`} />
-        <b class="number">{trial.score === null ? trial.state : percent(trial.score)}</b>
+        <TrialScore trial={trial} />
         {trial.betaMean !== null && <span class="beta">β {trial.betaMean.toFixed(2)}</span>}
         <span class="grow" />
         <span class="muted">{trial.duplicateOf === null ? trial.id : `${trial.id} = ${trial.duplicateOf}`}</span>
@@ -172,7 +173,10 @@ function Detail({ trial }: { trial: TrialRow }): VNode {
       <h2>
         Trial {trial.id}
         <span class={`state-text state-${trial.state}`}>{trial.state}</span>
-        <span class="h-note">{percent(trial.score)}</span>
+        <span class="h-note">
+          {trial.role !== "candidate" && `${trial.role}, `}
+          {worth(trial)}
+        </span>
       </h2>
       <FormulaBox>
         <Formula text={trial.expression} asWritten block />
@@ -298,7 +302,11 @@ function Curve({ trial, steps }: { trial: TrialRow; steps: number }): VNode {
 
 function Relatives({ trial, onSelect }: { trial: TrialRow; onSelect: (id: number) => void }): VNode {
   const { view } = useDashboard();
-  const equal = view.trials.filter(({ id, fingerprint }) => id !== trial.id && fingerprint === trial.fingerprint);
+  const same = useMemo(
+    () => view.trials.filter(({ fingerprint }) => fingerprint === trial.fingerprint),
+    [view, view.version, trial.fingerprint],
+  );
+  const equal = same.filter(({ id }) => id !== trial.id);
   const isReady = usePrepared(view.trials) === 1;
   const near = useMemo(() => isReady ? nearest(view.trials, trial, 6) : [], [isReady, trial.id, view.trials.length]);
   const list = (trials: readonly TrialRow[]) => (
@@ -308,7 +316,7 @@ function Relatives({ trial, onSelect }: { trial: TrialRow; onSelect: (id: number
           <button type="button" class="row-button" onClick={() => onSelect(one.id)}>
             <Thumb text={one.expression} beta={one.betaMean} width={56} height={32} />
             <span class="clip">{one.simplified}</span>
-            <b class="number">{one.score === null ? one.state : percent(one.score)}</b>
+            <TrialScore trial={one} />
           </button>
         </li>
       ))}

@@ -112,12 +112,12 @@ function useRoute(): [Route, (change: Partial<Route>) => void] {
   latest.current = route;
   // At once, not after the first paint: a link followed in between would be lost.
   useLayoutEffect(() => {
-    const follow = () => setRoute(readRoute(location.hash));
+    const follow = () => setRoute((before) => sameQuery(before, readRoute(location.hash)));
     addEventListener("hashchange", follow);
     return () => removeEventListener("hashchange", follow);
   }, []);
   const go = useCallback((change: Partial<Route>) => {
-    const next = { ...latest.current, ...change };
+    const next = sameQuery(latest.current, { ...latest.current, ...change });
     // That the current run is called by its name is no new place.
     const isNewRun = latest.current.run !== null && next.run !== latest.current.run;
     const isNewPlace = next.view !== latest.current.view || isNewRun;
@@ -127,6 +127,12 @@ function useRoute(): [Route, (change: Partial<Route>) => void] {
     if (isNewPlace) scrollTo(0, 0);
   }, []);
   return [route, go];
+}
+
+/** Keeps the query where it asks for the same, so that trials are not filtered and ranked anew. */
+function sameQuery(before: Route, next: Route): Route {
+  const { query } = before;
+  return writeRoute({ ...before, query: next.query }) === writeRoute(before) ? { ...next, query } : next;
 }
 
 interface Message {

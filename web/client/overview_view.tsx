@@ -4,13 +4,13 @@ import { useMemo } from "preact/hooks";
 import type { Series } from "../plot/chart.ts";
 import { padded } from "../plot/scale.ts";
 import { isOver } from "../../controller/runs/events.ts";
-import type { TrialState } from "../../controller/trial.ts";
+import { isFinished, type TrialState } from "../../controller/trial.ts";
 import type { TrialRow } from "../protocol.ts";
 import { countStates } from "../../controller/runs/registry.ts";
 import type { RunView } from "../run_view.ts";
 import { STATES } from "../trial_query.ts";
-import { type Baseline, baselines, useDashboard } from "./dashboard.ts";
-import { clock, count, dateTime, decimal, duration, percent, points, signedPoints, spread } from "./format.ts";
+import { type Baseline, baselines, useDashboard, useOfTrials } from "./dashboard.ts";
+import { clock, count, dateTime, decimal, duration, percent, points, signedPoints, spread, worth } from "./format.ts";
 import { Formula } from "./formula.tsx";
 import { FormulaBox } from "./formula_box.tsx";
 import { FunctionPlot, Thumb } from "./function_plot.tsx";
@@ -22,7 +22,7 @@ import { Verdict } from "./verdict.tsx";
 
 export function OverviewView(): VNode {
   const { view, route, shown, functions } = useDashboard();
-  const lines = baselines(view.trials);
+  const lines = useOfTrials(view, baselines);
   // Before the first is complete, the one in training is more to look at than nothing.
   const selected = route.trial !== null
     ? view.trials[route.trial]
@@ -70,8 +70,9 @@ export function Empty({ children }: { children: ComponentChildren }): VNode {
 
 function Figures({ lines }: { lines: readonly Baseline[] }): VNode {
   const { view, now, connection, functions, shown } = useDashboard();
-  const counts = countStates(view.trials);
-  const done = counts.complete + counts.pruned + counts.diverged + counts.failed;
+  const counts = useOfTrials(view, countStates);
+  // What is asked for are candidates: references are trained besides.
+  const done = useOfTrials(view, (trials) => trials.filter((t) => isFinished(t) && t.role !== "reference").length);
   const best = functions[0];
   const elapsed = view.elapsedAtTime(now);
   const rate = recentRate(view, now);
@@ -85,10 +86,16 @@ function Figures({ lines }: { lines: readonly Baseline[] }): VNode {
         name={isFiltered ? "Best of those shown" : "Best validation accuracy"}
         value={best ? percent(best.score) : "–"}
         note={best
-          ? `${relu === null ? "" : `${signedPoints(best.score - relu)} on ReLU, `}n = ${best.n}`
+          ? `${relu === null ? "" : `${signedPoints(best.score - relu)} on ReLU, `}n\u00a0=\u00a0${best.n}`
           : "no trial is complete"}
       />
-      {lines.map((line) => <BaselineFigure key={line.name} line={line} canTrain={connection.controllable} />)}
+      {lines.slice(0, 2).map((line) => (
+        <BaselineFigure
+          key={line.name}
+          line={line}
+          canTrain={connection.controllable}
+        />
+      ))}
       <Figure
         name="Trials"
         value={`${count(done)} / ${count(wanted)}`}
@@ -153,12 +160,20 @@ export function StateBar({ counts, total }: { counts: Readonly<Record<TrialState
 
 /** Trials that ended in the last tenth of the run (at least five minutes), an hour; null before the second one. */
 function recentRate(view: RunView, now: number): number | null {
-  const ends = view.trials.filter(({ finishedAt }) => finishedAt !== null).map(({ finishedAt }) => finishedAt!);
-  if (ends.length < 2) return null;
-  const last = view.state === "running" ? now : ends.reduce((one, other) => Math.max(one, other), 0);
-  const first = view.trials.reduce((least, { startedAt }) => Math.min(least, startedAt ?? Infinity), Infinity);
+  let first = Infinity, latest = 0;
+  for (const { startedAt, finishedAt } of view.trials) {
+    first = Math.min(first, startedAt ?? Infinity);
+    latest = Math.max(latest, finishedAt ?? 0);
+  }
+  const last = view.state === "running" ? now : latest;
   const window = Math.min(last - first, Math.max(300_000, (last - first) / 10));
-  return ends.filter((end) => end >= last - window).length / (window / 3_600_000);
+  let ended = 0, ends = 0;
+  for (const { finishedAt } of view.trials) {
+    if (finishedAt === null) continue;
+    ends++;
+    if (finishedAt >= last - window) ended++;
+  }
+  return ends < 2 ? null : ended / (window / 3_600_000);
 }
 
 function remaining(view: RunView, done: number, rate: number | null, elapsed: number): number | null {
@@ -180,27 +195,25 @@ function valueOf({ state, score, reward }: TrialRow, guessing: number): number |
   return score ?? reward ?? (state === "diverged" || state === "failed" ? guessing : null);
 }
 
+/** What is drawn, by trial: references are lines across it. */
+function judgedOf(trials: readonly TrialRow[], guessing: number): Judged[] {
+  const judged: Judged[] = [];
+  for (const trial of trials) {
+    const value = trial.role === "reference" ? null : valueOf(trial, guessing);
+    if (value !== null) judged.push({ trial, value });
+  }
+  return judged.sort((one, other) => one.trial.id - other.trial.id);
+}
+
 function History({ lines }: { lines: readonly Baseline[] }): VNode {
   const { view, shown, go } = useDashboard();
-  const guessing = 1 / view.run.classes;
-  const judged = useMemo(
-    () =>
-      shown.flatMap((trial): Judged[] => {
-        const value = valueOf(trial, guessing);
-        return value === null ? [] : [{ trial, value }];
-      }).sort((one, other) => one.trial.id - other.trial.id),
-    [shown, guessing],
-  );
-  const spec = useMemo(() => historySpec(judged, view, lines), [
-    judged,
-    view.updates.length,
-    ...lines.map(({ found }) => found?.score),
-  ]);
+  const judged = useMemo(() => judgedOf(shown, 1 / view.run.classes), [shown, view.run.classes]);
+  const spec = useMemo(() => historySpec(judged, view, lines), [judged, view.updates.length, lines]);
   if (judged.length === 0) {
     return (
       <div class="place-300">
         <Empty>
-          {view.trials.length === shown.length ? "The first trial is on its way." : "No trial passes the filter."}
+          {view.trials.length === shown.length ? "The first candidate is on its way." : "No trial passes the filter."}
         </Empty>
       </div>
     );
@@ -209,12 +222,12 @@ function History({ lines }: { lines: readonly Baseline[] }): VNode {
   return (
     <Chart
       spec={spec}
-      stops={judged.map(({ trial, value }) => ({ x: trial.id, y: 100 * value }))}
+      stops={() => judged.map(({ trial, value }) => ({ x: trial.id, y: 100 * value }))}
       read={(x, y) => {
         const { trial, value } = nearest(x, y);
         const what = trial.score === null
           ? `${trial.state}, counts as ${percent(value)}`
-          : `${percent(value)}${trial.state === "complete" ? "" : ` (${trial.state})`}`;
+          : `${worth(trial)}${trial.state === "complete" ? "" : ` (${trial.state})`}`;
         return { x: trial.id, y: value * 100, text: `${trial.id}: ${what}  ${short(trial.simplified)}` };
       }}
       onPick={(x, y) => go({ trial: nearest(x, y).trial.id })}
@@ -248,7 +261,6 @@ const OUTCOMES: readonly { readonly label: string; readonly colour: number; read
 
 function historySpec(judged: readonly Judged[], view: RunView, lines: readonly Baseline[]) {
   const ids = judged.map(({ trial }) => trial.id);
-  const size = view.run.settings.batch;
   const dots = OUTCOMES.map(({ label, colour, states }): Series => {
     const own = judged.filter(({ trial }) => states.includes(trial.state));
     const [x, y] = [own.map(({ trial }) => trial.id), own.map(({ value }) => 100 * value)];
@@ -265,7 +277,8 @@ function historySpec(judged: readonly Judged[], view: RunView, lines: readonly B
     },
   ];
   if (view.updates.length > 0) {
-    const x = view.updates.map(({ batch }) => (batch + 1) * size - 1);
+    const last = lastOfBatches(view.trials);
+    const x = view.updates.map(({ batch }) => last[batch] ?? NaN);
     series.push({
       label: "mean reward of a batch",
       kind: "line",
@@ -284,6 +297,13 @@ function historySpec(judged: readonly Judged[], view: RunView, lines: readonly B
     rules: lines.filter(({ found }) => found !== null)
       .map(({ name, found }) => ({ axis: "y" as const, value: 100 * found!.score, label: name })),
   };
+}
+
+/** The last candidate of each batch: references, and what was added by hand, stand between them. */
+function lastOfBatches(trials: readonly TrialRow[]): number[] {
+  const last: number[] = [];
+  for (const { id, batch, role } of trials) if (role === "candidate") last[batch] = Math.max(last[batch] ?? 0, id);
+  return last;
 }
 
 const LEARNT = [
@@ -346,7 +366,10 @@ function Selected({ trial }: { trial: TrialRow }): VNode {
     <>
       <h2>
         {isBest ? "Best function" : `Trial ${trial.id}`}
-        <span class="h-note">{own ? `${percent(own.score)}, ${spread(own)}` : trial.state}</span>
+        <span class="h-note">
+          {trial.role !== "candidate" && `${trial.role}, `}
+          {own ? `${percent(own.score)}, ${spread(own)}` : trial.score === null ? trial.state : worth(trial)}
+        </span>
         <button type="button" class="small h-right" onClick={() => go({ view: "functions", trial: trial.id })}>
           Look closer
         </button>

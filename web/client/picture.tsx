@@ -1,6 +1,6 @@
 /** Charts of `plot/` on screen: as wide as their place, with the values under the pointer. */
 import { h, type VNode } from "preact";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type ChartSpec, layoutChart } from "../plot/chart.ts";
 import type { SvgElement } from "../plot/svg.ts";
 
@@ -30,7 +30,7 @@ interface ChartProps {
   readonly read?: (x: number, y: number) => Point & { readonly text: string } | null;
   readonly onPick?: (x: number, y: number) => void;
   /** Where the arrow keys lead, in data coordinates, from left to right; the points of the longest series where absent. */
-  readonly stops?: readonly Point[];
+  readonly stops?: () => readonly Point[];
 }
 
 /**
@@ -42,20 +42,20 @@ export function Chart({ spec, read, onPick, stops }: ChartProps): VNode {
   const width = useWidth(place);
   const [pointer, setPointer] = useState<Point | null>(null);
   const [stop, setStop] = useState<number | null>(null);
-  const layout = width > 0 ? layoutChart({ ...spec, width }) : null;
+  // Not anew for each move of the pointer.
+  const layout = useMemo(() => width > 0 ? layoutChart({ ...spec, width }) : null, [spec, width]);
   const at = (event: PointerEvent | MouseEvent) => {
     const box = place.current!.getBoundingClientRect();
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   };
-  const ways = stop === null && pointer === null ? [] : stops ?? pointsOf(spec);
-  const stopped = stop === null ? null : ways[Math.min(stop, ways.length - 1)] ?? null;
+  const ways = () => stops?.() ?? pointsOf(spec);
+  const stopped = stop === null ? null : ways().at(Math.min(stop, ways().length - 1)) ?? null;
   const asked = stopped ?? (layout && pointer && { x: layout.x.invert(pointer.x), y: layout.y.invert(pointer.y) });
   const found = asked && read?.(asked.x, asked.y);
   const shown = layout && found && { x: layout.x.at(found.x), y: layout.y.at(found.y), text: found.text };
   const walk = (event: KeyboardEvent) => {
-    const points = stops ?? pointsOf(spec);
     if (event.key === "Enter" && stopped) onPick?.(stopped.x, stopped.y);
-    const next = step(event, stop, points.length);
+    const next = step(event, stop, ways().length);
     if (next === undefined) return;
     event.preventDefault();
     setStop(next);

@@ -14,6 +14,7 @@ import { Empty } from "./overview_view.tsx";
 import { useWidth } from "./picture.tsx";
 import { usePrepared } from "./prepared.ts";
 import type { RankedFunction } from "./ranking.ts";
+import { TrialScore } from "./score.tsx";
 import { layOut, type Place } from "./similarity.ts";
 import { useTheme } from "./theme.ts";
 
@@ -113,10 +114,7 @@ function FunctionMap(): VNode {
             <>
               <Thumb text={named.expression} beta={named.betaMean} width={72} height={40} />
               <span class="clip">
-                <b class="number">
-                  {named.score === null ? named.state : percent(named.score)}
-                </b>{" "}
-                {named.id}: <code>{named.simplified}</code>
+                <TrialScore trial={named} /> {named.id}: <code>{named.simplified}</code>
               </span>
               <button type="button" class="small" onClick={() => go({ view: "functions", trial: named.id })}>
                 Look closer
@@ -276,7 +274,7 @@ const MIN_COMPLETE = 50;
 function Composition(): VNode {
   const { view, shown } = useDashboard();
   const spots = positions(view.run.settings.units);
-  const best = ranked(shown);
+  const best = useMemo(() => ranked(shown), [shown]);
   const top = best.slice(0, Math.round(best.length / 10));
   const proposed = shown.filter(({ tokens }) => tokens.length === spots.length);
   const inTop = top.filter(({ tokens }) => tokens.length === spots.length);

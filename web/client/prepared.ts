@@ -12,8 +12,9 @@ export function usePrepared(trials: readonly TrialRow[]): number {
   const [share, setShare] = useState(0);
   useEffect(() => {
     let timer = 0;
+    let done = 0;
     const work = (ms: number) => {
-      const done = prepare(trials, ms);
+      done = prepare(trials, done, ms);
       setShare(trials.length === 0 ? 1 : done / trials.length);
       if (done < trials.length) timer = setTimeout(() => work(SLICE_MS), 0) as unknown as number;
     };

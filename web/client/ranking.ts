@@ -2,7 +2,6 @@
  * The functions of a run by what their children came to. A function may have been trained several times, from several
  * seeds: what is said of it rests on all of them, how many they are and how far they spread, never on its luckiest one.
  */
-import { meanOf, varianceOf } from "../../controller/comparison/statistics.ts";
 import type { TrialRow } from "../protocol.ts";
 
 export interface RankedFunction {
@@ -23,58 +22,79 @@ export interface RankedFunction {
 
 /** Functions with a complete trial, the highest score first, then the earlier. References apart, unless asked for. */
 export function rankFunctions(trials: readonly TrialRow[], withReferences = false): RankedFunction[] {
-  const groups = new Map<string, TrialRow[]>();
+  const tallies = new Map<string, Tally>();
   for (const trial of onePerChild(trials)) {
     if (trial.role === "reference" && !withReferences) continue;
-    const group = groups.get(trial.fingerprint);
-    if (group) group.push(trial);
-    else groups.set(trial.fingerprint, [trial]);
+    let tally = tallies.get(trial.fingerprint);
+    if (!tally) tallies.set(trial.fingerprint, tally = new Tally());
+    tally.add(trial);
   }
-  return [...groups.values()].filter((group) => group.some(isComplete)).map(summarise)
+  return [...tallies].flatMap(([fingerprint, tally]) => tally.summary(fingerprint) ?? [])
     .sort((one, other) => other.score - one.score || one.trial.id - other.trial.id);
 }
 
 /** A trial that took the result of another is the same child: it only stands for it where the other is not among them. */
-function onePerChild(trials: readonly TrialRow[]): Iterable<TrialRow> {
-  const first = new Map<number, TrialRow>();
+function* onePerChild(trials: readonly TrialRow[]): Iterable<TrialRow> {
+  const present = new Set<number>();
+  for (const { id, duplicateOf } of trials) if (duplicateOf === null) present.add(id);
   for (const trial of trials) {
-    const child = trial.duplicateOf ?? trial.id;
-    if (trial.duplicateOf === null || !first.has(child)) first.set(child, trial);
+    if (trial.duplicateOf !== null) {
+      if (present.has(trial.duplicateOf)) continue;
+      present.add(trial.duplicateOf);
+    }
+    yield trial;
   }
-  return first.values();
 }
 
-function isComplete({ state, score }: TrialRow): boolean {
-  return state === "complete" && score !== null;
-}
+/** What the trials of one function came to, added up in one pass: 46,000 trials are ranked whenever one of them changes. */
+class Tally {
+  #best: TrialRow | null = null;
+  /** Of trials' scores, each times its children. */
+  #weighted = 0;
+  #n = 0;
+  #mean = 0;
+  /** Of the children's differences from their mean (Welford 1962). */
+  #squares = 0;
+  #lost = 0;
 
-function summarise(group: readonly TrialRow[]): RankedFunction {
-  const complete = group.filter(isComplete);
-  const counted = complete.map((trial) => ({ trial, scores: childScores(trial) }));
-  const scores = counted.flatMap(({ scores }) => scores);
-  const trial = complete.reduce((best, one) => one.score! > best.score! ? one : best);
-  return {
-    fingerprint: trial.fingerprint,
-    trial,
-    score: counted.reduce((sum, { trial, scores }) => sum + trial.score! * scores.length, 0) / scores.length,
-    n: scores.length,
-    mean: meanOf(scores),
-    deviation: scores.length > 1 ? Math.sqrt(varianceOf(scores)) : null,
-    lost: group.reduce((sum, trial) => sum + lostOf(trial), 0),
-  };
-}
+  add(trial: TrialRow): void {
+    this.#lost += lostOf(trial);
+    if (trial.state !== "complete" || trial.score === null) return;
+    if (this.#best === null || trial.score > this.#best.score!) this.#best = trial;
+    const before = this.#n;
+    for (const { stage, score } of trial.trainings) if (stage !== "verdict" && score !== null) this.#addChild(score);
+    // A trial that took the result of another keeps no trainings of its own.
+    if (this.#n === before) this.#addChild(trial.score);
+    this.#weighted += trial.score * (this.#n - before);
+  }
 
-/** Trials of versions that trained each once keep no trainings: their score is the child's. */
-function childScores({ trainings, score }: TrialRow): number[] {
-  const judged = trainings.filter((training) => training.stage !== "verdict" && training.score !== null);
-  return judged.length > 0 ? judged.map((training) => training.score!) : [score!];
+  /** Null without a complete trial. */
+  summary(fingerprint: string): RankedFunction | null {
+    if (this.#best === null) return null;
+    return {
+      fingerprint,
+      trial: this.#best,
+      score: this.#weighted / this.#n,
+      n: this.#n,
+      mean: this.#mean,
+      deviation: this.#n > 1 ? Math.sqrt(this.#squares / (this.#n - 1)) : null,
+      lost: this.#lost,
+    };
+  }
+
+  #addChild(score: number): void {
+    const difference = score - this.#mean;
+    this.#mean += difference / ++this.#n;
+    this.#squares += difference * (score - this.#mean);
+  }
 }
 
 function lostOf({ state, trainings }: TrialRow): number {
-  const lost = trainings.filter(({ stage, state }) =>
-    stage !== "verdict" && (state === "diverged" || state === "failed")
-  );
-  return Math.max(lost.length, state === "pruned" || state === "diverged" || state === "failed" ? 1 : 0);
+  let lost = 0;
+  for (const { stage, state } of trainings) {
+    if (stage !== "verdict" && (state === "diverged" || state === "failed")) lost++;
+  }
+  return Math.max(lost, state === "pruned" || state === "diverged" || state === "failed" ? 1 : 0);
 }
 
 /** The greatest score of a complete trial up to each of them; NaN before the first. */

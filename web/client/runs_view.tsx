@@ -5,12 +5,13 @@ import type { TrialRow } from "../protocol.ts";
 import { selectTrials } from "../trial_query.ts";
 import type { RunChange, RunSummary } from "../../controller/runs/registry.ts";
 import { ask, runPath, useDashboard } from "./dashboard.ts";
-import { count, dateTime, duration, percent } from "./format.ts";
+import { count, dateTime, duration } from "./format.ts";
 import { Formula } from "./formula.tsx";
 import { StatePill } from "./header.tsx";
 import { Empty, StateBar } from "./overview_view.tsx";
 import { Chart } from "./picture.tsx";
 import { bestSoFar } from "./ranking.ts";
+import { Score } from "./score.tsx";
 import { settingRows } from "./settings.ts";
 import { writeRoute } from "./route.ts";
 
@@ -145,7 +146,7 @@ function RunRow(
           <StatePill state={run.state} />
         </td>
         <td class="right number">
-          <b>{percent(run.best?.score ?? null)}</b>
+          {run.best ? <Score score={run.best.score} n={run.best.n} /> : "–"}
         </td>
         <td class="wide-only">
           <div class="clip fade run-formula">{run.best && <Formula text={run.best.expression} />}</div>
@@ -273,7 +274,11 @@ function Comparison({ runs }: { runs: readonly RunSummary[] }): VNode {
   const { query } = useDashboard().route;
   const trials = useTrialsOf(runs);
   const plotted = useMemo(
-    () => runs.map(({ name }) => selectTrials(trials.get(name) ?? [], { ...query, sort: "id", descending: false })),
+    () =>
+      runs.map(({ name }) =>
+        selectTrials(trials.get(name) ?? [], { ...query, sort: "id", descending: false })
+          .filter(({ role }) => role !== "reference")
+      ),
     [runs, trials, query],
   );
   const series = runs.flatMap(({ name }, index) => stepsOf(name, plotted[index], index));
@@ -304,7 +309,7 @@ function Comparison({ runs }: { runs: readonly RunSummary[] }): VNode {
               <th scope="row">best</th>
               {runs.map(({ name, best }) => (
                 <td key={name} class="number">
-                  <b>{percent(best?.score ?? null)}</b>
+                  {best ? <Score score={best.score} n={best.n} /> : "–"}
                 </td>
               ))}
             </tr>

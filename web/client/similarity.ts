@@ -21,12 +21,13 @@ export function featuresOf(expression: string): Float32Array | null {
 }
 
 /**
- * Computes what is not yet known of functions until all is or the time is up; how many of the trials are done. Ten
- * thousand functions take seconds, in which the page must not stand still.
+ * Computes what is not yet known of functions, from the trial at `from` on, until all is or the time is up; how many of the
+ * trials are done. Ten thousand functions take seconds, in which the page must not stand still.
  */
-export function prepare(trials: readonly TrialRow[], ms: number): number {
+export function prepare(trials: readonly TrialRow[], from: number, ms: number): number {
   const end = performance.now() + ms;
-  for (const [index, { expression }] of trials.entries()) {
+  for (let index = from; index < trials.length; index++) {
+    const { expression } = trials[index];
     if (features.has(expression)) continue;
     if (performance.now() > end) return index;
     featuresOf(expression);

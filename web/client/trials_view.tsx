@@ -1,10 +1,11 @@
 /** All trials as a table: of thousands of rows only those in sight are drawn. */
 import type { ComponentChildren, VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import { trainingsJudged } from "../../controller/trial.ts";
 import type { TrialRow } from "../protocol.ts";
 import type { SortKey } from "../trial_query.ts";
 import { runPath, useDashboard } from "./dashboard.ts";
-import { clock, count, decimal, duration, percent } from "./format.ts";
+import { clock, count, decimal, duration, percent, points } from "./format.ts";
 import { Thumb } from "./function_plot.tsx";
 import { memo } from "./memo.ts";
 import { Empty } from "./overview_view.tsx";
@@ -39,6 +40,20 @@ const COLUMNS: Readonly<Record<string, Column>> = {
     width: "86px",
     align: "right",
     show: ({ score, state }) => score === null ? <span class="muted">{state}</span> : percent(score),
+  },
+  deviation: {
+    name: "±",
+    key: "deviation",
+    width: "52px",
+    align: "right",
+    show: ({ deviation }) => deviation === null ? "–" : points(deviation),
+  },
+  n: { name: "n", key: "n", width: "40px", align: "right", show: (trial) => trainingsJudged(trial) || "–" },
+  role: {
+    name: "role",
+    key: "role",
+    width: "84px",
+    show: ({ role }) => role === "candidate" ? <span class="muted">{role}</span> : role,
   },
   plot: {
     name: "f",
@@ -83,9 +98,12 @@ const COLUMNS: Readonly<Record<string, Column>> = {
   reason: { name: "reason", key: "reason", width: "minmax(120px, 1fr)", show: ({ reason }) => reason ?? "" },
 };
 
-const USUAL = ["id", "state", "accuracy", "plot", "simplified", "loss", "beta", "steps", "duration", "reason"];
+const USUAL = [
+  ...["id", "role", "state", "accuracy", "deviation", "n", "plot", "simplified"],
+  ...["loss", "beta", "steps", "duration", "reason"],
+];
 /** What fits the width of a phone. */
-const USUAL_NARROW = ["id", "accuracy", "plot", "simplified"];
+const USUAL_NARROW = ["id", "accuracy", "n", "plot", "simplified"];
 const NARROW = matchMedia("(max-width: 640px)");
 const ROW = 32;
 const GAP = 12;

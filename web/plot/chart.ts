@@ -102,7 +102,7 @@ export function layoutChart(spec: ChartSpec): ChartLayout {
     ...legend,
     ...drawAxes(spec, box, x, y, xTicks, yTicks),
     drawData(spec, box, x, y),
-    ...(spec.rules ?? []).flatMap((rule, index) => labelRule(rule, index, box, rule.axis === "x" ? x : y)),
+    ...(spec.rules ?? []).flatMap((rule, index) => labelRule(rule, index, box, rule.axis === "x" ? x : y, spec.rules!)),
   ]);
   return { picture, x, y };
 }
@@ -114,13 +114,12 @@ function makeScale(axis: Axis, domain: readonly [number, number], range: readonl
 function dataDomain(spec: ChartSpec, axis: "x" | "y"): [number, number] {
   const isLog = spec[axis].kind === "log";
   let found: [number, number] | null = null;
-  const include = (values: Iterable<number>) => {
+  const include = (values: ArrayLike<number>) => {
     const one = extent(values);
     if (one) found = found ? [Math.min(found[0], one[0]), Math.max(found[1], one[1])] : one;
   };
   for (const series of spec.series) {
-    const values = Array.from(series[axis]);
-    include(isLog ? values.filter((value) => value > 0) : values);
+    include(isLog ? Array.from(series[axis]).filter((value) => value > 0) : series[axis]);
     if (axis === "y" && standsOnZero(series)) include([0]);
   }
   include((spec.rules ?? []).filter((rule) => rule.axis === axis).map((rule) => rule.value));
@@ -200,15 +199,20 @@ function drawRule({ axis, value }: Rule, box: Box, scale: Scale): SvgElement[] {
   return [element("path", { class: "plot-rule", d })];
 }
 
-/** Drawn over the data with an outline; neighbouring rules have their labels at opposite ends, as they may be close. */
-function labelRule({ axis, value, label }: Rule, index: number, box: Box, scale: Scale): SvgElement[] {
+/**
+ * Drawn over the data with an outline. Rules may be close: neighbours have their labels at opposite ends, and the highest has
+ * its label above it.
+ */
+function labelRule({ axis, value, label }: Rule, index: number, box: Box, scale: Scale, all: readonly Rule[]) {
   const at = pixel(scale.at(value));
   if (label === "" || !isInside(axis, at, box)) return [];
+  const isHighest = all.length > 1 && all.every((other) => other.axis === "y" && other.value <= value);
+  const y = isHighest ? at - 4 : at + 12;
   const place: Record<string, string | number> = axis === "x"
     ? { x: at + 4, y: box.top + 10 }
     : index % 2 === 0
-    ? { x: box.right - 4, y: at + 12, "text-anchor": "end" }
-    : { x: pixel(box.left) + 4, y: at + 12 };
+    ? { x: box.right - 4, y, "text-anchor": "end" }
+    : { x: pixel(box.left) + 4, y };
   return [element("text", { class: "plot-rule-label", ...place }, [label])];
 }
 
@@ -318,14 +322,20 @@ function stepPath(xs: ArrayLike<number>, ys: ArrayLike<number>, x: Scale, y: Sca
 
 /** One zero-length stroke per dot; dots that fall on the same half pixel are drawn once. */
 function dotsPath(xs: ArrayLike<number>, ys: ArrayLike<number>, x: Scale, y: Scale): string {
-  const seen = new Set<string>();
+  const seen = new Set<number>();
+  const parts: string[] = [];
   for (let index = 0; index < xs.length; index++) {
-    const px = Math.round(x.at(xs[index]) * 2) / 2;
-    const py = Math.round(y.at(ys[index]) * 2) / 2;
-    if (Number.isFinite(px) && Number.isFinite(py)) seen.add(`M${px} ${py}h0`);
+    const across = Math.round(x.at(xs[index]) * 2), down = Math.round(y.at(ys[index]) * 2);
+    const place = across * HALF_PIXELS + down; // a number is looked up faster than a text
+    if (!Number.isFinite(place) || seen.has(place)) continue;
+    seen.add(place);
+    parts.push(`M${across / 2} ${down / 2}h0`);
   }
-  return [...seen].join("");
+  return parts.join("");
 }
+
+/** More than a picture is high, and a power of two: the place of a dot is exact. */
+const HALF_PIXELS = 2 ** 20;
 
 function areaPath(series: Series, x: Scale, y: Scale): string {
   const top = linePath(series.x, series.y, x, y);

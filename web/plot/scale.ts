@@ -68,10 +68,11 @@ export function ticks(scale: Scale, count: number): number[] {
 }
 
 /** Smallest and largest finite value; null if there is none. */
-export function extent(values: Iterable<number>): [number, number] | null {
+export function extent(values: ArrayLike<number>): [number, number] | null {
   let low = Infinity;
   let high = -Infinity;
-  for (const value of values) {
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index];
     if (!Number.isFinite(value)) continue;
     if (value < low) low = value;
     if (value > high) high = value;

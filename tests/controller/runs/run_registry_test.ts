@@ -3,6 +3,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { runRegistry } from "../../../controller/runs/run_registry.ts";
 import { loadRun, RunStore } from "../../../controller/runs/run_store.ts";
+import { trainingsJudged } from "../../../controller/trial.ts";
 import { openScripted, runScripted } from "../search_program.ts";
 import { inFolder } from "../../commands/command_line.ts";
 
@@ -38,6 +39,8 @@ describe("the runs on disk", () => {
         trial: best.id,
         expression: best.simplified,
         score: best.score!,
+        deviation: best.deviation,
+        n: trainingsJudged(best),
       });
       await search.run(AbortSignal.abort());
       store.close();
