@@ -119,11 +119,11 @@ describe("search", () => {
 
   it("blames no worker for suspensions of the process, however long", () =>
     inFolder(async (unbroken) => {
-      const options = { hangMs: 400, trials: 600, batch: 20 };
+      const options = { hangMs: 400, trials: 200, batch: 20 };
       await runScripted(unbroken, 2, options);
       await inFolder(async (folder) => {
         const process = startSearch(folder, "2", JSON.stringify(options));
-        for (const finished of [20, 200]) {
+        for (const finished of [20, 80]) {
           while (finishedIds(folder).length < finished) await pause(20);
           process.kill("SIGSTOP");
           await pause(2500);

@@ -1,0 +1,182 @@
+/**
+ * The panel: which small child ranks activation functions as a big one does. Functions of known and of random making are
+ * trained on each of `CHILDREN`, the target among them, from common seeds, and each training is a line of JSON:
+ *
+ *     deno run ... tests/bench/panel.ts draw RAW.jsonl --data DIR
+ *     deno run ... tests/bench/panel.ts train RAW.jsonl --data DIR --child target --seeds 1 [--of known|random|all] [--part 1/2]
+ *
+ * The raw data so far is tests/bench/records/2026-11-26_panel.jsonl: the 32 random members are drawn, the target is begun.
+ *
+ * `draw` trains random members of the search space on the present laptop child until `RANDOM_MEMBERS` of them train at
+ * all; `train` trains what has no line yet, so that either can be stopped and started again. The permissions and V8 flags
+ * are those of `deno task bench` with --allow-write=. and --allow-run=git.
+ */
+import { parseArgs } from "@std/cli/parse-args";
+import { cpus } from "node:os";
+import { activationFrom, CATALOG } from "../../child/activation/catalog.ts";
+import { fingerprint } from "../../child/activation/fingerprint.ts";
+import { printExpression } from "../../child/activation/print.ts";
+import type { Engine } from "../../child/engine/engine.ts";
+import { openEngine } from "../../child/engine/open.ts";
+import { Child, type ChildSettings } from "../../child/trainer.ts";
+import { PRESETS } from "../../controller/presets.ts";
+import { FunctionFacts } from "../../controller/samplers/function_facts.ts";
+import { RandomSampler } from "../../controller/samplers/random.ts";
+import { SearchSpace } from "../../controller/search_space.ts";
+import type { Dataset } from "../../datasets/dataset.ts";
+import { loadDataset } from "../../datasets/load.ts";
+
+/** The paper's setting, shortened so that one training takes minutes. */
+const TARGET: ChildSettings = { ...PRESETS.paper.child, steps: 2000 };
+const SMALL: ChildSettings = { ...PRESETS.laptop.child, validationImages: null };
+
+/** Every child that was tried. All are judged on the full validation split. */
+const CHILDREN: Readonly<Record<string, ChildSettings>> = {
+  target: TARGET,
+  laptop: SMALL,
+  "resnet8, 400 steps of 64": { ...SMALL, steps: 400 },
+  "resnet8, 200 steps of 128": { ...SMALL, batch: 128 },
+  "resnet8, 400 steps of 32": { ...SMALL, steps: 400, batch: 32 },
+  "resnet8, 200 steps of 64, lr 0.05": { ...SMALL, learningRate: 0.05 },
+  "resnet8, 200 steps of 64, lr 0.2": { ...SMALL, learningRate: 0.2 },
+  "resnet8, 200 steps of 64, no augmentation": { ...SMALL, augment: false },
+  "resnet14, 200 steps of 64": { ...SMALL, network: "resnet14" },
+  "resnet20, 300 steps of 128": { ...TARGET, steps: 300 },
+};
+
+/** Random members of the space, besides the known functions, and the seed they are drawn with. */
+const RANDOM_MEMBERS = 32;
+const DRAW_SEED = 2026;
+/** Twice the accuracy of guessing: below it a function is said not to train. */
+const TRAINS_AT_ALL = 0.2;
+
+/** One training. */
+interface Row {
+  readonly expression: string;
+  /** "known": of the catalogue, a baseline or a finding of the paper; "random": a member of the search space. */
+  readonly kind: "known" | "random";
+  readonly child: string;
+  readonly seed: number;
+  readonly outcome: "complete" | "diverged";
+  /** On the validation split; null where the child diverged. */
+  readonly accuracy: number | null;
+  readonly loss: number | null;
+  readonly trainLoss: number;
+  readonly seconds: number;
+}
+
+const KNOWN = CATALOG.filter(({ name }) => name !== "identity").map(({ name }) => name);
+
+async function draw(file: string, dataset: Dataset, engine: Engine): Promise<void> {
+  const samplers = ([1, 2] as const).map((units) => {
+    const space = new SearchSpace(units);
+    return { space, sampler: new RandomSampler(new FunctionFacts(space), DRAW_SEED) };
+  });
+  const seen = new Set(KNOWN.map((name) => fingerprint(activationFrom(name).expression)));
+  const batches = await Promise.all(samplers.map(({ sampler }) => sampler.ask(200)));
+  for (let i = 0; i < 400; i++) {
+    if (panelOf(read(file)).filter(({ kind }) => kind === "random").length >= RANDOM_MEMBERS) return;
+    const expression = samplers[i % 2].space.expressionOf(batches[i % 2][Math.floor(i / 2)].tokens);
+    const print = fingerprint(expression);
+    if (seen.has(print)) continue;
+    seen.add(print);
+    await trainOnce(file, { expression: printExpression(expression), kind: "random" }, "laptop", 1, dataset, engine);
+  }
+}
+
+/** The functions: all known ones, and the random ones that train at all, in the order they were drawn. */
+function panelOf(rows: readonly Row[]): { expression: string; kind: Row["kind"] }[] {
+  const random = rows.filter(({ kind, child, seed, accuracy }) =>
+    kind === "random" && child === "laptop" && seed === 1 && (accuracy ?? 0) > TRAINS_AT_ALL
+  );
+  return [
+    ...KNOWN.map((expression) => ({ expression, kind: "known" as const })),
+    ...random.slice(0, RANDOM_MEMBERS).map(({ expression }) => ({ expression, kind: "random" as const })),
+  ];
+}
+
+/** Trains the function unless the file has this training; appends a line. */
+async function trainOnce(
+  file: string,
+  member: { readonly expression: string; readonly kind: Row["kind"] },
+  child: string,
+  seed: number,
+  dataset: Dataset,
+  engine: Engine,
+): Promise<void> {
+  const done = read(file).some((row) =>
+    row.expression === member.expression && row.child === child && row.seed === seed
+  );
+  if (done) return;
+  const started = performance.now(), settings = CHILDREN[child];
+  const network = await Child.open({ engine, dataset, activation: activationFrom(member.expression), settings, seed });
+  try {
+    const stop = await network.train(settings.steps);
+    const judged = stop === null ? await network.evaluate("validation") : null;
+    const good = judged !== null && "accuracy" in judged && Number.isFinite(judged.loss) ? judged : null;
+    const row: Row = {
+      ...member,
+      child,
+      seed,
+      outcome: good ? "complete" : "diverged",
+      accuracy: good?.accuracy ?? null,
+      loss: good?.loss ?? null,
+      trainLoss: network.recentLoss(20),
+      seconds: Math.round((performance.now() - started) / 100) / 10,
+    };
+    append(file, row);
+    console.error(JSON.stringify(row));
+  } finally {
+    network.dispose();
+  }
+}
+
+function read(file: string): Row[] {
+  return lines(file).filter((line) => "expression" in line) as unknown as Row[];
+}
+
+function lines(file: string): Record<string, unknown>[] {
+  try {
+    return Deno.readTextFileSync(file).trim().split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+function append(file: string, line: unknown): void {
+  Deno.writeTextFileSync(file, `${JSON.stringify(line)}\n`, { append: true });
+}
+
+/** Of the code that trains: lines of one file may be of several days and machines. */
+function provenance(dataset: Dataset): Record<string, unknown> {
+  const { stdout } = new Deno.Command("git", { args: ["rev-parse", "HEAD"] }).outputSync();
+  return {
+    started: new Date().toISOString(),
+    machine: cpus()[0].model,
+    cores: navigator.hardwareConcurrency,
+    deno: Deno.version.deno,
+    commit: new TextDecoder().decode(stdout).trim(),
+    dataset: dataset.name,
+  };
+}
+
+if (import.meta.main) {
+  const parsed = parseArgs(Deno.args, { string: ["data", "child", "seeds", "part", "of"] });
+  const flag = (name: string, otherwise: string) => String(parsed[name] ?? otherwise);
+  const [mode, file] = parsed._.map(String);
+  const dataset = await loadDataset("cifar10", { directory: flag("data", "data"), download: false });
+  const { engine } = await openEngine("wasm");
+  append(file, provenance(dataset));
+  if (mode === "draw") await draw(file, dataset, engine);
+  else {
+    const [part, parts] = flag("part", "1/1").split("/").map(Number);
+    for (const seed of flag("seeds", "1").split(",").map(Number)) {
+      const members = panelOf(read(file)).filter(({ kind }) => ["all", kind].includes(flag("of", "all")));
+      for (const [i, member] of members.entries()) {
+        if (i % parts === part - 1) await trainOnce(file, member, flag("child", "target"), seed, dataset, engine);
+      }
+    }
+  }
+  Deno.exit(0);
+}
