@@ -3,7 +3,7 @@
  * scrolls. One JSON object per measurement on stdout; a record keeps them. On a machine that does nothing else:
  *
  *     deno run --allow-read --allow-write=tests/browser --allow-net=127.0.0.1 --allow-env --allow-sys --allow-run \
- *       tests/bench/dashboard.ts 10000 >> records/DATE_dashboard.jsonl
+ *       tests/bench/dashboard.ts 10000 10 >> records/DATE_dashboard.jsonl
  *
  * The server and the browser share the machine. A page that is first opened has a process and a context of its own.
  */
@@ -13,10 +13,10 @@ import { launch, SCRATCH } from "../browser/chromium.ts";
 import { FakeRun } from "../web/fake_run.ts";
 
 const trials = Number(Deno.args[0] ?? 10_000);
+/** Pages opened of each view, and how many of them are scrolled. */
+const pages = Number(Deno.args[1] ?? 10);
 /** Distinct functions: as in a run whose sampler converges, many trials are of the same. */
 const FUNCTIONS = 5_000;
-/** Pages opened of each view, and how many of them are scrolled. */
-const PAGES = 10;
 const SCROLLS = 4;
 const FRAMES = 300;
 /**
@@ -97,7 +97,7 @@ function say(measured: Record<string, string | number>): void {
 }
 
 async function measure(browser: Browser, url: string, { view, content, list }: typeof VIEWS[number]): Promise<void> {
-  for (let time = 0; time < PAGES; time++) {
+  for (let time = 0; time < pages; time++) {
     const opened = await open(browser, content), { page, devtools } = opened;
     const first = await loadMs(opened, () => page.goto(`${url}#/current/${view}`)), busy = await busyMs(devtools);
     say({ measured: "load", view, trials, load_ms: first, busy_ms: busy });
