@@ -20,7 +20,7 @@ import { BASELINE_NAMES } from "./training/paper_accuracies.ts";
 import { nameOf } from "../controller/runs/run_folder.ts";
 import { textTable } from "./table.ts";
 import { childSettings, planOf, type TrainingPlan } from "./training/training_flags.ts";
-import { rowOf } from "./training/training_report.ts";
+import { tellTraining } from "./training/training_report.ts";
 import { seriesFlags, type SeriesTraining, settingsBefore, trainSeries } from "./training/training_series.ts";
 
 /** About an hour with ResNet-20 on 2 cores. */
@@ -135,8 +135,7 @@ async function trainAll({ name, settings, dataset, activations, flags, io }: Wor
     {
       async onTrained({ activation, title }, { result }, place) {
         results.get(activation.name)!.push(result);
-        if (flags.json) io.out(JSON.stringify({ event: "training", act: activation.name, ...rowOf(result) }));
-        else io.err(`${title}: ${result.test ? `test ${(100 * result.test.accuracy).toFixed(2)} %` : result.outcome}`);
+        tellTraining({ names: { act: activation.name }, title, json: flags.json }, result, io);
         await writeBaselines(judged(), { ...about, engine: place.engine, device: place.device }, place.folder);
       },
       onFinished({ folder, engine }) {

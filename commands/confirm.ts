@@ -22,7 +22,7 @@ import {
   writeConfirmation,
 } from "./training/confirm_report.ts";
 import { childSettings, planOf, type TrainingPlan } from "./training/training_flags.ts";
-import { rowOf } from "./training/training_report.ts";
+import { tellTraining } from "./training/training_report.ts";
 import { seriesFlags, type SeriesTraining, trainSeries } from "./training/training_series.ts";
 
 /**
@@ -116,8 +116,7 @@ async function run(flags: Values<readonly [typeof RUN], typeof FLAGS>, io: Io): 
     {
       async onTrained({ activation, title }, { result }, place) {
         results.get(activation.name)!.push(result);
-        if (flags.json) io.out(JSON.stringify({ event: "training", act: activation.name, ...rowOf(result) }));
-        else io.err(`${title}: ${result.test ? `test ${(100 * result.test.accuracy).toFixed(2)} %` : result.outcome}`);
+        tellTraining({ names: { act: activation.name }, title, json: flags.json }, result, io);
         await writeConfirmation(confirmed(), { ...about, engine: place.engine, device: place.device }, place.folder);
       },
       onFinished({ folder, engine }) {

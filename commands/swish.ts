@@ -12,7 +12,7 @@ import { nameOf } from "../controller/runs/run_folder.ts";
 import { betasOf, swishTable, type SwishTraining, writeSwish } from "./training/swish_report.ts";
 import { textTable } from "./table.ts";
 import { childSettings, planOf, type TrainingPlan } from "./training/training_flags.ts";
-import { rowOf } from "./training/training_report.ts";
+import { tellTraining } from "./training/training_report.ts";
 import { seriesFlags, type SeriesTraining, settingsBefore, trainSeries } from "./training/training_series.ts";
 
 const FUNCTIONS = ["ReLU", "Swish-1", "Swish"].map(activationFrom);
@@ -69,11 +69,7 @@ async function run(flags: FlagValues<typeof FLAGS>, io: Io): Promise<number> {
     {
       async onTrained({ activation, settings: { optimizer: { kind } }, title }, { result, state }, place) {
         done.push({ act: activation.name, optimizer: kind, result, betas: betasOf(state.parameters) });
-        if (flags.json) {
-          io.out(JSON.stringify({ event: "training", act: activation.name, optimizer: kind, ...rowOf(result) }));
-        } else {
-          io.err(`${title}: ${result.test ? `test ${(100 * result.test.accuracy).toFixed(2)} %` : result.outcome}`);
-        }
+        tellTraining({ names: { act: activation.name, optimizer: kind }, title, json: flags.json }, result, io);
         await writeSwish(done, { ...about, engine: place.engine, device: place.device }, place.folder);
       },
       onFinished({ folder, engine }) {

@@ -23,6 +23,16 @@ export function rowOf(result: TrainingResult) {
   };
 }
 
+/** Tells one training of a series when it is done: a line of JSON with the names of what was trained, or one for people. */
+export function tellTraining(
+  { names, title, json }: { readonly names: Readonly<Record<string, string>>; title: string; json: boolean },
+  result: TrainingResult,
+  io: Io,
+): void {
+  if (json) io.out(JSON.stringify({ event: "training", ...names, ...rowOf(result) }));
+  else io.err(`${title}: ${result.test ? `test ${percent(result.test.accuracy)}` : result.outcome}`);
+}
+
 /** A point of the curve as it is printed and saved. */
 export function pointRow({ step, loss, validationAccuracy }: CurvePoint) {
   return { step, loss, ...validationAccuracy !== undefined && { validation_accuracy: validationAccuracy } };
