@@ -334,7 +334,7 @@ export class Search implements RunSource {
       this.#changeAll([], playoffOf(this.#trials, judging));
     }
     while (this.#stage.name === "playoff" && !this.#hasEnded && !this.#stop) {
-      await this.#trainAll(() => true);
+      await this.#trainAll(isOwn);
       if (this.#hasEnded) return;
       this.#estimateAll();
       const round = nextRound(this.#trials, this.#stage, PRUNERS[judging.pruner].maxSeeds);
@@ -349,7 +349,7 @@ export class Search implements RunSource {
       const changed = judged.map((trial) => withSeeds(trial, "verdict", 0, judging.verdictSeeds));
       this.#changeAll(changed, { name: "verdict", trial: named.id });
     }
-    if (!this.#stop) await this.#trainAll(() => true);
+    if (!this.#stop) await this.#trainAll(isOwn);
   }
 
   /** Runs all queued trainings of the given trials. */
@@ -375,7 +375,6 @@ export class Search implements RunSource {
         if (which(this.#trials[id])) scores.set(id, { score: value, deviation });
       });
     };
-    const isOwn = (trial: Trial) => !isByHand(trial);
     estimated(isOwn, isOwn);
     if (this.#trials.some(isByHand)) estimated(isByHand, () => true);
     const changed = this.#trials.flatMap((trial): Trial[] => {
@@ -703,6 +702,11 @@ function withResult(
 /** The run's k-th seed, common to all candidates; those of the verdict are not used in the search. */
 function seedOf(runSeed: number, stage: Training["stage"], k: number): number {
   return new Random(runSeed).split(stage === "verdict" ? "verdict" : "training", k).nextUint32();
+}
+
+/** Whether the search itself trains it; what a user adds is trained beside it. */
+function isOwn(trial: Trial): boolean {
+  return !isByHand(trial);
 }
 
 /** Whether the scores are the same to a reader. */

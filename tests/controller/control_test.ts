@@ -79,14 +79,17 @@ describe("a candidate added by hand", () => {
       const last = (event: SearchEvent) => event.event === "sampler_updated" && event.update.batch === 9;
       const addFirst = once(last, (search) => ask(search, { control: "add_candidate", expression: "x * 2" }));
       const addSecond = once(finishes(60), (search) => ask(search, { control: "add_candidate", expression: "x * 3" }));
-      const state = await runReacting(folder, (...all) => {
-        addFirst(...all);
-        addSecond(...all);
+      let started = 0;
+      const state = await runReacting(folder, (event, ...all) => {
+        if (event.event === "trial_changed" && isByHand(event.trial) && event.trial.state === "running") started++;
+        addFirst(event, ...all);
+        addSecond(event, ...all);
       });
       assertEquals([state, trialsOf(folder).filter(isByHand).map(({ state }) => state)], ["finished", [
         "complete",
         "complete",
       ]]);
+      assertEquals(started, 2); // once each, though the search trains its own meanwhile
     }));
 
   it("is not lost if the search ends before its turn", () =>
