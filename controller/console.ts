@@ -64,13 +64,14 @@ function status(source: RunSource, finishedBefore: number, elapsedMs: number): s
   const done = proposalsDone(trials), { trials: wanted } = run.settings;
   const best = bestTrial(trials);
   const rate = (done - finishedBefore) / (elapsedMs / 3_600_000);
-  const left = rate > 0 ? (wanted - done) / rate * 3_600_000 : null;
+  // The rate is that of trials: the playoff and the verdict are not known by it.
+  const left = rate > 0 && done < wanted ? (wanted - done) / rate * 3_600_000 : null;
   const running = workers.filter((worker) => worker.trial !== null)
     .map((worker) => `${worker.trial}: ${Math.floor(100 * worker.step / worker.steps)} %`);
   return [
     `${done}/${wanted} trials`,
     stageOf(source) ?? (best ? `leads ${scoreOf(best)} ${best.simplified}` : "none judged yet"),
-    rate > 0 ? `${Math.round(rate)} an hour` : null,
+    rate > 0 && done < wanted ? `${Math.round(rate)} an hour` : null,
     left === null ? null : `${duration(left)} left`,
     running.length ? `training ${running.join(", ")}` : null,
     run.synthetic ? `synthetic data (${run.dataset})` : null,
