@@ -10,7 +10,7 @@ import { loadDataset } from "../datasets/load.ts";
 import { ENGINE_FLAG, openChosenEngine } from "./training/chosen_engine.ts";
 import { command, EXIT, type Io } from "./command.ts";
 import { loadProgress } from "./training/load_progress.ts";
-import { percent } from "./training/training_console.ts";
+import { percent } from "../controller/percent.ts";
 
 const SPLITS = ["validation", "test"] as const;
 type Evaluations = Record<typeof SPLITS[number], Evaluation>;

@@ -2,6 +2,7 @@
  * A run's progress in a terminal: one live line while it runs, a line per finding, a closing table; or, for programs,
  * one JSON object per line. It only listens.
  */
+import { percent, points, signedPoints } from "./percent.ts";
 import type { RunSnapshot, RunSource, SearchEvent } from "./runs/events.ts";
 import { type Outcome, outcomeOf } from "./finals.ts";
 import { bestTrial, isCandidate, isFinished, trainingsJudged, type Trial } from "./trial.ts";
@@ -224,19 +225,6 @@ export function closingTable(source: Pick<RunSource, "snapshot">): string[] {
       }  n=${String(n).padEnd(3)} trial ${String(trial.id).padEnd(4)} ${trial.simplified}${mark}`;
     }),
   ];
-}
-
-/** Hundredths of an accuracy, without a unit. */
-function points(share: number): string {
-  return (100 * share).toFixed(2);
-}
-
-function signedPoints(share: number): string {
-  return `${share < 0 ? "-" : "+"}${points(Math.abs(share))}`;
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(2)} %`;
 }
 
 function duration(ms: number): string {

@@ -1,4 +1,5 @@
 /** The paper's table of baselines with this project's results: for a terminal, as Markdown, CSV, JSON and plots. */
+import { points } from "../../controller/percent.ts";
 import { writeAtomically } from "../../child/model/atomic_file.ts";
 import type { Activation } from "../../child/activation/expression.ts";
 import { printExpression } from "../../child/activation/print.ts";
@@ -98,19 +99,15 @@ function numbersOf({ test, diverged, swish }: BaselineRow): string[] {
   const n = `${test?.n ?? 0}${diverged > 0 ? ` (${diverged} diverged)` : ""}`;
   const accuracies = test === null
     ? ["-", "-", "-"]
-    : [percentage(test.median), percentage(test.mean), spread(test.standard_deviation)];
+    : [points(test.median), points(test.mean), spread(test.standard_deviation)];
   const sign = swish === null
     ? ["", "", ""]
     : [`${swish.wins} ${swish.ties} ${swish.losses}`, swish.two_sided_p.toFixed(3), swish.one_sided_p.toFixed(3)];
   return [...accuracies, n, ...sign];
 }
 
-function percentage(share: number): string {
-  return (100 * share).toFixed(2);
-}
-
 function spread(deviation: number | null): string {
-  return deviation === null ? "-" : percentage(deviation);
+  return deviation === null ? "-" : points(deviation);
 }
 
 function paperCells({ paper }: BaselineRow): string[] {

@@ -1,4 +1,5 @@
 /** The report of `confirm`: a table of a run's finalists beside the references, for people, files and programs. */
+import { points, signedPoints } from "../../controller/percent.ts";
 import { writeAtomically } from "../../child/model/atomic_file.ts";
 import type { TrainingResult } from "../../child/training_run.ts";
 import {
@@ -140,23 +141,24 @@ export function confirmTable(rows: readonly ConfirmRow[]): Table {
 
 function cellsOf({ expression, test, diverged, versus, isReference }: ConfirmRow, references: readonly string[]) {
   const numbers = test === null ? ["-", "-", "-", "-"] : [
-    points(test.median),
-    points(test.mean),
-    points(halfWidth95(standardErrorOf(test) ?? NaN, test.n)),
-    points(test.standard_deviation ?? NaN),
+    pointsOrDash(test.median),
+    pointsOrDash(test.mean),
+    pointsOrDash(halfWidth95(standardErrorOf(test) ?? NaN, test.n)),
+    pointsOrDash(test.standard_deviation ?? NaN),
   ];
   const against = references.flatMap((name) => {
     const found = versus[name.toLowerCase()];
     if (!found) return ["", "", ""];
     const { difference, p, sign: { wins, ties, losses } } = found;
-    return [`${difference < 0 ? "" : "+"}${points(difference)}`, p.toPrecision(2), `${wins} ${ties} ${losses}`];
+    return [signedPoints(difference), p.toPrecision(2), `${wins} ${ties} ${losses}`];
   });
   const n = `${test?.n ?? 0}${diverged > 0 ? ` (${diverged} diverged)` : ""}`;
   return [`${expression}${isReference ? " (reference)" : ""}`, ...numbers, n, ...against];
 }
 
-function points(share: number): string {
-  return Number.isFinite(share) ? (100 * share).toFixed(2) : "-";
+/** A dash if there is none, as for the spread of one seed. */
+function pointsOrDash(share: number): string {
+  return Number.isFinite(share) ? points(share) : "-";
 }
 
 export const CONFIRM_NOTE =

@@ -1,4 +1,5 @@
 /** How beta changed: plots, a table, Markdown and JSON of the trainings of `deno task swish`. */
+import { points } from "../../controller/percent.ts";
 import { writeAtomically } from "../../child/model/atomic_file.ts";
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { derive } from "../../child/activation/derive.ts";
@@ -73,7 +74,7 @@ export function swishTable(trainings: readonly SwishTraining[]): SwishTable {
   const rows = data.map(({ act, optimizer, test, beta }) => [
     act,
     optimizer,
-    ...test ? [percentage(test.mean), spread(test.standard_deviation, percentage), `${test.n}`] : ["diverged", "", "0"],
+    ...test ? [points(test.mean), spread(test.standard_deviation, points), `${test.n}`] : ["diverged", "", "0"],
     ...beta ? [fixed(beta.mean), spread(beta.standard_deviation, fixed), fixed(beta.median)] : ["", "", ""],
   ]);
   return { columns, rows, data };
@@ -81,10 +82,6 @@ export function swishTable(trainings: readonly SwishTraining[]): SwishTable {
 
 function allBetas({ betas }: SwishTraining): number[] {
   return Object.values(betas).flat();
-}
-
-function percentage(share: number): string {
-  return (100 * share).toFixed(2);
 }
 
 function fixed(value: number): string {

@@ -2,6 +2,7 @@
  * Reports a training's progress on stderr: an estimate after the first seconds, then the live line, or one line every
  * 10 s.
  */
+import { percent } from "../../controller/percent.ts";
 import type { CurvePoint, Pace, TrainingOptions } from "../../child/training_run.ts";
 import type { Io } from "../command.ts";
 
@@ -46,9 +47,4 @@ export function duration(seconds: number): string {
   if (seconds < 99.5) return `${Math.ceil(seconds)} s`;
   if (hours < 1) return `${minutes} min`;
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
-}
-
-/** A share in percent: "91.25 %". */
-export function percent(share: number): string {
-  return `${(100 * share).toFixed(2)} %`;
 }

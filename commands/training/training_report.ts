@@ -4,7 +4,7 @@ import type { CurvePoint, TrainingResult } from "../../child/training_run.ts";
 import { type ChartSpec, drawChart, type Series } from "../../web/plot/chart.ts";
 import type { Io } from "../command.ts";
 import { summarise, type Summary } from "../../controller/comparison/statistics.ts";
-import { percent } from "./training_console.ts";
+import { percent } from "../../controller/percent.ts";
 
 /** A result as it is printed with --json; accuracies are null if the training diverged. */
 export function rowOf(result: TrainingResult) {
