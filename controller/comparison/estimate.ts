@@ -10,6 +10,8 @@
  * with the EM steps of Laird 1978; Jiang & Zhang 2009 show that it does nearly as well as knowing it).
  */
 
+import { meanOf } from "./statistics.ts";
+
 /** One candidate's trainings. */
 export interface CandidateScores {
   /** By seed: `scores[k]` is that of seed k; undefined if it was not trained from that seed. */
@@ -75,7 +77,7 @@ export function estimate(candidates: readonly CandidateScores[], prior: NoisePri
     scores.flatMap((score, seed) => score === undefined ? [] : [score - seedEffects[seed]])
   );
   const noise = Math.sqrt(noiseVariance(adjusted, seedEffects.length, prior));
-  const means = adjusted.map((scores) => ({ mean: average(scores), n: scores.length }));
+  const means = adjusted.map((scores) => ({ mean: meanOf(scores), n: scores.length }));
   return { candidates: shrink(means, noise), noise, seedEffects };
 }
 
@@ -89,7 +91,7 @@ function effectsOfSeeds(candidates: readonly CandidateScores[]): number[] {
   for (let turn = 0; turn < 30; turn++) {
     const sums = effects.map(() => 0), counts = effects.map(() => 0);
     for (const { scores } of repeated) {
-      const value = average(scores.flatMap((score, k) => score === undefined ? [] : [score - effects[k]]));
+      const value = meanOf(scores.flatMap((score, k) => score === undefined ? [] : [score - effects[k]]));
       scores.forEach((score, k) => {
         if (score === undefined) return;
         sums[k] += score - value;
@@ -107,7 +109,7 @@ function noiseVariance(adjusted: readonly (readonly number[])[], seeds: number, 
   let repeated = 0;
   for (const scores of adjusted) {
     if (scores.length < 2) continue;
-    const mean = average(scores);
+    const mean = meanOf(scores);
     squares += scores.reduce((sum, score) => sum + (score - mean) ** 2, 0);
     freedom += scores.length - 1;
     repeated++;
@@ -127,7 +129,7 @@ function shrink(means: readonly { readonly mean: number; readonly n: number }[],
   const cell = ({ mean, n }: { readonly mean: number; readonly n: number }) =>
     `${Math.round((mean - low) / (high - low || 1) * CELLS)} ${n}`;
   const rows = [...Map.groupBy(known, cell).values()].map((alike) => ({
-    likelihood: likelihood(average(alike.map(({ mean }) => mean)), alike[0].n),
+    likelihood: likelihood(meanOf(alike.map(({ mean }) => mean)), alike[0].n),
     count: alike.length,
   }));
   const smooth = moreLikely(new Array<number>(GRID).fill(1 / GRID), rows, known.length, SMOOTH_STEPS);
@@ -159,8 +161,4 @@ function moreLikely(
     weights = next.map((sum) => sum / total);
   }
   return weights;
-}
-
-function average(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -17,9 +17,6 @@ export interface Promotion {
 }
 
 export interface Pruner {
-  readonly name: string;
-  /** For `--help`: one line. */
-  readonly summary: string;
   /** Maximum number of trainings per candidate. */
   readonly maxSeeds: number;
   /**

@@ -6,9 +6,12 @@ import type { Pruner } from "./pruner.ts";
 import { rungs } from "./rungs.ts";
 
 export const PRUNERS = {
-  none: rungs("none", "one training each", [1], 0),
-  race: rungs("race", "one training each, and three for the tenth that leads", [1, 3], 0.1),
-  asha: rungs("asha", "1, 4 and 16 trainings, a quarter promoted each time (Li et al. 2020)", [1, 4, 16], 0.25),
+  /** One training each. */
+  none: rungs([1], 0),
+  /** One training each, and three for the tenth that leads. */
+  race: rungs([1, 3], 0.1),
+  /** 1, 4 and 16 trainings, a quarter promoted each time (Li et al. 2020). */
+  asha: rungs([1, 4, 16], 0.25),
 } as const satisfies Readonly<Record<string, Pruner>>;
 
 export type PrunerName = keyof typeof PRUNERS;

@@ -8,15 +8,13 @@ import type { Promotion, Pruner } from "./pruner.ts";
  * A pruner with `trainings[r]` trainings in rung r, rising from 1 or more; `share` of those that ever reached a rung
  * advance to the next. Throws a RangeError if the numbers do not rise or the share is not in [0, 1].
  */
-export function rungs(name: string, summary: string, trainings: readonly number[], share: number): Pruner {
+export function rungs(trainings: readonly number[], share: number): Pruner {
   const rising = trainings.every((count, r) => Number.isInteger(count) && count > (trainings[r - 1] ?? 0));
   if (!rising || trainings.length === 0) {
     throw new RangeError(`Cannot make rungs as their trainings must rise from 1 or more: they are ${trainings}`);
   }
   if (!(share >= 0 && share <= 1)) throw new RangeError(`Cannot promote a share of ${share} as it must be from 0 to 1`);
   return {
-    name,
-    summary,
     maxSeeds: trainings[trainings.length - 1],
     promote: (standings, { candidates }) =>
       trainings.slice(1).flatMap((next, rung): Promotion[] => {

@@ -41,8 +41,8 @@ describe("a pruner of rungs", () => {
   });
 
   it("takes only rungs that rise and a share", () => {
-    assertThrows(() => rungs("x", "", [4, 1], 0.5), RangeError, "must rise");
-    assertThrows(() => rungs("x", "", [], 0.5), RangeError, "must rise");
-    assertThrows(() => rungs("x", "", [1, 4], 1.5), RangeError, "from 0 to 1");
+    assertThrows(() => rungs([4, 1], 0.5), RangeError, "must rise");
+    assertThrows(() => rungs([], 0.5), RangeError, "must rise");
+    assertThrows(() => rungs([1, 4], 1.5), RangeError, "from 0 to 1");
   });
 });
