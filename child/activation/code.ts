@@ -10,14 +10,12 @@ import { compileToClosure } from "./evaluate.ts";
 import { derive } from "./derive.ts";
 import {
   type Activation,
-  binary,
   type BinaryName,
   children,
   type Expression,
+  mapChildren,
   number,
-  power,
   select,
-  unary,
   type UnaryName,
   usesBeta,
   X,
@@ -158,27 +156,14 @@ const HARMLESS = [0, 1, -1, 0.5, -0.5, 2, -2];
 /** The same function, with operands of choices that are finite even where they are not chosen. */
 function guarded(e: Expression, b: number): Expression {
   const within = (part: Expression) => guarded(part, b);
-  switch (e.kind) {
-    case "x":
-    case "b":
-    case "number":
-      return e;
-    case "unary":
-      return unary(e.name, within(e.argument));
-    case "binary":
-      return binary(e.name, within(e.left), within(e.right));
-    case "power":
-      return power(within(e.base), e.exponent);
-    case "select": {
-      const only = (part: Expression, chosen: boolean) => {
-        const harmless = mayOverflow(part) ? HARMLESS.find((x) => isFiniteAt(part, x, b)) : undefined;
-        if (harmless === undefined) return within(part);
-        const sides = chosen ? [X, number(harmless)] : [number(harmless), X];
-        return replaceX(within(part), select(e.left, e.right, sides[0], sides[1], e.comparison));
-      };
-      return select(e.left, e.right, only(e.then, true), only(e.otherwise, false), e.comparison);
-    }
-  }
+  if (e.kind !== "select") return mapChildren(e, within);
+  const only = (part: Expression, chosen: boolean) => {
+    const harmless = mayOverflow(part) ? HARMLESS.find((x) => isFiniteAt(part, x, b)) : undefined;
+    if (harmless === undefined) return within(part);
+    const sides = chosen ? [X, number(harmless)] : [number(harmless), X];
+    return replaceX(within(part), select(e.left, e.right, sides[0], sides[1], e.comparison));
+  };
+  return select(e.left, e.right, only(e.then, true), only(e.otherwise, false), e.comparison);
 }
 
 /** Whether it contains anything but sums and multiples of x and bounded functions. */
@@ -196,22 +181,7 @@ function isFiniteAt(e: Expression, x: number, b: number): boolean {
 }
 
 function replaceX(e: Expression, by: Expression): Expression {
-  const within = (part: Expression) => replaceX(part, by);
-  switch (e.kind) {
-    case "x":
-      return by;
-    case "b":
-    case "number":
-      return e;
-    case "unary":
-      return unary(e.name, within(e.argument));
-    case "binary":
-      return binary(e.name, within(e.left), within(e.right));
-    case "power":
-      return power(within(e.base), e.exponent);
-    case "select":
-      return select(within(e.left), within(e.right), within(e.then), within(e.otherwise), e.comparison);
-  }
+  return e.kind === "x" ? by : mapChildren(e, (part) => replaceX(part, by));
 }
 
 // The frameworks

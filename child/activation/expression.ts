@@ -131,6 +131,24 @@ export function select(
   return { kind: "select", comparison, left, right, then, otherwise };
 }
 
+/** The same node with other parts: those that `change` makes of its own. A node without parts is itself. */
+export function mapChildren(e: Expression, change: (part: Expression) => Expression): Expression {
+  switch (e.kind) {
+    case "x":
+    case "b":
+    case "number":
+      return e;
+    case "unary":
+      return unary(e.name, change(e.argument));
+    case "binary":
+      return binary(e.name, change(e.left), change(e.right));
+    case "power":
+      return power(change(e.base), e.exponent);
+    case "select":
+      return select(change(e.left), change(e.right), change(e.then), change(e.otherwise), e.comparison);
+  }
+}
+
 /** The direct subexpressions, in printing order. */
 export function children(expression: Expression): readonly Expression[] {
   switch (expression.kind) {
