@@ -125,6 +125,7 @@ function jsonOf(event: SearchEvent, told: Set<number>): Record<string, unknown> 
       return { event: "notice", level: event.level, message: event.message };
     case "state_changed":
       return { event: "state_changed", state: event.state, reason: event.reason };
+    case "stage_changed":
     case "trial_progress":
     case "worker_changed":
       return null;

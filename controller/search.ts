@@ -23,11 +23,11 @@ import { type JobResult, Pool, type WorkerChange } from "../workers/pool.ts";
 import type { ChildJob, OpenedEngine } from "../workers/protocol.ts";
 import { nextRound, playoffOf } from "./finals.ts";
 import type {
+  Notice,
   RunInfo,
   RunSnapshot,
   RunSource,
   RunState,
-  SamplerUpdate,
   SearchControl,
   SearchEvent,
   Stage,
@@ -39,7 +39,9 @@ import type { Standing } from "./pruners/pruner.ts";
 import { PRUNERS } from "./pruners/pruners.ts";
 import { rewardOf } from "./reward.ts";
 import { estimateTrials, standingsOf } from "./standings.ts";
-import type { Notice, RunStore, StoredRun } from "./runs/run_store.ts";
+import { RunFold } from "./runs/run_fold.ts";
+import type { RunStore, StoredRun } from "./runs/run_store.ts";
+import { snapshotOf } from "./runs/stored_run.ts";
 import type { Sampler } from "./samplers/sampler.ts";
 import type { SearchSpace } from "./search_space.ts";
 import { bestTrial, isByHand, isCandidate, isFinished, type Role, type Training, type Trial } from "./trial.ts";
@@ -73,10 +75,8 @@ export interface SearchOptions {
 export class Search implements RunSource {
   readonly #options: SearchOptions;
   readonly #pool: Pool;
-  readonly #trials: Trial[];
-  readonly #workers = new Map<number, WorkerStatus>();
-  readonly #updates: SamplerUpdate[];
-  readonly #notices: Notice[];
+  /** The run's state: every change is an event that is folded in here. */
+  readonly #fold: RunFold;
   readonly #listeners = new Set<(event: SearchEvent) => void>();
   readonly #stored: StoredRun;
   readonly #elapsedBefore: number;
@@ -85,10 +85,6 @@ export class Search implements RunSource {
   readonly #byHand = new Set<Promise<unknown>>();
   /** When each trial in training was given to its worker, on `performance.now()`. */
   readonly #givenAt = new Map<number, number>();
-  #info: RunInfo;
-  #state: RunState = "starting";
-  #stage: Stage;
-  #seq = 0;
   #stop = false;
   /** No further batch: only the end of the search is left. */
   #isEnding = false;
@@ -100,14 +96,9 @@ export class Search implements RunSource {
   constructor(options: SearchOptions) {
     this.#options = options;
     this.#stored = options.store.load();
-    this.#info = this.#stored.info;
-    this.#stage = this.#stored.stage;
-    this.#trials = this.#stored.trials.map((trial) => isFinished(trial) ? trial : requeued(trial));
-    this.#updates = [...this.#stored.updates];
-    this.#notices = [...this.#stored.notices];
+    this.#fold = new RunFold(beginning(this.#stored));
     this.#elapsedBefore = this.#stored.elapsedMs;
     options.store.onLocked = (message) => this.#emit({ event: "notice", level: "warning", message }, "unsaved");
-    this.#seq = this.#notices.at(-1)?.seq ?? 0;
     const { settings } = this.#info;
     this.#pool = new Pool({
       workers: settings.workers,
@@ -132,20 +123,26 @@ export class Search implements RunSource {
     });
   }
 
+  get #info(): RunInfo {
+    return this.#fold.run;
+  }
+
+  get #state(): RunState {
+    return this.#fold.state;
+  }
+
+  get #stage(): Stage {
+    return this.#fold.stage;
+  }
+
+  get #trials(): readonly Trial[] {
+    return this.#fold.trials;
+  }
+
   // Watching ------------------------------------------------------------------------------------------------------
 
   snapshot(): RunSnapshot {
-    return {
-      seq: this.#seq,
-      run: this.#info,
-      state: this.#state,
-      stage: this.#stage,
-      trials: [...this.#trials],
-      workers: [...this.#workers.values()],
-      updates: [...this.#updates],
-      notices: [...this.#notices],
-      elapsedMs: this.#elapsedMs,
-    };
+    return this.#fold.snapshot(this.#elapsedMs);
   }
 
   subscribe(listener: (event: SearchEvent) => void): () => void {
@@ -161,9 +158,8 @@ export class Search implements RunSource {
       this.#interrupted = true;
       this.#pool.cancel();
     };
-    if (this.#stored.state === "finished" && this.#trials.every(isFinished)) {
+    if (this.#state === "finished") { // nothing is left to do, and nothing to write
       this.#pool.close();
-      this.#state = "finished"; // nothing is left to do, and nothing to write
       return "finished";
     }
     if (signal.aborted) interrupt();
@@ -238,9 +234,9 @@ export class Search implements RunSource {
     });
     const engine: OpenedEngine = await Promise.race([this.#pool.opened, aborted]);
     const { name, device, notices, passedOver } = engine;
-    this.#info = { ...this.#info, engine: name, device, engineNotices: [...passedOver, ...notices] };
-    this.#options.store.saveInfo(this.#info);
-    this.#emit({ event: "run_started", run: this.#info });
+    const run: RunInfo = { ...this.#info, engine: name, device, engineNotices: [...passedOver, ...notices] };
+    this.#options.store.saveInfo(run);
+    this.#emit({ event: "run_started", run });
   }
 
   async #loop(): Promise<void> {
@@ -264,7 +260,6 @@ export class Search implements RunSource {
       const update = await sampler.tell(judged.map(({ tokens, reward }) => ({ tokens, reward: reward! })));
       const numbered = { ...update, batch };
       store.saveTold(numbered, await sampler.state());
-      this.#updates.push(numbered);
       this.#emit({ event: "sampler_updated", update: numbered });
       store.saveState(this.#state, this.#elapsedMs);
     }
@@ -278,10 +273,7 @@ export class Search implements RunSource {
       return newTrial({ id: this.#trials.length + i, batch, role: "candidate", expression: text, tokens, seeds: 1 });
     });
     store.saveProposals(proposed, await sampler.state());
-    for (const trial of proposed) {
-      this.#trials.push(trial);
-      this.#emit({ event: "trial_changed", trial });
-    }
+    for (const trial of proposed) this.#emit({ event: "trial_changed", trial });
     return proposed;
   }
 
@@ -367,7 +359,7 @@ export class Search implements RunSource {
    * Rescores all trials from all their trainings together. Candidates added by hand do not affect the others' scores.
    */
   #estimateAll(): void {
-    const told = this.#updates.length, scores = new Map<number, Pick<Trial, "score" | "deviation">>();
+    const told = this.#fold.updates.length, scores = new Map<number, Pick<Trial, "score" | "deviation">>();
     const estimated = (which: (trial: Trial) => boolean, others: (trial: Trial) => boolean) => {
       const standings = standingsOf(this.#trials.filter(others));
       this.#estimates(standings).candidates.forEach(({ value, deviation }, i) => {
@@ -543,7 +535,7 @@ export class Search implements RunSource {
       return error instanceof Error ? error.message : String(error);
     }
     const trial = newTrial({
-      ...{ id: this.#trials.length, batch: this.#updates.length, role: "by hand", expression, tokens: [] },
+      ...{ id: this.#trials.length, batch: this.#fold.updates.length, role: "by hand", expression, tokens: [] },
       seeds: Math.min(seeds, MAX_SEEDS_BY_HAND),
     });
     this.#change(trial);
@@ -579,15 +571,11 @@ export class Search implements RunSource {
     loss: number,
     imagesPerSecond: number,
   ): void {
-    const trial = this.#trials[id], point = { step, loss };
-    if (training === 0) this.#trials[id] = { ...trial, curve: [...trial.curve, point], steps: step };
-    this.#emit({ event: "trial_progress", trial: id, training, worker, point, imagesPerSecond });
-    const status = this.#workers.get(worker);
-    if (status) this.#workers.set(worker, { ...status, step, imagesPerSecond });
+    this.#emit({ event: "trial_progress", trial: id, training, worker, point: { step, loss }, imagesPerSecond });
   }
 
   #workerChanged(change: WorkerChange): void {
-    const before = this.#workers.get(change.id);
+    const before = this.#fold.workers.get(change.id);
     const worker: WorkerStatus = {
       ...change,
       step: 0,
@@ -595,7 +583,6 @@ export class Search implements RunSource {
       imagesPerSecond: before?.imagesPerSecond ?? null,
       since: Date.now(),
     };
-    this.#workers.set(change.id, worker);
     this.#emit({ event: "worker_changed", worker });
     if (change.lastError && change.restarts !== (before?.restarts ?? 0)) {
       this.notice("warning", `worker ${change.id} was replaced: ${change.lastError}`);
@@ -603,7 +590,6 @@ export class Search implements RunSource {
   }
 
   #change(trial: Trial): void {
-    this.#trials[trial.id] = trial;
     this.#options.store.saveTrial(trial);
     this.#emit({ event: "trial_changed", trial });
   }
@@ -611,17 +597,14 @@ export class Search implements RunSource {
   /** Changes together, in the store too, so that a stage and the trainings it requests stay consistent. */
   #changeAll(trials: readonly Trial[], stage?: Stage): void {
     this.#options.store.saveTrials(trials, stage);
-    if (stage) this.#stage = stage;
-    for (const trial of trials) {
-      this.#trials[trial.id] = trial;
-      this.#emit({ event: "trial_changed", trial });
-    }
+    if (stage) this.#emit({ event: "stage_changed", stage });
+    for (const trial of trials) this.#emit({ event: "trial_changed", trial });
   }
 
   /** What followers read in the store between two changes: elapsed time and each child's progress. */
   #saveProgress(): void {
     this.#options.store.requireInPlace();
-    for (const { trial } of this.#workers.values()) {
+    for (const { trial } of this.#fold.workers.values()) {
       if (trial !== null) this.#options.store.saveTrial(this.#trials[trial]);
     }
     this.#options.store.saveState(this.#state, this.#elapsedMs);
@@ -641,7 +624,6 @@ export class Search implements RunSource {
   }
 
   #setState(state: RunState, reason: string | null): void {
-    this.#state = state;
     try {
       this.#options.store.saveState(state, this.#elapsedMs);
     } finally {
@@ -650,16 +632,21 @@ export class Search implements RunSource {
   }
 
   #emit(event: UnnumberedEvent, keep: "saved" | "unsaved" = "saved"): void {
-    const numbered = { ...event, seq: ++this.#seq, at: Date.now() } as SearchEvent;
+    const numbered = { ...event, seq: this.#fold.seq + 1, at: Date.now() } as SearchEvent;
+    this.#fold.fold(numbered);
     try {
-      if (numbered.event === "notice") {
-        this.#notices.push(numbered);
-        if (keep === "saved") this.#options.store.saveNotice(numbered);
-      }
+      if (numbered.event === "notice" && keep === "saved") this.#options.store.saveNotice(numbered);
     } finally {
       for (const listener of this.#listeners) listener(numbered);
     }
   }
+}
+
+/** The state in which the stored run is continued. */
+function beginning(stored: StoredRun): RunSnapshot {
+  const trials = stored.trials.map((trial) => isFinished(trial) ? trial : requeued(trial));
+  const isDone = stored.state === "finished" && stored.trials.every(isFinished);
+  return { ...snapshotOf(stored), state: isDone ? "finished" : "starting", trials };
 }
 
 /** A trial whose child will be trained from its first step. */

@@ -6,37 +6,18 @@
  * On the wire a trial goes without its training curve (`GET /api/runs/RUN/trials/ID` has it): 10,000 trials then load
  * in well under a second.
  */
-import type {
-  RunInfo,
-  RunSnapshot,
-  RunState,
-  SamplerUpdate,
-  SearchEvent,
-  WorkerStatus,
-} from "../controller/runs/events.ts";
+import type { EventOf, RunSnapshot, SamplerUpdate, SearchEvent } from "../controller/runs/events.ts";
 import type { Trial } from "../controller/trial.ts";
 import { packTrials, type TrialColumns, type TrialRow } from "./trial_columns.ts";
 
 export type { TrialRow };
 
 /** An event as watchers see it. */
-export type LiveEvent = SearchEvent extends infer E
-  ? E extends { event: "trial_changed" } ? Omit<E, "trial"> & { readonly trial: TrialRow } : E
-  : never;
+export type LiveEvent = EventOf<TrialRow>;
 
-export type Notice = RunSnapshot["notices"][number];
-
-/** A snapshot as watchers see it. */
-export interface LiveSnapshot {
-  readonly seq: number;
-  readonly run: RunInfo;
-  readonly state: RunState;
+/** A snapshot as watchers see it: its updates are without their probabilities (`GET /api/runs/RUN/updates` has them). */
+export interface LiveSnapshot extends Omit<RunSnapshot, "trials"> {
   readonly trials: TrialColumns;
-  readonly workers: readonly WorkerStatus[];
-  /** Without their probabilities (`GET /api/runs/RUN/updates` has them). */
-  readonly updates: readonly SamplerUpdate[];
-  readonly notices: readonly Notice[];
-  readonly elapsedMs: number;
 }
 
 /**

@@ -1,16 +1,12 @@
 /**
- * The state of a run, folded from a snapshot and later events: the same in tests on the server and in
- * the browser. Mutated in place, because a view of 10,000 trials changes many times a second; `version` counts changes.
+ * A run as a page shows it: its state (`run_fold.ts`) with what only a page keeps, the progress and the workers' states
+ * seen since it was opened. The same in tests on the server and in the browser; `version` counts changes.
  */
-import {
-  isOver,
-  type RunInfo,
-  type RunState,
-  type SamplerUpdate,
-  type WorkerStatus,
-} from "../controller/runs/events.ts";
+import { isOver } from "../controller/runs/events.ts";
+import type { WorkerStatus } from "../controller/runs/events.ts";
+import { RunFold, withPoint } from "../controller/runs/run_fold.ts";
 import type { CurvePoint } from "../controller/trial.ts";
-import type { LiveEvent, LiveSnapshot, Notice, TrialRow } from "./protocol.ts";
+import type { LiveEvent, LiveSnapshot, TrialRow } from "./protocol.ts";
 import { unpackTrials } from "./trial_columns.ts";
 
 /** A period of a worker in one state, for the time line. */
@@ -23,35 +19,22 @@ export interface Span {
   to: number | null;
 }
 
-/** Maximum number of periods and progress points; older ones are dropped. */
+/** Maximum number of periods and of notices; older ones are dropped. */
 const SPANS_KEPT = 2_000;
 const NOTICES_KEPT = 500;
 
-export class RunView {
-  seq: number;
-  run: RunInfo;
-  state: RunState;
-  readonly trials: TrialRow[] = [];
-  readonly workers = new Map<number, WorkerStatus>();
-  readonly updates: SamplerUpdate[];
-  readonly notices: Notice[];
+export class RunView extends RunFold<TrialRow> {
   /** Progress of trials since this view began, by trial. */
   readonly curves = new Map<number, CurvePoint[]>();
   readonly spans: Span[] = [];
-  reason: string | null = null;
   /** Milliseconds of searching up to `elapsedAt` (server's clock). */
   elapsedMs: number;
   elapsedAt: number;
   version = 0;
 
   constructor(snapshot: LiveSnapshot, at: number) {
-    this.seq = snapshot.seq;
-    this.run = snapshot.run;
-    this.state = snapshot.state;
-    for (const trial of unpackTrials(snapshot.trials)) this.#putTrial(trial);
-    for (const worker of snapshot.workers) this.#putWorker(worker, worker.since);
-    this.updates = [...snapshot.updates];
-    this.notices = [...snapshot.notices];
+    super({ ...snapshot, trials: unpackTrials(snapshot.trials) });
+    for (const worker of snapshot.workers) this.#beginSpan(worker, worker.since);
     this.elapsedMs = snapshot.elapsedMs;
     this.elapsedAt = at;
   }
@@ -63,34 +46,10 @@ export class RunView {
   apply(event: LiveEvent): boolean {
     if (event.seq <= this.seq) return true;
     if (event.seq !== this.seq + 1) return false;
-    this.seq = event.seq;
     this.version++;
-    switch (event.event) {
-      case "run_started":
-        this.run = event.run;
-        break;
-      case "state_changed":
-        this.#changeState(event.state, event.reason, event.at);
-        break;
-      case "trial_changed":
-        this.#putTrial(event.trial);
-        break;
-      case "trial_progress":
-        this.#progress(event.trial, event.point);
-        break;
-      case "worker_changed":
-        this.#putWorker(event.worker, event.at);
-        break;
-      case "sampler_updated":
-        this.updates.push(event.update);
-        break;
-      case "notice":
-        this.notices.push(event);
-        if (this.notices.length > NOTICES_KEPT) this.notices.splice(0, this.notices.length - NOTICES_KEPT);
-        break;
-      default:
-        event satisfies never;
-    }
+    this.#note(event);
+    this.fold(event);
+    dropOldest(this.notices, NOTICES_KEPT);
     return true;
   }
 
@@ -99,39 +58,36 @@ export class RunView {
     return isOver(this) ? this.elapsedMs : this.elapsedMs + Math.max(0, now - this.elapsedAt);
   }
 
-  #changeState(state: RunState, reason: string | null, at: number): void {
-    this.elapsedMs = this.elapsedAtTime(at);
-    this.elapsedAt = at;
-    this.state = state;
-    this.reason = reason;
-  }
-
-  #putTrial(trial: TrialRow): void {
-    this.trials[trial.id] = trial;
-  }
-
-  #progress(id: number, point: CurvePoint): void {
-    const points = this.curves.get(id) ?? [];
-    // A trial given to a new worker starts again from its first step.
-    while (points.length > 0 && points[points.length - 1].step >= point.step) points.pop();
-    points.push(point);
-    this.curves.set(id, points);
-    const trial = this.trials[id];
-    if (trial) this.trials[id] = { ...trial, steps: point.step };
-  }
-
-  #putWorker(worker: WorkerStatus, at: number): void {
-    const before = this.workers.get(worker.id);
-    this.workers.set(worker.id, worker);
-    if (before && before.state === worker.state && before.trial === worker.trial) return;
-    for (let index = this.spans.length - 1; index >= 0; index--) {
-      const span = this.spans[index];
-      if (span.worker === worker.id && span.to === null) {
-        span.to = Math.max(span.from, at);
+  /** What only a page keeps, before the event is folded in. */
+  #note(event: LiveEvent): void {
+    switch (event.event) {
+      case "state_changed":
+        this.elapsedMs = this.elapsedAtTime(event.at);
+        this.elapsedAt = event.at;
         break;
-      }
+      case "trial_progress":
+        if (event.training === 0) {
+          this.curves.set(event.trial, withPoint(this.curves.get(event.trial) ?? [], event.point));
+        }
+        break;
+      case "worker_changed":
+        this.#workerChanges(this.workers.get(event.worker.id), event.worker, event.at);
     }
-    this.spans.push({ worker: worker.id, state: worker.state, trial: worker.trial, from: at, to: null });
-    if (this.spans.length > SPANS_KEPT) this.spans.splice(0, this.spans.length - SPANS_KEPT);
   }
+
+  #workerChanges(before: WorkerStatus | undefined, worker: WorkerStatus, at: number): void {
+    if (before && before.state === worker.state && before.trial === worker.trial) return;
+    const last = this.spans.findLast((span) => span.worker === worker.id && span.to === null);
+    if (last) last.to = Math.max(last.from, at);
+    this.#beginSpan(worker, at);
+  }
+
+  #beginSpan({ id, state, trial }: WorkerStatus, at: number): void {
+    this.spans.push({ worker: id, state, trial, from: at, to: null });
+    dropOldest(this.spans, SPANS_KEPT);
+  }
+}
+
+function dropOldest(list: unknown[], kept: number): void {
+  if (list.length > kept) list.splice(0, list.length - kept);
 }

@@ -1,7 +1,7 @@
 /**
  * The one union that the run store, the console and the dashboard consume. The search emits every change as an event
- * with the next sequence number; a snapshot is the fold of all events up to its `seq`, so that snapshot + later events
- * is always the current state.
+ * with the next sequence number; a snapshot is the fold of all events up to its `seq` (`run_fold.ts`), so that
+ * snapshot + later events is always the current state.
  */
 import type { ControllerSettings } from "../samplers/ppo/config.ts";
 import type { ChildSettings } from "../../child/trainer.ts";
@@ -117,6 +117,7 @@ export type SearchEvent =
   & (
     | { readonly event: "run_started"; readonly run: RunInfo }
     | { readonly event: "state_changed"; readonly state: RunState; readonly reason: string | null }
+    | { readonly event: "stage_changed"; readonly stage: Stage }
     | { readonly event: "trial_changed"; readonly trial: Trial }
     | {
       readonly event: "trial_progress";
@@ -133,21 +134,28 @@ export type SearchEvent =
     | { readonly event: "notice"; readonly level: "info" | "warning" | "error"; readonly message: string }
   );
 
+export type Notice = Extract<SearchEvent, { event: "notice" }>;
+
 /** An event without its sequence number. */
 export type UnnumberedEvent = SearchEvent extends infer E ? E extends SearchEvent ? Omit<E, "seq" | "at"> : never
   : never;
 
+/** The events for those who keep trials in another form, as the dashboard does without their training curves. */
+export type EventOf<T> = SearchEvent extends infer E
+  ? E extends { event: "trial_changed" } ? Omit<E, "trial"> & { readonly trial: T } : E
+  : never;
+
 /** The current state of a run: what a newly connected client needs. */
-export interface RunSnapshot {
+export interface RunSnapshot<T = Trial> {
   /** Sequence number of the last event folded in. */
   readonly seq: number;
   readonly run: RunInfo;
   readonly state: RunState;
   readonly stage: Stage;
-  readonly trials: readonly Trial[];
+  readonly trials: readonly T[];
   readonly workers: readonly WorkerStatus[];
   readonly updates: readonly SamplerUpdate[];
-  readonly notices: readonly Extract<SearchEvent, { event: "notice" }>[];
+  readonly notices: readonly Notice[];
   readonly elapsedMs: number;
 }
 

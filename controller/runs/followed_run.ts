@@ -15,6 +15,7 @@ import {
   type WorkerStatus,
 } from "./events.ts";
 import { RunStoreError } from "./run_files.ts";
+import { RunFold } from "./run_fold.ts";
 import { isBeingContinued } from "./run_lock.ts";
 import { loadRun, RunStore, type StoredFrom, type StoredRun } from "./run_store.ts";
 import { isFinished, type Trial } from "../trial.ts";
@@ -35,11 +36,12 @@ export class FollowedRun implements RunSource {
   readonly #folder: string;
   readonly #everyMs: number;
   readonly #listeners = new Set<(event: SearchEvent) => void>();
-  /** As it is shown. */
-  #run: StoredRun;
-  #workers: readonly WorkerStatus[];
-  #seq: number;
-  /** When the store was last read: its `elapsedMs` is as of then. */
+  /** The state that is shown: what was read from the store is folded in as events. */
+  readonly #fold: RunFold;
+  /** The first rows of the store that can have changed since. */
+  #unread: StoredFrom;
+  #elapsedMs: number;
+  /** When the store was last read: its elapsed time is as of then. */
   #readAt = Date.now();
   /** The same on `performance.now()`. */
   #readClock = performance.now();
@@ -50,20 +52,15 @@ export class FollowedRun implements RunSource {
   constructor(folder: string, everyMs = EVERY_MS) {
     this.#folder = folder;
     this.#everyMs = everyMs;
-    this.#run = loadRun(folder);
-    this.#workers = workersOf(this.#run, this.#readAt);
-    // As in a search that continues the run: after the notices, which keep their numbers.
-    this.#seq = this.#run.notices.at(-1)?.seq ?? 0;
+    const run = loadRun(folder), snapshot = snapshotOf(run);
+    this.#fold = new RunFold({ ...snapshot, workers: workersOf(snapshot, this.#readAt) });
+    this.#unread = after(run, { revision: -1, batch: 0, notice: 0 });
+    this.#elapsedMs = run.elapsedMs;
   }
 
   snapshot(): RunSnapshot {
-    const sinceRead = isOver(this.#run) ? 0 : performance.now() - this.#readClock;
-    return {
-      ...snapshotOf(this.#run),
-      seq: this.#seq,
-      workers: this.#workers,
-      elapsedMs: this.#run.elapsedMs + sinceRead,
-    };
+    const sinceRead = isOver(this.#fold) ? 0 : performance.now() - this.#readClock;
+    return this.#fold.snapshot(this.#elapsedMs + sinceRead);
   }
 
   subscribe(listener: (event: SearchEvent) => void): () => void {
@@ -97,71 +94,73 @@ export class FollowedRun implements RunSource {
 
   #look(following: Following): void {
     const version = following.store.version(), isQuiet = version === following.version;
-    if (isQuiet && isOver(this.#run)) return;
+    if (isQuiet && isOver(this.#fold)) return;
     const isHeld = isBeingContinued(this.#folder); // before reading, so that its last write is seen
     if (isQuiet && isHeld) return;
     following.version = version;
-    this.#take(following.store.load(this.#unsettled()), isHeld);
+    this.#take(following.store.load(this.#unread), isHeld);
   }
 
-  /** The first rows that can have changed. */
-  #unsettled(): StoredFrom {
-    const { revision, updates, notices } = this.#run;
-    return {
-      revision,
-      batch: (updates.at(-1)?.batch ?? -1) + 1,
-      notice: (notices.at(-1)?.seq ?? -1) + 1,
-    };
-  }
-
+  /** Emits what differs in the store from what is shown. */
   #take(stored: StoredRun, isHeld: boolean): void {
-    const before = this.#run, trials = [...before.trials];
+    const { run, stage, state, trials: shown } = this.#fold, trials = [...shown];
     for (const trial of stored.trials) trials[trial.id] = trial;
     const later = asFound({ ...stored, trials }, isHeld);
-    const updates = [...before.updates, ...later.updates], notices = [...before.notices, ...later.notices];
-    this.#run = { ...later, updates, notices };
+    this.#unread = after(stored, this.#unread);
+    this.#elapsedMs = later.elapsedMs;
     this.#readAt = Date.now();
     this.#readClock = performance.now();
 
-    if (!isSame(before.info, later.info)) this.#emit({ event: "run_started", run: later.info });
-    later.trials.filter((trial) => trial !== before.trials[trial.id])
-      .forEach((trial) => this.#tellTrial(before.trials[trial.id], trial));
-    this.#tellWorkers();
+    if (!isSame(run, later.info)) this.#emit({ event: "run_started", run: later.info });
+    if (!isSame(stage, later.stage)) this.#emit({ event: "stage_changed", stage: later.stage });
+    later.trials.filter((trial) => trial !== shown[trial.id]).forEach((trial) => this.#emitTrial(trial));
+    this.#emitWorkers({ ...this.#fold.snapshot(0), state: later.state });
     later.updates.forEach((update) => this.#emit({ event: "sampler_updated", update }));
     later.notices.forEach(({ at, level, message }) => this.#emit({ event: "notice", level, message }, at));
-    if (before.state !== later.state) this.#emit({ event: "state_changed", state: later.state, reason: null });
+    if (state !== later.state) this.#emit({ event: "state_changed", state: later.state, reason: null });
   }
 
   /** Progress of the child since, then all other changes. */
-  #tellTrial(before: Trial | undefined, trial: Trial): void {
+  #emitTrial(trial: Trial): void {
+    const { run, trials } = this.#fold, before = trials[trial.id];
     const seen = before?.attempts === trial.attempts ? before.curve.length : 0;
-    const points = trial.duplicateOf === null ? trial.curve.slice(seen) : [];
-    const imagesPerSecond = speedOf(trial, this.#run.info.settings, this.#readAt);
+    const points = before && trial.duplicateOf === null ? trial.curve.slice(seen) : [];
+    const imagesPerSecond = speedOf(trial, run.settings, this.#readAt);
     for (const point of points) {
       const { id, worker } = trial;
       this.#emit({ event: "trial_progress", trial: id, training: 0, worker, point, imagesPerSecond });
     }
-    const { curve, steps } = trial;
-    if (!before || !isSame({ ...before, curve, steps }, trial)) this.#emit({ event: "trial_changed", trial });
+    if (!isSame(trials[trial.id], trial)) this.#emit({ event: "trial_changed", trial });
   }
 
-  #tellWorkers(): void {
-    const before = this.#workers;
-    this.#workers = workersOf(this.#run, this.#readAt);
-    for (const worker of this.#workers) {
-      const known = before.find(({ id }) => id === worker.id);
-      if (!isSame(known, worker)) this.#emit({ event: "worker_changed", worker });
+  /** Workers as the run's trials now show them; one whose trial waits again has none. */
+  #emitWorkers(run: RunSnapshot): void {
+    const known = this.#fold.workers, now = new Map(workersOf(run, this.#readAt).map((worker) => [worker.id, worker]));
+    const lost = [...known.values()].filter(({ id }) => !now.has(id))
+      .map((worker): WorkerStatus => ({ ...worker, state: isOver(run) ? "stopped" : "idle", trial: null }));
+    for (const worker of [...now.values(), ...lost]) {
+      if (!isSame(known.get(worker.id), worker)) this.#emit({ event: "worker_changed", worker });
     }
   }
 
   #emit(event: UnnumberedEvent, at = this.#readAt): void {
-    const numbered = { ...event, seq: ++this.#seq, at } as SearchEvent;
+    const numbered = { ...event, seq: this.#fold.seq + 1, at } as SearchEvent;
+    this.#fold.fold(numbered);
     for (const listener of this.#listeners) listener(numbered);
   }
 }
 
+/** Where to read on after these rows. */
+function after({ revision, updates, notices }: StoredRun, before: StoredFrom): StoredFrom {
+  return {
+    revision,
+    batch: (updates.at(-1)?.batch ?? before.batch - 1) + 1,
+    notice: (notices.at(-1)?.seq ?? before.notice - 1) + 1,
+  };
+}
+
 /** Workers that were given a trial, in the order of their numbers. */
-function workersOf({ info, state, trials }: StoredRun, now: number): WorkerStatus[] {
+function workersOf({ run, state, trials }: Omit<RunSnapshot, "workers">, now: number): WorkerStatus[] {
   const given = Map.groupBy(trials.filter(({ worker }) => worker !== null), ({ worker }) => worker!);
   return [...given].sort(([one], [other]) => one - other).map(([id, own]) => {
     const training = own.find((trial) => trial.state === "running") ?? null;
@@ -171,11 +170,11 @@ function workersOf({ info, state, trials }: StoredRun, now: number): WorkerStatu
       state: training ? "training" : isOver({ state }) ? "stopped" : "idle",
       trial: training?.id ?? null,
       step: training?.steps ?? 0,
-      steps: info.settings.child.steps,
-      imagesPerSecond: training && speedOf(training, info.settings, now),
+      steps: run.settings.child.steps,
+      imagesPerSecond: training && speedOf(training, run.settings, now),
       finished: ended.length,
       restarts: null,
-      since: training?.startedAt ?? ended.reduce((last, { finishedAt }) => Math.max(last, finishedAt!), info.createdAt),
+      since: training?.startedAt ?? ended.reduce((last, { finishedAt }) => Math.max(last, finishedAt!), run.createdAt),
       lastError: null,
     };
   });

@@ -7,7 +7,7 @@
  * are in `run_files.ts`, `run_lock.ts` and `run_database.ts`.
  */
 import { DatabaseSync } from "node:sqlite";
-import type { RunInfo, RunState, SamplerUpdate, SearchEvent, Stage } from "./events.ts";
+import type { Notice, RunInfo, RunState, SamplerUpdate, Stage } from "./events.ts";
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { fingerprint, FINGERPRINT_VERSION } from "../../child/activation/fingerprint.ts";
 import { MIGRATIONS } from "./migrations.ts";
@@ -29,8 +29,6 @@ import {
 import { isBeingContinued, type Lock, takeLock } from "./run_lock.ts";
 import { asFound, stateNow } from "./stored_run.ts";
 import type { Trial, TrialState } from "../trial.ts";
-
-export type Notice = Extract<SearchEvent, { event: "notice" }>;
 
 /** A run as it was last saved. */
 export interface StoredRun {

@@ -3,8 +3,10 @@ import { isOver, type RunSnapshot, type RunState } from "./events.ts";
 import type { StoredRun } from "./run_store.ts";
 import type { Trial } from "../trial.ts";
 
+/** Its notices keep their numbers, so that later events follow the last of them. */
 export function snapshotOf({ info, state, stage, trials, updates, notices, elapsedMs }: StoredRun): RunSnapshot {
-  return { seq: 0, run: info, state, stage, trials, workers: [], updates, notices, elapsedMs };
+  const seq = notices.at(-1)?.seq ?? 0;
+  return { seq, run: info, state, stage, trials, workers: [], updates, notices, elapsedMs };
 }
 
 /** A run whose process died still has the state "running"; it is running only if a process holds its lock. */

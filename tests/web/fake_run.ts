@@ -213,6 +213,7 @@ export class FakeRun implements RunSource {
     }
     const named = bestTrial(finalists.map(({ id }) => this.#trials[id]))!;
     this.#stage = { name: "verdict", trial: named.id };
+    this.#emit({ event: "stage_changed", stage: this.#stage });
     const strongest = Math.max(...this.#references.map(([, accuracy]) => accuracy));
     const worth = verdict === "found" ? Math.max(strongest + 0.02, this.#accuracyOf(named.id)) : strongest + 0.001;
     const { verdictSeeds } = this.#run.settings.judging;
