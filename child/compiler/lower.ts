@@ -163,15 +163,26 @@ function factorsOf(e: Expression): Expression[] {
   return isLow ? new Array<Expression>(e.exponent).fill(e.base) : [e];
 }
 
+/** Results of an activation: its value and its derivatives. */
+export type Result = keyof Derivatives;
+
+/** In the order to compute them. */
+export const RESULTS: readonly Result[] = ["value", "byB", "byX"];
+
 /**
- * An activation alone: of the input `x` and the channel's `b`, the results `value`, `byX` and, where there is a beta,
- * `byB`, as stores of these names.
+ * An activation alone: of the input `x` and the channel's `b`, the results as stores of their names, without `byB`
+ * where there is no beta.
  */
-export function lowerActivation(of: Derivatives, functions: Functions): OperationList {
+export function lowerActivation(
+  of: Derivatives,
+  functions: Functions,
+  results: readonly Result[] = RESULTS,
+): OperationList {
   const f = new ListBuilder();
   const lowering = new Lowering(f, f.input("x"), of.byB && f.channel("b"), functions);
-  f.store("value", lowering.write(of.value));
-  if (of.byB) f.store("byB", lowering.write(of.byB));
-  f.store("byX", lowering.write(of.byX));
+  for (const result of results) {
+    const expression = of[result];
+    if (expression) f.store(result, lowering.write(expression));
+  }
   return f.operations;
 }

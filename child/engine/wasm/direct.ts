@@ -2,7 +2,7 @@
  * Direct convolution of any size and stride, and the dense layer as a convolution of one pixel: sums over taps and
  * input channels with the output channels in the lanes. Strided and small shapes use it; the others use winograd.ts.
  */
-import { type ConstantTable, FLOAT_BYTES, FunctionBuilder, range, type Vector } from "./function_builder.ts";
+import { FLOAT_BYTES, FunctionBuilder, type Kernel, range, type Target, type Vector } from "./function_builder.ts";
 import { type Layout, partsOf, wholeVectors } from "./layout.ts";
 import { gatherLanes } from "./winograd.ts";
 
@@ -31,8 +31,8 @@ export interface Correlation {
 }
 
 /** (images, input, kernel [taps][input channels][output lanes], output, bias) */
-export function correlation(name: string, c: Correlation, constants: ConstantTable): string {
-  const f = new FunctionBuilder(name, ["images", "input", "kernel", "output", "bias"], constants);
+export function correlation(name: string, c: Correlation, target: Target): Kernel {
+  const f = new FunctionBuilder(name, ["images", "input", "kernel", "output", "bias"], target);
   const { input, output } = c;
   const rows = Math.ceil((output.height - c.firstRow) / c.outputStep);
   const columns = Math.ceil((output.width - c.firstColumn) / c.outputStep);
@@ -65,7 +65,7 @@ export function correlation(name: string, c: Correlation, constants: ConstantTab
     f.advance(image, input.imageBytes);
     f.advance(result, output.imageBytes);
   });
-  return f.text();
+  return f.kernel();
 }
 
 function addTap(
@@ -128,9 +128,9 @@ export function kernelTranspose(
   taps: number,
   inputs: number,
   outputs: number,
-  constants: ConstantTable,
-): string {
-  const f = new FunctionBuilder(name, ["kernel", "into"], constants);
+  target: Target,
+): Kernel {
+  const f = new FunctionBuilder(name, ["kernel", "into"], target);
   const rowBytes = wholeVectors(outputs) * FLOAT_BYTES;
   const tap = f.int("tap", f.parameter("kernel")), into = f.int("to", f.parameter("into"));
   f.repeat(taps, () => {
@@ -149,7 +149,7 @@ export function kernelTranspose(
     });
     f.advance(tap, inputs * rowBytes);
   });
-  return f.text();
+  return f.kernel();
 }
 
 function gatherSome(pointer: string, offset: number, stride: number, lanes: number): Vector {
@@ -167,9 +167,9 @@ export function directKernelGradient(
   gradient: Layout,
   size: number,
   stride: number,
-  constants: ConstantTable,
-): string {
-  const f = new FunctionBuilder(name, ["images", "input", "gradient", "into"], constants);
+  target: Target,
+): Kernel {
+  const f = new FunctionBuilder(name, ["images", "input", "gradient", "into"], target);
   const parts = partsOf(gradient.lanes, 4), pad = (size - 1) / 2;
   const rowBytes = gradient.lanes * FLOAT_BYTES;
   const into = f.int("kernel", f.parameter("into"));
@@ -193,7 +193,7 @@ export function directKernelGradient(
     });
     f.advance(tapRow, input.rowBytes);
   });
-  return f.text();
+  return f.kernel();
 }
 
 function sumOverPixels(

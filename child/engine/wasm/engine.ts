@@ -5,7 +5,6 @@ import { checkActivation } from "../checks.ts";
 import type { CompileOptions, Engine, Probe, Program } from "../engine.ts";
 import { selfCheck } from "../self_check.ts";
 import { assemble } from "./assemble.ts";
-import { splitStores } from "./function_builder.ts";
 import { MAXIMUM_PAGES, moduleText, PAGE_BYTES } from "./module.ts";
 import { makePlan } from "./plan.ts";
 import { probe } from "./probe.ts";
@@ -56,10 +55,9 @@ class WasmEngine implements Engine {
     checkActivation(graph, activation);
     const threads = options.threads ?? 1;
     const { winograd, packable } = this.kernels;
-    const plan = makePlan(graph, activation, { batch: options.batch, threads, winograd });
+    const plan = makePlan(graph, activation, { batch: options.batch, threads, winograd, packable });
     checkMemory(plan.memory.total); // before the text, in which addresses beyond 4 GiB are no longer valid
-    const text = moduleText(plan, options.optimizer);
-    const module = await assemble(graph.name, packable ? text : splitStores(text));
+    const module = await assemble(graph.name, moduleText(plan, options.optimizer));
     const memory = this.#takeMemory(plan.memory.total);
     const release = () => this.#free.push(memory);
     return await WasmProgram.start(graph, plan, options.optimizer, module, memory, threads, release);

@@ -6,8 +6,6 @@
  * V8's revectorizer packs into one 256-bit register, so kernels work on vectors of 2 parts (8 lanes) wherever the
  * channels allow, and every operation is written once per part.
  */
-import type { Body } from "./passes.ts";
-
 /** WAT expressions of type v128, one per part; cheap to repeat (a `local.get`). */
 export type Vector = readonly string[];
 
@@ -60,8 +58,28 @@ export class ConstantTable {
   }
 }
 
-/** Operations of a kernel by multiplier: "images", or "" for those done once. */
-type Operations = Map<string, number>;
+/** What kernels are generated for. */
+export interface Target {
+  readonly constants: ConstantTable;
+  /**
+   * Whether V8's revectorizer may pack pairs of 128-bit operations. It looks for pairs of adjacent 128-bit stores and
+   * packs the code that leads to them; where it may not, each store is written as two of 64-bit lanes.
+   */
+  readonly packable: boolean;
+}
+
+/** A generated function. */
+export interface Kernel {
+  readonly name: string;
+  readonly text: string;
+  readonly operations: Operations;
+}
+
+/**
+ * Floating-point operations of a kernel by multiplier: "images", or others of its parameters, joined by " * ", or "" for
+ * those done once.
+ */
+export type Operations = ReadonlyMap<string, number>;
 
 /** Floating-point operations of one lane. */
 const OPERATIONS: Readonly<Record<string, number>> = {
@@ -74,7 +92,7 @@ const OPERATIONS: Readonly<Record<string, number>> = {
   "f32x4.relaxed_nmadd": 2,
 };
 
-function addTo(operations: Operations, factor: string, number: number): void {
+function addTo(operations: Map<string, number>, factor: string, number: number): void {
   if (number > 0) operations.set(factor, (operations.get(factor) ?? 0) + number);
 }
 
@@ -97,30 +115,28 @@ export function floatBits(value: number): number {
 }
 
 export class FunctionBuilder {
-  #lines: string[] = [];
-  /** The parts of each vector bound since `record` began; null outside it. */
-  #recorded: string[][] | null = null;
-  readonly #locals: string[] = [];
-  readonly #memo = new Map<string, Vector>();
+  readonly #lines: string[] = [];
+  readonly #locals: { readonly name: string; readonly type: "i32" | "v128" }[] = [];
   /** Constants that the current loop's body has loaded. */
   #bodyConstants = new Map<string, Vector>();
-  #operations: Operations = new Map();
+  #operations = new Map<string, number>();
   #depth = 2;
 
   /** `parameters` are i32, reached as `$name`. */
-  constructor(readonly name: string, readonly parameters: readonly string[], readonly constants: ConstantTable) {}
+  constructor(readonly name: string, readonly parameters: readonly string[], readonly target: Target) {}
 
   /** The finished function. */
-  text(): string {
+  kernel(): Kernel {
     const parameters = this.parameters.map((name) => `(param $${name} i32)`).join(" ");
-    return [
+    const text = [
       `  ;; ${this.name}: ${printOperations(this.#operations)}`,
       `  (func $${this.name} (export "${this.name}") ${parameters}`,
       `    (local ${NOTHING} v128)`,
-      ...this.#locals.map((local) => `    ${local}`),
+      ...this.#locals.map(({ name, type }) => `    (local ${name} ${type})`),
       ...this.#lines,
       "  )",
     ].join("\n");
+    return { name: this.name, text, operations: this.#operations };
   }
 
   /** Floating-point operations written outside loops. */
@@ -175,7 +191,7 @@ export class FunctionBuilder {
     this.#bodyConstants = new Map();
     body();
     this.#bodyConstants = constants;
-    this.#forget(this.#locals.slice(locals).flatMap((local) => /(\$\w+) v128/.exec(local)?.[1] ?? []));
+    this.#forget(this.#locals.slice(locals).flatMap(({ name, type }) => type === "v128" ? [name] : []));
     for (const [factor, number] of this.#operations) {
       const [name, times] = typeof count === "number" ? ["", count] : [nameOf(count).slice(1), 1];
       addTo(before, [factor, name].filter(Boolean).join(" * "), number * times);
@@ -184,23 +200,6 @@ export class FunctionBuilder {
     this.line(`(br_if ${label} (local.tee ${nameOf(left)} (i32.sub ${left} (i32.const 1))))`);
     this.#depth--;
     this.line(")");
-  }
-
-  /** The body's statements, recorded instead of written. */
-  record(body: () => void): Body {
-    const before = this.#lines;
-    const recorded = { lines: [] as string[], vectors: [] as string[][] };
-    [this.#lines, this.#recorded] = [recorded.lines, recorded.vectors];
-    body();
-    [this.#lines, this.#recorded] = [before, null];
-    return recorded;
-  }
-
-  /** Writes statements of a recorded body, as a whole body of a loop. */
-  replay(lines: readonly string[], { vectors }: Body): void {
-    lines.forEach((line) => this.line(line));
-    const set = new Set(lines.map((line) => /^\(local\.set (\$\w+) /.exec(line)?.[1]));
-    this.#forget(vectors.flat().filter((name) => set.has(name)));
   }
 
   /**
@@ -229,7 +228,6 @@ export class FunctionBuilder {
   /** Binds each part to a fresh local, so that it is computed once and in this order. */
   bind(parts: readonly string[], hint = "v"): Vector {
     const names = parts.map(() => this.#fresh(hint, "v128"));
-    this.#recorded?.push(names);
     parts.forEach((part, i) => this.line(`(local.set ${names[i]} ${part})`));
     return names.map((name) => `(local.get ${name})`);
   }
@@ -245,7 +243,8 @@ export class FunctionBuilder {
   }
 
   store(pointer: Int, offset: number, value: Vector): void {
-    stores(pointer, offset, value).forEach((line) => this.line(line));
+    const lanes = this.target.packable ? stores : splitStores;
+    lanes(pointer, offset, value).forEach((line) => this.line(line));
   }
 
   /** One float in every lane. */
@@ -264,7 +263,7 @@ export class FunctionBuilder {
     if (!value) {
       const loaded = this.load(
         "(i32.const 0)",
-        this.constants.address(bits >>> 0),
+        this.target.constants.address(bits >>> 0),
         Math.min(parts, CONSTANT_LANES / LANES),
       );
       value = range(parts).map((i) => loaded[i % loaded.length]);
@@ -310,48 +309,26 @@ export class FunctionBuilder {
   /** Lanes of `yes` where the mask is set, else of `no`; a lane of the mask is all ones or all zeros. */
   select = (mask: Vector, yes: Vector, no: Vector) => this.apply("i32x4.relaxed_laneselect", yes, no, mask);
 
-  /** Remembers a value under a key, so that functions that need the same intermediate compute it once. */
-  memo(key: string, operands: readonly Vector[], make: () => Vector): Vector {
-    let value = this.known(key, operands);
-    if (!value) this.#memo.set(memoKey(key, operands), value = make());
-    return value;
-  }
-
-  /** What `memo` stored under the key, if anything. */
-  known(key: string, operands: readonly Vector[]): Vector | undefined {
-    return this.#memo.get(memoKey(key, operands));
-  }
-
-  #fresh(hint: string, type: string): string {
+  #fresh(hint: string, type: "i32" | "v128"): string {
     const name = `$${hint}_${this.#locals.length}`;
-    this.#locals.push(`(local ${name} ${type})`);
+    this.#locals.push({ name, type });
     return name;
   }
-}
-
-function memoKey(key: string, operands: readonly Vector[]): string {
-  return `${key}:${operands.map((o) => o.join()).join(";")}`;
-}
-
-/**
- * The same module without a 128-bit store: each is written as two 64-bit lanes. V8's revectorizer looks for pairs of
- * adjacent 128-bit stores and packs the code that leads to them, so it leaves such a module unchanged.
- */
-export function splitStores(text: string): string {
-  return text.replaceAll(
-    /\(v128\.store offset=(\d+) (.*) (\(local\.get \$\w+\))\)$/gm,
-    (_, offset, pointer, value) =>
-      `(v128.store64_lane offset=${offset} 0 ${pointer} ${value})` +
-      `(v128.store64_lane offset=${Number(offset) + 8} 1 ${pointer} ${value})`,
-  );
 }
 
 /**
  * Stores to consecutive memory, the last part first: V8's revectorizer makes one store of two, but where the lower of
  * them comes first it leaves that one in place, in case the other lies outside memory.
  */
-export function stores(pointer: Int, offset: number, value: Vector): string[] {
+function stores(pointer: Int, offset: number, value: Vector): string[] {
   return value.map((part, i) => `(v128.store offset=${offset + 16 * i} ${pointer} ${part})`).reverse();
+}
+
+/** The same in halves, which V8's revectorizer leaves as they are. */
+function splitStores(pointer: Int, offset: number, value: Vector): string[] {
+  const half = (part: string, at: number, lane: 0 | 1) =>
+    `(v128.store64_lane offset=${at + 8 * lane} ${lane} ${pointer} ${part})`;
+  return value.map((part, i) => half(part, offset + 16 * i, 0) + half(part, offset + 16 * i, 1)).reverse();
 }
 
 export function range(count: number): number[] {

@@ -1,6 +1,6 @@
 /** The kernels of one program, each generated once under a name that says its kind and shapes. */
 import { type Correlation, correlation, directKernelGradient, kernelTranspose } from "./direct.ts";
-import type { ConstantTable } from "./function_builder.ts";
+import type { Kernel, Target } from "./function_builder.ts";
 import type { Layout } from "./layout.ts";
 import {
   averagePool,
@@ -23,61 +23,60 @@ import * as winograd from "./winograd.ts";
 import type { Optimizer } from "../../optimizer.ts";
 
 export class Kernels {
-  readonly #texts = new Map<string, string>();
+  readonly #kernels = new Map<string, Kernel>();
 
-  constructor(readonly constants: ConstantTable) {}
+  constructor(readonly target: Target) {}
 
-  /** All kernels, as WAT functions. */
-  texts(): string[] {
-    return [...this.#texts.values()];
+  all(): Kernel[] {
+    return [...this.#kernels.values()];
   }
 
   winogradKernel(inputs: number, outputs: number): string {
     return this.#named(
       `winograd_kernel_${inputs}_${outputs}`,
-      (name) => winograd.kernelTransform(name, inputs, outputs, this.constants),
+      (name) => winograd.kernelTransform(name, inputs, outputs, this.target),
     );
   }
   winogradFlippedKernel(inputs: number, outputs: number): string {
     return this.#named(
       `winograd_flipped_kernel_${inputs}_${outputs}`,
-      (name) => winograd.flippedKernelTransform(name, inputs, outputs, this.constants),
+      (name) => winograd.flippedKernelTransform(name, inputs, outputs, this.target),
     );
   }
   winogradInput(input: Layout, tiles: number): string {
     return this.#named(
       `winograd_input_${input.key}_${tiles}`,
-      (name) => winograd.inputTransform(name, input, tiles, this.constants),
+      (name) => winograd.inputTransform(name, input, tiles, this.target),
     );
   }
   winogradGradient(gradient: Layout, tiles: number): string {
     return this.#named(
       `winograd_gradient_${gradient.key}_${tiles}`,
-      (name) => winograd.gradientTransform(name, gradient, tiles, this.constants),
+      (name) => winograd.gradientTransform(name, gradient, tiles, this.target),
     );
   }
   winogradOutput(output: Layout, tiles: number): string {
     return this.#named(
       `winograd_output_${output.key}_${tiles}`,
-      (name) => winograd.outputTransform(name, output, tiles, this.constants),
+      (name) => winograd.outputTransform(name, output, tiles, this.target),
     );
   }
   winogradMultiply(inputs: number, outputs: number, tiles: number): string {
     return this.#named(
       `winograd_multiply_${inputs}_${outputs}_${tiles}`,
-      (name) => winograd.multiply(name, inputs, outputs, tiles, this.constants),
+      (name) => winograd.multiply(name, inputs, outputs, tiles, this.target),
     );
   }
   winogradAccumulate(inputs: number, outputs: number, tiles: number): string {
     return this.#named(
       `winograd_accumulate_${inputs}_${outputs}_${tiles}`,
-      (name) => winograd.accumulate(name, inputs, outputs, tiles, this.constants),
+      (name) => winograd.accumulate(name, inputs, outputs, tiles, this.target),
     );
   }
   winogradKernelGradient(inputs: number, outputs: number): string {
     return this.#named(
       `winograd_kernel_gradient_${inputs}_${outputs}`,
-      (name) => winograd.kernelGradient(name, inputs, outputs, this.constants),
+      (name) => winograd.kernelGradient(name, inputs, outputs, this.target),
     );
   }
 
@@ -86,87 +85,87 @@ export class Kernels {
     const steps = `${c.inputStep}${c.outputStep}${c.firstRow}${c.firstColumn}${c.bias ? "b" : ""}`;
     return this.#named(
       `correlation_${c.input.key}_${c.output.key}_${steps}_${taps}`,
-      (name) => correlation(name, c, this.constants),
+      (name) => correlation(name, c, this.target),
     );
   }
   kernelTranspose(taps: number, inputs: number, outputs: number): string {
     return this.#named(
       `kernel_transpose_${taps}_${inputs}_${outputs}`,
-      (name) => kernelTranspose(name, taps, inputs, outputs, this.constants),
+      (name) => kernelTranspose(name, taps, inputs, outputs, this.target),
     );
   }
   directKernelGradient(input: Layout, gradient: Layout, size: number, stride: number): string {
     return this.#named(
       `direct_kernel_gradient_${input.key}_${gradient.key}_${size}_${stride}`,
-      (name) => directKernelGradient(name, input, gradient, size, stride, this.constants),
+      (name) => directKernelGradient(name, input, gradient, size, stride, this.target),
     );
   }
 
   pointwiseForward(p: Pointwise, out: Layout): string {
     return this.#named(
       `pointwise_forward_${pointwiseKey(p)}_${out.key}`,
-      (name) => pointwiseForward(name, p, out, this.constants),
+      (name) => pointwiseForward(name, p, out, this.target),
     );
   }
   pointwiseBackward(p: Pointwise, terms: readonly TermLayout[], du: Layout): string {
     return this.#named(
       `pointwise_backward_${pointwiseKey(p)}_${termsKey(terms)}_${du.key}`,
-      (name) => pointwiseBackward(name, p, terms, du, this.constants),
+      (name) => pointwiseBackward(name, p, terms, du, this.target),
     );
   }
   gatherTerms(terms: readonly TermLayout[], out: Layout): string {
     return this.#named(
       `gather_${termsKey(terms)}_${out.key}`,
-      (name) => gatherTerms(name, terms, out, this.constants),
+      (name) => gatherTerms(name, terms, out, this.target),
     );
   }
   statistics(y: Layout): string {
-    return this.#named(`statistics_${y.key}`, (name) => statistics(name, y, this.constants));
+    return this.#named(`statistics_${y.key}`, (name) => statistics(name, y, this.target));
   }
 
   averagePool(input: Layout, output: Layout): string {
     return this.#named(
       `average_pool_${input.key}_${output.key}`,
-      (name) => averagePool(name, input, output, this.constants),
+      (name) => averagePool(name, input, output, this.target),
     );
   }
   averagePoolGradient(gradient: Layout, into: Layout): string {
     return this.#named(
       `average_pool_gradient_${gradient.key}_${into.key}`,
-      (name) => averagePoolGradient(name, gradient, into, this.constants),
+      (name) => averagePoolGradient(name, gradient, into, this.target),
     );
   }
   flatten(input: Layout, flat: Layout, backward: boolean): string {
     return this.#named(
       `flatten_${backward ? "gradient_" : ""}${input.key}`,
-      (name) => flatten(name, input, flat, backward, this.constants),
+      (name) => flatten(name, input, flat, backward, this.target),
     );
   }
   shortcut(input: Layout, output: Layout, stride: number, backward: boolean): string {
     return this.#named(
       `shortcut_${backward ? "gradient_" : ""}${input.key}_${output.key}_${stride}`,
-      (name) => shortcut(name, input, output, stride, backward, this.constants),
+      (name) => shortcut(name, input, output, stride, backward, this.target),
     );
   }
   softmaxCrossEntropy(logits: Layout, batch: number): string {
     return this.#named(
       `softmax_cross_entropy_${logits.key}_${batch}`,
-      (name) => softmaxCrossEntropy(name, logits, batch, this.constants),
+      (name) => softmaxCrossEntropy(name, logits, batch, this.target),
     );
   }
   sumOverImages(from: Layout): string {
-    return this.#named(`sum_over_images_${from.key}`, (name) => sumOverImages(name, from, this.constants));
+    return this.#named(`sum_over_images_${from.key}`, (name) => sumOverImages(name, from, this.target));
   }
   update(optimizer: Optimizer, decayed: boolean, chunks: number, chunkBytes: number): string {
     return this.#named(
       `update_${decayed ? "with_decay" : "without_decay"}`,
-      (name) => update(name, optimizer, decayed, chunks, chunkBytes, this.constants),
+      (name) => update(name, optimizer, decayed, chunks, chunkBytes, this.target),
     );
   }
 
   /** Names contain only characters that WAT allows. */
-  #named(name: string, make: (name: string) => string): string {
-    if (!this.#texts.has(name)) this.#texts.set(name, make(name));
+  #named(name: string, make: (name: string) => Kernel): string {
+    if (!this.#kernels.has(name)) this.#kernels.set(name, make(name));
     return name;
   }
 }

@@ -1,12 +1,12 @@
 /** The small layers between convolutions and loss, and the parameter update; each writes one kernel. */
-import { type ConstantTable, FLOAT_BYTES, FunctionBuilder, range, type Vector } from "./function_builder.ts";
+import { FLOAT_BYTES, FunctionBuilder, type Kernel, range, type Target, type Vector } from "./function_builder.ts";
 import { type Layout, partsOf } from "./layout.ts";
-import { UNARY } from "./math.ts";
+import { emitFunction } from "./emit.ts";
 import type { Optimizer } from "../../optimizer.ts";
 
 /** Mean over the pixels: (images, input, output). `output` has one pixel. */
-export function averagePool(name: string, input: Layout, output: Layout, constants: ConstantTable): string {
-  const f = new FunctionBuilder(name, ["images", "input", "output"], constants);
+export function averagePool(name: string, input: Layout, output: Layout, target: Target): Kernel {
+  const f = new FunctionBuilder(name, ["images", "input", "output"], target);
   const parts = partsOf(input.lanes, 2);
   const image = f.int("image", f.parameter("input")), into = f.int("into", f.parameter("output"));
   f.repeat(f.parameter("images"), () => {
@@ -30,12 +30,12 @@ export function averagePool(name: string, input: Layout, output: Layout, constan
     f.advance(image, input.imageBytes);
     f.advance(into, output.imageBytes);
   });
-  return f.text();
+  return f.kernel();
 }
 
 /** Every pixel receives its share of the mean's gradient: (images, gradient, into). */
-export function averagePoolGradient(name: string, gradient: Layout, into: Layout, constants: ConstantTable): string {
-  const f = new FunctionBuilder(name, ["images", "gradient", "into"], constants);
+export function averagePoolGradient(name: string, gradient: Layout, into: Layout, target: Target): Kernel {
+  const f = new FunctionBuilder(name, ["images", "gradient", "into"], target);
   const parts = partsOf(into.lanes, 2);
   const from = f.int("from", f.parameter("gradient")), image = f.int("image", f.parameter("into"));
   f.repeat(f.parameter("images"), () => {
@@ -58,7 +58,7 @@ export function averagePoolGradient(name: string, gradient: Layout, into: Layout
     f.advance(from, gradient.imageBytes);
     f.advance(image, into.imageBytes);
   });
-  return f.text();
+  return f.kernel();
 }
 
 /** All pixels of an image in one row of channels, or back where `backward`: (images, input, flat). */
@@ -67,9 +67,9 @@ export function flatten(
   input: Layout,
   flat: Layout,
   backward: boolean,
-  constants: ConstantTable,
-): string {
-  const f = new FunctionBuilder(name, ["images", "input", "flat"], constants);
+  target: Target,
+): Kernel {
+  const f = new FunctionBuilder(name, ["images", "input", "flat"], target);
   const image = f.int("image", f.parameter("input")), row = f.int("row", f.parameter("flat"));
   f.repeat(f.parameter("images"), () => {
     for (let pixel = 0; pixel < input.height * input.width; pixel++) {
@@ -83,7 +83,7 @@ export function flatten(
     f.advance(image, input.imageBytes);
     f.advance(row, flat.imageBytes);
   });
-  return f.text();
+  return f.kernel();
 }
 
 /** Option-A shortcut: (images, input, output), or the gradient the other way round where `backward`. */
@@ -93,15 +93,15 @@ export function shortcut(
   output: Layout,
   stride: number,
   backward: boolean,
-  constants: ConstantTable,
-): string {
-  const f = new FunctionBuilder(name, ["images", "input", "output"], constants);
+  target: Target,
+): Kernel {
+  const f = new FunctionBuilder(name, ["images", "input", "output"], target);
   const offset = Math.floor((output.channels - input.channels) / 2) * FLOAT_BYTES;
-  const target = backward ? input : output;
+  const filling = backward ? input : output;
   const small = f.int("small", f.parameter("output")), large = f.int("large", f.parameter("input"));
   // All other values are zero, so clear the images first; the borders are zero already.
   const filled = f.parameter(backward ? "input" : "output");
-  f.line(`(memory.fill ${filled} (i32.const 0) (i32.mul ${f.parameter("images")} (i32.const ${target.imageBytes})))`);
+  f.line(`(memory.fill ${filled} (i32.const 0) (i32.mul ${f.parameter("images")} (i32.const ${filling.imageBytes})))`);
   f.repeat(f.parameter("images"), () => {
     const smallRow = f.int("smallRow", small), largeRow = f.int("largeRow", large);
     f.repeat(output.height, () => {
@@ -117,7 +117,7 @@ export function shortcut(
     f.advance(small, output.imageBytes);
     f.advance(large, input.imageBytes);
   });
-  return f.text();
+  return f.kernel();
 }
 
 function copyChannels(
@@ -143,8 +143,8 @@ function copyChannels(
  * Loss of each image, and the gradient of the mean loss by the logits: (images, logits, labels, losses, gradient).
  * `labels` are i32, `losses` f32; `batch` is what the mean is over.
  */
-export function softmaxCrossEntropy(name: string, logits: Layout, batch: number, constants: ConstantTable): string {
-  const f = new FunctionBuilder(name, ["images", "logits", "labels", "losses", "gradient"], constants);
+export function softmaxCrossEntropy(name: string, logits: Layout, batch: number, target: Target): Kernel {
+  const f = new FunctionBuilder(name, ["images", "logits", "labels", "losses", "gradient"], target);
   f.line("(local $largest f32) (local $sum f32)");
   const row = f.int("row", f.parameter("logits")), into = f.int("into", f.parameter("gradient"));
   const label = f.int("label", f.parameter("labels")), loss = f.int("loss", f.parameter("losses"));
@@ -158,14 +158,14 @@ export function softmaxCrossEntropy(name: string, logits: Layout, batch: number,
     }
     for (let i = 0; i < logits.lanes; i += 4) {
       const shifted = f.sub(f.load(row, i * FLOAT_BYTES, 1), splat("(local.get $largest)"));
-      f.store(into, i * FLOAT_BYTES, UNARY.exp(f, shifted));
+      f.store(into, i * FLOAT_BYTES, emitFunction(f, "exp", shifted));
     }
     f.line("(local.set $sum (f32.const 0))");
     for (let i = 0; i < logits.channels; i++) {
       f.line(`(local.set $sum (f32.add (local.get $sum) ${class_(into, i)}))`);
     }
     f.comment("loss = log(sum) + largest - logit of the label");
-    const log = UNARY.log(f, splat("(local.get $sum)"));
+    const log = emitFunction(f, "log", splat("(local.get $sum)"));
     const labelOffset = `(i32.shl (i32.load ${label}) (i32.const 2))`;
     const own = `(f32.load (i32.add ${row} ${labelOffset}))`;
     const value = `(f32.sub (f32.add (f32x4.extract_lane 0 ${log[0]}) (local.get $largest)) ${own})`;
@@ -182,12 +182,12 @@ export function softmaxCrossEntropy(name: string, logits: Layout, batch: number,
     f.advance(label, 4);
     f.advance(loss, FLOAT_BYTES);
   });
-  return f.text();
+  return f.kernel();
 }
 
 /** gradient += sum over images: (images, from, gradient). The bias of the dense layer. */
-export function sumOverImages(name: string, from: Layout, constants: ConstantTable): string {
-  const f = new FunctionBuilder(name, ["images", "from", "gradient"], constants);
+export function sumOverImages(name: string, from: Layout, target: Target): Kernel {
+  const f = new FunctionBuilder(name, ["images", "from", "gradient"], target);
   const row = f.int("row", f.parameter("from")), into = f.parameter("gradient");
   f.repeat(f.parameter("images"), () => {
     for (let i = 0; i < from.lanes; i += 4) {
@@ -196,7 +196,7 @@ export function sumOverImages(name: string, from: Layout, constants: ConstantTab
     }
     f.advance(row, from.imageBytes);
   });
-  return f.text();
+  return f.kernel();
 }
 
 /** Numbers the update reads, in this order, each one float in memory. */
@@ -213,10 +213,10 @@ export function update(
   decayed: boolean,
   chunks: number,
   chunkBytes: number,
-  constants: ConstantTable,
-): string {
+  target: Target,
+): Kernel {
   const parameters = ["blocks", "parameters", "gradient", "partial", "slot0", "slot1", "rates"];
-  const f = new FunctionBuilder(name, parameters, constants);
+  const f = new FunctionBuilder(name, parameters, target);
   const parts = 2, c = (value: number) => f.constant(value, parts);
   const [w, gradient, partial, slot0, slot1] = parameters.slice(1, 6).map((p) => f.int(p, f.parameter(p)));
   const rate = (name: typeof RATES[number]) =>
@@ -236,7 +236,7 @@ export function update(
     f.store(w, 0, f.nmadd(rate("learningRate"), direction(f, optimizer, g, slot0, slot1, rate, c), weight));
     for (const pointer of [w, gradient, partial, slot0, slot1]) f.advance(pointer, parts * 16);
   });
-  return f.text();
+  return f.kernel();
 }
 
 /** What is subtracted, times the learning rate, from the weight; updates the slots. Formulas: child/optimizer.ts. */

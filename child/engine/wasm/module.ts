@@ -43,8 +43,7 @@ export function moduleText(plan: Plan, optimizer: Optimizer, marks?: Mark[]): st
     `(module`,
     marks ? `  (import "env" "mark" (func $mark (param i32)))` : "",
     `  (memory (import "env" "memory") ${Math.ceil(memory.total / PAGE_BYTES)} ${MAXIMUM_PAGES} shared)`,
-    ...plan.activation.functions,
-    ...kernels.texts(),
+    ...[...plan.activation.functions, ...kernels.all()].map(({ text }) => text),
     ...plan.batchNorms.flatMap(({ memory }, i) => [
       finishForward(`finish_forward_${i}`, memory),
       finishBackward(`finish_backward_${i}`, memory),
@@ -77,7 +76,9 @@ export function moduleText(plan: Plan, optimizer: Optimizer, marks?: Mark[]): st
     ...plan.forward.flatMap((_, i) => segmentCall(`forward_${i}`, 0, [], marked)),
     `    (call $barrier (local.get $threads)))`,
     RUN,
-    ...[kernels.constants, plan.activation.constants].filter(({ size }) => size > 0).map((table) => table.data()),
+    ...[kernels.target.constants, plan.activation.constants].filter(({ size }) => size > 0).map((table) =>
+      table.data()
+    ),
     `)`,
   ].join("\n");
 }

@@ -13,10 +13,9 @@
  * Over 400 lines, as forward, backward and memory planning write to one plan: one class, in paragraphs.
  */
 import type { Activation } from "../../activation/expression.ts";
-import { simplify } from "../../activation/simplify.ts";
 import { inputsOf } from "../../network/autodiff.ts";
 import { type Graph, type Node, type NodeId, type NodeOf, type Parameter, sizeOf } from "../../network/graph.ts";
-import { type ActivationCode, activationCode } from "./activation_code.ts";
+import { type ActivationCode, activationCode } from "./activation.ts";
 import type { BatchNormMemory } from "./batch_norm.ts";
 import { type Argument, type Call, fixed, images, type Tensor, tensor } from "./call.ts";
 import { scheduleConvolution } from "./convolution.ts";
@@ -133,6 +132,8 @@ export interface PlanOptions {
   readonly threads: number;
   /** Whether convolutions may use Winograd's algorithm. */
   readonly winograd: boolean;
+  /** Whether kernels may be packed (`Target`). */
+  readonly packable: boolean;
 }
 
 export function makePlan(graph: Graph, activation: Activation, options: PlanOptions): Plan {
@@ -141,7 +142,7 @@ export function makePlan(graph: Graph, activation: Activation, options: PlanOpti
 
 class Planner {
   readonly #activation: ActivationCode;
-  readonly #kernels = new Kernels(new ConstantTable(CONSTANTS.base, CONSTANTS.capacity));
+  readonly #kernels: Kernels;
   readonly #allocator: Allocator;
   readonly #scratch = new Allocator();
   readonly #consumers: NodeId[][];
@@ -170,7 +171,9 @@ class Planner {
     this.batch = options.batch;
     this.threads = options.threads;
     this.winograd = options.winograd;
-    this.#activation = activationCode(simplify(activation.expression), CONSTANTS.end);
+    const constants = new ConstantTable(CONSTANTS.base, CONSTANTS.capacity), { packable } = options;
+    this.#kernels = new Kernels({ constants, packable });
+    this.#activation = activationCode(activation, CONSTANTS.end, packable);
     this.#allocator = new Allocator(align(this.#activation.constants.end));
     this.chunks = Math.ceil(this.batch / CHUNK_IMAGES);
     this.#consumers = graph.nodes.map(() => []);
@@ -486,7 +489,7 @@ class Planner {
   }
 
   #beta(fusion: Fusion): Place | null {
-    if (fusion.activation === null || !this.#activation.hasBeta) return null;
+    if (fusion.activation === null || !this.#activation.writer.hasBeta) return null;
     const { beta } = this.graph.nodes[fusion.activation] as NodeOf<"activation">;
     return this.#place(beta!);
   }

@@ -1,17 +1,14 @@
 /**
- * Elementwise operations, fused so that every tensor is read or written once:
- *
- *     forward    out = f(scale (y - mean) + shift + r, b)     batch norm, residual add, activation; each part optional
- *     backward   du = (sum of terms) f'(u, b), with u computed again from y and r, and the sums that the gradients of
- *                scale, shift and beta need
- *
- * A term is a gradient that a consumer of `out` sends back: a tensor itself, or batch norm's linear function of one,
- * k1 du + k2 y + k3, where the three coefficients per channel come from sums over the whole batch (batch_norm.ts).
+ * The elementwise kernels: the lists of compiler/pointwise.ts in loops over images, blocks of channels and pixels. A
+ * kernel's parameters have the names of the list's tensors; the coefficients of a batch norm lie together.
  */
-import type { ActivationCode } from "./activation_code.ts";
-import { type ConstantTable, FLOAT_BYTES, FunctionBuilder, type Int, type Vector } from "./function_builder.ts";
+import { backwardList, forwardList, gatherList, type PointwiseParts, type TermKind } from "../../compiler/pointwise.ts";
+import type { OperationList } from "../../compiler/operations.ts";
+import { cutIntoPasses } from "../../compiler/schedule.ts";
+import type { ActivationCode } from "./activation.ts";
+import { costModel, emit, type Surroundings } from "./emit.ts";
+import { FLOAT_BYTES, FunctionBuilder, type Int, type Kernel, type Target, type Vector } from "./function_builder.ts";
 import { type Layout, partsOf } from "./layout.ts";
-import { type Body, cutIntoPasses, MAX_KEPT_BYTES } from "./passes.ts";
 
 /** Order of the rows of a batch norm's coefficients, each `lanes` floats. */
 export const COEFFICIENTS = ["scale", "shift", "mean", "inverseDeviation", "k1", "k2", "k3"] as const;
@@ -22,7 +19,7 @@ export function coefficientOffset(name: Coefficient, lanes: number): number {
 }
 
 export interface TermLayout {
-  readonly kind: "plain" | "batch_norm";
+  readonly kind: TermKind;
   readonly tensor: Layout;
   /** The batch norm's input; present for that kind. */
   readonly y?: Layout;
@@ -36,6 +33,11 @@ export interface Pointwise {
   readonly activation: ActivationCode | null;
 }
 
+/** What the lists of a stage are made from. */
+function partsOfStage({ batchNorm, residual, activation }: Pointwise): PointwiseParts {
+  return { batchNorm, residual: residual !== null, activation: activation && activation.writer };
+}
+
 /** Position of a walk in one tensor; `row` is the band's first row, `line` the row of the pixel. */
 interface Pointers {
   readonly layout: Layout;
@@ -46,30 +48,36 @@ interface Pointers {
   pixel?: Int;
 }
 
+/** Work at a pixel: a loop over the band's pixels of its own. */
+interface Pass {
+  /** Tensors that it reads or writes; all by default. */
+  readonly tensors?: ReadonlySet<string>;
+  /** Runs before the loop. */
+  readonly begin?: () => void;
+  readonly pixel: () => void;
+}
+
 /** Pointers that walk over several tensors of one shape, a block of channels at a time. */
 class Walk {
-  readonly #tensors: Pointers[] = [];
-  readonly #vectors: { pointer: Int }[] = [];
+  readonly #tensors = new Map<string, Pointers>();
+  readonly #vectors: Int[] = [];
 
-  /** With `scratch`, the address in the parameter of that name, work at a pixel may be cut into passes. */
-  constructor(
-    readonly f: FunctionBuilder,
-    readonly shape: Layout,
-    readonly parts: number,
-    readonly scratch = false,
-  ) {}
+  constructor(readonly f: FunctionBuilder, readonly shape: Layout, readonly parts: number) {}
 
-  /** A tensor whose first image is at the parameter. Returns how to reach the current pixel. */
-  tensor(parameter: string, layout: Layout): () => Int {
-    const entry: Pointers = { layout, image: this.f.int(parameter, this.f.parameter(parameter)) };
-    this.#tensors.push(entry);
-    return () => entry.pixel!;
+  /** Takes a tensor whose first image is at the parameter of this name. */
+  tensor(name: string, layout: Layout): void {
+    this.#tensors.set(name, { layout, image: this.f.int(name, this.f.parameter(name)) });
   }
 
-  /** A vector of channels at the parameter. Returns how to reach the current block. */
+  /** Where the current pixel of a tensor is. */
+  at(name: string): Int {
+    return this.#tensors.get(name)!.pixel!;
+  }
+
+  /** A vector of channels at the parameter. Returns where the current block is. */
   channels(parameter: string): Int {
     const pointer = this.f.int(parameter, this.f.parameter(parameter));
-    this.#vectors.push({ pointer });
+    this.#vectors.push(pointer);
     return pointer;
   }
 
@@ -81,26 +89,11 @@ class Walk {
     return rows;
   }
 
-  /** The pixels of a few rows, in as many passes as the work per pixel is cut into. */
-  #band(pixel: () => void): void {
-    const { f } = this;
-    if (!this.scratch) return this.#pass(this.#tensors, pixel);
-    const kept = f.int("kept", f.parameter("scratch"));
-    let body: Body = { lines: [], vectors: [] }, [first, ...later]: (readonly string[])[] = [];
-    let pixelBytes = 0;
-    this.#pass(this.#tensors, () => {
-      body = f.record(pixel);
-      ({ passes: [first, ...later], pixelBytes } = cutIntoPasses(body, kept));
-      first.forEach((line) => f.line(line));
-      f.advance(kept, pixelBytes);
-    });
-    for (const lines of later) {
-      f.set(kept, f.parameter("scratch"));
-      const read = this.#tensors.filter(({ pixel }) => lines.some((line) => line.includes(pixel!)));
-      this.#pass(read, () => {
-        f.replay(lines, body);
-        f.advance(kept, pixelBytes);
-      });
+  /** The pixels of a few rows, in every pass. */
+  #band(passes: readonly Pass[]): void {
+    for (const { tensors, begin, pixel } of passes) {
+      begin?.();
+      this.#pass([...this.#tensors].flatMap(([name, t]) => tensors && !tensors.has(name) ? [] : [t]), pixel);
     }
   }
 
@@ -121,24 +114,24 @@ class Walk {
   }
 
   /** Visits every block of channels of every pixel: `before` and `after` once per block of an image. */
-  run(before: () => void, pixel: () => void, after: () => void): void {
+  run(before: () => void, passes: readonly Pass[], after: () => void): void {
     const { f, shape, parts } = this;
-    const blocks = shape.lanes / (parts * 4);
+    const blocks = shape.lanes / (parts * 4), tensors = [...this.#tensors.values()];
     f.repeat(f.parameter("images"), () => {
-      for (const t of this.#tensors) t.block = f.int("block", t.image);
+      for (const t of tensors) t.block = f.int("block", t.image);
       f.repeat(blocks, () => {
         before();
-        for (const t of this.#tensors) t.row = f.int("row", `(i32.add ${t.block} (i32.const ${t.layout.origin}))`);
+        for (const t of tensors) t.row = f.int("row", `(i32.add ${t.block} (i32.const ${t.layout.origin}))`);
         f.repeat(shape.height / this.#bandRows, () => {
-          this.#band(pixel);
-          for (const t of this.#tensors) f.advance(t.row!, this.#bandRows * t.layout.rowBytes);
+          this.#band(passes);
+          for (const t of tensors) f.advance(t.row!, this.#bandRows * t.layout.rowBytes);
         });
         after();
-        for (const t of this.#tensors) f.advance(t.block!, parts * 16);
-        for (const v of this.#vectors) f.advance(v.pointer, parts * 16);
+        for (const t of tensors) f.advance(t.block!, parts * 16);
+        for (const pointer of this.#vectors) f.advance(pointer, parts * 16);
       });
-      for (const t of this.#tensors) f.advance(t.image, t.layout.imageBytes);
-      for (const v of this.#vectors) f.advance(v.pointer, -shape.lanes * FLOAT_BYTES);
+      for (const t of tensors) f.advance(t.image, t.layout.imageBytes);
+      for (const pointer of this.#vectors) f.advance(pointer, -shape.lanes * FLOAT_BYTES);
     });
   }
 }
@@ -148,6 +141,8 @@ class Walk {
  * cache.
  */
 const BAND_PIXELS = 64;
+/** Bytes per pixel that may be kept between passes: 8 vectors of 16 channels. */
+const MAX_KEPT_BYTES = 8 * 64;
 
 /** Bytes of scratch memory for the kernels of images of this width. */
 export function passScratchBytes(width: number): number {
@@ -160,32 +155,73 @@ export function passScratchBytes(width: number): number {
  */
 const MAX_PARTS = 4;
 
-/** (images, scratch, y, residual, out, coefficients, beta) */
-export function pointwiseForward(name: string, p: Pointwise, out: Layout, constants: ConstantTable): string {
-  const f = new FunctionBuilder(name, ["images", "scratch", "y", "residual", "out", "coefficients", "beta"], constants);
-  const parts = partsOf(out.lanes, MAX_PARTS);
-  const walk = new Walk(f, out, parts, p.activation?.isInline ?? true);
-  const y = walk.tensor("y", p.y);
-  const residual = p.residual && walk.tensor("residual", p.residual);
-  const into = walk.tensor("out", out);
-  const coefficients = p.batchNorm ? walk.channels("coefficients") : null;
-  const hasBeta = p.activation?.hasBeta ?? false;
-  const betas = hasBeta ? walk.channels("beta") : null;
-  let row = (_: Coefficient): Vector => [];
-  let b: Vector | null = null;
-  walk.run(
-    () => {
-      row = coefficientRows(f, coefficients, out.lanes, parts, ["scale", "shift", "mean"]);
-      b = betas === null ? null : f.load(betas, 0, parts);
-    },
-    () => {
-      const u = preactivation(f, p, f.load(y(), 0, parts), residual && f.load(residual(), 0, parts), row);
-      f.store(into(), 0, p.activation ? p.activation.value(f, u, b) : u);
-    },
-    () => {},
-  );
-  return f.text();
+/** What a list's operations mean in a kernel, besides its tensors. */
+interface ListWork {
+  readonly list: OperationList;
+  readonly activation: ActivationCode | null;
+  readonly channel: (name: string) => Vector;
+  readonly sum?: Surroundings["sum"];
 }
+
+/** The list at every pixel of the walk; cut into passes if the kernel has scratch memory and makes no calls. */
+function passesOf(walk: Walk, { list, activation, channel, sum }: ListWork): Pass[] {
+  const { f, parts } = walk, vectorBytes = parts * 16;
+  const call = activation?.calls(f);
+  const around = {
+    input: (name: string) => f.load(walk.at(name), 0, parts),
+    store: (name: string, value: Vector) => f.store(walk.at(name), 0, value),
+    channel,
+    sum,
+    call,
+  };
+  if (!f.parameters.includes("scratch") || activation?.isInPlace === false) {
+    return [{ pixel: () => emit(f, list, parts, around) }];
+  }
+  const { passes, slots } = cutIntoPasses(list, costModel(parts), MAX_KEPT_BYTES / vectorBytes);
+  let kept: Int;
+  return passes.map((pass, i) => ({
+    tensors: tensorsOf(pass),
+    begin() {
+      if (slots === 0) return;
+      if (i === 0) kept = f.int("kept", f.parameter("scratch"));
+      else f.set(kept, f.parameter("scratch"));
+    },
+    pixel() {
+      emit(f, pass, parts, {
+        ...around,
+        keep: (slot, value) => f.store(kept, slot * vectorBytes, value),
+        kept: (slot) => f.load(kept, slot * vectorBytes, parts),
+      });
+      if (slots > 0) f.advance(kept, slots * vectorBytes);
+    },
+  }));
+}
+
+function tensorsOf(list: OperationList): Set<string> {
+  return new Set(
+    list.flatMap((operation) => operation.kind === "input" || operation.kind === "store" ? [operation.name] : []),
+  );
+}
+
+/** (images, scratch, y, residual, out, coefficients, beta) */
+export function pointwiseForward(name: string, p: Pointwise, out: Layout, target: Target): Kernel {
+  const f = new FunctionBuilder(name, ["images", "scratch", "y", "residual", "out", "coefficients", "beta"], target);
+  const parts = partsOf(out.lanes, MAX_PARTS);
+  const walk = new Walk(f, out, parts);
+  walk.tensor("y", p.y);
+  if (p.residual) walk.tensor("residual", p.residual);
+  walk.tensor("out", out);
+  const channels = new Channels(walk);
+  if (p.batchNorm) channels.rows("coefficients", ["scale", "shift", "mean"]);
+  if (p.activation?.writer.hasBeta) channels.vector("beta");
+  const list = forwardList(partsOfStage(p));
+  const passes = passesOf(walk, { list, activation: p.activation, channel: channels.get });
+  walk.run(() => channels.load(), passes, () => {});
+  return f.kernel();
+}
+
+/** Sums over the pixels of a block, and the parameters that they are gradients of. */
+const SUMS = ["scale", "shift", "beta"] as const;
 
 /**
  * (images, scratch, y, residual, coefficients, beta, scaleGradient, shiftGradient, betaGradient, du, term0, y0, k0,
@@ -196,138 +232,114 @@ export function pointwiseBackward(
   p: Pointwise,
   terms: readonly TermLayout[],
   du: Layout,
-  constants: ConstantTable,
-): string {
+  target: Target,
+): Kernel {
   const f = new FunctionBuilder(name, [
     ...["images", "scratch", "y", "residual", "coefficients", "beta"],
-    ...["scaleGradient", "shiftGradient", "betaGradient", "du"],
+    ...SUMS.map((sum) => `${sum}Gradient`),
+    "du",
     ...termParameters(terms),
-  ], constants);
-  const parts = partsOf(du.lanes, MAX_PARTS);
-  const walk = new Walk(f, du, parts, p.activation?.isInline ?? true);
-  const y = walk.tensor("y", p.y);
-  const residual = p.residual && walk.tensor("residual", p.residual);
-  const into = walk.tensor("du", du);
-  const sum = new TermSum(walk, terms);
-  const coefficients = p.batchNorm ? walk.channels("coefficients") : null;
-  const hasBeta = p.activation?.hasBeta ?? false;
-  const betas = hasBeta ? walk.channels("beta") : null;
-  const gradientOf = {
-    scale: p.batchNorm ? walk.channels("scaleGradient") : null,
-    shift: p.batchNorm ? walk.channels("shiftGradient") : null,
-    beta: hasBeta ? walk.channels("betaGradient") : null,
-  };
-  let row = (_: Coefficient): Vector => [];
-  let b: Vector | null = null;
-  let sums: { scale: Vector; shift: Vector; beta: Vector };
+  ], target);
+  const parts = partsOf(du.lanes, MAX_PARTS), hasBeta = p.activation?.writer.hasBeta ?? false;
+  const walk = new Walk(f, du, parts), channels = new Channels(walk);
+  walk.tensor("y", p.y);
+  if (p.residual) walk.tensor("residual", p.residual);
+  walk.tensor("du", du);
+  takeTerms(walk, channels, terms);
+  if (p.batchNorm) channels.rows("coefficients", ["scale", "shift", "mean", "inverseDeviation"]);
+  if (hasBeta) channels.vector("beta");
+  const has = { scale: p.batchNorm, shift: p.batchNorm, beta: hasBeta };
+  const gradients = SUMS.filter((sum) => has[sum]).map((sum) => ({ sum, into: walk.channels(`${sum}Gradient`) }));
+
+  const sums = new Map<string, Vector>();
+  const list = backwardList(partsOfStage(p), terms.map(({ kind }) => kind));
+  const passes = passesOf(walk, {
+    list,
+    activation: p.activation,
+    channel: channels.get,
+    sum: (name, value, times) => {
+      const sum = sums.get(name)!;
+      f.assign(sum, times ? f.madd(value, times, sum) : f.add(sum, value));
+    },
+  });
   walk.run(
     () => {
-      row = coefficientRows(f, coefficients, du.lanes, parts, ["scale", "shift", "mean", "inverseDeviation"]);
-      b = betas === null ? null : f.load(betas, 0, parts);
-      sum.begin();
-      sums = { scale: f.zero(parts), shift: f.zero(parts), beta: f.zero(parts) };
+      channels.load();
+      for (const { sum } of gradients) sums.set(sum, f.zero(parts));
     },
+    passes,
     () => {
-      const input = f.load(y(), 0, parts);
-      const u = preactivation(f, p, input, residual && f.load(residual(), 0, parts), row);
-      const gradient = sum.value();
-      const slopes = p.activation?.slopes(f, u, b);
-      if (slopes?.byB) f.assign(sums.beta, f.madd(gradient, slopes.byB(), sums.beta));
-      const value = slopes ? f.mul(gradient, slopes.byX()) : gradient;
-      if (p.batchNorm) {
-        f.assign(sums.shift, f.add(sums.shift, value));
-        f.assign(sums.scale, f.madd(value, f.sub(input, row("mean")), sums.scale));
+      for (const { sum, into } of gradients) {
+        const value = sums.get(sum)!;
+        // The sum over du (y - mean) becomes that over du times the normalised y.
+        const scaled = sum === "scale" ? f.mul(value, channels.get("inverseDeviation")) : value;
+        f.store(into, 0, f.add(f.load(into, 0, parts), scaled));
       }
-      f.store(into(), 0, value);
-    },
-    () => {
-      const addTo = (pointer: Int | null, value: () => Vector) => {
-        if (pointer) f.store(pointer, 0, f.add(f.load(pointer, 0, parts), value()));
-      };
-      addTo(gradientOf.scale, () => f.mul(sums.scale, row("inverseDeviation")));
-      addTo(gradientOf.shift, () => sums.shift);
-      addTo(gradientOf.beta, () => sums.beta);
     },
   );
-  return f.text();
+  return f.kernel();
 }
 
 /** out = sum of terms: (images, out, term0, y0, k0, term1, …). A convolution's kernels read the result. */
-export function gatherTerms(name: string, terms: readonly TermLayout[], out: Layout, constants: ConstantTable): string {
-  const f = new FunctionBuilder(name, ["images", "out", ...termParameters(terms)], constants);
-  const parts = partsOf(out.lanes, MAX_PARTS);
-  const walk = new Walk(f, out, parts);
-  const into = walk.tensor("out", out);
-  const sum = new TermSum(walk, terms);
-  walk.run(() => sum.begin(), () => f.store(into(), 0, sum.value()), () => {});
-  return f.text();
+export function gatherTerms(name: string, terms: readonly TermLayout[], out: Layout, target: Target): Kernel {
+  const f = new FunctionBuilder(name, ["images", "out", ...termParameters(terms)], target);
+  const walk = new Walk(f, out, partsOf(out.lanes, MAX_PARTS)), channels = new Channels(walk);
+  walk.tensor("out", out);
+  takeTerms(walk, channels, terms);
+  const list = gatherList(terms.map(({ kind }) => kind));
+  walk.run(() => channels.load(), passesOf(walk, { list, activation: null, channel: channels.get }), () => {});
+  return f.kernel();
 }
 
 function termParameters(terms: readonly TermLayout[]): string[] {
   return terms.flatMap((_, i) => [`term${i}`, `y${i}`, `k${i}`]);
 }
 
-/** The sum of the terms at the walk's pixel. */
-class TermSum {
-  readonly #terms: { kind: TermLayout["kind"]; at: () => Int; y: (() => Int) | null; k: Int | null }[];
-  #rows: ((name: Coefficient) => Vector)[] = [];
+function takeTerms(walk: Walk, channels: Channels, terms: readonly TermLayout[]): void {
+  terms.forEach((term, i) => {
+    walk.tensor(`term${i}`, term.tensor);
+    if (term.kind === "plain") return;
+    walk.tensor(`y${i}`, term.y!);
+    channels.rows(`k${i}`, ["k1", "k2", "k3"], `_${i}`);
+  });
+}
 
-  constructor(readonly walk: Walk, terms: readonly TermLayout[]) {
-    this.#terms = terms.map((term, i) => ({
-      kind: term.kind,
-      at: walk.tensor(`term${i}`, term.tensor),
-      y: term.kind === "batch_norm" ? walk.tensor(`y${i}`, term.y!) : null,
-      k: term.kind === "batch_norm" ? walk.channels(`k${i}`) : null,
-    }));
+/** Vectors of channels that a block's pixels share, loaded once before them. */
+class Channels {
+  readonly #loads: (() => void)[] = [];
+  readonly #values = new Map<string, Vector>();
+
+  constructor(readonly walk: Walk) {}
+
+  /** Rows of a batch norm's coefficients at the parameter; each is found by its name and the suffix. */
+  rows(parameter: string, names: readonly Coefficient[], suffix = ""): void {
+    const pointer = this.walk.channels(parameter);
+    for (const name of names) this.#add(name + suffix, pointer, coefficientOffset(name, this.walk.shape.lanes));
   }
 
-  begin(): void {
-    const { f, shape, parts } = this.walk;
-    this.#rows = this.#terms.map(({ k }) => coefficientRows(f, k, shape.lanes, parts, ["k1", "k2", "k3"]));
+  /** The vector at the parameter, found by the parameter's name. */
+  vector(parameter: string): void {
+    this.#add(parameter, this.walk.channels(parameter), 0);
   }
 
-  value(): Vector {
+  #add(name: string, pointer: Int, offset: number): void {
     const { f, parts } = this.walk;
-    return this.#terms.map(({ at, y }, i) => {
-      const value = f.load(at(), 0, parts);
-      if (!y) return value;
-      const row = this.#rows[i];
-      return f.madd(row("k1"), value, f.madd(row("k2"), f.load(y(), 0, parts), row("k3")));
-    }).reduce((sum, value) => f.add(sum, value));
+    this.#loads.push(() => this.#values.set(name, f.load(pointer, offset, parts)));
   }
-}
 
-/** Loads rows of coefficients of the current block once, before its pixels. */
-function coefficientRows(
-  f: FunctionBuilder,
-  pointer: Int | null,
-  lanes: number,
-  parts: number,
-  names: readonly Coefficient[],
-): (name: Coefficient) => Vector {
-  if (!pointer) return () => [];
-  const rows = new Map(names.map((name) => [name, f.load(pointer, coefficientOffset(name, lanes), parts)]));
-  return (name) => rows.get(name)!;
-}
+  load(): void {
+    for (const load of this.#loads) load();
+  }
 
-function preactivation(
-  f: FunctionBuilder,
-  p: Pointwise,
-  y: Vector,
-  residual: Vector | null,
-  row: (name: Coefficient) => Vector,
-): Vector {
-  // y - mean first: folding the mean into the shift would lose precision if it is larger than the deviation.
-  const normalised = p.batchNorm ? f.madd(f.sub(y, row("mean")), row("scale"), row("shift")) : y;
-  return residual ? f.add(normalised, residual) : normalised;
+  get = (name: string): Vector => this.#values.get(name)!;
 }
 
 /** Sums over pixels of y - pivot and of its square, added to `sums`: (images, y, pivot, sums [2][lanes]). */
-export function statistics(name: string, y: Layout, constants: ConstantTable): string {
-  const f = new FunctionBuilder(name, ["images", "y", "pivot", "sums"], constants);
+export function statistics(name: string, y: Layout, target: Target): Kernel {
+  const f = new FunctionBuilder(name, ["images", "y", "pivot", "sums"], target);
   const parts = partsOf(y.lanes, MAX_PARTS);
   const walk = new Walk(f, y, parts);
-  const at = walk.tensor("y", y);
+  walk.tensor("y", y);
   const pivots = walk.channels("pivot"), into = walk.channels("sums");
   let pivot: Vector, sum: Vector, square: Vector;
   walk.run(
@@ -335,16 +347,18 @@ export function statistics(name: string, y: Layout, constants: ConstantTable): s
       pivot = f.load(pivots, 0, parts);
       [sum, square] = [f.zero(parts), f.zero(parts)];
     },
-    () => {
-      const d = f.sub(f.load(at(), 0, parts), pivot);
-      f.assign(sum, f.add(sum, d));
-      f.assign(square, f.madd(d, d, square));
-    },
+    [{
+      pixel: () => {
+        const d = f.sub(f.load(walk.at("y"), 0, parts), pivot);
+        f.assign(sum, f.add(sum, d));
+        f.assign(square, f.madd(d, d, square));
+      },
+    }],
     () => {
       const squares = y.lanes * FLOAT_BYTES;
       f.store(into, 0, f.add(f.load(into, 0, parts), sum));
       f.store(into, squares, f.add(f.load(into, squares, parts), square));
     },
   );
-  return f.text();
+  return f.kernel();
 }

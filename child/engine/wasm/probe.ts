@@ -2,12 +2,11 @@
  * An activation at single points, by the same forward and backward kernels as in a child's program: for
  * `deno task function --engine wasm` and the records of accuracy.
  */
-import type { Activation, Expression } from "../../activation/expression.ts";
-import { simplify } from "../../activation/simplify.ts";
+import type { Activation } from "../../activation/expression.ts";
 import type { Probe } from "../engine.ts";
-import { activationCode } from "./activation_code.ts";
+import { activationCode } from "./activation.ts";
 import { assemble } from "./assemble.ts";
-import { ConstantTable, FLOAT_BYTES, splitStores } from "./function_builder.ts";
+import { ConstantTable, FLOAT_BYTES } from "./function_builder.ts";
 import { Layout } from "./layout.ts";
 import { PAGE_BYTES } from "./module.ts";
 import { passScratchBytes, type Pointwise, pointwiseBackward, pointwiseForward } from "./pointwise.ts";
@@ -35,8 +34,7 @@ export async function probe(
   b: number,
   packable: boolean,
 ): Promise<Probe> {
-  const expression = simplify(activation.expression);
-  const { forward, backward, memory, scratch } = await compile(expression, packable);
+  const { forward, backward, memory, scratch } = await compile(activation, packable);
   const vector = (address: number) => new Float32Array(memory.buffer, address, CHANNELS);
   vector(BETA).fill(b);
   vector(ONES).fill(1);
@@ -58,21 +56,21 @@ export async function probe(
   return result;
 }
 
-async function compile(expression: Expression, packable: boolean) {
-  const constants = new ConstantTable(TABLE, CONSTANTS);
-  const activation = activationCode(expression, TABLE + TABLE_BYTES);
+async function compile(of: Activation, packable: boolean) {
+  const constants = new ConstantTable(TABLE, CONSTANTS), target = { constants, packable };
+  const activation = activationCode(of, TABLE + TABLE_BYTES, packable);
   const scratch = activation.constants.end;
   const layout = new Layout([1, 1, CHANNELS], 0);
   const pointwise: Pointwise = { y: layout, residual: null, batchNorm: false, activation };
   const functions = [
     ...activation.functions,
-    pointwiseForward("forward", pointwise, layout, constants),
-    pointwiseBackward("backward", pointwise, [{ kind: "plain", tensor: layout }], layout, constants),
-  ].join("\n");
+    pointwiseForward("forward", pointwise, layout, target),
+    pointwiseBackward("backward", pointwise, [{ kind: "plain", tensor: layout }], layout, target),
+  ].map(({ text }) => text).join("\n");
   const pages = Math.ceil((scratch + Math.max(passScratchBytes(1), activation.scratchBytes)) / PAGE_BYTES);
   const data = [constants, activation.constants].map((table) => table.data()).join("\n");
   const text = `(module\n  (memory (export "memory") ${pages})\n${functions}\n${data})`;
-  const module = await assemble("probe", packable ? text : splitStores(text));
+  const module = await assemble("probe", text);
   const { exports } = await WebAssembly.instantiate(module, {});
   return { ...exports as unknown as Exports & { readonly memory: WebAssembly.Memory }, scratch };
 }

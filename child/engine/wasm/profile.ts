@@ -5,7 +5,7 @@ import type { Graph } from "../../network/graph.ts";
 import { initialParameters } from "../../network/initialise.ts";
 import type { Optimizer } from "../../optimizer.ts";
 import { assemble } from "./assemble.ts";
-import { ConstantTable, FunctionBuilder, range } from "./function_builder.ts";
+import { ConstantTable, FunctionBuilder, type Operations, range } from "./function_builder.ts";
 import { type Mark, MAXIMUM_PAGES, moduleText, PAGE_BYTES } from "./module.ts";
 import { CHUNK_IMAGES, CONSTANTS, makePlan, type Plan } from "./plan.ts";
 import { WasmProgram } from "./program.ts";
@@ -32,7 +32,7 @@ export async function profileStep(
   { batch, optimizer, steps }: { readonly batch: Batch; readonly optimizer: Optimizer; readonly steps: number },
 ): Promise<KernelTime[]> {
   const images = batch.labels.length;
-  const plan = makePlan(graph, activation, { batch: images, threads: 1, winograd: true });
+  const plan = makePlan(graph, activation, { batch: images, threads: 1, winograd: true, packable: true });
   const marks: Mark[] = [];
   const module = await assemble(graph.name, moduleText(plan, optimizer, marks));
   const memory = newMemory(plan.memory.total);
@@ -70,39 +70,22 @@ function byKernel(
   { kernels }: Plan,
   images: number,
 ): KernelTime[] {
-  const costs = new Map(kernels.texts().map(costOf)), times = new Map<string, KernelTime>();
+  const costs = new Map(kernels.all().map(({ name, operations }) => [name, operations])),
+    times = new Map<string, KernelTime>();
   marks.forEach((mark, place) => {
     const before = times.get(mark.kernel) ?? { kernel: mark.kernel, calls: 0, seconds: 0, operations: 0 };
     times.set(mark.kernel, {
       kernel: mark.kernel,
       calls: before.calls + calls[place],
       seconds: before.seconds + seconds[place],
-      operations: before.operations + operationsAt(mark, costs.get(mark.kernel) ?? [], calls[place], images),
+      operations: before.operations + operationsAt(mark, costs.get(mark.kernel) ?? new Map(), calls[place], images),
     });
   });
   return [...times.values()].filter(({ calls }) => calls > 0).sort((a, b) => b.seconds - a.seconds);
 }
 
-interface Term {
-  readonly number: number;
-  /** A parameter of the kernel, or "" for what is done once a call. */
-  readonly factor: string;
-}
-
-/** A kernel's name and operations, from the comment before its text: "name: operations = 12 + 345 * images". */
-function costOf(text: string): [kernel: string, cost: Term[]] {
-  const [, name, sum] = /^\s*;; (\S+): operations = (.*)$/m.exec(text)!;
-  return [
-    name,
-    sum.split(" + ").map((term) => {
-      const [number, factor = ""] = term.split(" * ");
-      return { number: Number(number), factor };
-    }),
-  ];
-}
-
 /** Operations of all calls at one place of a step. */
-function operationsAt({ call, group = 1 }: Mark, cost: readonly Term[], calls: number, images: number): number {
+function operationsAt({ call, group = 1 }: Mark, cost: Operations, calls: number, images: number): number {
   const perImage = (kind: string) =>
     call!.arguments.flatMap((a) => a.kind === kind && "perImage" in a ? [a.perImage] : [])[0];
   const counts: Readonly<Record<string, () => number>> = {
@@ -111,7 +94,7 @@ function operationsAt({ call, group = 1 }: Mark, cost: readonly Term[], calls: n
     tiles: () => images * perImage("tiles"),
     blocks: () => calls * Math.ceil(Math.min(group, CHUNK_IMAGES) * perImage("tile_blocks") / TILE_BLOCK),
   };
-  return cost.reduce((sum, { number, factor }) => sum + number * (counts[factor]?.() ?? 0), 0);
+  return [...cost].reduce((sum, [factor, number]) => sum + number * (counts[factor]?.() ?? 0), 0);
 }
 
 /** Sums and factors in registers: enough to hide the latency of a fused multiply-add. */
@@ -120,12 +103,12 @@ const PEAK = { sums: 12, parts: 2, rounds: 1 << 22 };
 /** Floating-point operations per second of one core with registers only: the upper bound for a kernel. */
 export async function measurePeak(): Promise<number> {
   const constants = new ConstantTable(CONSTANTS.base, CONSTANTS.capacity);
-  const f = new FunctionBuilder("peak", ["into"], constants);
+  const f = new FunctionBuilder("peak", ["into"], { constants, packable: true });
   const factor = f.constant(0.999, PEAK.parts);
   const sums = range(PEAK.sums).map((i) => f.bind(f.constant(i, PEAK.parts)));
   f.repeat(PEAK.rounds, () => sums.forEach((sum) => f.assign(sum, f.madd(sum, factor, factor))));
   sums.forEach((sum, i) => f.store(f.parameter("into"), i * PEAK.parts * 16, sum));
-  const module = await assemble("peak", `(module (memory (export "memory") 1) ${f.text()} ${constants.data()})`);
+  const module = await assemble("peak", `(module (memory (export "memory") 1) ${f.kernel().text} ${constants.data()})`);
   const run = (await WebAssembly.instantiate(module)).exports.peak as (into: number) => void;
   const operations = PEAK.rounds * PEAK.sums * PEAK.parts * 4 * 2;
   const rates = range(9).map(() => {

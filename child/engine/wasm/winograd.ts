@@ -11,7 +11,7 @@
  * channel]. The matrices are those of the interpolation points 0, 1, -1, 2, -2 and infinity.
  */
 import { FLOAT_BYTES, FunctionBuilder, type Int, plus, range, times, type Vector } from "./function_builder.ts";
-import type { ConstantTable } from "./function_builder.ts";
+import type { Kernel, Target } from "./function_builder.ts";
 import { type Layout, partsOf } from "./layout.ts";
 
 export const TILE = 4;
@@ -66,8 +66,8 @@ export function productBytes(tiles: number, channels: number): number {
 }
 
 /** BT d B of every tile: (images, input, V). `maxTiles` is what the buffer was made for. */
-export function inputTransform(name: string, input: Layout, maxTiles: number, constants: ConstantTable): string {
-  return tileKernel(name, ["images", "input", "products"], input, maxTiles, constants, {
+export function inputTransform(name: string, input: Layout, maxTiles: number, target: Target): Kernel {
+  return tileKernel(name, ["images", "input", "products"], input, maxTiles, target, {
     matrix: BT,
     step: TILE,
     pointer: "input",
@@ -77,8 +77,8 @@ export function inputTransform(name: string, input: Layout, maxTiles: number, co
 }
 
 /** A dy AT of every tile: (images, gradient, D). */
-export function gradientTransform(name: string, gradient: Layout, maxTiles: number, constants: ConstantTable): string {
-  return tileKernel(name, ["images", "gradient", "products"], gradient, maxTiles, constants, {
+export function gradientTransform(name: string, gradient: Layout, maxTiles: number, target: Target): Kernel {
+  return tileKernel(name, ["images", "gradient", "products"], gradient, maxTiles, target, {
     matrix: A,
     step: TILE,
     pointer: "gradient",
@@ -88,8 +88,8 @@ export function gradientTransform(name: string, gradient: Layout, maxTiles: numb
 }
 
 /** AT m A of every tile: (images, M, output). */
-export function outputTransform(name: string, output: Layout, maxTiles: number, constants: ConstantTable): string {
-  return tileKernel(name, ["images", "output", "products"], output, maxTiles, constants, {
+export function outputTransform(name: string, output: Layout, maxTiles: number, target: Target): Kernel {
+  return tileKernel(name, ["images", "output", "products"], output, maxTiles, target, {
     matrix: AT,
     step: TILE,
     pointer: "output",
@@ -114,10 +114,10 @@ function tileKernel(
   parameters: string[],
   layout: Layout,
   maxTiles: number,
-  constants: ConstantTable,
+  target: Target,
   kernel: TileKernel,
-): string {
-  const f = new FunctionBuilder(name, parameters, constants);
+): Kernel {
+  const f = new FunctionBuilder(name, parameters, target);
   const parts = partsOf(layout.lanes, 2), blockBytes = parts * 16;
   const positionBytes = positionFloats(maxTiles, layout.lanes) * FLOAT_BYTES;
   const image = f.int("image", f.parameter(kernel.pointer));
@@ -138,7 +138,7 @@ function tileKernel(
     });
     f.advance(image, layout.imageBytes);
   });
-  return f.text();
+  return f.kernel();
 }
 
 /** matrix X matrixT for one tile: columns first, then rows. */
@@ -211,9 +211,9 @@ export function multiply(
   inputs: number,
   outputs: number,
   maxTiles: number,
-  constants: ConstantTable,
-): string {
-  const f = new FunctionBuilder(name, ["blocks", "v", "u", "m"], constants);
+  target: Target,
+): Kernel {
+  const f = new FunctionBuilder(name, ["blocks", "v", "u", "m"], target);
   const parts = partsOf(outputs, 4), lanes = parts * 4;
   const vPosition = positionFloats(maxTiles, inputs) * FLOAT_BYTES;
   const mPosition = positionFloats(maxTiles, outputs) * FLOAT_BYTES;
@@ -248,7 +248,7 @@ export function multiply(
     f.advance(u, inputs * outputs * FLOAT_BYTES);
     f.advance(m, mPosition);
   });
-  return f.text();
+  return f.kernel();
 }
 
 /** dU[p] += V[p]T D[p], summed over the tiles: (tiles, V, D, dU). */
@@ -257,9 +257,9 @@ export function accumulate(
   inputs: number,
   outputs: number,
   maxTiles: number,
-  constants: ConstantTable,
-): string {
-  const f = new FunctionBuilder(name, ["tiles", "v", "d", "u"], constants);
+  target: Target,
+): Kernel {
+  const f = new FunctionBuilder(name, ["tiles", "v", "d", "u"], target);
   const parts = partsOf(outputs, 4), lanes = parts * 4, rows = 4;
   const v = f.parameter("v"), d = f.parameter("d"), u = f.parameter("u");
   f.repeat(POSITIONS, () => {
@@ -288,12 +288,12 @@ export function accumulate(
     f.advance(d, positionFloats(maxTiles, outputs) * FLOAT_BYTES);
     f.advance(u, inputs * outputs * FLOAT_BYTES);
   });
-  return f.text();
+  return f.kernel();
 }
 
 /** U = G k GT: (kernel [3][3][inputs][outputs], U [36][inputs][outputs]). */
-export function kernelTransform(name: string, inputs: number, outputs: number, constants: ConstantTable): string {
-  const f = new FunctionBuilder(name, ["kernel", "u"], constants);
+export function kernelTransform(name: string, inputs: number, outputs: number, target: Target): Kernel {
+  const f = new FunctionBuilder(name, ["kernel", "u"], target);
   const parts = partsOf(outputs, 2), matrixBytes = inputs * outputs * FLOAT_BYTES;
   const kernel = f.parameter("kernel"), u = f.parameter("u");
   f.repeat(inputs * outputs / (parts * 4), () => {
@@ -301,7 +301,7 @@ export function kernelTransform(name: string, inputs: number, outputs: number, c
     f.advance(kernel, parts * 16);
     f.advance(u, parts * 16);
   });
-  return f.text();
+  return f.kernel();
 }
 
 /**
@@ -311,9 +311,9 @@ export function flippedKernelTransform(
   name: string,
   inputs: number,
   outputs: number,
-  constants: ConstantTable,
-): string {
-  const f = new FunctionBuilder(name, ["kernel", "u"], constants);
+  target: Target,
+): Kernel {
+  const f = new FunctionBuilder(name, ["kernel", "u"], target);
   const matrixBytes = inputs * outputs * FLOAT_BYTES;
   const kernel = f.parameter("kernel"), u = f.parameter("u");
   f.repeat(outputs, () => {
@@ -326,7 +326,7 @@ export function flippedKernelTransform(
     });
     f.advance(kernel, FLOAT_BYTES);
   });
-  return f.text();
+  return f.kernel();
 }
 
 /** Four floats `stride` bytes apart. */
@@ -353,8 +353,8 @@ function writeKernelTransform(
 }
 
 /** kernel gradient += GT dU G: (dU [36][inputs][outputs], gradient [3][3][inputs][outputs]). */
-export function kernelGradient(name: string, inputs: number, outputs: number, constants: ConstantTable): string {
-  const f = new FunctionBuilder(name, ["u", "gradient"], constants);
+export function kernelGradient(name: string, inputs: number, outputs: number, target: Target): Kernel {
+  const f = new FunctionBuilder(name, ["u", "gradient"], target);
   const parts = partsOf(outputs, 2), matrixBytes = inputs * outputs * FLOAT_BYTES;
   const u = f.parameter("u"), gradient = f.parameter("gradient");
   f.repeat(inputs * outputs / (parts * 4), () => {
@@ -370,7 +370,7 @@ export function kernelGradient(name: string, inputs: number, outputs: number, co
     f.advance(u, parts * 16);
     f.advance(gradient, parts * 16);
   });
-  return f.text();
+  return f.kernel();
 }
 
 function transpose(matrix: Matrix): Matrix {

@@ -46,7 +46,12 @@ async function compileSeconds(text: string, network: string): Promise<number> {
   fingerprint(activation.expression);
   for (const by of ["x", "b"] as const) derive(expression, by);
   const graph = buildNetwork(network, { classes: 10, usesBeta: usesBeta(expression) });
-  const plan = makePlan(graph, { ...activation, expression }, { batch: 128, threads: 2, winograd: true });
+  const plan = makePlan(graph, { ...activation, expression }, {
+    batch: 128,
+    threads: 2,
+    winograd: true,
+    packable: true,
+  });
   await assemble(network, moduleText(plan, DEFAULT_OPTIMIZER));
   return (performance.now() - start) / 1000;
 }

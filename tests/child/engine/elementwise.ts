@@ -2,6 +2,9 @@
  * A function and its derivatives at given float32 points, computed by each engine's own generated code, for tests and
  * measurements of accuracy. Each engine gets what it would train with: the simplified expression, derived.
  */
+import { differentiate } from "../../../child/compiler/derivatives.ts";
+import { interpret, type Precision } from "../../../child/compiler/interpret.ts";
+import { lowerActivation } from "../../../child/compiler/lower.ts";
 import { derive } from "../../../child/activation/derive.ts";
 import { compileToClosure } from "../../../child/activation/evaluate.ts";
 import { type Expression, usesBeta } from "../../../child/activation/expression.ts";
@@ -11,7 +14,7 @@ import { ExpressionWriter as TensorFlowWriter } from "../../../child/engine/tfjs
 import { CPU_PACKAGE } from "../../../child/engine/tfjs/package.ts";
 import { Session } from "../../../child/engine/tfjs/session.ts";
 import { assemble } from "../../../child/engine/wasm/assemble.ts";
-import { ExpressionWriter } from "../../../child/engine/wasm/expression.ts";
+import { emit } from "../../../child/engine/wasm/emit.ts";
 import { ConstantTable, FunctionBuilder } from "../../../child/engine/wasm/function_builder.ts";
 
 export interface Elementwise {
@@ -30,12 +33,28 @@ function outputs(expression: Expression): Expression[] {
 /** Values of a function at float32 points, for one beta. */
 export type Compute = (expression: Expression, x: Float32Array, b: number) => Promise<Elementwise>;
 
-/** Opening gives the reason where the engine is not available. */
-export const ENGINES: readonly { readonly name: string; readonly open: () => Promise<Compute | string> }[] = [
+export interface ElementwiseEngine {
+  readonly name: string;
+  /** Whether it neither rounds to float32 nor overflows where that does. */
+  readonly isFloat64?: boolean;
+  /** Gives the reason where the engine is not available. */
+  readonly open: () => Promise<Compute | string>;
+}
+
+export const ENGINES: readonly ElementwiseEngine[] = [
   {
     name: "reference",
+    isFloat64: true,
     open: () => Promise.resolve((expression, x, b) => Promise.resolve(referenceElementwise(expression, x, b))),
   },
+  ...(["float64", "float32"] as const).map((precision) => ({
+    name: `the interpreter of operations in ${precision}`,
+    isFloat64: precision === "float64",
+    open: () =>
+      Promise.resolve<Compute>((expression, x, b) =>
+        Promise.resolve(interpretedElementwise(precision, expression, x, b))
+      ),
+  })),
   { name: "wasm", open: () => Promise.resolve(wasmElementwise) },
   { name: "tfjs-node", open: openTensorFlow },
 ];
@@ -55,29 +74,49 @@ const FIRST_POINT = 65536;
 
 /** By a kernel of the wasm engine. */
 export async function wasmElementwise(expression: Expression, x: Float32Array, b: number): Promise<Elementwise> {
-  const wanted = outputs(expression);
+  const list = lowerActivation(differentiate({ expression }), "expanded");
+  const wanted = list.flatMap((operation) => operation.kind === "store" ? [operation.name] : []);
   const count = Math.ceil(x.length / VECTOR_LANES) * VECTOR_LANES;
   const constants = new ConstantTable(CONSTANTS.base, CONSTANTS.capacity);
-  const f = new FunctionBuilder("f", ["x", ...wanted.map((_, i) => `out${i}`), "beta"], constants);
+  const target = { constants, packable: true };
+  const f = new FunctionBuilder("f", ["x", ...wanted.map((_, i) => `out${i}`), "beta"], target);
   const from = f.int("from", f.parameter("x"));
   const into = wanted.map((_, i) => f.int("into", f.parameter(`out${i}`)));
   const beta = f.broadcast(f.parameter("beta"), 0, VECTOR_PARTS);
   f.repeat(count / VECTOR_LANES, () => {
-    const writer = new ExpressionWriter(f, f.load(from, 0, VECTOR_PARTS), beta);
-    wanted.forEach((output, i) => f.store(into[i], 0, writer.write(output)));
+    emit(f, list, VECTOR_PARTS, {
+      input: () => f.load(from, 0, VECTOR_PARTS),
+      channel: () => beta,
+      store: (name, value) => f.store(into[wanted.indexOf(name)], 0, value),
+    });
     [from, ...into].forEach((pointer) => f.advance(pointer, VECTOR_LANES * 4));
   });
   const bytes = count * 4;
   const pages = Math.ceil((FIRST_POINT + bytes * (1 + wanted.length)) / 65536);
-  const text = `(module (memory (export "m") ${pages})\n${f.text()}\n${constants.data()})`;
+  const text = `(module (memory (export "m") ${pages})\n${f.kernel().text}\n${constants.data()})`;
   const { exports } = await WebAssembly.instantiate(await assemble("elementwise", text), {});
   const memory = new Float32Array((exports.m as WebAssembly.Memory).buffer);
   memory[0] = b;
   memory.set(x, FIRST_POINT / 4);
   const addresses = wanted.map((_, i) => FIRST_POINT + bytes * (1 + i));
   (exports.f as (...pointers: number[]) => void)(FIRST_POINT, ...addresses, 0);
-  const [value, byX, byB] = addresses.map((address) => memory.slice(address / 4, address / 4 + x.length));
-  return { value, byX, byB: byB ?? null };
+  const results = Object.fromEntries(
+    addresses.map((address, i) => [wanted[i], memory.slice(address / 4, address / 4 + x.length)]),
+  );
+  return { value: results.value, byX: results.byX, byB: results.byB ?? null };
+}
+
+/** By the interpreter of operations. */
+export function interpretedElementwise(
+  precision: Precision,
+  expression: Expression,
+  x: Float32Array,
+  b: number,
+): Elementwise {
+  const list = lowerActivation(differentiate({ expression }), precision === "float32" ? "expanded" : "called");
+  const run = interpret(list, precision), points = Array.from(x, (x) => run({ x, b }));
+  const all = (name: string) => Float64Array.from(points, (point) => point[name]);
+  return { value: all("value"), byX: all("byX"), byB: "byB" in (points[0] ?? {}) ? all("byB") : null };
 }
 
 // deno-lint-ignore require-await
