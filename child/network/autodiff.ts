@@ -148,7 +148,7 @@ function parametersOnly(kind: ParametersOnlyKind, { id, gradient, emit }: RuleCo
 }
 
 /** For each node, whether it or a node before it has a parameter. */
-function trainableNodes(graph: Graph): boolean[] {
+export function trainableNodes(graph: Graph): boolean[] {
   const result: boolean[] = [];
   for (const node of graph.nodes) result.push(hasParameter(node) || inputsOf(node).some((input) => result[input]));
   return result;

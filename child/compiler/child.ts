@@ -1,0 +1,23 @@
+/** The whole of compiling that no device is needed for: a graph and an activation to stages and derivatives. */
+import type { Activation } from "../activation/expression.ts";
+import type { Graph, Parameter } from "../network/graph.ts";
+import { backwardStages } from "./backward.ts";
+import { type Derivatives, differentiate } from "./derivatives.ts";
+import { forwardStages } from "./fuse.ts";
+import type { Stages } from "./stages.ts";
+
+export interface CompiledChild {
+  readonly stages: Stages;
+  /** In the order of the graph. */
+  readonly parameters: readonly Parameter[];
+  readonly activation: Derivatives;
+}
+
+export function compileChild(graph: Graph, activation: Pick<Activation, "expression">): CompiledChild {
+  const { forward, batchNorms } = forwardStages(graph);
+  return {
+    stages: { forward, backward: backwardStages(forward), batchNorms },
+    parameters: graph.parameters,
+    activation: differentiate(activation),
+  };
+}
