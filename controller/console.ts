@@ -109,16 +109,11 @@ function jsonOf(event: SearchEvent, told: Set<number>): Record<string, unknown> 
     case "trial_changed":
       return isFinished(event.trial) ? { event: kindOf(event.trial, told), ...recordOfTrial(event.trial) } : null;
     case "sampler_updated": {
-      const { batch, meanReward, bestReward, baseline, entropy, kl, loss } = event.update;
+      const { batch, metrics } = event.update;
       return {
         event: "sampler_updated",
         batch,
-        mean_reward: meanReward,
-        best_reward: bestReward,
-        baseline,
-        entropy,
-        kl,
-        loss,
+        ...Object.fromEntries(metrics.map(({ name, value }) => [name, value])),
       };
     }
     case "notice":

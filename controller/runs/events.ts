@@ -15,6 +15,11 @@ export function isOver({ state }: { readonly state: RunState }): boolean {
   return state === "finished" || state === "failed" || state === "interrupted";
 }
 
+/** Value of a metric by its name; null if the sampler does not report it. */
+export function metricOf({ metrics }: Pick<SamplerUpdate, "metrics">, name: string): number | null {
+  return metrics.find((metric) => metric.name === name)?.value ?? null;
+}
+
 /** Everything that determines a run, besides the machine and engine. */
 export interface RunSettings {
   readonly sampler: string;
@@ -99,15 +104,22 @@ export interface WorkerStatus {
   readonly lastError: string | null;
 }
 
-/** What the sampler reports after learning from a batch; fields that a sampler does not have are null. */
+/** One number that a sampler reports after a batch. */
+export interface SamplerMetric {
+  /** Name of the field in --json: "mean_reward". */
+  readonly name: string;
+  /** Name for people: "mean reward". */
+  readonly label: string;
+  /** "reward" (a score in [0, 1]), "nats", …; "" for a plain number. */
+  readonly unit: string;
+  readonly value: number;
+}
+
+/** What the sampler reports after learning from a batch. */
 export interface SamplerUpdate {
   readonly batch: number;
-  readonly meanReward: number;
-  readonly bestReward: number;
-  readonly baseline: number | null;
-  readonly entropy: number | null;
-  readonly kl: number | null;
-  readonly loss: number | null;
+  /** `mean_reward` and `best_reward` of the batch, which every sampler reports, then the sampler's own. */
+  readonly metrics: readonly SamplerMetric[];
   /** Probability of each token at each position after the update, [positions][tokens]; null without a policy. */
   readonly probabilities: readonly (readonly number[])[] | null;
 }

@@ -44,4 +44,20 @@ export const MIGRATIONS: readonly string[] = [
    UPDATE run SET info = json_set(info,
      '$.metric', 'validation accuracy',
      '$.settings.judging', json('{"pruner":"none","references":[],"finals":0,"finalists":0,"verdictSeeds":0}'));`,
+  // What a sampler reports becomes a list of named metrics; it had a fixed set of fields, null where it had none. The
+  // numbers' texts are kept, so that none is rounded.
+  `UPDATE sampler_update SET data = json_object(
+     'batch', batch,
+     'metrics', (
+       SELECT json_group_array(json_object('name', name, 'label', label, 'unit', unit, 'value', json(data -> field))
+                               ORDER BY place)
+       FROM (
+         SELECT 0 AS place, '$.meanReward' AS field, 'mean_reward' AS name, 'mean reward' AS label, 'reward' AS unit
+         UNION ALL SELECT 1, '$.bestReward', 'best_reward', 'best reward', 'reward'
+         UNION ALL SELECT 2, '$.baseline', 'baseline', 'baseline', 'reward'
+         UNION ALL SELECT 3, '$.entropy', 'entropy', 'entropy', 'nats'
+         UNION ALL SELECT 4, '$.kl', 'kl', 'KL divergence', 'nats'
+         UNION ALL SELECT 5, '$.loss', 'loss', 'loss', '')
+       WHERE json_type(data, field) IN ('integer', 'real')),
+     'probabilities', json(data -> '$.probabilities'));`,
 ];

@@ -12,10 +12,10 @@ import { packState, type SamplerState, unpackState } from "./sampler_state.ts";
 import type { SearchSpace } from "../search_space.ts";
 
 /** What a sampler reports after a batch, besides what every sampler reports. */
-export type Learnt = Pick<SamplerUpdate, "baseline" | "entropy" | "kl" | "loss" | "probabilities">;
+export type Learnt = Omit<SamplerUpdate, "batch">;
 
 /** The report of a sampler without a policy. */
-export const NOTHING_LEARNT: Learnt = { baseline: null, entropy: null, kl: null, loss: null, probabilities: null };
+export const NOTHING_LEARNT: Learnt = { metrics: [], probabilities: null };
 
 type Tokens = readonly number[];
 
@@ -145,11 +145,15 @@ export abstract class BatchSampler<Own> implements Sampler {
       const learnt = await this.learn(batch);
       this.#pending = null;
       this.#told.push(...batch.map(({ tokens, reward }) => ({ tokens, reward })));
+      const mean = rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length;
       return {
         batch: this.#batches++,
-        meanReward: rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length,
-        bestReward: Math.max(...rewards),
-        ...learnt,
+        metrics: [
+          { name: "mean_reward", label: "mean reward", unit: "reward", value: mean },
+          { name: "best_reward", label: "best reward", unit: "reward", value: Math.max(...rewards) },
+          ...learnt.metrics,
+        ],
+        probabilities: learnt.probabilities,
       };
     });
   }

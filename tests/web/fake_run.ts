@@ -496,12 +496,21 @@ export class FakeRun implements RunSource {
     const share = Math.min(1, batch * BATCH / this.#options.trials);
     const update: SamplerUpdate = {
       batch,
-      meanReward: rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length,
-      bestReward: Math.max(...rewards),
-      baseline: learns ? 0.3 + 0.2 * share : null,
-      entropy: learns ? 20.6 * (1 - 0.5 * share) : null,
-      kl: learns ? 0.01 + 0.01 * this.#random() : null,
-      loss: learns ? 0.1 * (this.#random() - 0.5) : null,
+      metrics: [
+        {
+          ...{ name: "mean_reward", label: "mean reward", unit: "reward" },
+          value: rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length,
+        },
+        { name: "best_reward", label: "best reward", unit: "reward", value: Math.max(...rewards) },
+        ...learns
+          ? [
+            { name: "baseline", label: "baseline", unit: "reward", value: 0.3 + 0.2 * share },
+            { name: "entropy", label: "entropy", unit: "nats", value: 20.6 * (1 - 0.5 * share) },
+            { name: "kl", label: "KL divergence", unit: "nats", value: 0.01 + 0.01 * this.#random() },
+            { name: "loss", label: "loss", unit: "", value: 0.1 * (this.#random() - 0.5) },
+          ]
+          : [],
+      ],
       probabilities: learns
         ? this.#space.positions.map(({ choices }, position) => {
           const weights = choices.map((_, token) => Math.exp(4 * share * Math.sin(token * 2.7 + position * 1.3)));

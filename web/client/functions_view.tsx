@@ -11,7 +11,7 @@ import { FormulaBox } from "./formula_box.tsx";
 import { bends, mathOf, tendency } from "./function_math.ts";
 import { FunctionPlot, Thumb } from "./function_plot.tsx";
 import { memo } from "./memo.ts";
-import { Empty } from "./overview_view.tsx";
+import { Empty } from "./empty.tsx";
 import { Chart, useWidth } from "./picture.tsx";
 import { usePrepared } from "./prepared.ts";
 import { TrialScore } from "./score.tsx";

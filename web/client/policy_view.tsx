@@ -10,7 +10,7 @@ import { ask, ranked, runPath, useDashboard } from "./dashboard.ts";
 import { count, percent } from "./format.ts";
 import { Thumb } from "./function_plot.tsx";
 import { type HeatColumn, HeatLegend, HeatMap } from "./heat_map.tsx";
-import { Empty } from "./overview_view.tsx";
+import { Empty } from "./empty.tsx";
 import { useWidth } from "./picture.tsx";
 import { usePrepared } from "./prepared.ts";
 import type { RankedFunction } from "./ranking.ts";

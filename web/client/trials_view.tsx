@@ -8,7 +8,7 @@ import { runPath, useDashboard } from "./dashboard.ts";
 import { clock, count, decimal, duration, percent, points } from "./format.ts";
 import { Thumb } from "./function_plot.tsx";
 import { memo } from "./memo.ts";
-import { Empty } from "./overview_view.tsx";
+import { Empty } from "./empty.tsx";
 import type { Route } from "./route.ts";
 import { useVisibleRows } from "./virtual.ts";
 

@@ -8,7 +8,7 @@ import type { TrialRow } from "../protocol.ts";
 import type { RunView } from "../run_view.ts";
 import { useDashboard } from "./dashboard.ts";
 import { bytes, clock, count, dateTime, duration, percent } from "./format.ts";
-import { Empty } from "./overview_view.tsx";
+import { Empty } from "./empty.tsx";
 import { Chart, Spoken, step, useWidth } from "./picture.tsx";
 
 export function WorkersView(): VNode {

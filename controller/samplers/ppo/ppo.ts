@@ -109,12 +109,16 @@ export class PpoSampler extends BatchSampler<Own> {
     const changes = after.flatMap(({ logProbabilities }, at) =>
       logProbabilities.map((now, row) => now - before[at][row])
     );
+    const entropy = mean(after.flatMap(({ entropies }) => entropies));
+    // Schulman's low-variance estimate from the proposed tokens, http://joschu.net/blog/kl-approx.html
+    const kl = mean(changes.map((change) => Math.exp(change) - 1 - change));
     return {
-      baseline,
-      loss,
-      entropy: mean(after.flatMap(({ entropies }) => entropies)),
-      // Schulman's low-variance estimate from the proposed tokens, http://joschu.net/blog/kl-approx.html
-      kl: mean(changes.map((change) => Math.exp(change) - 1 - change)),
+      metrics: [
+        { name: "baseline", label: "baseline", unit: "reward", value: baseline },
+        { name: "entropy", label: "entropy", unit: "nats", value: entropy },
+        { name: "kl", label: "KL divergence", unit: "nats", value: kl },
+        { name: "loss", label: "loss", unit: "", value: loss },
+      ],
       // A token's probability depends on those before it; shown is its mean over the batch's prefixes.
       probabilities: sums.map((row) => row.map((sum) => sum / batch.length)),
     };

@@ -1,4 +1,5 @@
 /** Stores that earlier versions made open in this one: they are kept in stores/, as those versions left them. */
+import { DatabaseSync } from "node:sqlite";
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { outcomeOf } from "../../../controller/finals.ts";
@@ -19,6 +20,62 @@ async function withStore(version: string, name: string, test: (cwd: string, fold
     await test(cwd, folder);
   });
 }
+
+/** What the sampler reported in a store of the second format, as that has it. */
+function reportedBefore(folder: string): Record<string, unknown>[] {
+  using database = new DatabaseSync(`${folder}/run.sqlite`, { readOnly: true });
+  return database.prepare("SELECT data FROM sampler_update ORDER BY batch").all()
+    .map(({ data }) => JSON.parse(data as string));
+}
+
+describe("a store of the second format", () => {
+  it("opens with what its sampler reported as a list of named metrics", () =>
+    withStore("v2", "finished", (_, folder) => {
+      const [before, ...others] = reportedBefore(folder);
+      const { updates: [update], state, stage } = loadRun(folder);
+      assertEquals([state, stage.name, others.length], ["finished", "verdict", 0]);
+      assertEquals(update.metrics.map(({ name, unit, value }) => [name, unit, value]), [
+        ["mean_reward", "reward", before.meanReward],
+        ["best_reward", "reward", before.bestReward],
+        ["baseline", "reward", before.baseline],
+        ["entropy", "nats", before.entropy],
+        ["kl", "nats", before.kl],
+        ["loss", "", before.loss],
+      ]);
+      assertEquals([update.batch, update.probabilities], [before.batch, before.probabilities]);
+      return Promise.resolve();
+    }));
+
+  it("opens without the metrics that its sampler did not have", () =>
+    withStore("v2", "finished", (_, folder) => {
+      {
+        using database = new DatabaseSync(`${folder}/run.sqlite`);
+        database.exec(`UPDATE sampler_update SET data = json_set(data,
+          '$.baseline', NULL, '$.entropy', NULL, '$.kl', NULL, '$.loss', NULL, '$.probabilities', NULL)`);
+      }
+      const { updates: [update] } = loadRun(folder);
+      assertEquals(update.metrics.map(({ label }) => label), ["mean reward", "best reward"]);
+      assertEquals(update.probabilities, null);
+      return Promise.resolve();
+    }));
+
+  it("is shown, exported and resumed", () =>
+    withStore("v2", "interrupted", async (cwd, folder) => {
+      const before = loadRun(folder), done = before.trials.filter(isFinished);
+      assertEquals(before.state, "interrupted");
+      const { code, err } = await commandLine(["search", "--resume", "interrupted", "--no-web"], { cwd });
+      assertEquals(code, 0, err.join("\n"));
+      const { trials, updates, state } = loadRun(folder);
+      assertEquals([state, trials.every(isFinished), trials.length], ["finished", true, 8]);
+      for (const { id, trainings } of done) {
+        assertEquals(trials[id].trainings.filter(({ stage }) => stage === "search").slice(0, 1), trainings.slice(0, 1));
+      }
+      assertEquals(updates.slice(0, 1), before.updates);
+      assertEquals(updates.map(({ metrics }) => metrics.length), [6, 6]);
+      assertEquals((await commandLine(["show", "interrupted"], { cwd })).code, 0);
+      assertEquals((await commandLine(["export", "interrupted"], { cwd })).code, 0);
+    }));
+});
 
 describe("a store of the first format", () => {
   it("opens with its trials, scores and roles", () =>

@@ -1,10 +1,10 @@
 /**
  * What holds for every sampler. `tell` is given a reward that depends on the tokens only, so that runs can be repeated.
  */
-import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { type ControllerSettings, DEFAULT_CONTROLLER } from "../../../controller/samplers/ppo/config.ts";
-import type { SamplerUpdate } from "../../../controller/runs/events.ts";
+import { metricOf, type SamplerUpdate } from "../../../controller/runs/events.ts";
 import type { Candidate, Judged, Sampler } from "../../../controller/samplers/sampler.ts";
 import { FunctionFacts } from "../../../controller/samplers/function_facts.ts";
 import { createSampler, type SamplerName } from "../../../controller/samplers/samplers.ts";
@@ -99,8 +99,13 @@ export function samplerCases(name: SamplerName): void {
         const [first, second] = await sampler.ask(2);
         const update = await sampler.tell([{ ...first, reward: 0.25 }, { ...second, reward: 0.75 }]);
         assertEquals(update.batch, batch);
-        assertEquals(update.meanReward, 0.5);
-        assertEquals(update.bestReward, 0.75);
+        assertEquals([metricOf(update, "mean_reward"), metricOf(update, "best_reward")], [0.5, 0.75]);
+        const names = update.metrics.map(({ name }) => name);
+        assertEquals(new Set(names).size, names.length);
+        for (const { name, label, value } of update.metrics) {
+          assertMatch(name, /^[a-z][a-z_]*$/, "it is a field of --json");
+          assert(label !== "" && Number.isFinite(value), `${name}: ${value}`);
+        }
       }
     });
 

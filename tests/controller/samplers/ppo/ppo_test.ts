@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { compileToClosure } from "../../../../child/activation/evaluate.ts";
 import type { Expression } from "../../../../child/activation/expression.ts";
 import { type ControllerSettings, DEFAULT_CONTROLLER } from "../../../../controller/samplers/ppo/config.ts";
-import type { SamplerUpdate } from "../../../../controller/runs/events.ts";
+import { metricOf, type SamplerUpdate } from "../../../../controller/runs/events.ts";
 import { FunctionFacts } from "../../../../controller/samplers/function_facts.ts";
 import { ppoLoss, PpoSampler } from "../../../../controller/samplers/ppo/ppo.ts";
 import { Policy } from "../../../../controller/samplers/ppo/rnn.ts";
@@ -231,7 +231,7 @@ describe("ppo, what it reports", () => {
       const candidates = await sampler.ask(4);
       const update = await sampler.tell(candidates.map(({ tokens }, at) => ({ tokens, reward: batch[at] })));
       for (const reward of batch) baseline = 0.95 * baseline + 0.05 * reward;
-      assertAlmostEquals(update.baseline!, baseline, 1e-12);
+      assertAlmostEquals(metricOf(update, "baseline")!, baseline, 1e-12);
     }
   });
 
@@ -240,14 +240,16 @@ describe("ppo, what it reports", () => {
       new SearchSpace(2).positions.flatMap(({ choices: { length } }) => length > 1 ? [Math.log(length)] : []),
     );
     const updates = await teach(ppo(2, 1), 15, ({ tokens }) => tokens[4] === 1 && tokens[9] === 4 ? 1 : tokens[9] / 20);
-    assertAlmostEquals(updates[0].entropy!, equal, 0.05);
-    assert(updates[14].entropy! < updates[0].entropy! - 0.1);
+    const [first, last] = [updates[0], updates[14]].map((update) => metricOf(update, "entropy")!);
+    assertAlmostEquals(first, equal, 0.05);
+    assert(last < first - 0.1);
   });
 
   it("reports how far an update moved the policy: not at all without a step, further with a larger one", async () => {
     const kl = [];
     for (const learningRate of [0, 0.001, 0.01]) {
-      kl.push((await teach(ppo(2, 1, { learningRate }), 1, (candidate) => judge([candidate])[0].reward))[0].kl!);
+      const [update] = await teach(ppo(2, 1, { learningRate }), 1, (candidate) => judge([candidate])[0].reward);
+      kl.push(metricOf(update, "kl")!);
     }
     assertEquals(kl[0], 0);
     assert(kl[0] < kl[1] && kl[1] < kl[2], `${kl}`);
@@ -321,7 +323,7 @@ describe("ppo, against random", () => {
   /** Mean reward of the last 200 of 2,000 candidates of two core units. */
   async function lastRewards(sampler: Sampler, space: SearchSpace): Promise<number> {
     const reward = ({ tokens }: Candidate) => syntheticAccuracy(space.expressionOf(tokens));
-    return mean((await teach(sampler, 100, reward)).slice(-10).map(({ meanReward }) => meanReward));
+    return mean((await teach(sampler, 100, reward)).slice(-10).map((update) => metricOf(update, "mean_reward")!));
   }
 
   // 16 hidden units and a learning rate of 0.003 in place of 100 and 0.00035, so that a run takes 5 s and not 80. The

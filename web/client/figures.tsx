@@ -1,0 +1,107 @@
+/** The numbers at the top of the overview: the best function, the references, trials, rate and time. */
+import type { ComponentChildren, VNode } from "preact";
+import { isOver } from "../../controller/runs/events.ts";
+import { isFinished } from "../../controller/trial.ts";
+import { countStates } from "../../controller/runs/registry.ts";
+import type { RunView } from "../run_view.ts";
+import { type Baseline, useDashboard, useOfTrials } from "./dashboard.ts";
+import { clock, count, duration, percent, points, signedPoints } from "./format.ts";
+import { StateBar } from "./state_bar.tsx";
+
+export function Figures({ lines }: { lines: readonly Baseline[] }): VNode {
+  const { view, now, connection, functions, shown } = useDashboard();
+  const counts = useOfTrials(view, countStates);
+  // What is asked for are candidates: references are trained besides.
+  const done = useOfTrials(view, (trials) => trials.filter((t) => isFinished(t) && t.role !== "reference").length);
+  const best = functions[0];
+  const elapsed = view.elapsedAtTime(now);
+  const rate = recentRate(view, now);
+  const { trials: wanted, timeLimitMs } = view.run.settings;
+  const left = remaining(view, done, rate, elapsed);
+  const relu = lines[0].found?.score ?? null;
+  const isFiltered = shown.length < view.trials.length;
+  return (
+    <section class="figures" aria-label="Figures">
+      <Figure
+        name={isFiltered ? "Best of those shown" : "Best validation accuracy"}
+        value={best ? percent(best.score) : "–"}
+        note={best
+          ? `${relu === null ? "" : `${signedPoints(best.score - relu)} on ReLU, `}n\u00a0=\u00a0${best.n}`
+          : "no trial is complete"}
+      />
+      {lines.slice(0, 2).map((line) => (
+        <BaselineFigure
+          key={line.name}
+          line={line}
+          canTrain={connection.controllable}
+        />
+      ))}
+      <Figure
+        name="Trials"
+        value={`${count(done)} / ${count(wanted)}`}
+        note={<StateBar counts={counts} total={Math.max(wanted, view.trials.length)} />}
+      />
+      <Figure name="Rate" value={rate === null ? "–" : count(rate)} note="children an hour" />
+      <Figure
+        name="Elapsed"
+        value={duration(elapsed)}
+        note={left === null
+          ? (timeLimitMs ? `of ${duration(timeLimitMs)}` : `since ${clock(view.run.createdAt)}`)
+          : `about ${duration(left)} left`}
+      />
+    </section>
+  );
+}
+
+function Figure({ name, value, note }: { name: string; value: string; note: ComponentChildren }): VNode {
+  return (
+    <div class="figure">
+      <span class="figure-name">{name}</span>
+      <span class="figure-value">{value}</span>
+      <span class="figure-note">{note}</span>
+    </div>
+  );
+}
+
+function BaselineFigure({ line, canTrain }: { line: Baseline; canTrain: boolean }): VNode {
+  const { control, say, view } = useDashboard();
+  const train = async () => {
+    if (await control({ control: "add_candidate", expression: line.expression })) {
+      say(`${line.name} is queued on this run's child.`);
+    }
+  };
+  const note = line.found !== null
+    ? `same child, ${line.found.deviation === null ? "" : `± ${points(line.found.deviation)}, `}n = ${line.found.n}`
+    : line.pending > 0
+    ? "in the queue"
+    : canTrain && !isOver(view)
+    ? <button type="button" class="small" onClick={train}>Train it on this child</button>
+    : "not trained in this run";
+  return <Figure name={line.name} value={percent(line.found?.score ?? null)} note={note} />;
+}
+
+/** Trials that ended in the last tenth of the run (at least five minutes), an hour; null before the second one. */
+function recentRate(view: RunView, now: number): number | null {
+  let first = Infinity, latest = 0;
+  for (const { startedAt, finishedAt } of view.trials) {
+    first = Math.min(first, startedAt ?? Infinity);
+    latest = Math.max(latest, finishedAt ?? 0);
+  }
+  const last = view.state === "running" ? now : latest;
+  const window = Math.min(last - first, Math.max(300_000, (last - first) / 10));
+  let ended = 0, ends = 0;
+  for (const { finishedAt } of view.trials) {
+    if (finishedAt === null) continue;
+    ends++;
+    if (finishedAt >= last - window) ended++;
+  }
+  return ends < 2 ? null : ended / (window / 3_600_000);
+}
+
+function remaining(view: RunView, done: number, rate: number | null, elapsed: number): number | null {
+  if (view.state !== "running") return null;
+  const { trials, timeLimitMs } = view.run.settings;
+  const byTrials = rate ? (trials - done) / rate * 3_600_000 : Infinity;
+  const left = Math.min(byTrials, timeLimitMs === null ? Infinity : timeLimitMs - elapsed);
+  return Number.isFinite(left) ? Math.max(0, left) : null;
+}
