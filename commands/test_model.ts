@@ -3,7 +3,7 @@
  */
 import type { Engine } from "../child/engine/engine.ts";
 import { evaluateProgram, type Evaluation } from "../child/metrics/accuracy.ts";
-import { type Model, readModel } from "../child/model/model_file.ts";
+import { type Model, readModel, warningOf } from "../child/model/model_file.ts";
 import { DEFAULT_OPTIMIZER } from "../child/optimizer.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import { loadDataset } from "../datasets/load.ts";
@@ -28,6 +28,8 @@ export const testModel = command({
   examples: ["test-model runs/NAME/seed-1.safetensors"],
   async run({ file, data, threads, engine: engineName, json }, io) {
     const model = await readModel(file);
+    const warning = warningOf(model);
+    if (warning !== null) io.err(`${file}: ${warning}`);
     const dataset = await dataOf(model, data, io);
     if (dataset.notice !== undefined) io.err(dataset.notice);
     const engine = await openChosenEngine(engineName, io);
@@ -79,7 +81,8 @@ async function evaluate(
   }
 }
 
-function report({ about }: Model, { validation, test }: Evaluations, engine: Engine, json: boolean, io: Io): void {
+function report(model: Model, { validation, test }: Evaluations, engine: Engine, json: boolean, io: Io): void {
+  const { about } = model;
   const same = validation.accuracy === about.validation_accuracy && test.accuracy === about.test_accuracy;
   if (json) {
     const { act, network, dataset, labels, seed } = about;
@@ -89,12 +92,15 @@ function report({ about }: Model, { validation, test }: Evaluations, engine: Eng
       test_accuracy: test.accuracy,
       test_top5: test.top5,
     };
-    const what = { act, network, dataset, labels, seed, engine: engine.name };
+    const what = { act, network, dataset, labels, seed, outcome: about.outcome, engine: engine.name };
     return io.out(JSON.stringify({ event: "finished", ...what, ...numbers, as_saved: same }));
   }
   io.out(`${about.act} with ${about.network} on ${about.dataset}, seed ${about.seed}, ${about.steps} steps`);
   io.out(`validation ${percent(validation.accuracy)}, top-5 ${percent(validation.top5)}`);
   io.out(`test ${percent(test.accuracy)}, top-5 ${percent(test.top5)}`);
+  if (about.outcome === "diverged") {
+    return io.out("it had diverged when it was saved: these are no results of a function");
+  }
   if (same) return io.out("as when it was saved");
   const [before, then] = [about.validation_accuracy, about.test_accuracy].map((share) => percent(share ?? NaN));
   io.out(`when it was saved, on ${about.engine}: validation ${before}, test ${then}`);

@@ -205,6 +205,8 @@ async function save({ folder, settings, activation, dataset, engine }: Work, tra
     steps: result.steps,
     batch: settings.batch,
     engine: engine.name,
+    outcome: result.outcome,
+    reason: result.reason,
     validation_accuracy: result.validation?.accuracy ?? null,
     test_accuracy: result.test?.accuracy ?? null,
   };

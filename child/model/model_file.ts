@@ -10,7 +10,7 @@ import { writeAtomically } from "./atomic_file.ts";
 import type { Tensors } from "../engine/engine.ts";
 import { type Graph, type Shape, sizeOf } from "../network/graph.ts";
 import { buildNetwork } from "../network/networks.ts";
-import { encodeSafetensors, readSafetensors, type Safetensors, type SavedTensor } from "./safetensors.ts";
+import { encodeSafetensors, readSafetensors, type Safetensors, type SavedTensor, shown } from "./safetensors.ts";
 
 /** Description of the weights and of how they were judged. */
 export interface ModelAbout {
@@ -31,6 +31,10 @@ export interface ModelAbout {
   /** Images at a time in training and evaluation. */
   readonly batch: number;
   readonly engine: string;
+  readonly outcome: "complete" | "diverged";
+  /** Why it diverged. */
+  readonly reason: string | null;
+  /** Null if it diverged. */
   readonly validation_accuracy: number | null;
   readonly test_accuracy: number | null;
 }
@@ -46,11 +50,14 @@ export interface Model {
 const FORMAT = "actsearch model 1";
 
 /** Writes `path` and, with the extension .json instead of .safetensors, its graph and expression. */
-export async function writeModel(path: string, { about, graph, activation, parameters, statistics }: Model) {
+export async function writeModel(path: string, model: Model) {
+  const { graph, activation, parameters, statistics } = model;
+  const about = { ...model.about, act: model.about.act.replaceAll(/\s+/g, " ") }; // it may be of several lines
   const values = new Map([...parameters, ...statistics]);
   const tensors = new Map([...shapesOf(graph)].map(([name, shape]) => [name, { shape, values: values.get(name)! }]));
   const expression = printExpression(simplify(activation.expression));
-  const texts = Object.entries({ ...about, expression, beta_start: activation.betaStart })
+  const facts = { ...about, expression, beta_start: activation.betaStart };
+  const texts = Object.entries(facts).filter(([key, value]) => key !== "reason" || value !== null)
     .map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]);
   const metadata = { format: FORMAT, ...Object.fromEntries(texts) };
   await writeAtomically(path, encodeSafetensors({ metadata, tensors }));
@@ -79,7 +86,9 @@ function modelOf({ metadata, tensors }: Safetensors): Model {
   const graph = buildNetwork(about.network, { classes, image, usesBeta: usesBeta(activation.expression) });
   const shapes = shapesOf(graph);
   const stranger = [...tensors.keys()].find((name) => !shapes.has(name));
-  if (stranger !== undefined) throw new RangeError(`it is of another network: ${graph.name} has no tensor ${stranger}`);
+  if (stranger !== undefined) {
+    throw new RangeError(`it is of another network: ${graph.name} has no tensor ${shown(stranger)}`);
+  }
   for (const [name, shape] of shapes) requireTensor(graph, name, shape, tensors.get(name));
   const isParameter = new Set(graph.parameters.map(({ name }) => name));
   const values = [...tensors].map(([name, tensor]) => [name, tensor.values] as const);
@@ -108,47 +117,109 @@ function requireTensor(graph: Graph, name: string, shape: readonly number[], ten
   throw new RangeError(`its ${name} has the shape [${tensor.shape}]: in ${graph.name} it is [${shape}]`);
 }
 
+/** The first tensor with a value that is not finite; null if there is none. */
+export function firstNotFinite({ parameters, statistics }: Pick<Model, "parameters" | "statistics">): string | null {
+  const broken = [...parameters, ...statistics].find(([, values]) => !values.every(Number.isFinite));
+  return broken?.[0] ?? null;
+}
+
+/** What a person is told before a model is used that has nothing to say; null of a sound one. */
+export function warningOf(model: Model): string | null {
+  const { outcome, reason } = model.about, name = firstNotFinite(model);
+  if (outcome === "diverged") return `this training diverged: ${reason}`;
+  return name === null ? null : `this training diverged: ${name} has values that are not finite`;
+}
+
 type Metadata = Readonly<Record<string, string>>;
 
+/** Upper bounds, far above what anything here has, so that a file cannot ask for all memory. */
+const MAX_COUNT = 65_536, MAX_SIDE = 4096, MAX_CHANNELS = 1024, MAX_TEXT = 100_000;
+
 function readAbout(metadata: Metadata): ModelAbout {
-  const numbers = (key: string) => {
-    const value = json(metadata, key);
-    if (Array.isArray(value) && value.length === 3 && value.every((one) => typeof one === "number")) return value;
-    throw new RangeError(`its metadata has no three numbers under "${key}"`);
-  };
+  const [height, width, channels] = three(metadata, "image", (extent) => isCount(extent, MAX_SIDE), `1 to ${MAX_SIDE}`);
+  if (channels > MAX_CHANNELS) throw new RangeError(`its metadata has ${channels} channels under "image"`);
+  const isShare = (value: number) => value >= 0 && value <= 1;
+  const validation = judged(metadata, "validation_accuracy", isShare),
+    test = judged(metadata, "test_accuracy", isShare);
   return {
     network: text(metadata, "network"),
     act: text(metadata, "act"),
     dataset: text(metadata, "dataset"),
-    labels: text(metadata, "labels") === "coarse" ? "coarse" : "fine",
-    classes: numberOf(metadata, "classes"),
-    image: numbers("image") as unknown as Shape,
-    mean: numbers("mean"),
-    standard_deviation: numbers("standard_deviation"),
-    seed: numberOf(metadata, "seed"),
-    steps: numberOf(metadata, "steps"),
-    batch: numberOf(metadata, "batch"),
+    labels: choice(metadata, "labels", ["fine", "coarse"]),
+    classes: count(metadata, "classes", 1, MAX_COUNT),
+    image: [height, width, channels],
+    mean: three(metadata, "mean", Number.isFinite, "finite"),
+    standard_deviation: three(metadata, "standard_deviation", (value) => value > 0 && value < Infinity, "above 0"),
+    seed: count(metadata, "seed", 0, Number.MAX_SAFE_INTEGER),
+    steps: count(metadata, "steps", 0, Number.MAX_SAFE_INTEGER),
+    batch: count(metadata, "batch", 1, MAX_COUNT),
     engine: text(metadata, "engine"),
-    validation_accuracy: json(metadata, "validation_accuracy") as number | null,
-    test_accuracy: json(metadata, "test_accuracy") as number | null,
+    ...Object.hasOwn(metadata, "outcome")
+      ? outcomeOf(choice(metadata, "outcome", ["complete", "diverged"]), metadata)
+      : test === null && validation === null // written before outcomes were
+      ? { outcome: "diverged" as const, reason: "it was saved without accuracies" }
+      : { outcome: "complete" as const, reason: null },
+    validation_accuracy: validation,
+    test_accuracy: test,
   };
 }
 
+function outcomeOf(outcome: ModelAbout["outcome"], metadata: Metadata): Pick<ModelAbout, "outcome" | "reason"> {
+  return { outcome, reason: outcome === "diverged" ? text(metadata, "reason") : null };
+}
+
+/** A text of one line without control characters: it is printed. */
 function text(metadata: Metadata, key: string): string {
   if (!Object.hasOwn(metadata, key)) throw new RangeError(`its metadata has no "${key}"`);
-  return metadata[key];
+  const value = metadata[key];
+  if (value.length > 0 && value.length <= MAX_TEXT && !/\p{C}|[\u2028\u2029]/u.test(value)) return value;
+  throw new RangeError(`its metadata has no text of 1 to ${MAX_TEXT} printable characters under "${key}"`);
+}
+
+function choice<const Choice extends string>(metadata: Metadata, key: string, choices: readonly Choice[]): Choice {
+  const value = text(metadata, key), found = choices.find((one) => one === value);
+  if (found !== undefined) return found;
+  throw new RangeError(`its metadata has "${value}" under "${key}", which is none of ${choices.join(", ")}`);
 }
 
 function json(metadata: Metadata, key: string): unknown {
   try {
     return JSON.parse(text(metadata, key));
-  } catch {
+  } catch (error) {
+    if (error instanceof RangeError) throw error;
     throw new RangeError(`its metadata has no JSON under "${key}"`);
   }
 }
 
 function numberOf(metadata: Metadata, key: string): number {
   const value = json(metadata, key);
-  if (typeof value !== "number") throw new RangeError(`its metadata has no number under "${key}"`);
-  return value;
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  throw new RangeError(`its metadata has no number under "${key}"`);
+}
+
+function count(metadata: Metadata, key: string, least: number, most: number): number {
+  const value = numberOf(metadata, key);
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
+  throw new RangeError(`its metadata has ${value} under "${key}": it must be a whole number from ${least} to ${most}`);
+}
+
+/** A share, or null of a model that diverged. */
+function judged(metadata: Metadata, key: string, isRight: (value: number) => boolean): number | null {
+  if (json(metadata, key) === null) return null;
+  const value = numberOf(metadata, key);
+  if (isRight(value)) return value;
+  throw new RangeError(`its metadata has ${value} under "${key}": it must be from 0 to 1`);
+}
+
+function three(metadata: Metadata, key: string, isRight: (value: number) => boolean, what: string): number[] {
+  const value = json(metadata, key);
+  const isThree = Array.isArray(value) && value.length === 3 && value.every((one) => typeof one === "number");
+  if (!isThree) throw new RangeError(`its metadata has no three numbers under "${key}"`);
+  const wrong = value.find((one) => !isRight(one));
+  if (wrong === undefined) return value;
+  throw new RangeError(`its metadata has ${wrong} under "${key}": each must be ${what}`);
+}
+
+function isCount(value: number, most: number): boolean {
+  return Number.isSafeInteger(value) && value >= 1 && value <= most;
 }

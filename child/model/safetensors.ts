@@ -1,14 +1,14 @@
 /**
  * The safetensors format, written and read: 8 bytes that give the length of a header (little-endian), the header as
  * JSON (each tensor's `dtype`, `shape` and `data_offsets` from the end of the header, and texts under `__metadata__`),
- * then the raw little-endian values without gaps. Only the types F32 and F64 are supported. The format:
- * https://github.com/huggingface/safetensors#format
+ * then the raw little-endian values without gaps. F32 and F64 are written; F16 and BF16 are read too, as the float32
+ * numbers that they are. The format: https://github.com/huggingface/safetensors#format
  */
 import { sizeOf } from "../network/graph.ts";
 
 export interface SavedTensor {
   readonly shape: readonly number[];
-  /** Row-major; Float32Array is F32, Float64Array F64. */
+  /** Row-major; Float32Array is F32 (or was F16 or BF16), Float64Array F64. */
   readonly values: Float32Array | Float64Array;
 }
 
@@ -25,8 +25,25 @@ const ALIGNMENT = 8;
 const MAX_HEADER_BYTES = 100_000_000;
 const METADATA = "__metadata__";
 
-const DTYPES = { F32: Float32Array, F64: Float64Array } as const;
+/** The types that are read: bytes of a value, and the values of little-endian bytes that begin an ArrayBuffer. */
+const DTYPES = {
+  F32: { bytes: 4, read: (data: ArrayBuffer) => new Float32Array(data) },
+  F64: { bytes: 8, read: (data: ArrayBuffer) => new Float64Array(data) },
+  F16: { bytes: 2, read: (data: ArrayBuffer) => Float32Array.from(new Uint16Array(data), float16) },
+  /** The upper half of a float32. */
+  BF16: {
+    bytes: 2,
+    read: (data: ArrayBuffer) => new Float32Array(Uint32Array.from(new Uint16Array(data), (bits) => bits << 16).buffer),
+  },
+} as const;
 type Dtype = keyof typeof DTYPES;
+
+/** The number of 16 bits of IEEE 754 binary16. */
+function float16(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
+  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
+}
 
 /** A tensor as the header describes it; offsets are bytes from the end of the header. */
 interface Described {
@@ -68,8 +85,7 @@ export function decodeSafetensors(bytes: Uint8Array): Safetensors {
   return {
     metadata: readMetadata(metadata),
     tensors: new Map(tensors.map(({ name, dtype, shape, begin, end }) => {
-      const values = new DTYPES[dtype](data.slice(begin, end).buffer);
-      return [name, { shape, values }];
+      return [name, { shape, values: DTYPES[dtype].read(data.slice(begin, end).buffer) }];
     })),
   };
 }
@@ -115,15 +131,17 @@ function parseHeader(bytes: Uint8Array): Record<string, unknown> {
 function readDescription(name: string, value: unknown): Described {
   const { dtype, shape, data_offsets: offsets } = isRecord(value) ? value : {};
   if (!isSizes(shape) || !isSizes(offsets) || offsets.length !== 2) {
-    throw new RangeError(`it is no safetensors file: its header does not give the shape and place of ${name}`);
+    throw new RangeError(`it is no safetensors file: its header does not give the shape and place of ${shown(name)}`);
   }
   if (typeof dtype !== "string" || !Object.hasOwn(DTYPES, dtype)) {
-    const known = Object.keys(DTYPES).join(" and ");
-    throw new RangeError(`its tensor ${name} is of type ${JSON.stringify(dtype)}: only ${known} are known here`);
+    const known = Object.keys(DTYPES).join(", ");
+    throw new RangeError(`its tensor ${shown(name)} is of type ${JSON.stringify(dtype)}: only ${known} are read here`);
   }
-  const [begin, end] = offsets, wanted = sizeOf(shape) * DTYPES[dtype as Dtype].BYTES_PER_ELEMENT;
+  const [begin, end] = offsets, wanted = sizeOf(shape) * DTYPES[dtype as Dtype].bytes;
   if (end - begin !== wanted) {
-    throw new RangeError(`its tensor ${name} of shape [${shape}] must have ${wanted} bytes: it has ${end - begin}`);
+    throw new RangeError(
+      `its tensor ${shown(name)} of shape [${shape}] must have ${wanted} bytes: it has ${end - begin}`,
+    );
   }
   return { name, dtype: dtype as Dtype, shape, begin, end };
 }
@@ -139,13 +157,21 @@ function readMetadata(value: unknown): Record<string, string> {
 function requireWhole(tensors: readonly Described[], length: number): void {
   let at = 0;
   for (const { name, begin, end } of tensors.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {
-    if (begin !== at) throw new RangeError(`its tensor ${name} begins at byte ${begin} of its values, not at ${at}`);
+    if (begin !== at) {
+      throw new RangeError(`its tensor ${shown(name)} begins at byte ${begin} of its values, not at ${at}`);
+    }
     at = end;
   }
   if (at !== length) {
     const state = length < at ? "is cut short" : "has more than its tensors";
     throw new RangeError(`it ${state}: its tensors have ${at} bytes, and ${length} follow the header`);
   }
+}
+
+/** A name from a file, for a message: quoted where it has more than the characters of names. */
+export function shown(name: string): string {
+  const escaped = (character: string) => `\\u{${character.codePointAt(0)!.toString(16)}}`;
+  return /^[\w.:/-]{1,100}$/.test(name) ? name : `"${name.slice(0, 100).replaceAll(/\p{C}/gu, escaped)}"`;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

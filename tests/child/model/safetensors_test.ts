@@ -59,6 +59,33 @@ describe("decodeSafetensors", () => {
     assertEquals([metadata, tensors.get("t")], [{}, { shape: [2], values: new Float32Array(2) }] as unknown[]);
   });
 
+  /** Bits, and the numbers that they are by IEEE 754 binary16 and by the upper half of binary32. */
+  const halves: readonly (readonly [dtype: string, bits: number[], values: number[]])[] = [
+    [
+      "F16",
+      [0x3c00, 0xc000, 0x0001, 0x03ff, 0x0400, 0x7bff, 0x8000, 0xfc00, 0x3555, 0x7e00],
+      [1, -2, 2 ** -24, 1023 * 2 ** -24, 2 ** -14, 65504, -0, -Infinity, 0.333251953125, NaN],
+    ],
+    ["BF16", [0x3f80, 0xc000, 0x0001, 0x7f7f, 0x8000, 0xff80, 0x7fc0], [
+      1,
+      -2,
+      2 ** -133,
+      3.3895313892515355e38,
+      -0,
+      -Infinity,
+      NaN,
+    ]],
+  ];
+  for (const [dtype, bits, values] of halves) {
+    it(`reads ${dtype} as the numbers that its bits are`, () => {
+      const bytes = 2 * bits.length;
+      const file = fileOf(tensor({ dtype, shape: [bits.length], data_offsets: [0, bytes] }), bytes);
+      const view = new DataView(file.buffer);
+      bits.forEach((word, at) => view.setUint16(file.length - bytes + 2 * at, word, true));
+      assertEquals(decodeSafetensors(file).tensors.get("t")!.values, Float32Array.from(values));
+    });
+  }
+
   const broken: readonly (readonly [what: string, file: Uint8Array, says: string])[] = [
     ["nothing", new Uint8Array(), "it has 0 bytes, fewer than the 8"],
     ["a header longer than the file", fileOf(tensor({}), 8).subarray(0, 30), "cut short or no safetensors file"],
@@ -67,7 +94,9 @@ describe("decodeSafetensors", () => {
     ["a header that is a list", fileOf("[]", 0), "its header is not a JSON object"],
     ["values cut short", fileOf(tensor({}), 7), "it is cut short: its tensors have 8 bytes, and 7 follow"],
     ["more than its values", fileOf(tensor({}), 9), "it has more than its tensors"],
-    ["a type it does not know", fileOf(tensor({ dtype: "BF16" }), 8), 't is of type "BF16": only F32 and F64'],
+    ["a type it does not know", fileOf(tensor({ dtype: "I64" }), 8), 't is of type "I64": only F32, F64, F16, BF16'],
+    ["a shape that does not fit 16 bits", fileOf(tensor({ dtype: "F16" }), 8), "shape [2] must have 4 bytes: it has 8"],
+    ["a name that would move the cursor", fileOf('{"\\u001b[2J":{}}', 0), '"\\u{1b}[2J"'],
     ["a shape that does not fit", fileOf(tensor({ shape: [3] }), 8), "shape [3] must have 12 bytes: it has 8"],
     ["a negative shape", fileOf(tensor({ shape: [-2] }), 8), "does not give the shape and place of t"],
     ["no place", fileOf(tensor({ data_offsets: null }), 8), "does not give the shape and place of t"],
