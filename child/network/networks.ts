@@ -3,6 +3,7 @@ import type { Graph } from "./graph.ts";
 import type { GraphOptions } from "./graph_builder.ts";
 import { buildPreactivationResNet } from "./preactivation_resnet.ts";
 import { buildResNet } from "./resnet.ts";
+import { buildWideResNet } from "./wide_resnet.ts";
 
 const BUILDERS: Readonly<Record<string, (options: GraphOptions) => Graph>> = {
   resnet8: (options) => buildResNet(8, options),
@@ -15,6 +16,9 @@ const BUILDERS: Readonly<Record<string, (options: GraphOptions) => Graph>> = {
   /** The smallest of the family of resnet164. */
   preresnet11: (options) => buildPreactivationResNet("preresnet11", 11, options),
   resnet164: (options) => buildPreactivationResNet("resnet164", 164, options),
+  /** For small machines. */
+  "wrn-16-4": (options) => buildWideResNet(16, 4, options),
+  "wrn-28-10": (options) => buildWideResNet(28, 10, options),
 };
 
 /** Every name that `buildNetwork` knows. */

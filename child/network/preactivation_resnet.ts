@@ -55,6 +55,7 @@ function bottleneck(
   return builder.add(value, skipped);
 }
 
-function normalisedActivation(builder: GraphBuilder, name: string, number: string, input: NodeId): NodeId {
+/** Batch norm and activation, `<name>.bn<number>` and `<name>.act<number>`: what comes before each convolution. */
+export function normalisedActivation(builder: GraphBuilder, name: string, number: string, input: NodeId): NodeId {
   return builder.activation(`${name}.act${number}`, builder.batchNorm(`${name}.bn${number}`, input));
 }

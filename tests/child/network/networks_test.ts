@@ -1,9 +1,47 @@
-import { assertEquals, assertThrows } from "@std/assert";
+/** Every network by its name, with the number of parameters that its authors publish. */
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { parameterCount, type Shape } from "../../../child/network/graph.ts";
 import { buildNetwork, NETWORK_NAMES } from "../../../child/network/networks.ts";
 
+const CIFAR: Shape = [32, 32, 3];
+
+/**
+ * One row per network: what it was made for, the exact count here, and the published one, in millions with as many
+ * digits as its authors print. He et al. 2015, table 6 (resnet20 to 110); He et al. 2016, table 2 (resnet164: 1.7);
+ * Zagoruyko & Komodakis 2016, tables 4 and 5. The smallest of a family were published by nobody: null.
+ */
+const COUNTS: Readonly<
+  Record<string, readonly [image: Shape, classes: number, count: number, millions: string | null]>
+> = {
+  resnet8: [CIFAR, 10, 75_290, null],
+  resnet14: [CIFAR, 10, 172_506, null],
+  resnet20: [CIFAR, 10, 269_722, "0.27"],
+  resnet32: [CIFAR, 10, 464_154, "0.46"],
+  resnet44: [CIFAR, 10, 658_586, "0.66"],
+  resnet56: [CIFAR, 10, 853_018, "0.85"],
+  resnet110: [CIFAR, 10, 1_727_962, "1.7"],
+  preresnet11: [CIFAR, 10, 126_746, null],
+  resnet164: [CIFAR, 10, 1_703_258, "1.7"],
+  "wrn-16-4": [CIFAR, 10, 2_748_890, "2.7"],
+  "wrn-28-10": [CIFAR, 10, 36_479_194, "36.5"],
+};
+
 describe("networks by name", () => {
-  it("gives every network the name it is built by and as many logits as classes", () => {
+  it("have a row each in the table of parameter counts", () => {
+    assertEquals(Object.keys(COUNTS).toSorted(), NETWORK_NAMES.toSorted());
+  });
+
+  for (const [name, [image, classes, count, millions]] of Object.entries(COUNTS)) {
+    it(`${name} has ${count} parameters${millions === null ? "" : `, published as ${millions} million`}`, () => {
+      assertEquals(parameterCount(buildNetwork(name, { classes, image, usesBeta: false })), count);
+      if (millions === null) return;
+      const unit = 10 ** -(millions.split(".")[1]?.length ?? 0); // authors round or cut
+      assert(Math.abs(count / 1e6 - Number(millions)) < unit, `${count} is not ${millions} million`);
+    });
+  }
+
+  it("give every network the name it is built by and as many logits as classes", () => {
     for (const name of NETWORK_NAMES) {
       const graph = buildNetwork(name, { classes: 100, usesBeta: true });
       assertEquals(graph.name, name);
@@ -11,7 +49,7 @@ describe("networks by name", () => {
     }
   });
 
-  it("refuses an unknown name and lists the known ones", () => {
+  it("refuse an unknown name and list the known ones", () => {
     for (const name of ["resnet21", "toString", ""]) {
       assertThrows(() => buildNetwork(name, { classes: 10, usesBeta: false }), RangeError, "resnet20");
     }
