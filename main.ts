@@ -64,6 +64,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "test trained weights again",
     load: async () => (await import("./commands/test_model.ts")).testModel,
   },
+  "export-model": {
+    summary: "write trained weights as code and weights of PyTorch, Keras or JAX, or as ONNX",
+    load: async () => (await import("./commands/export_model.ts")).exportModel,
+  },
   runs: {
     summary: "list the runs in runs/",
     load: async () => (await import("./commands/runs.ts")).runs,

@@ -1,0 +1,133 @@
+/**
+ * A network as pure JAX functions of nested dictionaries of parameters, NHWC. Batch norm uses the trained running
+ * statistics, so that the function can be evaluated and differentiated; training on needs a loop that updates them.
+ */
+import type { Model } from "../model_file.ts";
+import { blockLines, type Framework, frameworkFiles, type LayerTable, plainLines, shaped } from "./framework.ts";
+import { indented, snakeCase, sumOf } from "./python.ts";
+import { type Block, type BlockClass, repeats, type Structure } from "./structure.ts";
+
+const LAYERS: LayerTable = {
+  conv: {
+    numbers: ({ stride }) => ({ stride }),
+    tensors: (node, { nodes }, tensor) => ({
+      kernel: shaped([node.size, node.size, nodes[node.input].shape[2], node.shape[2]], tensor(node.kernel)),
+    }),
+    call: (self, [x], number) => `conv(${self}, ${x}${number("stride") === "1" ? "" : `, ${number("stride")}`})`,
+    uses: "conv",
+  },
+  batch_norm: {
+    numbers: () => ({}),
+    tensors: ({ scale, shift, statistics, shape: [, , channels] }, _graph, tensor) => ({
+      scale: shaped([channels], tensor(scale)),
+      shift: shaped([channels], tensor(shift)),
+      mean: shaped([channels], tensor(`${statistics}.mean`)),
+      variance: shaped([channels], tensor(`${statistics}.variance`)),
+    }),
+    call: (self, [x]) => `batch_norm(${self}, ${x})`,
+    uses: "batch_norm",
+  },
+  activation: {
+    numbers: () => ({}),
+    tensors: ({ beta, shape }, _graph, tensor): Record<string, { shape: readonly number[]; values: Float32Array }> =>
+      beta === undefined ? {} : { beta: { shape: [shape[2]], values: tensor(beta) } },
+    call: (self, [x], _number, { beta }) =>
+      beta === undefined ? `activation(${x})` : `activation(${x}, ${self}["beta"])`,
+  },
+  add: { numbers: () => ({}), call: (_self, inputs) => sumOf(inputs) },
+  shortcut: {
+    numbers: ({ shape, stride }) => ({ channels: shape[2], stride }),
+    call: (_self, [x], number) => `shortcut(${x}, ${number("channels")}, ${number("stride")})`,
+    uses: "shortcut",
+  },
+  global_average_pool: { numbers: () => ({}), call: (_self, [x]) => `${x}.mean(axis=(1, 2))` },
+  dense: {
+    numbers: () => ({}),
+    tensors: (node, { nodes }, tensor) => ({
+      kernel: shaped([nodes[node.input].shape[2], node.shape[2]], tensor(node.kernel)),
+      bias: shaped([node.shape[2]], tensor(node.bias)),
+    }),
+    call: (self, [x]) => `${x} @ ${self}["kernel"] + ${self}["bias"]`,
+  },
+};
+
+const HELPERS = {
+  conv: `def conv(p, x, stride=1):
+    """Convolution with zeros around the image: half the kernel's size on each side."""
+    edge = p["kernel"].shape[0] // 2
+    return jax.lax.conv_general_dilated(
+        x, p["kernel"], (stride, stride), [(edge, edge)] * 2, dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )`,
+  batch_norm: `def batch_norm(p, x):
+    """With the running statistics of training."""
+    return (x - p["mean"]) * (p["scale"] / jnp.sqrt(p["variance"] + 1e-5)) + p["shift"]`,
+  shortcut: `def shortcut(x, channels, stride):
+    """Option A of He et al. 2015: every stride-th pixel, and new channels of zeros on both sides."""
+    more = (channels - x.shape[-1]) // 2
+    return jnp.pad(x[:, ::stride, ::stride], ((0, 0), (0, 0), (0, 0), (more, more)))`,
+};
+
+const JAX: Framework = {
+  target: "jax",
+  imports: ["from safetensors.numpy import load_file"],
+  layers: LAYERS,
+  helpers: HELPERS,
+  separator: ".",
+  tensorSeparator: ".",
+  blockName: (name) => name,
+  network: (structure, model) => [...structure.classes.map(blockFunction), forwardFunction(structure, model), LOAD],
+};
+
+const LOAD = `def normalise(pixels):
+    """[images, height, width, channels] of bytes as the network's input."""
+    return jnp.asarray((pixels.astype("float32") / 255 - MEAN) / STANDARD_DEVIATION)
+
+
+def load(path="weights.safetensors"):
+    """The trained parameters as nested dictionaries: p["stem"]["kernel"]."""
+    parameters = {}
+    for name, values in load_file(path).items():
+        *groups, last = name.split(".")
+        group = parameters
+        for key in groups:
+            group = group.setdefault(key, {})
+        group[last] = jnp.asarray(values)
+    return parameters`;
+
+/** The files of a model for JAX. */
+export function jaxFiles(model: Model) {
+  return frameworkFiles(model, JAX);
+}
+
+const member = (name: string) => `p["${name}"]`;
+
+function blockFunction(block: BlockClass): string {
+  const parameters = ["p", "x", ...block.arguments].join(", ");
+  return [`def ${snakeCase(block.name)}(${parameters}):`, ...indented(blockLines(LAYERS, block, member))].join("\n");
+}
+
+function forwardFunction({ parts }: Structure, { graph }: Model): string {
+  const lines = parts.flatMap((part) =>
+    part.kind === "stage"
+      ? repeats(part.blocks).flatMap((run) => runCode(part.name, run))
+      : plainLines(LAYERS, part, graph, member, part === parts.at(-1) ? "return " : "x = ")
+  );
+  return [
+    "@jax.jit",
+    "def forward(p, x):",
+    '    """Logits [images, classes] of images [images, height, width, channels] from normalise."""',
+    ...indented(lines),
+  ].join("\n");
+}
+
+/** A loop where several blocks in a row are the same but for their weights. */
+function runCode(stage: string, { block, count }: { readonly block: Block; readonly count: number }): string[] {
+  const call = (name: string) => {
+    const values = block.values.map((value) => `, ${value}`).join("");
+    return `x = ${snakeCase(block.class.name)}(p["${stage}"][${name}], x${values})`;
+  };
+  const name = block.name.split(".")[1], [, text, digits] = /^(\D*)(\d+)$/.exec(name)!;
+  if (count === 1) return [call(`"${name}"`)];
+  const first = Number(digits);
+  return [`for number in range(${first}, ${first + count}):`, `    ${call(`f"${text}{number}"`)}`];
+}
