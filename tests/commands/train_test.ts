@@ -90,11 +90,18 @@ describe("deno task cifar100", () => {
       assertEquals([event, as_saved], ["finished", true]);
       assertEquals({ ...tested, validation_accuracy, validation_top5, test_accuracy, test_top5 }, tested);
       assertEquals(resumed.at(-1), finished);
+      const write = ["export-model", seed.saved as string, "--to", "pytorch", "--engine", "reference"];
+      const [exported] = await rowsOf([...write, "--json"], cwd);
+      const folder = (seed.saved as string).replace(".safetensors", "-pytorch");
+      assertEquals([exported.event, exported.folder], ["finished", folder]);
+      const written = [...Deno.readDirSync(`${cwd}/${folder}`)].map(({ name }) => name).toSorted();
+      assertEquals(written, ["README.md", "check.py", "images.npy", "logits.npy", "network.py", "weights.safetensors"]);
       const { saved: _, ...row } = seed;
       assertEquals(resumed[0], row);
 
       const before = contents(`${cwd}/runs`);
       await Promise.all([
+        fails(write, { cwd }, 1, [`Cannot write ${folder} as it has files already: name another folder with --out`]),
         fails(["cifar100", "--resume", "fine", "--act", "relu", "--data", "data"], { cwd }, 1, [
           'Cannot resume runs/fine as its act is "swish", and "relu" was asked for',
         ]),
@@ -130,6 +137,8 @@ describe("deno task cifar100", () => {
         fails(["cifar100", "--resume", "none"], { cwd }, 1, ["Cannot resume none as there is no runs/none"]),
         fails(["cifar10", "--coarse"], { cwd }, 2, ["cifar10 has no flag --coarse"]),
         fails(["test-model", "none.safetensors"], { cwd }, 1, ["Cannot read none.safetensors: there is no such file"]),
+        fails(["export-model", "garbage.safetensors"], { cwd }, 2, ["--to names the framework: pytorch, onnx"]),
+        fails(["export-model", "garbage.safetensors", "--to", "onnx"], { cwd }, 1, ["Cannot read garbage.safetensors"]),
         fails(["test-model", "garbage.safetensors"], { cwd }, 1, ["Cannot read garbage.safetensors: it is cut short"]),
       ]);
       assertEquals(contents(cwd), before);
