@@ -4,8 +4,7 @@
  * channels: a program has some 20 pointwise kernels, and 20 copies of a thousand operations would take longer to
  * compile than to train.
  */
-import type { Activation } from "../../activation/expression.ts";
-import { type Derivatives, differentiate } from "../../compiler/derivatives.ts";
+import type { Derivatives } from "../../compiler/derivatives.ts";
 import { lowerActivation, type Result } from "../../compiler/lower.ts";
 import type { OperationKind, OperationList } from "../../compiler/operations.ts";
 import { type ActivationWriter, writtenInPlace } from "../../compiler/pointwise.ts";
@@ -40,8 +39,7 @@ const MAX_CONSTANTS_IN_PLACE = 300;
 const FUNCTION_INSTRUCTIONS = 2000;
 
 /** The code of an activation; constants of functions lie in memory from the byte address `base`. */
-export function activationCode(activation: Pick<Activation, "expression">, base: number, packable: boolean) {
-  const derivatives = differentiate(activation);
+export function activationCode(derivatives: Derivatives, base: number, packable: boolean): ActivationCode {
   const list = lowerActivation(derivatives, "expanded");
   const count = (isCounted: (kind: OperationKind) => boolean) => list.filter(({ kind }) => isCounted(kind)).length;
   const isInPlace = count((kind) => costModel(1).costs[kind].instructions > 0) <= MAX_OPERATIONS_IN_PLACE &&

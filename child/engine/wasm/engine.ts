@@ -1,6 +1,7 @@
 /** The engine that runs anywhere: WebAssembly SIMD generated for each child, on the cores of the machine. */
 import type { Activation } from "../../activation/expression.ts";
 import type { Graph } from "../../network/graph.ts";
+import { compileChild } from "../../compiler/child.ts";
 import { checkActivation } from "../checks.ts";
 import type { CompileOptions, Engine, Probe, Program } from "../engine.ts";
 import { selfCheck } from "../self_check.ts";
@@ -55,10 +56,10 @@ class WasmEngine implements Engine {
     checkActivation(graph, activation);
     const threads = options.threads ?? 1;
     const { winograd, packable } = this.kernels;
-    const plan = makePlan(graph, activation, { batch: options.batch, threads, winograd, packable });
-    checkMemory(plan.memory.total); // before the text, in which addresses beyond 4 GiB are no longer valid
+    const plan = makePlan(compileChild(graph, activation), { batch: options.batch, threads, winograd, packable });
+    checkMemory(plan.totalBytes); // before the text, in which addresses beyond 4 GiB are no longer valid
     const module = await assemble(graph.name, moduleText(plan, options.optimizer));
-    const memory = this.#takeMemory(plan.memory.total);
+    const memory = this.#takeMemory(plan.totalBytes);
     const release = () => this.#free.push(memory);
     return await WasmProgram.start(graph, plan, options.optimizer, module, memory, threads, release);
   }

@@ -1,5 +1,5 @@
 /** The kernels of one program, each generated once under a name that says its kind and shapes. */
-import { type Correlation, correlation, directKernelGradient, kernelTranspose } from "./direct.ts";
+import { type Correlation, correlation, directKernelGradient, kernelTranspose } from "./convolution/direct.ts";
 import type { Kernel, Target } from "./function_builder.ts";
 import type { Layout } from "./layout.ts";
 import {
@@ -19,7 +19,7 @@ import {
   statistics,
   type TermLayout,
 } from "./pointwise.ts";
-import * as winograd from "./winograd.ts";
+import * as winograd from "./convolution/winograd.ts";
 import type { Optimizer } from "../../optimizer.ts";
 
 export class Kernels {

@@ -8,7 +8,7 @@ import type { BatchNormMemory } from "./batch_norm.ts";
 import { int, plus, times } from "./function_builder.ts";
 import type { Argument, Call } from "./call.ts";
 import { CHUNK_IMAGES, type Plan, type Segment } from "./plan.ts";
-import { blocksOf } from "./winograd.ts";
+import { blocksOf } from "./convolution/winograd.ts";
 
 /** Modes of a run, and the words of the control block below. */
 export const MODES = { exit: 0, train: 1, evaluate: 2 } as const;
@@ -42,7 +42,7 @@ export function moduleText(plan: Plan, optimizer: Optimizer, marks?: Mark[]): st
   return [
     `(module`,
     marks ? `  (import "env" "mark" (func $mark (param i32)))` : "",
-    `  (memory (import "env" "memory") ${Math.ceil(memory.total / PAGE_BYTES)} ${MAXIMUM_PAGES} shared)`,
+    `  (memory (import "env" "memory") ${Math.ceil(plan.totalBytes / PAGE_BYTES)} ${MAXIMUM_PAGES} shared)`,
     ...[...plan.activation.functions, ...kernels.all()].map(({ text }) => text),
     ...plan.batchNorms.flatMap(({ memory }, i) => [
       finishForward(`finish_forward_${i}`, memory),
@@ -73,8 +73,12 @@ export function moduleText(plan: Plan, optimizer: Optimizer, marks?: Mark[]): st
     `    (call $prepare (local.get $thread) (local.get $threads))`,
     ...onFirstThread(plan.batchNorms.map((_, i) => `(call $prepare_evaluation_${i})`)),
     `    (call $barrier (local.get $threads))`,
-    ...plan.forward.flatMap((_, i) => segmentCall(`forward_${i}`, 0, [], marked)),
-    `    (call $barrier (local.get $threads)))`,
+    // Tensors of segments that are not neighbours share memory, so threads wait here as in training.
+    ...plan.forward.flatMap((_, i) => [
+      ...segmentCall(`forward_${i}`, 0, [], marked),
+      `    (call $barrier (local.get $threads))`,
+    ]),
+    `  )`,
     RUN,
     ...[kernels.target.constants, plan.activation.constants].filter(({ size }) => size > 0).map((table) =>
       table.data()

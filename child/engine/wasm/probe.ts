@@ -3,6 +3,7 @@
  * `deno task function --engine wasm` and the records of accuracy.
  */
 import type { Activation } from "../../activation/expression.ts";
+import { differentiate } from "../../compiler/derivatives.ts";
 import type { Probe } from "../engine.ts";
 import { activationCode } from "./activation.ts";
 import { assemble } from "./assemble.ts";
@@ -58,7 +59,7 @@ export async function probe(
 
 async function compile(of: Activation, packable: boolean) {
   const constants = new ConstantTable(TABLE, CONSTANTS), target = { constants, packable };
-  const activation = activationCode(of, TABLE + TABLE_BYTES, packable);
+  const activation = activationCode(differentiate(of), TABLE + TABLE_BYTES, packable);
   const scratch = activation.constants.end;
   const layout = new Layout([1, 1, CHANNELS], 0);
   const pointwise: Pointwise = { y: layout, residual: null, batchNorm: false, activation };

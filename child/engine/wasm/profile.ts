@@ -2,14 +2,16 @@
 import type { Batch } from "../../../datasets/dataset.ts";
 import type { Activation } from "../../activation/expression.ts";
 import type { Graph } from "../../network/graph.ts";
+import { compileChild } from "../../compiler/child.ts";
 import { initialParameters } from "../../network/initialise.ts";
 import type { Optimizer } from "../../optimizer.ts";
 import { assemble } from "./assemble.ts";
 import { ConstantTable, FunctionBuilder, type Operations, range } from "./function_builder.ts";
 import { type Mark, MAXIMUM_PAGES, moduleText, PAGE_BYTES } from "./module.ts";
-import { CHUNK_IMAGES, CONSTANTS, makePlan, type Plan } from "./plan.ts";
+import { CONSTANTS } from "./memory_map.ts";
+import { CHUNK_IMAGES, makePlan, type Plan } from "./plan.ts";
 import { WasmProgram } from "./program.ts";
-import { TILE_BLOCK } from "./winograd.ts";
+import { TILE_BLOCK } from "./convolution/winograd.ts";
 
 /** One kernel's share of the median step on one thread. */
 export interface KernelTime {
@@ -32,10 +34,10 @@ export async function profileStep(
   { batch, optimizer, steps }: { readonly batch: Batch; readonly optimizer: Optimizer; readonly steps: number },
 ): Promise<KernelTime[]> {
   const images = batch.labels.length;
-  const plan = makePlan(graph, activation, { batch: images, threads: 1, winograd: true, packable: true });
+  const plan = makePlan(compileChild(graph, activation), { batch: images, threads: 1, winograd: true, packable: true });
   const marks: Mark[] = [];
   const module = await assemble(graph.name, moduleText(plan, optimizer, marks));
-  const memory = newMemory(plan.memory.total);
+  const memory = newMemory(plan.totalBytes);
   const seconds = new Float64Array(marks.length), calls = new Int32Array(marks.length);
   let last = 0;
   const mark = (place: number) => {

@@ -8,7 +8,8 @@ import type { Program, TensorGroup, Tensors, TrainingStep } from "../engine.ts";
 import { FLOAT_BYTES } from "./function_builder.ts";
 import { wholeVectors } from "./layout.ts";
 import { CONTROL, MODES } from "./module.ts";
-import type { Place, Plan } from "./plan.ts";
+import type { Place } from "./memory_map.ts";
+import type { Plan } from "./plan.ts";
 import type { ThreadRequest } from "./thread_worker.ts";
 
 type Run = (mode: number, images: number, thread: number, threads: number, scratch: number) => void;
@@ -59,7 +60,7 @@ export class WasmProgram implements Program {
   ): Promise<WasmProgram> {
     const instance = await WebAssembly.instantiate(module, { env: { memory, mark } });
     const workers = await Promise.all(Array.from({ length: threads - 1 }, (_, i) => {
-      const thread = i + 1, scratch = plan.memory.scratch + thread * plan.memory.scratchBytes;
+      const thread = i + 1, scratch = plan.scratch.address + thread * plan.scratch.bytes;
       return startThread({ module, memory, thread, threads, scratch });
     }));
     const program = new WasmProgram(graph, plan, optimizer, memory, instance, workers, release);
@@ -138,9 +139,9 @@ export class WasmProgram implements Program {
     // (setTimeout would wait for 2 ms.)
     await new Promise<void>((resolve) => setImmediate(resolve));
     this.#setBatch(batch);
-    const { scratch } = this.plan.memory, threads = this.workers.length + 1;
+    const { scratch } = this.plan, threads = this.workers.length + 1;
     this.#command(mode, batch.labels.length);
-    this.#run(mode, batch.labels.length, 0, threads, scratch);
+    this.#run(mode, batch.labels.length, 0, threads, scratch.address);
   }
 
   /** Wakes the helper threads. */
@@ -188,14 +189,13 @@ export class WasmProgram implements Program {
 
   #entries(group: TensorGroup): Entry[] {
     const { memory, places, batchNorms } = this.plan;
-    const inOrder = this.graph.parameters.map((p) => places.find((place) => place.parameter === p)!);
     switch (group) {
       case "parameters":
-        return inOrder.map((place) => entryOf(place, place.parameter.name, memory.parameters));
+        return places.map((place) => entryOf(place, place.parameter.name, memory.parameters));
       case "gradients":
-        return inOrder.map((place) => entryOf(place, place.parameter.name, memory.gradient));
+        return places.map((place) => entryOf(place, place.parameter.name, memory.gradient));
       case "slots":
-        return inOrder.flatMap((place) =>
+        return places.flatMap((place) =>
           SLOTS[this.optimizer.kind].map((slot, i) =>
             entryOf(place, `${place.parameter.name}.${slot}`, memory.slots[i])
           )

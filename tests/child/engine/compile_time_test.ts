@@ -9,6 +9,7 @@ import { derive } from "../../../child/activation/derive.ts";
 import { usesBeta } from "../../../child/activation/expression.ts";
 import { fingerprint } from "../../../child/activation/fingerprint.ts";
 import { ExpressionSyntaxError, MAX_OPERATIONS } from "../../../child/activation/parse.ts";
+import { compileChild } from "../../../child/compiler/child.ts";
 import { simplify } from "../../../child/activation/simplify.ts";
 import { assemble } from "../../../child/engine/wasm/assemble.ts";
 import { moduleText } from "../../../child/engine/wasm/module.ts";
@@ -46,7 +47,7 @@ async function compileSeconds(text: string, network: string): Promise<number> {
   fingerprint(activation.expression);
   for (const by of ["x", "b"] as const) derive(expression, by);
   const graph = buildNetwork(network, { classes: 10, usesBeta: usesBeta(expression) });
-  const plan = makePlan(graph, { ...activation, expression }, {
+  const plan = makePlan(compileChild(graph, activation), {
     batch: 128,
     threads: 2,
     winograd: true,

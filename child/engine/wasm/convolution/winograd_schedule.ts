@@ -1,7 +1,7 @@
 /** A 3x3 convolution of stride 1 as Winograd kernels (winograd.ts explains them). */
-import type { ConvolutionRequest, ConvolutionSchedule } from "./convolution_schedule.ts";
-import { FLOAT_BYTES } from "./function_builder.ts";
-import { type Argument, type Call, fixed, images, tensor } from "./call.ts";
+import type { ConvolutionRequest, ConvolutionSchedule } from "./schedule.ts";
+import { FLOAT_BYTES } from "../function_builder.ts";
+import { type Argument, type Call, fixed, images, tensor } from "../call.ts";
 import { POSITIONS, productBytes, tilesOf } from "./winograd.ts";
 
 export function winogradKernelsFor(request: ConvolutionRequest): ConvolutionSchedule {

@@ -10,9 +10,9 @@
  * Layouts: V[position][tile][input channel], U[position][input channel][output channel], M[position][tile][output
  * channel]. The matrices are those of the interpolation points 0, 1, -1, 2, -2 and infinity.
  */
-import { FLOAT_BYTES, FunctionBuilder, type Int, plus, range, times, type Vector } from "./function_builder.ts";
-import type { Kernel, Target } from "./function_builder.ts";
-import { type Layout, partsOf } from "./layout.ts";
+import { FLOAT_BYTES, FunctionBuilder, type Int, plus, range, times, type Vector } from "../function_builder.ts";
+import type { Kernel, Target } from "../function_builder.ts";
+import { type Layout, partsOf } from "../layout.ts";
 
 export const TILE = 4;
 const PATCH = 6;

@@ -1,6 +1,6 @@
 /** The one place where a convolution's schedule is chosen: which kernels compute it, its input and kernel gradients. */
 import { directKernelsFor } from "./direct_schedule.ts";
-import type { ConvolutionRequest, ConvolutionSchedule } from "./convolution_schedule.ts";
+import type { ConvolutionRequest, ConvolutionSchedule } from "./schedule.ts";
 import { winogradKernelsFor } from "./winograd_schedule.ts";
 import { TILE } from "./winograd.ts";
 

@@ -1,7 +1,7 @@
 /** The interface of a convolution's schedules; `convolution.ts` chooses one. */
-import type { Call, Tensor } from "./call.ts";
-import type { Kernels } from "./kernels.ts";
-import type { Layout } from "./layout.ts";
+import type { Call, Tensor } from "../call.ts";
+import type { Kernels } from "../kernels.ts";
+import type { Layout } from "../layout.ts";
 
 export interface ConvolutionRequest {
   /** Whether Winograd's algorithm may be used. */

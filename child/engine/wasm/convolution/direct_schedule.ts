@@ -1,9 +1,9 @@
 /** A convolution of any odd size and stride, or the dense layer, as direct kernels (direct.ts). */
-import type { ConvolutionRequest, ConvolutionSchedule } from "./convolution_schedule.ts";
+import type { ConvolutionRequest, ConvolutionSchedule } from "./schedule.ts";
 import { forwardTaps, inputGradientParts } from "./direct.ts";
-import { FLOAT_BYTES } from "./function_builder.ts";
-import { wholeVectors } from "./layout.ts";
-import { type Argument, type Call, fixed, images, tensor } from "./call.ts";
+import { FLOAT_BYTES } from "../function_builder.ts";
+import { wholeVectors } from "../layout.ts";
+import { type Argument, type Call, fixed, images, tensor } from "../call.ts";
 
 export function directKernelsFor(request: ConvolutionRequest): ConvolutionSchedule {
   const { kernels, input, output, size, stride, bias, takeMemory } = request;

@@ -2,8 +2,8 @@
  * Direct convolution of any size and stride, and the dense layer as a convolution of one pixel: sums over taps and
  * input channels with the output channels in the lanes. Strided and small shapes use it; the others use winograd.ts.
  */
-import { FLOAT_BYTES, FunctionBuilder, type Kernel, range, type Target, type Vector } from "./function_builder.ts";
-import { type Layout, partsOf, wholeVectors } from "./layout.ts";
+import { FLOAT_BYTES, FunctionBuilder, type Kernel, range, type Target, type Vector } from "../function_builder.ts";
+import { type Layout, partsOf, wholeVectors } from "../layout.ts";
 import { gatherLanes } from "./winograd.ts";
 
 /**
