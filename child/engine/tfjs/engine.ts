@@ -3,12 +3,13 @@
  * code for both. `binding.ts` explains why only that half, and why one GPU per process.
  */
 import type { Activation } from "../../activation/expression.ts";
+import { differentiate } from "../../compiler/derivatives.ts";
 import type { Graph } from "../../network/graph.ts";
 import type { CompileOptions, Engine, Probe, Program } from "../engine.ts";
 import { selfCheck } from "../self_check.ts";
 import { type Binding, loadBinding, requireGpu } from "./binding.ts";
 import { CPU_PACKAGE, GPU_PACKAGE, type TensorFlowPackage } from "./package.ts";
-import { differentiate, ExpressionWriter } from "./expression.ts";
+import { activationList, ActivationWriter } from "./expression.ts";
 import { TensorFlowProgram } from "./program.ts";
 import { Session } from "./session.ts";
 
@@ -56,16 +57,16 @@ export class TensorFlowEngine implements Engine {
 
   // deno-lint-ignore require-await
   async probe(activation: Activation, x: ArrayLike<number>, b: number): Promise<Probe> {
-    const session = this.#session, { expression } = activation;
+    const session = this.#session, list = activationList(differentiate(activation));
     return session.scope(() => {
-      const { byX, byB } = differentiate(expression, true);
       const points = session.floats([x.length], Float32Array.from(x));
       const ones = session.floats([x.length], new Float32Array(x.length).fill(1));
-      const writer = new ExpressionWriter(session, (value) => session.scalar(value), points, session.scalar(b));
+      const writer = new ActivationWriter(session, (value) => session.scalar(value), list, points, session.scalar(b));
+      const { value, byX, byB } = list;
       return {
-        value: session.data(writer.writeWhole(expression)),
+        value: session.data(writer.writeWhole(value)),
         derivative: session.data(writer.writeProduct(ones, byX)),
-        betaDerivative: session.data(writer.writeProduct(ones, byB!)),
+        betaDerivative: byB === null ? new Float32Array(x.length) : session.data(writer.writeProduct(ones, byB)),
       };
     });
   }

@@ -1,188 +1,180 @@
 /**
- * Expressions as TensorFlow operations, each distinct subexpression once: those that the derivative shares with the
- * value are kept from the forward pass. `x` is a tensor [images, height, width, channels], `b` a vector [channels] that
- * TensorFlow broadcasts, and numbers are scalars.
+ * Activations as TensorFlow operations: the operation list with TensorFlow's own functions. `x` is a tensor [images,
+ * height, width, channels], `b` a vector [channels] that TensorFlow broadcasts, and constants are scalars. What the
+ * derivatives share with the value is kept from the forward pass.
  */
-import { derive } from "../../activation/derive.ts";
+import type { UnaryName } from "../../activation/expression.ts";
+import type { Derivatives } from "../../compiler/derivatives.ts";
+import { lowerActivation } from "../../compiler/lower.ts";
 import {
-  type BinaryName,
-  bottomUp,
-  children,
-  type Comparison,
-  type Expression,
-  number,
-  type UnaryName,
-} from "../../activation/expression.ts";
-import { Numbering } from "../../activation/numbering.ts";
-import { type Product, zeroWins } from "../../activation/products.ts";
-import { landings } from "../../activation/properties.ts";
+  ARITHMETIC,
+  type ArithmeticKind,
+  type Operation,
+  type OperationList,
+  type Value,
+} from "../../compiler/operations.ts";
 import type { Session, Tensor } from "./session.ts";
 
-/** The function, its derivatives, and the values that the forward pass keeps for them. */
-export interface Derivatives {
-  readonly value: Expression;
-  readonly byX: Expression;
-  /** Null if the expression has no beta. */
-  readonly byB: Expression | null;
-  /** The key of a subexpression, in `shared` and among a writer's results. */
-  keyOf(e: Expression): string;
-  /** Keys of the subexpressions of the derivatives. */
-  readonly shared: ReadonlySet<string>;
+/** An activation's list, and which of its values the passes need. */
+export interface ActivationList {
+  readonly list: OperationList;
+  readonly value: Value;
+  readonly byX: Value;
+  /** Null if the function has no beta. */
+  readonly byB: Value | null;
+  /** What the forward pass computes and the backward pass reads. */
+  readonly kept: ReadonlySet<Value>;
 }
 
-/** `hasBeta`: whether the derivative by beta is needed. */
-export function differentiate(value: Expression, hasBeta: boolean): Derivatives {
-  const byX = derive(value, "x");
-  const byB = hasBeta ? derive(value, "b") : null;
-  const keyOf = newKeys();
-  const keys = new Map<Expression, string>();
-  for (const e of byB ? [byX, byB] : [byX]) bottomUp(e, keys, keyOf);
-  return { value, byX, byB, keyOf, shared: new Set(keys.values()) };
+export function activationList(derivatives: Derivatives): ActivationList {
+  const list = lowerActivation(derivatives, "called");
+  const resultOf = (name: string) =>
+    list.find((operation) => operation.kind === "store" && operation.name === name)?.operands[0] ?? null;
+  const value = resultOf("value")!, byX = resultOf("byX")!, byB = resultOf("byB");
+  const forward = neededFor(list, [value]);
+  const isShared = (at: Value) => forward.has(at) && !LEAVES.has(list[at].kind);
+  const slopes = byB === null ? [byX] : [byB, byX];
+  const backward = neededFor(list, slopes.map((slope) => rectified(list, slope) ?? slope), isShared);
+  const kept = new Set([...backward].filter(isShared));
+  return { list, value, byX, byB, kept };
 }
 
-function newKeys(): Derivatives["keyOf"] {
-  const numbering = new Numbering();
-  return (e) => `${numbering.of(e)}`;
+const LEAVES: ReadonlySet<Operation["kind"]> = new Set<Operation["kind"]>(["input", "channel", "constant"]);
+
+/** The values that these need, with themselves. What `isKnown` needs nothing. */
+function neededFor(
+  list: OperationList,
+  wanted: readonly Value[],
+  isKnown: (value: Value) => boolean = () => false,
+): Set<Value> {
+  const needed = new Set(wanted);
+  for (let at = Math.max(-1, ...wanted); at >= 0; at--) {
+    if (needed.has(at) && !isKnown(at)) list[at].operands.forEach((operand) => needed.add(operand));
+  }
+  return needed;
+}
+
+/** The u of a slope that is 1 where u > 0 and else 0, as relu's; null for others. */
+function rectified(list: OperationList, slope: Value): Value | null {
+  const isConstant = (at: Value, value: number) => {
+    const operation = list[at];
+    return operation.kind === "constant" && operation.value === value;
+  };
+  const select = list[slope];
+  if (select.kind !== "select") return null;
+  const [mask, then, otherwise] = select.operands, [zero, u] = list[mask].operands;
+  const isStep = list[mask].kind === "less" && isConstant(zero, 0) && isConstant(then, 1) && isConstant(otherwise, 0);
+  return isStep && dependsOnX(list, u) ? u : null;
+}
+
+function dependsOnX(list: OperationList, value: Value): boolean {
+  return [...neededFor(list, [value])].some((at) => list[at].kind === "input");
 }
 
 /** Scalars of a program, made once. */
 export type Constants = (value: number) => Tensor;
 
-/** Writes expressions of one `x` and `b`. The tensors it makes belong to the session's scope. */
-export class ExpressionWriter {
-  readonly #written: Map<string, Tensor>;
-  /** Whether the landings of a tall expression are being written. */
-  #isWriting = false;
+/** Computes values of an activation's list for one `x` and `b`. The tensors it makes belong to the session's scope. */
+export class ActivationWriter {
+  readonly #tensors: Map<Value, Tensor>;
 
-  /** `b` is null if the site has no beta; `known` are subexpressions computed before. */
+  /** `b` is null if the site has no beta; `known` are values computed before. */
   constructor(
     readonly session: Session,
     readonly constant: Constants,
+    readonly activation: ActivationList,
     readonly x: Tensor,
     readonly b: Tensor | null,
-    known: ReadonlyMap<string, Tensor> = new Map(),
-    readonly keyOf: Derivatives["keyOf"] = newKeys(),
+    known: ReadonlyMap<Value, Tensor> = new Map(),
   ) {
-    this.#written = new Map(known);
+    this.#tensors = new Map(known);
   }
 
-  /** Tensors computed so far by the key of their subexpression, but for `x`, `b` and numbers, which are not its own. */
-  get written(): ReadonlyMap<string, Tensor> {
-    return this.#written;
+  /** Those of the values computed so far that the backward pass reads. */
+  get kept(): ReadonlyMap<Value, Tensor> {
+    return new Map([...this.#tensors].filter(([value]) => this.activation.kept.has(value)));
   }
 
-  /** May be a scalar, or a vector of channels, where the expression is. */
-  write(e: Expression): Tensor {
-    if (!this.#isWriting) {
-      this.#isWriting = true;
-      landings(e).forEach((part) => this.#write(part));
-      this.#isWriting = false;
+  /** May be a scalar, or a vector of channels, where the value is. */
+  write(value: Value): Tensor {
+    const { list } = this.activation;
+    const needed = neededFor(list, [value], (at) => this.#tensors.has(at));
+    for (const at of [...needed].sort((a, b) => a - b)) {
+      if (!this.#tensors.has(at)) this.#tensors.set(at, this.#make(list[at]));
     }
-    return this.#write(e);
-  }
-
-  #write(e: Expression): Tensor {
-    switch (e.kind) {
-      case "x":
-        return this.x;
-      case "b":
-        if (this.b === null) throw new TypeError("Cannot compile b as this activation site has no beta");
-        return this.b;
-      case "number":
-        return this.constant(e.value);
-    }
-    if (e.kind === "power" && e.exponent === 0) return this.constant(1);
-    const key = this.keyOf(e);
-    let tensor = this.#written.get(key);
-    if (tensor === undefined) this.#written.set(key, tensor = this.#make(e));
-    return tensor;
+    return this.#tensors.get(value)!;
   }
 
   /** A new tensor with the shape of `x`. */
-  writeWhole(e: Expression): Tensor {
-    const tensor = this.write(e);
-    if (dependsOnX(e)) return this.session.run("Identity", [tensor]); // another handle of the same memory
+  writeWhole(value: Value): Tensor {
+    const tensor = this.write(value);
+    // Another handle of the same memory.
+    if (dependsOnX(this.activation.list, value)) return this.session.run("Identity", [tensor]);
     return this.session.run("AddV2", [this.session.run("ZerosLike", [this.x]), tensor]);
   }
 
-  /** gradient * e, in one fused operation if TensorFlow has one. The gradient has the shape of `x`. */
-  writeProduct(gradient: Tensor, e: Expression): Tensor {
-    const isZero = (e: Expression) => e.kind === "number" && e.value === 0;
-    const isOne = (e: Expression) => e.kind === "number" && e.value === 1;
-    if (isOne(e)) return this.session.run("Identity", [gradient]);
-    if (
-      e.kind === "select" && e.comparison === ">" && isOne(e.then) && isZero(e.otherwise) && isZero(e.right) &&
-      dependsOnX(e.left)
-    ) {
-      return this.session.run("ReluGrad", [gradient, this.write(e.left)]);
+  /** gradient * slope, in one fused operation if TensorFlow has one. The gradient has the shape of `x`. */
+  writeProduct(gradient: Tensor, slope: Value): Tensor {
+    const { list } = this.activation, operation = list[slope];
+    if (operation.kind === "constant" && operation.value === 1) return this.session.run("Identity", [gradient]);
+    const u = rectified(list, slope);
+    if (u !== null) return this.session.run("ReluGrad", [gradient, this.write(u)]);
+    return this.session.run("Mul", [gradient, this.write(slope)]);
+  }
+
+  #make(operation: Operation): Tensor {
+    const operands = operation.operands.map((operand) => this.#tensors.get(operand)!);
+    switch (operation.kind) {
+      case "input":
+        return this.x;
+      case "channel":
+        if (this.b === null) throw new TypeError("Cannot compile b as this activation site has no beta");
+        return this.b;
+      case "constant":
+        return this.constant(operation.value);
+      case "call":
+        return FUNCTIONS[operation.name as UnaryName](this, operands[0]);
     }
-    return this.session.run("Mul", [gradient, this.write(e)]);
+    if (!(operation.kind in ARITHMETIC)) throw new TypeError(`TensorFlow has no operation ${operation.kind}`);
+    return OPERATIONS[operation.kind as ArithmeticKind](this, ...operands);
   }
 
-  #make(e: Exclude<Expression, { kind: "x" | "b" | "number" }>): Tensor {
-    switch (e.kind) {
-      case "unary":
-        return UNARY[e.name](this, e.argument);
-      case "binary":
-        return e.name === "mul" ? this.#product(e) : this.#operation(BINARY[e.name], e.left, e.right);
-      case "power":
-        return this.#power(e.base, e.exponent);
-      case "select": {
-        const chosen = this.session.run(COMPARISONS[e.comparison], [this.write(e.left), this.write(e.right)]);
-        return this.session.run("SelectV2", [chosen, this.write(e.then), this.write(e.otherwise)]);
-      }
-    }
-  }
-
-  /** MulNoNan is 0 where its second factor is 0: see `products.ts`. */
-  #product(e: Product): Tensor {
-    const wins = zeroWins(e);
-    if (wins.left && wins.right) {
-      const isZero = this.session.run("Equal", [this.write(e.left), this.constant(0)]);
-      const product = this.#operation("MulNoNan", e.left, e.right);
-      return this.session.run("SelectV2", [isZero, this.constant(0), product]);
-    }
-    if (wins.left) return this.#operation("MulNoNan", e.right, e.left);
-    return this.#operation(wins.right ? "MulNoNan" : "Mul", e.left, e.right);
-  }
-
-  #operation(name: string, left: Expression, right: Expression): Tensor {
-    return this.session.run(name, [this.write(left), this.write(right)]);
-  }
-
-  /** base^exponent by repeated squaring. */
-  #power(base: Expression, exponent: number): Tensor {
-    const to = (exponent: number) => this.write({ kind: "power", base, exponent });
-    if (exponent < 0) return this.session.run("Reciprocal", [to(-exponent)]);
-    if (exponent === 1) return this.session.run("Identity", [this.write(base)]);
-    if (exponent === 2) return this.session.run("Square", [this.write(base)]);
-    const rest = exponent % 2 === 0 ? to(exponent / 2) : this.write(base);
-    return this.session.run("Mul", [to(exponent % 2 === 0 ? exponent / 2 : exponent - 1), rest]);
+  run(name: string, ...inputs: Tensor[]): Tensor {
+    return this.session.run(name, inputs);
   }
 }
 
-const BINARY: Readonly<Record<Exclude<BinaryName, "mul">, string>> = {
-  add: "AddV2",
-  sub: "Sub",
-  div: "RealDiv",
-  max: "Maximum",
-  min: "Minimum",
+type Write = (w: ActivationWriter, ...operands: Tensor[]) => Tensor;
+
+const operation = (name: string): Write => (w, ...operands) => w.run(name, ...operands);
+
+const OPERATIONS: Readonly<Record<ArithmeticKind, Write>> = {
+  add: operation("AddV2"),
+  sub: operation("Sub"),
+  mul: (w, a, b) => a === b ? w.run("Square", a) : w.run("Mul", a, b),
+  div: operation("RealDiv"),
+  multiplyAdd: (w, a, b, c) => w.run("AddV2", w.run("Mul", a, b), c),
+  negativeMultiplyAdd: (w, a, b, c) => w.run("Sub", c, w.run("Mul", a, b)),
+  min: operation("Minimum"),
+  max: operation("Maximum"),
+  root: operation("Sqrt"),
+  abs: operation("Abs"),
+  negate: operation("Neg"),
+  less: operation("Less"),
+  lessOrEqual: operation("LessEqual"),
+  equal: operation("Equal"),
+  both: operation("LogicalAnd"),
+  select: operation("SelectV2"),
+  keepWhere: (w, mask, value) => w.run("SelectV2", mask, value, w.constant(0)),
+  zeroWhere: (w, mask, value) => w.run("SelectV2", mask, w.constant(0), value),
 };
 
-const COMPARISONS: Readonly<Record<Comparison, string>> = { ">": "Greater", ">=": "GreaterEqual", "==": "Equal" };
+type Unary = (w: ActivationWriter, u: Tensor) => Tensor;
 
-type Unary = (writer: ExpressionWriter, argument: Expression) => Tensor;
-
-const operation = (name: string): Unary => (writer, u) => writer.session.run(name, [writer.write(u)]);
-const call = (name: UnaryName, argument: Expression): Expression => ({ kind: "unary", name, argument });
-const neg = (argument: Expression): Expression => call("neg", argument);
-const squareOf = (base: Expression): Expression => ({ kind: "power", base, exponent: 2 });
-const onePlus = (e: Expression): Expression => ({ kind: "binary", name: "add", left: number(1), right: e });
-
-const UNARY: Readonly<Record<UnaryName, Unary>> = {
+const FUNCTIONS: Readonly<Record<UnaryName, Unary>> = {
   neg: operation("Neg"),
   abs: operation("Abs"),
-  sqrt: (writer, u) => writer.session.run("Sqrt", [writer.write(call("relu", u))]),
+  sqrt: (w, u) => w.run("Sqrt", w.run("Relu", u)),
   hypot1,
   log: operation("Log"),
   log1p: operation("Log1p"),
@@ -202,52 +194,46 @@ const UNARY: Readonly<Record<UnaryName, Unary>> = {
   sinc,
   sigmoid: operation("Sigmoid"),
   softplus: operation("Softplus"),
-  gauss: (writer, u) => writer.session.run("Exp", [writer.write(call("neg", squareOf(u)))]),
+  gauss: (w, u) => w.run("Exp", w.run("Neg", w.run("Square", u))),
   erf: operation("Erf"),
   erfc: operation("Erfc"),
   relu: operation("Relu"),
   cbrt,
   sign: operation("Sign"),
   dsinc,
-  dtanh: (writer, u) => reciprocal(writer, squareOf(call("cosh", u))),
-  dsigmoid: (writer, u) => writer.session.run("Mul", [u, neg(u)].map((u) => writer.write(call("sigmoid", u)))),
-  datan: (writer, u) => reciprocal(writer, onePlus(squareOf(u))),
-  dasinh: (writer, u) => reciprocal(writer, call("hypot1", u)),
+  dtanh: (w, u) => w.run("Reciprocal", w.run("Square", w.run("Cosh", u))),
+  dsigmoid: (w, u) => w.run("Mul", w.run("Sigmoid", u), w.run("Sigmoid", w.run("Neg", u))),
+  datan: (w, u) => w.run("Reciprocal", onePlus(w, w.run("Square", u))),
+  dasinh: (w, u) => w.run("Reciprocal", hypot1(w, u)),
 };
 
-function reciprocal(writer: ExpressionWriter, e: Expression): Tensor {
-  return writer.session.run("Reciprocal", [writer.write(e)]);
+function onePlus(w: ActivationWriter, u: Tensor): Tensor {
+  return w.run("AddV2", w.constant(1), u);
 }
 
 /** sqrt(1 + u^2); 1 + |u| is larger except where the square overflows, and there as accurate. */
-function hypot1(writer: ExpressionWriter, u: Expression): Tensor {
-  const { session } = writer;
-  const root = session.run("Sqrt", [writer.write(onePlus(squareOf(u)))]);
-  return session.run("Minimum", [root, writer.write(onePlus(call("abs", u)))]);
+function hypot1(w: ActivationWriter, u: Tensor): Tensor {
+  const root = w.run("Sqrt", onePlus(w, w.run("Square", u)));
+  return w.run("Minimum", root, onePlus(w, w.run("Abs", u)));
 }
 
 /** sign(u) exp(log|u| / 3); exp(-inf) is the 0 of 0. */
-function cbrt(writer: ExpressionWriter, u: Expression): Tensor {
-  const { session, constant } = writer;
-  const size = writer.write(call("abs", u));
-  const third = session.run("Mul", [writer.write(call("log", call("abs", u))), constant(1 / 3)]);
-  const root = session.run("Exp", [third]);
+function cbrt(w: ActivationWriter, u: Tensor): Tensor {
+  const { constant } = w, size = w.run("Abs", u);
+  const root = w.run("Exp", w.run("Mul", w.run("Log", size), constant(1 / 3)));
   // A step of Newton's, as rounding errors of the exponent are magnified: root (2 + |u| / root^3) / 3.
-  const quotient = session.run("DivNoNan", [session.run("DivNoNan", [size, root]), session.run("Square", [root])]);
-  const excess = session.run("Sub", [quotient, constant(1)]);
-  const step = session.run("AddV2", [session.run("Mul", [excess, constant(1 / 3)]), constant(1)]);
-  const isInfinite = session.run("Equal", [root, constant(Infinity)]);
-  const exact = session.run("SelectV2", [isInfinite, root, session.run("Mul", [root, step])]);
-  return session.run("Mul", [writer.write(call("sign", u)), exact]);
+  const quotient = w.run("DivNoNan", w.run("DivNoNan", size, root), w.run("Square", root));
+  const excess = w.run("Sub", quotient, constant(1));
+  const step = w.run("AddV2", w.run("Mul", excess, constant(1 / 3)), constant(1));
+  const isInfinite = w.run("Equal", root, constant(Infinity));
+  const exact = w.run("SelectV2", isInfinite, root, w.run("Mul", root, step));
+  return w.run("Mul", w.run("Sign", u), exact);
 }
 
 /** sin(u) / u; 1 at 0. MulNoNan gives 0 where 1 / u is 0, though sin(inf) is NaN. */
-function sinc(writer: ExpressionWriter, argument: Expression): Tensor {
-  const { session, constant } = writer;
-  const u = writer.write(argument);
-  const quotient = session.run("MulNoNan", [writer.write(call("sin", argument)), session.run("Reciprocal", [u])]);
-  const atZero = session.run("Equal", [u, constant(0)]);
-  return session.run("SelectV2", [atZero, constant(1), quotient]);
+function sinc(w: ActivationWriter, u: Tensor): Tensor {
+  const quotient = w.run("MulNoNan", w.run("Sin", u), w.run("Reciprocal", u));
+  return w.run("SelectV2", w.run("Equal", u, w.constant(0)), w.constant(1), quotient);
 }
 
 /**
@@ -257,24 +243,14 @@ function sinc(writer: ExpressionWriter, argument: Expression): Tensor {
 const DSINC_SERIES = [-1 / 3, 1 / 30, -1 / 840, 1 / 45360];
 
 /** (cos(u) - sinc(u)) / u, whose terms cancel near 0: below 1 the power series. */
-function dsinc(writer: ExpressionWriter, argument: Expression): Tensor {
-  const { session, constant } = writer;
-  const u = writer.write(argument);
-  const difference = session.run("Sub", [
-    writer.write(call("cos", argument)),
-    writer.write(call("sinc", argument)),
-  ]);
-  const far = session.run("MulNoNan", [difference, session.run("Reciprocal", [u])]);
-  const square = writer.write(squareOf(argument));
-  const sum = DSINC_SERIES.map((value) => constant(value)).reduceRight((sum, coefficient) =>
-    session.run("AddV2", [session.run("Mul", [sum, square]), coefficient])
+function dsinc(w: ActivationWriter, u: Tensor): Tensor {
+  const difference = w.run("Sub", w.run("Cos", u), sinc(w, u));
+  const far = w.run("MulNoNan", difference, w.run("Reciprocal", u));
+  const square = w.run("Square", u);
+  const sum = DSINC_SERIES.map((value) => w.constant(value)).reduceRight((sum, coefficient) =>
+    w.run("AddV2", w.run("Mul", sum, square), coefficient)
   );
-  const near = session.run("Mul", [u, sum]);
-  const isFar = session.run("GreaterEqual", [writer.write(call("abs", argument)), constant(1)]);
-  return session.run("SelectV2", [isFar, far, near]);
-}
-
-function dependsOnX(e: Expression): boolean {
-  const known = new Map<Expression, boolean>();
-  return bottomUp(e, known, (part) => part.kind === "x" || children(part).some((inner) => known.get(inner)!));
+  const near = w.run("Mul", u, sum);
+  const isFar = w.run("GreaterEqual", w.run("Abs", u), w.constant(1));
+  return w.run("SelectV2", isFar, far, near);
 }

@@ -14,7 +14,7 @@ import {
   type Shape,
   sizeOf,
 } from "../../network/graph.ts";
-import { type Constants, type Derivatives, ExpressionWriter } from "./expression.ts";
+import { type ActivationList, ActivationWriter, type Constants } from "./expression.ts";
 import type { Attributes, Session, Tensor } from "./session.ts";
 
 /** One walk over the graph. */
@@ -24,7 +24,7 @@ export interface Pass {
   readonly constant: Constants;
   /** Vectors of whole numbers, made once per program. */
   readonly integers: (values: readonly number[], shape?: number[]) => Tensor;
-  readonly derivatives: Derivatives;
+  readonly activation: ActivationList;
   readonly training: boolean;
   readonly images: number;
   /** Labels as [images, classes] of 0 and 1. */
@@ -35,8 +35,8 @@ export interface Pass {
   readonly setStatistic: (name: string, tensor: Tensor) => void;
   /** Outputs of the forward nodes. */
   readonly values: Map<NodeId, Tensor>;
-  /** Values that a forward node keeps for its backward node. */
-  readonly kept: Map<NodeId, ReadonlyMap<string, Tensor>>;
+  /** Values that a forward node keeps for its backward node, by names or positions of its own. */
+  readonly kept: Map<NodeId, ReadonlyMap<string | number, Tensor>>;
   readonly gradients: Map<number, Tensor>;
   readonly parameterGradients: Map<string, Tensor>;
 }
@@ -57,12 +57,9 @@ export const FORWARD: { readonly [Kind in NodeKind]: Forward<Kind> } = {
   },
 
   activation(node, pass, id) {
-    const writer = expressionWriter(node, pass);
-    const output = writer.writeWhole(pass.derivatives.value);
-    if (pass.training) {
-      const { shared } = pass.derivatives;
-      pass.kept.set(id, new Map([...writer.written].filter(([key]) => shared.has(key))));
-    }
+    const writer = activationWriter(node, pass);
+    const output = writer.writeWhole(pass.activation.value);
+    if (pass.training) pass.kept.set(id, writer.kept);
     return output;
   },
 
@@ -170,12 +167,12 @@ export const BACKWARD: { readonly [Kind in BackwardKind]: Backward<Kind> } = {
 
   activation_gradient({ of, gradient }, pass) {
     const node = forwardNode(pass, of, "activation");
-    const { byX, byB } = pass.derivatives;
+    const { byX, byB } = pass.activation;
     const from = incoming(pass, gradient);
-    const writer = expressionWriter(node, pass, kept(pass, of));
+    const writer = activationWriter(node, pass, kept(pass, of) as ReadonlyMap<number, Tensor>);
     if (node.beta !== undefined) {
       const size = node.shape[2];
-      const beta = byB
+      const beta = byB !== null
         ? pass.session.run("Sum", [writer.writeProduct(from, byB), pass.integers([0, 1, 2])])
         : pass.session.floats([size], new Float32Array(size));
       pass.parameterGradients.set(node.beta, beta);
@@ -303,13 +300,13 @@ function scaleBy(node: NodeOf<"batch_norm">, { session, constant, parameter }: P
   return session.run("Mul", [parameter(node.scale), root]);
 }
 
-function expressionWriter(
+function activationWriter(
   { input, beta }: NodeOf<"activation">,
   pass: Pass,
-  known?: ReadonlyMap<string, Tensor>,
-): ExpressionWriter {
+  known?: ReadonlyMap<number, Tensor>,
+): ActivationWriter {
   const b = beta === undefined ? null : pass.parameter(beta);
-  return new ExpressionWriter(pass.session, pass.constant, value(pass, input), b, known, pass.derivatives.keyOf);
+  return new ActivationWriter(pass.session, pass.constant, pass.activation, value(pass, input), b, known);
 }
 
 /** Zero channels on each side of a shortcut. */

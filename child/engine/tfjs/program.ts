@@ -4,14 +4,15 @@
  * call makes is freed before it returns, except those vectors, the running statistics and the constants.
  */
 import type { Batch } from "../../../datasets/dataset.ts";
-import { type Activation, usesBeta } from "../../activation/expression.ts";
+import type { Activation } from "../../activation/expression.ts";
+import { differentiate } from "../../compiler/derivatives.ts";
 import { type BackwardGraph, backwardGraph, type BackwardKind, type BackwardOf } from "../../network/autodiff.ts";
 import type { Graph, NodeId, NodeKind, NodeOf } from "../../network/graph.ts";
 import { sizeOf } from "../../network/graph.ts";
 import { COUNTS_STEPS, type Optimizer, SLOTS } from "../../optimizer.ts";
 import { checkActivation, checkBatch, checkTensors, tensorSizes } from "../checks.ts";
 import type { CompileOptions, Program, TensorGroup, Tensors, TrainingStep } from "../engine.ts";
-import { type Derivatives, differentiate } from "./expression.ts";
+import { type ActivationList, activationList } from "./expression.ts";
 import { BACKWARD, FORWARD, type Pass } from "./kernels.ts";
 import { type Lifetimes, lifetimes } from "./lifetimes.ts";
 import type { Session, Tensor } from "./session.ts";
@@ -22,7 +23,7 @@ export class TensorFlowProgram implements Program {
   readonly #graph: Graph;
   readonly #options: CompileOptions;
   readonly #backward: BackwardGraph;
-  readonly #derivatives: Derivatives;
+  readonly #activation: ActivationList;
   readonly #lifetimes: Lifetimes;
   /** Tensors made once: numbers and vectors of whole numbers by their text. */
   readonly #constants = new Map<string, Tensor>();
@@ -43,7 +44,7 @@ export class TensorFlowProgram implements Program {
     this.#graph = graph;
     this.#options = options;
     this.#backward = backwardGraph(graph);
-    this.#derivatives = differentiate(activation.expression, usesBeta(activation.expression));
+    this.#activation = activationList(differentiate(activation));
     this.#lifetimes = lifetimes(graph, this.#backward);
     const size = graph.parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
     const zeros = () => session.floats([size], new Float32Array(size));
@@ -149,7 +150,7 @@ export class TensorFlowProgram implements Program {
       session,
       constant: this.#constant,
       integers: this.#integers,
-      derivatives: this.#derivatives,
+      activation: this.#activation,
       training,
       images: labels.length,
       labels: training ? session.floats([labels.length, classes], targets) : null,

@@ -10,7 +10,7 @@ import { compileToClosure } from "../../../child/activation/evaluate.ts";
 import { type Expression, usesBeta } from "../../../child/activation/expression.ts";
 import { simplify } from "../../../child/activation/simplify.ts";
 import { loadBinding } from "../../../child/engine/tfjs/binding.ts";
-import { ExpressionWriter as TensorFlowWriter } from "../../../child/engine/tfjs/expression.ts";
+import { activationList, ActivationWriter } from "../../../child/engine/tfjs/expression.ts";
 import { CPU_PACKAGE } from "../../../child/engine/tfjs/package.ts";
 import { Session } from "../../../child/engine/tfjs/session.ts";
 import { assemble } from "../../../child/engine/wasm/assemble.ts";
@@ -135,8 +135,11 @@ function tensorFlowElementwise(session: Session, expression: Expression, x: Floa
   const results: Float32Array[] = [];
   session.scope(() => {
     const input = session.floats([x.length], x), beta = session.scalar(b);
-    const writer = new TensorFlowWriter(session, (value) => session.scalar(value), input, beta);
-    for (const output of outputs(expression)) results.push(session.data(writer.writeWhole(output)));
+    const activation = activationList(differentiate({ expression })), { value, byX, byB } = activation;
+    const writer = new ActivationWriter(session, (value) => session.scalar(value), activation, input, beta);
+    for (const result of [value, byX, ...byB === null ? [] : [byB]]) {
+      results.push(session.data(writer.writeWhole(result)));
+    }
   });
   const [value, byX, byB] = results;
   return { value, byX, byB: byB ?? null };
