@@ -64,7 +64,7 @@ describe("the source tree", () => {
 describe("the tasks", () => {
   const { tasks } = JSON.parse(text.get("deno.json")!) as { tasks: Record<string, string> };
   const runs = Object.values(tasks).flatMap((line) => line.split(/&&|;|\|/)).map((part) => part.trim())
-    .filter((part) => part.startsWith("deno run"));
+    .filter((part) => /^deno (run|task) /.test(part));
 
   it("name the permissions they need, each with its list", () => {
     const wide = runs.filter((line) =>
@@ -74,7 +74,17 @@ describe("the tasks", () => {
   });
 
   it("never ask", () => {
-    assertEquals(runs.filter((line) => !line.includes("--no-prompt")), []);
+    assertEquals(runs.filter((line) => line.startsWith("deno run") && !line.includes("--no-prompt")), []);
+  });
+
+  it("name each host, variable and V8 flag in one place: a task that others start with", () => {
+    const hosts = Object.values(tasks).flatMap((line) => [...line.matchAll(/--allow-net=(\S+)/g)])
+      .flatMap(([, list]) => list.split(",")).filter((host) => /[a-z]\./.test(host));
+    assertEquals(hosts.length > 5, true);
+    assertEquals(hosts.filter((host, at) => hosts.indexOf(host) !== at), []);
+    assertEquals(Object.values(tasks).filter((line) => line.includes("--v8-flags=")).length <= 2, true);
+    const direct = Object.entries(tasks).filter(([, line]) => line.startsWith("deno run") && line.includes("main.ts"));
+    assertEquals(direct, [], "commands start with a base task");
   });
 });
 

@@ -8,15 +8,16 @@
  * without.
  */
 
-/**
- * Of the engine's own making, so that a wrong address is caught before it is ever run unchecked: see README,
- * Permissions.
- */
-const FAST_FLAGS = "--v8-flags=--no-wasm-bounds-checks,--experimental-wasm-revectorize";
+import { flagsOfTask } from "../workers/task_flags.ts";
+
+/** What each file may do: the task `test:file`. */
+const FLAGS = flagsOfTask("test:file");
+/** Those with which engines run: a wrong index is caught before it is ever run unchecked (docs/permissions.md). */
+const FAST_FLAGS = flagsOfTask("compute").filter((flag) => flag.startsWith("--v8-flags="));
 const RUN_WITH_FAST_FLAGS_TOO = /^tests\/child\/engine\/wasm/;
 /** A file that takes longer hangs: all of them together should take under 5 minutes on 2 cores. */
 const FILE_LIMIT_MS = 240_000;
-/** What tests may touch besides reading: a folder here, this machine, and the deno that runs them. */
+/** What tests may write. */
 const SCRATCH = ".tmp";
 
 interface Job {
@@ -91,16 +92,9 @@ async function run(job: Job, index: number): Promise<Result> {
   const child = new Deno.Command("deno", {
     args: [
       "test",
-      "--no-check", // `deno task ok` checks the types
-      "--no-prompt",
-      "--allow-read",
-      `--allow-write=${SCRATCH}`,
-      "--allow-net=127.0.0.1,localhost,[::1]",
-      "--allow-env",
-      "--allow-sys",
-      "--allow-ffi=.tfjs-node", // TensorFlow, where it was built
-      `--allow-run=deno,python3,${Deno.execPath()}`,
-      ...job.fast ? [FAST_FLAGS] : [],
+      ...FLAGS,
+      `--allow-run=${Deno.execPath()}`,
+      ...job.fast ? FAST_FLAGS : [],
       `--junit-path=${reportPath}`,
       job.file,
     ],

@@ -7,6 +7,7 @@
  */
 import { readMessages, writeMessage } from "./framing.ts";
 import type { ToWorker } from "./protocol.ts";
+import { flagsOfTask } from "./task_flags.ts";
 
 /** What the pool needs of a worker. */
 export interface WorkerLike {
@@ -17,14 +18,6 @@ export interface WorkerLike {
   terminate(): void;
 }
 
-/** Permissions of the process: read the project, load TensorFlow, read its settings, and save children in runs/. */
-const PERMISSIONS = [
-  "--no-prompt",
-  "--allow-read",
-  "--allow-ffi=.tfjs-node",
-  "--allow-env=ACTSEARCH_DEBUG,ACTSEARCH_PRINT_KERNELS,TF_*,NVIDIA_TF32_OVERRIDE,CUDA_VISIBLE_DEVICES",
-  "--allow-sys=cpus",
-];
 /** The folder of `.tfjs-node`. */
 const PROJECT = `${import.meta.dirname}/..`;
 
@@ -43,7 +36,7 @@ export class ProcessWorker implements WorkerLike {
       args: [
         "run",
         "--quiet",
-        ...PERMISSIONS,
+        ...flagsOfTask("worker"),
         `--allow-write=${Deno.cwd()}/runs`,
         new URL("./process_main.ts", import.meta.url).href,
         module.href,

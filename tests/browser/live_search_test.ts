@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe } from "@std/testing/bdd";
 import type { Page } from "playwright-core";
 import { VIEWS } from "../../web/client/route.ts";
+import { flagsOfTask } from "../../workers/task_flags.ts";
 import { audit } from "./audit.ts";
 import { itInBrowser } from "./browser.ts";
 import { SCRATCH } from "./chromium.ts";
@@ -21,10 +22,8 @@ interface Started {
 /** Starts a task of deno.json, with what that allows it, in a folder of its own. */
 function startTask(task: "search" | "serve", args: string, folder: string): Started {
   Deno.mkdirSync(folder, { recursive: true });
-  const { tasks } = JSON.parse(Deno.readTextFileSync("deno.json"));
-  const [, ...flags] = tasks[task].split(" ").slice(0, -2);
   const process = new Deno.Command("deno", {
-    args: [...flags, MAIN, task, ...args.split(" ")],
+    args: ["run", ...flagsOfTask(task), MAIN, task, ...args.split(" ")],
     cwd: folder,
     stdin: "null",
     stdout: "piped",

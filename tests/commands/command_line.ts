@@ -1,8 +1,9 @@
 /** Starts the real command line as a process of its own, with the permissions that deno.json gives its task. */
 import { assert } from "@std/assert";
+import config from "../../deno.json" with { type: "json" };
+import { wordsOfTask } from "../../workers/task_flags.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
-const { tasks } = JSON.parse(Deno.readTextFileSync("deno.json")) as { tasks: Record<string, string> };
 
 export interface Ended {
   readonly code: number;
@@ -55,8 +56,8 @@ export function whyNoTerminal(): string | null {
 
 /** What `deno` is given to run a task's command. */
 function wordsOf([name, ...args]: readonly string[], { change = (words) => words }: StartOptions): string[] {
-  const [, ...words] = (tasks[name] ?? tasks.show.replace(/show$/, name)).split(" ");
-  return [...change(words).map((word) => word === "main.ts" ? MAIN : word), ...args];
+  const words = Object.hasOwn(config.tasks, name) ? wordsOfTask(name) : [...wordsOfTask("show").slice(0, -1), name];
+  return [...change([...words]).map((word) => word === "main.ts" ? MAIN : word), ...args];
 }
 
 function spawn(program: string, args: readonly string[], { cwd }: StartOptions): Deno.ChildProcess {
