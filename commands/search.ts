@@ -10,7 +10,7 @@ import { RunStore, type StoredRun } from "../controller/runs/run_store.ts";
 import { snapshotOf } from "../controller/runs/stored_run.ts";
 import { Search } from "../controller/search.ts";
 import { SearchSpace } from "../controller/search_space.ts";
-import { ENGINE_NAMES, openEngine, opensOnGpu, PLANNED_ENGINES } from "../child/engine/open.ts";
+import { ENGINE_NAMES, gpuEngine, openEngine, opensOnGpu, PLANNED_ENGINES } from "../child/engine/open.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import type { Dashboard } from "../web/app.ts";
 import { type Machine, mayStartProcesses, placeChildren, visibleGpus } from "../workers/placement.ts";
@@ -306,7 +306,9 @@ function referencesOf({ reference }: Flags): string[] {
  * processes.
  */
 async function machineFor(engine: string): Promise<Machine & { readonly gpusUnused: number }> {
-  const visible = await opensOnGpu(engine) ? visibleGpus() : [];
+  const onGpu = await gpuEngine(engine);
+  // WebGPU's card is the one that its driver prefers; TensorFlow's are those of CUDA.
+  const visible = onGpu === null ? [] : onGpu === "webgpu" ? ["0"] : visibleGpus();
   const gpus = mayStartProcesses() ? visible : visible.slice(-1);
   return { cores: navigator.hardwareConcurrency, gpus, gpusUnused: visible.length - gpus.length };
 }

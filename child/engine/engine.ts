@@ -27,6 +27,11 @@ export interface CompileOptions {
   readonly optimizer: Optimizer;
   /** CPU threads for one program; engines on other devices ignore it. Default 1. Results do not depend on it. */
   readonly threads?: number;
+  /**
+   * Children of this graph that the caller trains at the same time on this device, each a program of its own, also if
+   * only some have betas. An engine that gains by it computes them in one go. Default 1. Results do not depend on it.
+   */
+  readonly children?: number;
 }
 
 /** One training step: forward, backward, update. */

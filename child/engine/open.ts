@@ -2,7 +2,9 @@
 import type { Engine } from "./engine.ts";
 import { openReference } from "./reference.ts";
 import { openTfjsNode, openTfjsNodeGpu } from "./tfjs/engine.ts";
+import { imagesPerSecond } from "./speed.ts";
 import { openWasm } from "./wasm/engine.ts";
+import { openWebGpu, openWebGpuCard } from "./webgpu/engine.ts";
 
 /** An opened engine, and for `auto` one sentence for each engine that was preferred but is not available. */
 export interface Opened {
@@ -16,21 +18,24 @@ type Opener = () => Promise<Engine>;
 /** Planned engines: recognised, so that asking for one gives a reason, but not offered. */
 export const PLANNED_ENGINES: Readonly<Record<string, string>> = {
   cuda: "CUDA kernels of its own are not part of this version (tfjs-node-gpu computes on NVIDIA GPUs)",
-  webgpu: "WebGPU is not part of this version",
 };
 
 const OPENERS: Readonly<Record<string, Opener>> = {
   "tfjs-node-gpu": openTfjsNodeGpu,
+  webgpu: openWebGpu,
   wasm: openWasm,
   "tfjs-node": openTfjsNode,
   reference: () => Promise.resolve(openReference()),
 };
 
 /** What `auto` tries, the fastest first. `reference` is for judging, not for training. */
-const PREFERENCE = ["tfjs-node-gpu", "wasm", "tfjs-node"];
+const PREFERENCE = ["tfjs-node-gpu", "webgpu", "wasm", "tfjs-node"];
 
-/** Engines that compute on a GPU. */
-const ON_GPU: ReadonlySet<string> = new Set(["tfjs-node-gpu"]);
+/** Engines that compute on a GPU, opened so that they refuse where there is none. */
+const ON_GPU: Readonly<Record<string, Opener>> = { "tfjs-node-gpu": openTfjsNodeGpu, webgpu: openWebGpuCard };
+
+/** Of each engine's time at opening in which `auto` compares a card with the processor. */
+const COMPARED_MS = 1000;
 
 /** Every name that `openEngine` knows. */
 export const ENGINE_NAMES: readonly string[] = ["auto", ...Object.keys(OPENERS)];
@@ -48,7 +53,7 @@ export async function openEngine(name: string): Promise<Opened> {
   if (!ENGINE_NAMES.includes(name)) {
     throw new RangeError(`Cannot open engine "${name}" as it is none of ${ENGINE_NAMES.join(", ")}`);
   }
-  if (name === "auto") return await openFirst(PREFERENCE.map((name) => [name, OPENERS[name]]));
+  if (name === "auto") return await openFirst(PREFERENCE.map((name) => [name, AUTOMATIC[name] ?? OPENERS[name]]));
   try {
     return { engine: await OPENERS[name](), passedOver: [] };
   } catch (cause) {
@@ -57,16 +62,40 @@ export async function openEngine(name: string): Promise<Opened> {
   }
 }
 
-/** Whether `openEngine` of this name resolves to a GPU engine. GPU engines are opened to find out, and closed again. */
-export async function opensOnGpu(name: string): Promise<boolean> {
-  const candidates = (name === "auto" ? PREFERENCE : [name]).filter((candidate) => ON_GPU.has(candidate));
+/** How `auto` opens an engine, where it asks for more than a user who names it. */
+const AUTOMATIC: Readonly<Record<string, Opener>> = { webgpu: openFastCard };
+
+/** The engine of a real card that trains faster than the processor; throws an Error with the reason otherwise. */
+async function openFastCard(): Promise<Engine> {
+  const card = await openWebGpuCard(), processor = await openWasm();
   try {
-    const { engine } = await openFirst(candidates.map((candidate) => [candidate, OPENERS[candidate]]));
-    engine.close();
-    return true;
-  } catch {
-    return false;
+    const [onCard, onProcessor] = [
+      await imagesPerSecond(card, COMPARED_MS),
+      await imagesPerSecond(processor, COMPARED_MS),
+    ];
+    if (onCard > onProcessor) return card;
+    const [slow, fast] = [onCard, onProcessor].map((rate) => rate.toPrecision(2));
+    throw new Error(`${card.device} trains ${slow} images per second here, and one thread of wasm ${fast}`);
+  } finally {
+    processor.close();
   }
+}
+
+/** The GPU engine to which `openEngine` of this name resolves; null if to none. It is opened and closed again. */
+export async function gpuEngine(name: string): Promise<string | null> {
+  const candidates = (name === "auto" ? PREFERENCE : [name]).filter((candidate) => Object.hasOwn(ON_GPU, candidate));
+  try {
+    const { engine } = await openFirst(candidates.map((candidate) => [candidate, ON_GPU[candidate]]));
+    engine.close();
+    return engine.name;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether `openEngine` of this name resolves to a GPU engine. */
+export async function opensOnGpu(name: string): Promise<boolean> {
+  return await gpuEngine(name) !== null;
 }
 
 /** The first of these engines that opens. Throws an Error with all reasons if none does. */

@@ -70,7 +70,6 @@ describe("a wrong command line", () => {
     ],
     [["search", "--resume", "first", "--engine", "auto"], "leave out --engine"],
     [["search", "--seed", "1", "--trials", "3", "--seed=2"], "--seed is given twice: give it once"],
-    [["search", "--engine", "webgpu"], "--engine webgpu cannot be chosen: WebGPU is not part of this version"],
     [["cifar10", "--engine", "cuda"], "--engine cuda cannot be chosen: CUDA kernels of its own are not part"],
     [["search", "--controller", "learnRate=1"], 'has no setting "learnRate": did you mean learningRate?'],
     [["search", "--controller", "hidden=0.5"], 'hidden takes a whole number of at least 1: current value is "0.5"'],

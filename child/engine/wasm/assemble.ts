@@ -1,5 +1,6 @@
 /** WebAssembly text -> module. ACTSEARCH_PRINT_KERNELS=1 prints the text, which is every kernel of the program. */
 import wabt from "wabt";
+import { printsKernels } from "../prints_kernels.ts";
 
 let assembler: ReturnType<typeof wabt> | undefined;
 
@@ -13,9 +14,4 @@ export async function assemble(name: string, text: string): Promise<WebAssembly.
   } finally {
     parsed.destroy();
   }
-}
-
-function printsKernels(): boolean {
-  const permission = Deno.permissions.querySync({ name: "env", variable: "ACTSEARCH_PRINT_KERNELS" });
-  return permission.state === "granted" && Deno.env.get("ACTSEARCH_PRINT_KERNELS") === "1";
 }

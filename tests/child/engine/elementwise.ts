@@ -2,7 +2,7 @@
  * A function and its derivatives at given float32 points, computed by each engine's own generated code, for tests and
  * measurements of accuracy. Each engine gets what it would train with: the simplified expression, derived.
  */
-import { differentiate } from "../../../child/compiler/derivatives.ts";
+import { differentiate, hasBeta } from "../../../child/compiler/derivatives.ts";
 import { interpret, type Precision } from "../../../child/compiler/interpret.ts";
 import { lowerActivation } from "../../../child/compiler/lower.ts";
 import { derive } from "../../../child/activation/derive.ts";
@@ -15,6 +15,7 @@ import { CPU_PACKAGE } from "../../../child/engine/tfjs/package.ts";
 import { Session } from "../../../child/engine/tfjs/session.ts";
 import { assemble } from "../../../child/engine/wasm/assemble.ts";
 import { emit } from "../../../child/engine/wasm/emit.ts";
+import { openWebGpu } from "../../../child/engine/webgpu/engine.ts";
 import { ConstantTable, FunctionBuilder } from "../../../child/engine/wasm/function_builder.ts";
 
 export interface Elementwise {
@@ -56,6 +57,7 @@ export const ENGINES: readonly ElementwiseEngine[] = [
       ),
   })),
   { name: "wasm", open: () => Promise.resolve(wasmElementwise) },
+  { name: "webgpu", open: openCardOrDriver },
   { name: "tfjs-node", open: openTensorFlow },
 ];
 
@@ -117,6 +119,24 @@ export function interpretedElementwise(
   const run = interpret(list, precision), points = Array.from(x, (x) => run({ x, b }));
   const all = (name: string) => Float64Array.from(points, (point) => point[name]);
   return { value: all("value"), byX: all("byX"), byB: "byB" in (points[0] ?? {}) ? all("byB") : null };
+}
+
+/** By a kernel of the engine webgpu. */
+async function openCardOrDriver(): Promise<Compute | string> {
+  try {
+    const engine = await openWebGpu(() => Promise.resolve(null));
+    return async (expression, x, b) => {
+      const activation = { name: "a function of a test", expression, betaStart: 1 };
+      const { value, derivative, betaDerivative } = await engine.probe(activation, x, b);
+      return {
+        value: Float32Array.from(value),
+        byX: Float32Array.from(derivative),
+        byB: hasBeta({ expression }) ? Float32Array.from(betaDerivative) : null,
+      };
+    };
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 // deno-lint-ignore require-await

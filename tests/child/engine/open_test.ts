@@ -42,6 +42,6 @@ describe("opening an engine", () => {
   });
 
   it("says why a named engine is not available and what to do", async () => {
-    await assertRejects(() => openEngine("webgpu"), Error, "not part of this version. Use --engine auto");
+    await assertRejects(() => openEngine("cuda"), Error, "Use --engine auto");
   });
 });

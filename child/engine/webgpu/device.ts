@@ -1,0 +1,76 @@
+/**
+ * The graphics card of a worker: one device per worker, as a destroyed device is freed only by the garbage collector.
+ * Says in one sentence why there is none, and why one no longer works.
+ */
+
+/** A card in use. */
+export interface Card {
+  readonly device: GPUDevice;
+  /** As its driver names it: "NVIDIA H100 80GB HBM3". */
+  readonly name: string;
+  /** Whether it is a processor that pretends to be a card: right, but slower than the engine wasm. */
+  readonly isSoftware: boolean;
+  /** Why the device is lost, or null while it works. */
+  lost(): string | null;
+}
+
+/** Drivers that compute on the CPU: Mesa's two, Google's and Microsoft's. */
+const SOFTWARE = /llvmpipe|lavapipe|swiftshader|microsoft basic render|\bwarp\b/i;
+
+/** What kernels use at most, above WebGPU's defaults: buffers of one kernel. */
+const STORAGE_BUFFERS = 12;
+
+/** Limits asked for at the adapter's own value, as WebGPU's defaults are lower. */
+const LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+] as const;
+
+let opened: Promise<Card> | undefined;
+
+/**
+ * The card of this worker, opened once; a lost one is opened anew. Throws an Error whose message is the reason why there
+ * is none, as the end of a sentence.
+ */
+export async function openCard(): Promise<Card> {
+  const card = await (opened ??= requestCard());
+  if (card.lost() === null) return card;
+  return await (opened = requestCard());
+}
+
+export function isSoftwareAdapter({ description, vendor, isFallbackAdapter }: Partial<GPUAdapterInfo>): boolean {
+  return isFallbackAdapter === true || SOFTWARE.test(`${vendor} ${description}`);
+}
+
+async function requestCard(): Promise<Card> {
+  const adapter = await requestAdapter();
+  const { info } = adapter;
+  const name = info.description || [info.vendor, info.architecture].filter(Boolean).join(" ") ||
+    "a card without a name";
+  const buffers = adapter.limits.maxStorageBuffersPerShaderStage;
+  if (buffers < STORAGE_BUFFERS) {
+    throw new Error(`${name} gives a kernel ${buffers} buffers, and the engine's kernels need ${STORAGE_BUFFERS}`);
+  }
+  let device: GPUDevice;
+  try {
+    const requiredLimits = Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]]));
+    device = await adapter.requestDevice({ requiredLimits });
+  } catch (cause) {
+    throw new Error(`${name} could not be opened: ${(cause as Error).message}`, { cause });
+  }
+  let lost: string | null = null;
+  device.lost.then(({ message, reason }) => lost = message || reason || "for a reason its driver does not give");
+  return { device, name, isSoftware: isSoftwareAdapter(info), lost: () => lost };
+}
+
+async function requestAdapter(): Promise<GPUAdapter> {
+  const { gpu } = navigator as { readonly gpu?: GPU };
+  if (!gpu) throw new Error("this runtime has no WebGPU");
+  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  if (adapter) return adapter;
+  throw new Error(
+    "no graphics card with a Vulkan, Metal or Direct3D 12 driver is visible here; install its driver, or on Debian " +
+      "mesa-vulkan-drivers for a slow one in software",
+  );
+}

@@ -1,0 +1,78 @@
+/** The engine of graphics cards: kernels in WGSL on Deno's WebGPU, on cards of every maker, with nothing to install. */
+import type { Activation } from "../../activation/expression.ts";
+import { differentiate } from "../../compiler/derivatives.ts";
+import type { Graph } from "../../network/graph.ts";
+import { checkActivation } from "../checks.ts";
+import type { CompileOptions, Engine, Probe, Program } from "../engine.ts";
+import { selfCheck } from "../self_check.ts";
+import { type Card, openCard } from "./device.ts";
+import { commonGraph, shapeKey } from "./common_graph.ts";
+import { Group } from "./group.ts";
+import { makePlan, type Plan } from "./plan.ts";
+import { probe } from "./probe.ts";
+import { WebGpuProgram } from "./program.ts";
+
+/** Opens the engine on this worker's card. Throws an Error with the reason if there is none or it computes wrongly. */
+export async function openWebGpu(check: typeof selfCheck = selfCheck): Promise<Engine> {
+  const engine = new WebGpuEngine(await openCard());
+  const fault = await check(engine);
+  if (fault !== null) throw new Error(`${engine.card.name} computes wrongly: ${fault}`);
+  return engine;
+}
+
+/** The same on a real card only. Throws an Error with the reason where the only one is a software driver. */
+export async function openWebGpuCard(): Promise<Engine> {
+  const { isSoftware, name } = await openCard();
+  if (isSoftware) throw new Error(`${name} is a software driver, which computes on the CPU and more slowly than wasm`);
+  return await openWebGpu();
+}
+
+class WebGpuEngine implements Engine {
+  readonly name = "webgpu";
+  readonly device: string;
+  readonly notices: readonly string[];
+  readonly #groups = new Map<string, Group[]>();
+  #opening: Promise<unknown> = Promise.resolve();
+
+  constructor(readonly card: Card) {
+    this.device = `${card.isSoftware ? "software driver" : "graphics card"} ${card.name}, WebGPU`;
+    this.notices = card.isSoftware
+      ? [`engine webgpu computes on the CPU here, by the software driver ${card.name}: engine wasm is faster`]
+      : [];
+  }
+
+  async compile(graph: Graph, activation: Activation, options: CompileOptions): Promise<Program> {
+    checkActivation(graph, activation);
+    const { batch, optimizer, children = 1 } = options;
+    const plan = makePlan(commonGraph(graph), differentiate(activation), batch, optimizer);
+    const group = await this.#groupFor(JSON.stringify([shapeKey(graph), batch, optimizer, children]), plan, children);
+    const place = await group.place(plan);
+    return new WebGpuProgram(graph, group, place);
+  }
+
+  probe(activation: Activation, x: ArrayLike<number>, b: number): Promise<Probe> {
+    return probe(this.card, activation, x, b);
+  }
+
+  /** One with a free place, or a new one. Groups close when their last child leaves. */
+  #groupFor(key: string, plan: Plan, places: number): Promise<Group> {
+    // One after the other, so that children compiled at the same time find the same group.
+    const found = this.#opening.then(async () => {
+      const groups = (this.#groups.get(key) ?? []).filter((group) => !group.isClosed);
+      let group = groups.find((group) => group.reserve());
+      if (!group) {
+        group = await Group.open(this.card, plan, places);
+        group.reserve();
+        groups.push(group);
+      }
+      this.#groups.set(key, groups);
+      return group;
+    });
+    this.#opening = found.catch(() => {});
+    return found;
+  }
+
+  close(): void {
+    // The device stays, as it is the worker's and is not freed sooner for being destroyed.
+  }
+}

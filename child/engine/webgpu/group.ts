@@ -1,0 +1,554 @@
+/**
+ * Children side by side on one card. A group has places for so many children of one graph; each place holds one, with
+ * its own function, parameters and step. What the children in a group are asked at the same time is done in one
+ * submission: kernels that all share are dispatched over the children that take part, those with a child's own function
+ * once for each. No child's numbers depend on the others', nor on how many there are.
+ */
+import { setImmediate } from "node:timers";
+import type { Batch } from "../../../datasets/dataset.ts";
+import { sizeOf } from "../../network/graph.ts";
+import { type Optimizer, SLOTS } from "../../optimizer.ts";
+import type { TrainingStep } from "../engine.ts";
+import type { Card } from "./device.ts";
+import { printsKernels } from "../prints_kernels.ts";
+import { type BufferName, type Dispatch, type Kernel, RECORD_BYTES, recordWords } from "./kernel.ts";
+import { LANES, QUAD_BYTES } from "./layout.ts";
+import { shareBuffers } from "./memory.ts";
+import type { Plan } from "./plan.ts";
+
+/** Bindings at an offset start at multiples of this many bytes on every card. */
+const ALIGNMENT = 256;
+/** Steps in one submission at most, and bytes of their images. */
+const MAX_STEPS = 20, MAX_IMAGE_BYTES = 2 ** 26;
+
+/** How long children that are ready wait for the others, so that they train together. */
+const PATIENCE_MS = 10;
+
+/** A buffer with an axis of children that is kept between steps. */
+export type Kept = "parameters" | "gradients" | "statistics" | `slot${number}`;
+
+type Work =
+  | { readonly kind: "train"; readonly steps: readonly TrainingStep[]; readonly losses: number[]; updates: number }
+  | { readonly kind: "evaluate"; readonly batch: Batch; logits?: Float32Array }
+  | { readonly kind: "read"; readonly buffer: Kept; values?: Float32Array }
+  | { readonly kind: "write"; readonly buffer: Kept; readonly values: Float32Array };
+
+interface Queued {
+  readonly place: number;
+  readonly work: Work;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Ready {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindings: GPUBindGroup;
+  readonly workgroups: readonly [number, number];
+}
+
+/** The dispatches of a child, ready to encode; those with its own function are its own. */
+interface Child {
+  readonly training: readonly (Ready | null)[];
+  readonly evaluation: readonly (Ready | null)[];
+}
+
+/** Pipelines of a device by the text of their kernels. */
+const pipelines = new WeakMap<GPUDevice, Map<string, Promise<GPUComputePipeline>>>();
+
+export class Group {
+  readonly #buffers = new Map<BufferName, GPUBuffer>();
+  readonly #children: (Child | undefined)[];
+  readonly #queue: Queued[] = [];
+  #isRunning = false;
+  #staging: GPUBuffer | undefined;
+  readonly #maxSteps: number;
+  #shared!: Child;
+  #error: string | null = null;
+  #reserved = 0;
+  /** Places whose children trained in the last turn, and so ask for more soon. */
+  readonly #expected = new Set<number>();
+  #owned: GPUBuffer[] = [];
+
+  private constructor(readonly card: Card, readonly plan: Plan, readonly places: number) {
+    this.#children = new Array(places);
+    const imageBytes = places * plan.batch * sizeOf(plan.graph.nodes[0].shape) * 4;
+    this.#maxSteps = Math.max(1, Math.min(MAX_STEPS, Math.floor(MAX_IMAGE_BYTES / imageBytes)));
+  }
+
+  /** Makes the buffers. Throws an Error, or a RangeError if the card cannot bind or hold them, in one sentence. */
+  static async open(card: Card, plan: Plan, places: number): Promise<Group> {
+    const group = new Group(card, plan, places);
+    const { device } = card;
+    group.#checkLimits();
+    device.pushErrorScope("out-of-memory");
+    group.#createBuffers();
+    const error = await device.popErrorScope();
+    if (error) {
+      group.close();
+      throw new Error(
+        `Cannot train ${places} children of ${plan.graph.name} at batch ${plan.batch} on ${card.name} as they need ` +
+          `${mebibytes(group.bytes)} MiB and it has too little memory: ask for fewer children or a smaller batch`,
+      );
+    }
+    group.#shared = await group.#prepare(plan, null);
+    return group;
+  }
+
+  /** Of all places together. */
+  get bytes(): number {
+    return this.#owned.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  get isClosed(): boolean {
+    return this.#owned.length === 0;
+  }
+
+  /** Keeps a place for a child that is then put there; false if all are taken. */
+  reserve(): boolean {
+    if (this.#reserved === this.places) return false;
+    this.#reserved++;
+    return true;
+  }
+
+  /** Puts a child with its own function into a reserved place, which starts with zeros and variances of 1. */
+  async place(plan: Plan): Promise<number> {
+    const place = this.#children.findIndex((child) => child === undefined);
+    this.#children[place] = { training: [], evaluation: [] };
+    try {
+      this.#children[place] = await this.#prepare(plan, place);
+    } catch (error) {
+      this.leave(place);
+      throw error;
+    }
+    for (const name of this.#keptNames()) {
+      const values = new Float32Array(this.plan.quads.get(name)! * LANES);
+      if (name === "statistics") values.fill(1, this.plan.statistics.half * LANES);
+      await this.write(place, name, values);
+    }
+    return place;
+  }
+
+  /** Frees a place; the last child closes the group. */
+  leave(place: number): void {
+    this.#children[place] = undefined;
+    this.#expected.delete(place);
+    if (--this.#reserved === 0) this.close();
+  }
+
+  close(): void {
+    for (const buffer of [...this.#owned, ...this.#staging ? [this.#staging] : []]) buffer.destroy();
+    this.#owned = [];
+    this.#staging = undefined;
+  }
+
+  /** Losses of the steps. `updates` are those that the child has had before, for Adam. */
+  async train(place: number, steps: readonly TrainingStep[], updates: number): Promise<Float64Array> {
+    const work = { kind: "train" as const, steps, losses: [], updates };
+    await this.#add(place, work);
+    return Float64Array.from(work.losses);
+  }
+
+  /** Logits of all images of the program's batch, in quads; those beyond the batch given mean nothing. */
+  async evaluate(place: number, batch: Batch): Promise<Float32Array> {
+    const work: Extract<Work, { kind: "evaluate" }> = { kind: "evaluate", batch };
+    await this.#add(place, work);
+    return work.logits!;
+  }
+
+  async read(place: number, buffer: Kept): Promise<Float32Array> {
+    const work: Extract<Work, { kind: "read" }> = { kind: "read", buffer };
+    await this.#add(place, work);
+    return work.values!;
+  }
+
+  async write(place: number, buffer: Kept, values: Float32Array): Promise<void> {
+    await this.#add(place, { kind: "write", buffer, values });
+  }
+
+  // Work ----------------------------------------------------------------------------------------------------------
+
+  #add(place: number, work: Work): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ place, work, resolve, reject });
+      if (!this.#isRunning) this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    while (this.#queue.length > 0) {
+      await this.#others();
+      const turn = this.#nextTurn();
+      try {
+        this.#check();
+        const isDone = await this.#do(turn);
+        this.#check();
+        turn.forEach((queued, i) => {
+          if (!isDone[i]) return void this.#queue.unshift(queued);
+          if (queued.work.kind === "train") this.#expected.add(queued.place);
+          queued.resolve();
+        });
+      } catch (error) {
+        turn.forEach(({ reject }) => reject(error as Error));
+      }
+    }
+    this.#isRunning = false;
+  }
+
+  /** Waits for the children that trained in the last turn. Messages (cancel, heartbeat) come through meanwhile. */
+  async #others(): Promise<void> {
+    const latest = performance.now() + PATIENCE_MS;
+    do {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      for (const { place } of this.#queue) this.#expected.delete(place);
+    } while (this.#expected.size > 0 && performance.now() < latest);
+    this.#expected.clear();
+  }
+
+  /** The first request of every place. */
+  #nextTurn(): Queued[] {
+    const seen = new Set<number>();
+    const turn = this.#queue.filter(({ place }) => !seen.has(place) && seen.add(place));
+    for (const queued of turn) this.#queue.splice(this.#queue.indexOf(queued), 1);
+    return turn.sort((a, b) => a.place - b.place);
+  }
+
+  #check(): void {
+    const lost = this.card.lost();
+    if (lost !== null) throw new Error(`The card ${this.card.name} was lost: ${lost}`);
+    if (this.#error !== null) throw new Error(`The card ${this.card.name} refused its work: ${this.#error}`);
+  }
+
+  /** Says of each request whether it is done. */
+  async #do(turn: readonly Queued[]): Promise<boolean[]> {
+    const { device } = this.card;
+    device.pushErrorScope("validation");
+    const of = <Kind extends Work["kind"]>(kind: Kind) =>
+      turn.flatMap(({ place, work }) =>
+        work.kind === kind ? [{ place, work: work as Extract<Work, { kind: Kind }> }] : []
+      );
+    for (const { place, work } of of("write")) {
+      const bytes = this.plan.quads.get(work.buffer)! * QUAD_BYTES;
+      device.queue.writeBuffer(
+        this.#buffers.get(work.buffer)!,
+        place * bytes,
+        work.values as Float32Array<ArrayBuffer>,
+      );
+    }
+    const encoder = device.createCommandEncoder();
+    /** What is read back: from where, how many bytes, and who takes it. */
+    const wanted: { buffer: GPUBuffer; at: number; bytes: number; take: (values: Float32Array) => void }[] = [];
+
+    const trained = of("train");
+    const steps = Math.min(this.#maxSteps, ...trained.map(({ work }) => work.steps.length - work.losses.length));
+    if (trained.length > 0 && steps > 0) {
+      const places = trained.map(({ place }) => place);
+      this.#stage(
+        places,
+        Array.from({ length: steps }, (_, step) =>
+          trained.map(({ work }) => {
+            const { batch, learningRate } = work.steps[work.losses.length + step];
+            return { batch, rates: this.#rates(learningRate, work.updates + work.losses.length + step + 1) };
+          })),
+      );
+      this.#encode(encoder, "training", places, steps);
+      wanted.push({
+        buffer: this.#buffers.get("losses")!,
+        at: 0,
+        bytes: 4 * steps * places.length,
+        take: (losses) =>
+          trained.forEach(({ work }, i) => {
+            for (let step = 0; step < steps; step++) work.losses.push(losses[step * places.length + i]);
+          }),
+      });
+    }
+    const judged = of("evaluate");
+    if (judged.length > 0) {
+      // In a submission of its own, as its images take the place of the steps'.
+      if (steps > 0 && trained.length > 0) device.queue.submit([encoder.finish()]);
+    }
+    const last = judged.length > 0 && trained.length > 0 ? device.createCommandEncoder() : encoder;
+    if (judged.length > 0) {
+      const places = judged.map(({ place }) => place);
+      this.#stage(places, [judged.map(({ work: { batch } }) => ({ batch, rates: [0, 0, 0, 0] }))]);
+      this.#encode(last, "evaluation", places, 1);
+      const { buffer, quads } = this.plan.logits, stride = this.plan.quads.get(buffer)! * QUAD_BYTES;
+      for (const { place, work } of judged) {
+        const bytes = this.plan.batch * quads * QUAD_BYTES;
+        const take = (values: Float32Array) => work.logits = values;
+        wanted.push({ buffer: this.#buffers.get(buffer)!, at: place * stride, bytes, take });
+      }
+    }
+    for (const { place, work } of of("read")) {
+      const bytes = this.plan.quads.get(work.buffer)! * QUAD_BYTES;
+      const take = (values: Float32Array) => work.values = values;
+      wanted.push({ buffer: this.#buffers.get(work.buffer)!, at: place * bytes, bytes, take });
+    }
+    await this.#finish(last, wanted);
+    const error = await device.popErrorScope();
+    if (error) this.#error = error.message;
+    return turn.map(({ work }) => work.kind !== "train" || work.losses.length === work.steps.length);
+  }
+
+  /** Puts the images, labels and rates of steps, [step][child that takes part], where the kernels find them. */
+  #stage(
+    places: readonly number[],
+    steps: readonly (readonly { readonly batch: Batch; readonly rates: readonly number[] }[])[],
+  ): void {
+    const { queue } = this.card.device, { batch, graph } = this.plan;
+    const write = (name: BufferName, at: number, values: Float32Array | Uint32Array) =>
+      queue.writeBuffer(this.#buffers.get(name)!, at, values as Float32Array<ArrayBuffer>);
+    write("control", 0, new Uint32Array(4));
+    write("children", 0, Uint32Array.from(places));
+    const all = steps.flat();
+    const labels = new Uint32Array(all.length * batch), imageBytes = batch * sizeOf(graph.nodes[0].shape) * 4;
+    all.forEach(({ batch: { images, labels: given } }, i) => {
+      labels.set(given, i * batch);
+      write("images", i * imageBytes, images instanceof Float32Array ? images : Float32Array.from(images));
+    });
+    write("labels", 0, labels);
+    write("rates", 0, Float32Array.from(all.flatMap(({ rates }) => rates)));
+    // Without a submission Deno keeps the copies of all these (measured 2026-11-25, Deno 2.9.6).
+    queue.submit([]);
+  }
+
+  /** Learning rate, and for Adam the corrections of its means after so many updates. */
+  #rates(learningRate: number, updates: number): readonly number[] {
+    const optimizer: Optimizer = this.plan.optimizer;
+    if (optimizer.kind !== "adam") return [learningRate, 0, 0, 0];
+    return [learningRate, 1 / (1 - optimizer.beta1 ** updates), 1 / (1 - optimizer.beta2 ** updates), 0];
+  }
+
+  #encode(encoder: GPUCommandEncoder, run: keyof Child, places: readonly number[], steps: number): void {
+    const pass = encoder.beginComputePass();
+    const dispatch = ({ pipeline, bindings, workgroups: [x, y] }: Ready, children: number) => {
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, bindings);
+      pass.dispatchWorkgroups(x, y, children);
+    };
+    for (let step = 0; step < steps; step++) {
+      this.#shared[run].forEach((shared, i) => {
+        if (shared) dispatch(shared, places.length);
+        else for (const place of places) dispatch(this.#children[place]![run][i]!, 1);
+      });
+    }
+    pass.end();
+  }
+
+  /** Submits, and hands what is wanted to who takes it. */
+  async #finish(
+    encoder: GPUCommandEncoder,
+    wanted: readonly { buffer: GPUBuffer; at: number; bytes: number; take: (values: Float32Array) => void }[],
+  ): Promise<void> {
+    const { device } = this.card;
+    const bytes = wanted.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (bytes === 0) return device.queue.submit([encoder.finish()]);
+    if ((this.#staging?.size ?? 0) < bytes) {
+      this.#staging?.destroy();
+      this.#staging = device.createBuffer({ size: bytes, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    }
+    const staging = this.#staging!;
+    let to = 0;
+    for (const { buffer, at, bytes } of wanted) {
+      encoder.copyBufferToBuffer(buffer, at, staging, to, bytes);
+      to += bytes;
+    }
+    device.queue.submit([encoder.finish()]);
+    await staging.mapAsync(GPUMapMode.READ, 0, bytes);
+    const values = new Float32Array(staging.getMappedRange(0, bytes).slice(0));
+    staging.unmap();
+    let from = 0;
+    for (const { bytes, take } of wanted) {
+      take(values.slice(from / 4, (from + bytes) / 4));
+      from += bytes;
+    }
+  }
+
+  // Buffers and pipelines -----------------------------------------------------------------------------------------
+
+  #keptNames(): Kept[] {
+    const slots = SLOTS[this.plan.optimizer.kind].map((_, i) => `slot${i}` as const);
+    return ["parameters", "gradients", ...slots, "statistics"];
+  }
+
+  /** Throws a RangeError if one tensor is more than the card binds. */
+  #checkLimits(): void {
+    const { maxStorageBufferBindingSize, maxBufferSize } = this.card.device.limits;
+    const most = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+    const largest = this.places * Math.max(...this.plan.quads.values()) * QUAD_BYTES;
+    if (largest <= most) return;
+    throw new RangeError(
+      `Cannot train ${this.places} children of ${this.plan.graph.name} at batch ${this.plan.batch} on ` +
+        `${this.card.name} as it binds ${mebibytes(most)} MiB and their largest tensor has ${mebibytes(largest)}: ` +
+        `ask for fewer children or a smaller batch`,
+    );
+  }
+
+  #createBuffers(): void {
+    const { plan, places } = this;
+    const { training, evaluation, quads } = plan;
+    const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+    const create = (size: number, usage = storage) => {
+      const buffer = this.card.device.createBuffer({ size: Math.max(16, size), usage });
+      this.#owned.push(buffer);
+      return buffer;
+    };
+    const kept = new Set<BufferName>(this.#keptNames());
+    for (const name of kept) this.#buffers.set(name, create(places * quads.get(name)! * QUAD_BYTES));
+    const tensors = new Map([...quads].filter(([name]) => !kept.has(name)));
+    const shared = shareBuffers([training, evaluation], tensors, new Set([plan.logits.buffer]));
+    const made = shared.sizes.map((size) => create(places * size * QUAD_BYTES));
+    for (const [name, place] of shared.places) this.#buffers.set(name, made[place]);
+
+    const children = places * this.#maxSteps;
+    this.#buffers.set("control", create(16));
+    this.#buffers.set("children", create(4 * places));
+    this.#buffers.set("places", create(ALIGNMENT * places));
+    this.#buffers.set("labels", create(4 * children * plan.batch));
+    this.#buffers.set("rates", create(16 * children));
+    this.#buffers.set("losses", create(4 * children));
+    this.#buffers.set("images", create(4 * children * plan.batch * sizeOf(plan.graph.nodes[0].shape)));
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+    this.#buffers.set("records", create(ALIGNMENT * (training.length + evaluation.length), usage));
+
+    const identity = new Uint32Array(places * ALIGNMENT / 4);
+    for (let place = 0; place < places; place++) identity[place * ALIGNMENT / 4] = place;
+    const { queue } = this.card.device;
+    queue.writeBuffer(this.#buffers.get("places")!, 0, identity);
+    queue.writeBuffer(this.#buffers.get("records")!, 0, records([...training, ...evaluation]));
+    queue.submit([]);
+  }
+
+  /** The dispatches that all children share (place null), or those of the child at a place. */
+  async #prepare(plan: Plan, place: number | null): Promise<Child> {
+    const { device } = this.card;
+    device.pushErrorScope("validation");
+    const all = [...plan.training, ...plan.evaluation];
+    let failure: Error | undefined;
+    const prepared = Promise.all(all.map(async (dispatch, i) => {
+      if (dispatch.own !== (place !== null)) return null;
+      const pipeline = await pipelineOf(device, dispatch.kernel);
+      return { pipeline, bindings: this.#bind(dispatch, pipeline, i, place), workgroups: dispatch.workgroups };
+    }));
+    const ready = await prepared.catch((error) => (failure = error, []));
+    const cause = await device.popErrorScope() ?? failure; // the first names the line
+    if (cause) throw new Error(`Cannot compile ${plan.graph.name} on ${this.card.name}: ${cause.message}`, { cause });
+    return { training: ready.slice(0, plan.training.length), evaluation: ready.slice(plan.training.length) };
+  }
+
+  #bind({ buffers }: Dispatch, pipeline: GPUComputePipeline, index: number, place: number | null): GPUBindGroup {
+    const resources: GPUBufferBinding[] = [
+      place === null
+        ? { buffer: this.#buffers.get("children")! }
+        : { buffer: this.#buffers.get("places")!, offset: place * ALIGNMENT, size: 4 },
+      { buffer: this.#buffers.get("records")!, offset: index * ALIGNMENT, size: RECORD_BYTES },
+      ...buffers.map((name) => ({ buffer: this.#buffers.get(name)! })),
+    ];
+    const entries = resources.map((resource, binding) => ({ binding, resource }));
+    return this.card.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
+  }
+}
+
+function records(dispatches: readonly Dispatch[]): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array(dispatches.length * ALIGNMENT / 4);
+  dispatches.forEach(({ record }, i) => words.set(recordWords(record), i * ALIGNMENT / 4));
+  return words;
+}
+
+/** Compiled once per device and text. */
+function pipelineOf(device: GPUDevice, { name, code, bindings }: Kernel): Promise<GPUComputePipeline> {
+  let known = pipelines.get(device);
+  if (!known) pipelines.set(device, known = new Map());
+  let pipeline = known.get(code);
+  if (!pipeline) known.set(code, pipeline = compile(device, name, code, bindings));
+  return pipeline;
+}
+
+function compile(
+  device: GPUDevice,
+  label: string,
+  code: string,
+  bindings: Kernel["bindings"],
+): Promise<GPUComputePipeline> {
+  if (printsKernels()) console.error(`// ${label}\n${code}\n`);
+  const visibility = GPUShaderStage.COMPUTE;
+  const layout = device.createBindGroupLayout({
+    entries: [
+      { binding: 0, visibility, buffer: { type: "read-only-storage" } },
+      { binding: 1, visibility, buffer: { type: "uniform" } },
+      ...bindings.map(({ access }, i): GPUBindGroupLayoutEntry => ({
+        binding: i + 2,
+        visibility,
+        buffer: { type: access === "read" ? "read-only-storage" : "storage" },
+      })),
+    ],
+  });
+  return device.createComputePipelineAsync({
+    label,
+    layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+    compute: { module: device.createShaderModule({ label, code }), entryPoint: "main" },
+  });
+}
+
+function mebibytes(bytes: number): number {
+  return Math.ceil(bytes / 2 ** 20);
+}
+
+/**
+ * One dispatch by itself for one child, on buffers made for it: `inputs` are their contents, `outputs` the bytes of
+ * those that are read back.
+ */
+export async function runOnce(
+  { device }: Card,
+  dispatch: Dispatch,
+  inputs: ReadonlyMap<BufferName, Float32Array | Uint32Array>,
+  outputs: ReadonlyMap<BufferName, number>,
+): Promise<ReadonlyMap<BufferName, Float32Array>> {
+  const pipeline = await pipelineOf(device, dispatch.kernel);
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+  const made: GPUBuffer[] = [];
+  const create = (size: number, usage: GPUBufferUsageFlags, values?: Float32Array | Uint32Array) => {
+    const buffer = device.createBuffer({ size: Math.max(16, size), usage });
+    if (values) device.queue.writeBuffer(buffer, 0, values as Float32Array<ArrayBuffer>);
+    made.push(buffer);
+    return buffer;
+  };
+  const buffers = new Map(
+    [...new Set(dispatch.buffers)].map((name) => {
+      const values = inputs.get(name);
+      return [name, create(Math.max(values?.byteLength ?? 0, outputs.get(name) ?? 0), usage, values)];
+    }),
+  );
+  const uniform = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+  const resources = [
+    create(16, usage, new Uint32Array(4)),
+    create(ALIGNMENT, uniform, records([dispatch])),
+    ...dispatch.buffers.map((name) => buffers.get(name)!),
+  ];
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(
+    0,
+    device.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: resources.map((buffer, binding) => ({ binding, resource: { buffer } })),
+    }),
+  );
+  pass.dispatchWorkgroups(...dispatch.workgroups, 1);
+  pass.end();
+  const results = new Map<BufferName, Float32Array>();
+  const staged = [...outputs].map(([name, bytes]) => {
+    const staging = create(bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+    encoder.copyBufferToBuffer(buffers.get(name)!, 0, staging, 0, bytes);
+    return { name, staging };
+  });
+  device.queue.submit([encoder.finish()]);
+  for (const { name, staging } of staged) {
+    await staging.mapAsync(GPUMapMode.READ);
+    results.set(name, new Float32Array(staging.getMappedRange().slice(0)));
+    staging.unmap();
+  }
+  made.forEach((buffer) => buffer.destroy());
+  return results;
+}

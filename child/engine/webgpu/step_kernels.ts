@@ -1,0 +1,254 @@
+/**
+ * The ends of a training step: the images that go in, the loss that comes out, the update of the parameters. Steps of
+ * one submission are told apart by a counter on the card; what differs between them lies in buffers of
+ * [step][child that trains], where the children that train are numbered from 0.
+ */
+import type { Shape } from "../../network/graph.ts";
+import { sizeOf } from "../../network/graph.ts";
+import type { Optimizer } from "../../optimizer.ts";
+import { type BufferName, type Dispatch, kernel, literal, Numbers, quadBytes } from "./kernel.ts";
+import { quadsOf } from "./layout.ts";
+
+const THREADS = 256;
+
+/** Images of a step as floats, [image][row][column][channel], into quads. */
+export function stageImages(images: number, shape: Shape, to: BufferName, toStride: number): Dispatch {
+  const [height, width, channels] = shape, quads = quadsOf(channels);
+  const count = images * height * width * quads;
+  const numbers = new Numbers();
+  numbers.unsigned("size", images * sizeOf(shape));
+  numbers.unsigned("count", count);
+  numbers.unsigned("quads", quads);
+  numbers.unsigned("channels", channels);
+  numbers.unsigned("values_child", toStride);
+  const body = `
+  let source = (control[0] * groups.z + group.z) * size;
+  for (var i = group.x * ${THREADS}u + thread; i < count; i += groups.x * ${THREADS}u) {
+    let c = i % quads * 4u;
+    let at = source + i / quads * channels + c;
+    var value = vec4f();
+${[0, 1, 2, 3].map((j) => `    if (c + ${j}u < channels) { value.${"xyzw"[j]} = images[at + ${j}u]; }`).join("\n")}
+    values[child * values_child + i] = value;
+  }`;
+  return {
+    kernel: kernel(
+      "images of a step",
+      [
+        { name: "control", access: "read", type: "u32" },
+        { name: "images", access: "read", type: "f32" },
+        { name: "values", access: "read_write" },
+      ],
+      THREADS,
+      numbers,
+      { body },
+    ),
+    buffers: ["control", "images", to],
+    record: numbers.words,
+    workgroups: [Math.min(1024, Math.ceil(count / THREADS)), 1],
+    own: false,
+    cost: { operations: 0, bytes: images * sizeOf(shape) * 4 + quadBytes(count) },
+  };
+}
+
+export interface Loss {
+  readonly images: number;
+  readonly classes: number;
+  readonly logits: BufferName;
+  readonly logitsStride: number;
+  readonly gradient: BufferName;
+  readonly gradientStride: number;
+}
+
+const LOSS_THREADS = 64;
+
+/** Softmax cross-entropy: the mean loss of the batch, and (softmax - one-hot) / images. */
+export function softmaxCrossEntropy(loss: Loss): Dispatch {
+  const { images, classes, logits, logitsStride, gradient, gradientStride } = loss;
+  const quads = quadsOf(classes);
+  const numbers = new Numbers();
+  numbers.unsigned("images", images);
+  numbers.unsigned("classes", classes);
+  numbers.unsigned("quads", quads);
+  numbers.unsigned("logits_child", logitsStride);
+  numbers.unsigned("gradient_child", gradientStride);
+  const body = `
+  let step = control[0] * groups.z + group.z;
+  let share = 1.0f / f32(images);
+  var total = 0.0f;
+  for (var n = thread; n < images; n += ${LOSS_THREADS}u) {
+    let row = (child * logits_child + n * quads) * 4u;
+    let to = (child * gradient_child + n * quads) * 4u;
+    let label = labels[step * images + n];
+    var largest = logits[row];
+    for (var c = 1u; c < classes; c++) { largest = max(largest, logits[row + c]); }
+    var sum = 0.0f;
+    for (var c = 0u; c < classes; c++) { sum += exp(logits[row + c] - largest); }
+    // WGSL's max may drop a NaN; the sum keeps it.
+    total += log(sum) + (largest - logits[row + label]);
+    for (var c = 0u; c < quads * 4u; c++) {
+      let probability = exp(logits[row + min(c, classes - 1u)] - largest) / sum;
+      let wanted = select(0.0f, 1.0f, c == label);
+      gradient[to + c] = select(0.0f, (probability - wanted) * share, c < classes);
+    }
+  }
+  shared_[thread] = total;
+  workgroupBarrier();
+  for (var half = ${LOSS_THREADS / 2}u; half > 0u; half /= 2u) {
+    if (thread < half) { shared_[thread] += shared_[thread + half]; }
+    workgroupBarrier();
+  }
+  if (thread == 0u) { losses[step] = shared_[0] * share; }`;
+  return {
+    kernel: kernel(
+      "softmax cross-entropy",
+      [
+        { name: "control", access: "read", type: "u32" },
+        { name: "labels", access: "read", type: "u32" },
+        { name: "logits", access: "read", type: "f32" },
+        { name: "gradient", access: "read_write", type: "f32" },
+        { name: "losses", access: "read_write", type: "f32" },
+      ],
+      LOSS_THREADS,
+      numbers,
+      { declarations: `var<workgroup> shared_: array<f32, ${LOSS_THREADS}>;`, body },
+    ),
+    buffers: ["control", "labels", logits, gradient, "losses"],
+    record: numbers.words,
+    workgroups: [1, 1],
+    own: false,
+    cost: { operations: 8 * images * classes, bytes: quadBytes(2 * images * quads) },
+  };
+}
+
+type OptimizerOf<Kind extends Optimizer["kind"]> = Extract<Optimizer, { kind: Kind }>;
+
+/**
+ * The formulas of `optimizer.ts`, with gradient g, weight w, slots s0 and s1, and rates (learning rate, and for Adam
+ * 1 / (1 - beta1^step), 1 / (1 - beta2^step)).
+ */
+const UPDATES: { readonly [Kind in Optimizer["kind"]]: (optimizer: OptimizerOf<Kind>) => string } = {
+  sgd: ({ momentum }) => `
+    let v = ${literal(momentum)} * slot0[at] + g;
+    slot0[at] = v;
+    parameters[at] = w - rate.x * v;`,
+  rmsprop: ({ decay, momentum, epsilon }) => `
+    let s = ${literal(decay)} * slot0[at] + ${literal(1 - decay)} * g * g;
+    let v = ${literal(momentum)} * slot1[at] + g / (sqrt(s) + ${literal(epsilon)});
+    slot0[at] = s;
+    slot1[at] = v;
+    parameters[at] = w - rate.x * v;`,
+  adam: ({ beta1, beta2, epsilon }) => `
+    let m = ${literal(beta1)} * slot0[at] + ${literal(1 - beta1)} * g;
+    let s = ${literal(beta2)} * slot1[at] + ${literal(1 - beta2)} * g * g;
+    slot0[at] = m;
+    slot1[at] = s;
+    parameters[at] = w - rate.x * (m * rate.y) / (sqrt(s * rate.z) + ${literal(epsilon)});`,
+};
+
+export interface Update {
+  readonly optimizer: Optimizer;
+  readonly slots: number;
+  /** Quads of a child; those before `decayed` have weight decay. */
+  readonly quads: number;
+  readonly decayed: number;
+}
+
+/** All parameters in one dispatch. */
+export function update({ optimizer, slots, quads, decayed }: Update): Dispatch {
+  const write = UPDATES[optimizer.kind] as (optimizer: Optimizer) => string;
+  const slotNames = Array.from({ length: slots }, (_, i) => `slot${i}`);
+  const numbers = new Numbers();
+  numbers.unsigned("quads", quads);
+  numbers.unsigned("decayed", decayed);
+  const body = `
+  let i = group.x * ${THREADS}u + thread;
+  if (i < quads) {
+    let at = child * quads + i;
+    let rate = rates[control[0] * groups.z + group.z];
+    let w = parameters[at];
+    let g = fma(w, vec4f(select(0.0f, ${literal(optimizer.weightDecay)}, i < decayed)), gradients[at]);
+${write(optimizer)}
+  }`;
+  return {
+    kernel: kernel(
+      `update by ${optimizer.kind}`,
+      [
+        { name: "control", access: "read", type: "u32" },
+        { name: "rates", access: "read" },
+        { name: "gradients", access: "read" },
+        { name: "parameters", access: "read_write" },
+        ...slotNames.map((name) => ({ name, access: "read_write" as const })),
+      ],
+      THREADS,
+      numbers,
+      { body },
+    ),
+    buffers: ["control", "rates", "gradients", "parameters", ...slotNames],
+    record: numbers.words,
+    workgroups: [Math.ceil(quads / THREADS), 1],
+    own: false,
+    cost: { operations: 24 * quads, bytes: quadBytes((3 + 2 * slots) * quads) },
+  };
+}
+
+/** Counts a step. */
+export function advance(): Dispatch {
+  const numbers = new Numbers();
+  return {
+    kernel: kernel(
+      "next step",
+      [{ name: "control", access: "read_write", type: "u32" }],
+      1,
+      numbers,
+      { body: "  if (group.z == 0u) { control[0] += 1u; }" },
+    ),
+    buffers: ["control"],
+    record: numbers.words,
+    workgroups: [1, 1],
+    own: false,
+    cost: { operations: 0, bytes: 0 },
+  };
+}
+
+/** Mean of the pixels of each image: a thread sums those of one image and quad. */
+export function poolImages(
+  images: number,
+  pixels: number,
+  quads: number,
+  { from, to, fromStride, toStride }: {
+    readonly from: BufferName;
+    readonly to: BufferName;
+    readonly fromStride: number;
+    readonly toStride: number;
+  },
+): Dispatch {
+  const threads = 64;
+  const numbers = new Numbers();
+  numbers.unsigned("count", images * quads);
+  numbers.unsigned("pixels", pixels);
+  numbers.unsigned("quads", quads);
+  numbers.unsigned("values_child", fromStride);
+  numbers.unsigned("means_child", toStride);
+  const body = `
+  let i = group.x * ${threads}u + thread;
+  if (i < count) {
+    let at = child * values_child + i / quads * pixels * quads + i % quads;
+    var sum = vec4f();
+    for (var pixel = 0u; pixel < pixels; pixel++) { sum += values[at + pixel * quads]; }
+    means[child * means_child + i] = sum / f32(pixels);
+  }`;
+  return {
+    kernel: kernel(
+      "global average pool",
+      [{ name: "values", access: "read" }, { name: "means", access: "read_write" }],
+      threads,
+      numbers,
+      { body },
+    ),
+    buffers: [from, to],
+    record: numbers.words,
+    workgroups: [Math.ceil(images * quads / threads), 1],
+    own: false,
+    cost: { operations: 4 * images * pixels * quads, bytes: quadBytes(images * (pixels + 1) * quads) },
+  };
+}

@@ -1,0 +1,132 @@
+/** Children side by side on one card: the same numbers as alone, and no child disturbs another. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { afterAll, describe, it } from "@std/testing/bdd";
+import { activationFrom } from "../../../child/activation/catalog.ts";
+import { usesBeta } from "../../../child/activation/expression.ts";
+import type { Engine, Program, Tensors } from "../../../child/engine/engine.ts";
+import { openWebGpu } from "../../../child/engine/webgpu/engine.ts";
+import type { Optimizer } from "../../../child/optimizer.ts";
+import { activationGraph, randomBatch, randomParameters } from "./small_graphs.ts";
+
+const BATCH = 4;
+const ADAM: Optimizer = { kind: "adam", beta1: 0.9, beta2: 0.99, epsilon: 1e-2, weightDecay: 1e-2 };
+
+/** Functions with beta and without. */
+const FUNCTIONS = [
+  ...["relu", "swish", "tanh(x)", "x * sin(b * x)", "exp(-(x^2))", "max(x, b * x)", "abs(x)", "x * erf(x)"],
+];
+
+interface Result {
+  readonly losses: readonly number[];
+  readonly tensors: readonly Tensors[];
+  readonly logits: ArrayLike<number>;
+}
+
+async function openOrReason(): Promise<Engine | string> {
+  try {
+    return await openWebGpu(() => Promise.resolve(null));
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function graphOf(text: string) {
+  return activationGraph(usesBeta(activationFrom(text).expression));
+}
+
+/** Child `k` of several, with its own function, start, batches and learning rates. */
+async function start(engine: Engine, k: number, children: number): Promise<Program> {
+  const graph = graphOf(FUNCTIONS[k]);
+  const program = await engine.compile(graph, activationFrom(FUNCTIONS[k]), {
+    batch: BATCH,
+    optimizer: ADAM,
+    children,
+  });
+  await program.write("parameters", randomParameters(graph, 10 * k));
+  return program;
+}
+
+function steps(k: number, count: number) {
+  const graph = graphOf(FUNCTIONS[k]);
+  return Array.from({ length: count }, (_, step) => ({
+    batch: randomBatch(graph, BATCH, 100 * k + step),
+    learningRate: 0.01 * (k + 1),
+  }));
+}
+
+async function result(program: Program, k: number, losses: Float64Array): Promise<Result> {
+  const tensors = [];
+  for (const group of ["parameters", "gradients", "statistics", "slots"] as const) {
+    tensors.push(await program.read(group));
+  }
+  return { losses: [...losses], tensors, logits: await program.evaluate(randomBatch(graphOf(FUNCTIONS[k]), 3, k)) };
+}
+
+async function alone(engine: Engine, k: number, count: number): Promise<Result> {
+  const program = await start(engine, k, 1);
+  try {
+    return await result(program, k, await program.train(steps(k, count)));
+  } finally {
+    program.dispose();
+  }
+}
+
+const opened = await openOrReason();
+if (typeof opened === "string") {
+  describe("children side by side", () => it.skip(`are not tested as there is no WebGPU: ${opened}`, () => {}));
+} else {
+  const engine = opened;
+  describe("children side by side", () => {
+    afterAll(() => engine.close());
+
+    it("give the same numbers as alone, eight at once, with beta and without", async () => {
+      const programs = await Promise.all(FUNCTIONS.map((_, k) => start(engine, k, FUNCTIONS.length)));
+      const found = await Promise.all(
+        programs.map(async (program, k) => result(program, k, await program.train(steps(k, 3)))),
+      );
+      programs.forEach((program) => program.dispose());
+      for (const [k] of FUNCTIONS.entries()) assertEquals(found[k], await alone(engine, k, 3), FUNCTIONS[k]);
+    });
+
+    it("may ask for different numbers of steps", async () => {
+      const programs = await Promise.all([0, 1, 2].map((k) => start(engine, k, 3)));
+      const counts = [1, 4, 2];
+      const found = await Promise.all(
+        programs.map(async (program, k) => result(program, k, await program.train(steps(k, counts[k])))),
+      );
+      programs.forEach((program) => program.dispose());
+      for (const k of [0, 1, 2]) assertEquals(found[k], await alone(engine, k, counts[k]), FUNCTIONS[k]);
+    });
+
+    it("are not disturbed by one that diverges, leaves, and whose place another takes", async () => {
+      const [first, second] = await Promise.all([start(engine, 0, 2), start(engine, 1, 2)]);
+      await second.write("parameters", new Map([["dense.bias", new Float32Array(10).fill(NaN)]]));
+      const [before, diverged] = await Promise.all([first.train(steps(0, 2)), second.train(steps(1, 2))]);
+      assert(!Number.isFinite(diverged[1]));
+      second.dispose();
+      const third = await start(engine, 2, 2);
+      const [after, losses] = await Promise.all([first.train(steps(0, 4).slice(2)), third.train(steps(2, 2))]);
+      assertEquals(await result(third, 2, losses), await alone(engine, 2, 2));
+      assertEquals(await result(first, 0, Float64Array.of(...before, ...after)), await alone(engine, 0, 4));
+      first.dispose();
+      third.dispose();
+    });
+
+    it("beyond the places of a group are in another", async () => {
+      const programs = await Promise.all([0, 1, 2].map((k) => start(engine, k, 2)));
+      const losses = await Promise.all(programs.map((program, k) => program.train(steps(k, 1))));
+      for (const k of [0, 1, 2]) assertEquals([...losses[k]], [...(await alone(engine, k, 1)).losses]);
+      programs.forEach((program) => program.dispose());
+    });
+
+    it("are refused in one sentence if their largest tensor is more than the card binds", async () => {
+      const compile = () =>
+        engine.compile(graphOf("relu"), activationFrom("relu"), {
+          batch: BATCH,
+          optimizer: ADAM,
+          children: 10_000_000,
+        });
+      await assertRejects(compile, RangeError, "ask for fewer children or a smaller batch");
+    });
+  });
+}
