@@ -9,12 +9,13 @@ import { type Card, openCard } from "./device.ts";
 import { commonGraph, shapeKey } from "./common_graph.ts";
 import { Group } from "./group.ts";
 import { makePlan, type Plan } from "./plan.ts";
-import { probe } from "./probe.ts";
+import { fusesMultiplyAdd, probe } from "./probe.ts";
 import { WebGpuProgram } from "./program.ts";
 
 /** Opens the engine on this worker's card. Throws an Error with the reason if there is none or it computes wrongly. */
 export async function openWebGpu(check: typeof selfCheck = selfCheck): Promise<Engine> {
-  const engine = new WebGpuEngine(await openCard());
+  const card = await openCard();
+  const engine = new WebGpuEngine(card, await fusesMultiplyAdd(card));
   const fault = await check(engine);
   if (fault !== null) throw new Error(`${engine.card.name} computes wrongly: ${fault}`);
   return engine;
@@ -34,7 +35,7 @@ class WebGpuEngine implements Engine {
   readonly #groups = new Map<string, Group[]>();
   #opening: Promise<unknown> = Promise.resolve();
 
-  constructor(readonly card: Card) {
+  constructor(readonly card: Card, readonly fused: boolean) {
     this.device = `${card.isSoftware ? "software driver" : "graphics card"} ${card.name}, WebGPU`;
     this.notices = card.isSoftware
       ? [`engine webgpu computes on the CPU here, by the software driver ${card.name}: engine wasm is faster`]
@@ -44,14 +45,14 @@ class WebGpuEngine implements Engine {
   async compile(graph: Graph, activation: Activation, options: CompileOptions): Promise<Program> {
     checkActivation(graph, activation);
     const { batch, optimizer, children = 1 } = options;
-    const plan = makePlan(commonGraph(graph), differentiate(activation), batch, optimizer);
+    const plan = makePlan(commonGraph(graph), differentiate(activation), { batch, optimizer, fused: this.fused });
     const group = await this.#groupFor(JSON.stringify([shapeKey(graph), batch, optimizer, children]), plan, children);
     const place = await group.place(plan);
     return new WebGpuProgram(graph, group, place);
   }
 
   probe(activation: Activation, x: ArrayLike<number>, b: number): Promise<Probe> {
-    return probe(this.card, activation, x, b);
+    return probe(this.card, activation, x, b, this.fused);
   }
 
   /** One with a free place, or a new one. Groups close when their last child leaves. */

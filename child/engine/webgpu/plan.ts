@@ -37,8 +37,13 @@ export interface Plan {
   readonly bytes: number;
 }
 
-export function makePlan(graph: Graph, activation: Derivatives, batch: number, optimizer: Optimizer): Plan {
-  return new Planner(graph, activation, batch, optimizer).plan();
+/** `fused`: whether the device rounds a multiply-add once. */
+export function makePlan(
+  graph: Graph,
+  activation: Derivatives,
+  { batch, optimizer, fused }: { readonly batch: number; readonly optimizer: Optimizer; readonly fused: boolean },
+): Plan {
+  return new Planner(graph, activation, batch, optimizer, fused).plan();
 }
 
 /** The gradient of a tensor, or a part of it: what is read, and where. */
@@ -63,6 +68,7 @@ class Planner {
     readonly activation: Derivatives,
     readonly batch: number,
     readonly optimizer: Optimizer,
+    readonly fused: boolean,
   ) {
     this.#parameters = parameterEntries(graph);
     this.#statistics = statisticsEntries(graph);
@@ -519,6 +525,7 @@ class PassBuilder {
       stores: this.stores,
       sums: this.sums.map(({ name }) => name),
       own: this.#own,
+      fused: this.planner.fused,
       quadsIn: (buffer) => this.planner.tables.stride(buffer),
     };
   }

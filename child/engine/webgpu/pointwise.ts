@@ -8,7 +8,7 @@ import type { OperationList } from "../../compiler/operations.ts";
 import type { Shape } from "../../network/graph.ts";
 import { type BufferName, type Dispatch, kernel, Numbers, quadBytes } from "./kernel.ts";
 import { LANES, quadsOf } from "./layout.ts";
-import { writeList } from "./list_text.ts";
+import { PRODUCT_ERROR, writeList } from "./list_text.ts";
 
 /** How a pass finds the value of another tensor that belongs to one of its own pixels and channels. */
 export type Route =
@@ -47,6 +47,8 @@ export interface Pass {
   readonly parts?: BufferName;
   /** Whether the list contains the child's own activation function. */
   readonly own: boolean;
+  /** Whether the device rounds a multiply-add once. */
+  readonly fused: boolean;
   /** Quads of one child in a buffer. */
   readonly quadsIn: (buffer: BufferName) => number;
 }
@@ -127,10 +129,10 @@ export function pointwise(pass: Pass): Dispatch {
     return `buffer${i}[at${i} + ${quad}]`;
   };
 
-  const text = writeList(pass.list);
+  const text = writeList(pass.list, pass.fused);
   const parameters = [...text.inputs.map((name) => `in_${name}`), ...text.channels.map((name) => `ch_${name}`)];
   const results = [...text.stores.map((name) => `st_${name}`), ...text.sums.map((name) => `su_${name}`)];
-  const declarations = `
+  const declarations = `${pass.fused ? "" : PRODUCT_ERROR}
 struct Point { ${results.map((name) => `${name}: f32`).join(", ")} }
 fn point(${parameters.map((name) => `${name}: f32`).join(", ")}) -> Point {
 ${text.lines.join("\n")}

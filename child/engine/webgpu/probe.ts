@@ -2,14 +2,21 @@
 import type { Activation } from "../../activation/expression.ts";
 import { differentiate } from "../../compiler/derivatives.ts";
 import { lowerActivation } from "../../compiler/lower.ts";
+import { ListBuilder } from "../../compiler/operations.ts";
 import type { Probe } from "../engine.ts";
-import type { Card } from "./device.ts";
+import { type Card } from "./device.ts";
 import { runOnce } from "./group.ts";
 import { LANES, QUAD_BYTES, quadsOf } from "./layout.ts";
 import { pointwise } from "./pointwise.ts";
 
 /** float32 in and out. */
-export async function probe(card: Card, activation: Activation, x: ArrayLike<number>, b: number): Promise<Probe> {
+export async function probe(
+  card: Card,
+  activation: Activation,
+  x: ArrayLike<number>,
+  b: number,
+  fused: boolean,
+): Promise<Probe> {
   const derivatives = differentiate(activation);
   const list = lowerActivation(derivatives, "expanded");
   const quads = quadsOf(x.length);
@@ -24,6 +31,7 @@ export async function probe(card: Card, activation: Activation, x: ArrayLike<num
     stores: new Map(results.map((name) => [name, name])),
     sums: [],
     own: true,
+    fused,
     quadsIn: (buffer) => buffer === "b" ? 1 : quads,
   });
   const padded = new Float32Array(quads * LANES);
@@ -32,4 +40,31 @@ export async function probe(card: Card, activation: Activation, x: ArrayLike<num
   const found = await runOnce(card, dispatch, inputs, new Map(results.map((name) => [name, quads * QUAD_BYTES])));
   const part = (name: string) => found.get(name)?.slice(0, x.length) ?? new Float32Array(x.length);
   return { value: part("value"), derivative: part("byX"), betaDerivative: part("byB") };
+}
+
+/** Whether the card rounds a multiply-add once, as WGSL leaves open: Mesa's software driver does not. */
+export async function fusesMultiplyAdd(card: Card): Promise<boolean> {
+  const list = new ListBuilder(), a = list.input("a");
+  list.store("error", list.negativeMultiplyAdd(a, a, list.input("square")));
+  const dispatch = pointwise({
+    name: "multiply-add",
+    images: 1,
+    shape: [1, 1, LANES],
+    list: list.operations,
+    inputs: new Map(["a", "square"].map((tensor) => [tensor, { tensor, route: { kind: "same" } }])),
+    channels: new Map(),
+    stores: new Map([["error", "error"]]),
+    sums: [],
+    own: false,
+    fused: true,
+    quadsIn: () => 1,
+  });
+  const value = Math.fround(1 + 2 ** -12), square = Math.fround(value * value);
+  const inputs = new Map(
+    [["a", value], ["square", square]].map((
+      [name, value],
+    ) => [name as string, new Float32Array(LANES).fill(value as number)]),
+  );
+  const { error } = Object.fromEntries(await runOnce(card, dispatch, inputs, new Map([["error", QUAD_BYTES]])));
+  return error[0] === Math.fround(square - value * value);
 }
