@@ -67,10 +67,26 @@ async function requestCard(): Promise<Card> {
 async function requestAdapter(): Promise<GPUAdapter> {
   const { gpu } = navigator as { readonly gpu?: GPU };
   if (!gpu) throw new Error("this runtime has no WebGPU");
-  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  const adapter = await quietly(() => gpu.requestAdapter({ powerPreference: "high-performance" }));
   if (adapter) return adapter;
   throw new Error(
     "no graphics card with a Vulkan, Metal or Direct3D 12 driver is visible here; install its driver, or on Debian " +
       "mesa-vulkan-drivers for a slow one in software",
   );
+}
+
+/**
+ * Without XDG_RUNTIME_DIR, as in a container, Mesa's drivers print an error of the window system, which is not used
+ * here (seen with 22.3).
+ */
+async function quietly<T>(ask: () => Promise<T>): Promise<T> {
+  const variable = "XDG_RUNTIME_DIR";
+  const { state } = Deno.permissions.querySync({ name: "env", variable });
+  if (state !== "granted" || Deno.env.get(variable) !== undefined) return await ask();
+  Deno.env.set(variable, "/");
+  try {
+    return await ask();
+  } finally {
+    Deno.env.delete(variable);
+  }
 }
