@@ -34,6 +34,11 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     keepsResults: true,
     load: async () => (await import("./commands/train.ts")).cifar100,
   },
+  imagenet: {
+    summary: "the same on ImageNet, Imagenette, Tiny ImageNet or other photographs by class",
+    keepsResults: true,
+    load: async () => (await import("./commands/train.ts")).imagenet,
+  },
   function: {
     summary: "show what a function is: derivative, limits, shape, values, code",
     load: async () => (await import("./commands/function.ts")).functionCommand,

@@ -5,12 +5,13 @@
  * A child starts from its own seed and never from another's weights. It is a function of its request: neither the
  * number of threads, nor how steps are grouped, nor interruption and resumption changes a result.
  */
-import { TrainingBatches } from "../datasets/batches.ts";
+import { openTrainingBatches, type TrainingSource } from "../datasets/batches.ts";
 import type { Batch, Dataset, SplitName } from "../datasets/dataset.ts";
+import type { OnSkipped } from "../datasets/imagenet/streamed_batches.ts";
 import { type Activation, usesBeta } from "./activation/expression.ts";
 import { simplify } from "./activation/simplify.ts";
 import { tensorSizes } from "./engine/checks.ts";
-import type { Engine, Program, Tensors } from "./engine/engine.ts";
+import type { Engine, Program, Tensors, TrainingStep } from "./engine/engine.ts";
 import { evaluateProgram, type Evaluation, nextTurn } from "./metrics/accuracy.ts";
 import type { Graph } from "./network/graph.ts";
 import { type Keeping, trainKept } from "./model/kept_child.ts";
@@ -62,6 +63,8 @@ export interface ChildRequest {
   readonly seed: number;
   /** CPU threads; 1 by default. */
   readonly threads?: number;
+  /** Called once for each image of a streamed data set that cannot be decoded, and another one stands in for. */
+  readonly onSkipped?: OnSkipped;
 }
 
 /** A point of the training curve: `loss` is the mean over the steps since the last point. */
@@ -155,7 +158,7 @@ export class Child {
   readonly graph: Graph;
   readonly program: Program;
   readonly #request: ChildRequest;
-  readonly #batches: TrainingBatches;
+  readonly #batches: TrainingSource;
   #step = 0;
   #recentLosses: number[] = [];
   /** Of this object's own training, without what a restored state had behind it. */
@@ -179,9 +182,9 @@ export class Child {
   }
 
   private constructor(request: ChildRequest, graph: Graph, program: Program) {
-    const { dataset, seed, settings: { batch, augment } } = request;
+    const { dataset, seed, settings: { batch, augment }, onSkipped } = request;
     this.#request = request;
-    this.#batches = new TrainingBatches(dataset, { batch, seed, augment });
+    this.#batches = openTrainingBatches(dataset, { batch, seed, augment, onSkipped });
     this.graph = graph;
     this.program = program;
   }
@@ -227,7 +230,8 @@ export class Child {
     const { dataset, settings: { batch, validationImages } } = this.#request;
     const limit = split === "validation" ? validationImages : null;
     const stop = () => interruption(hooks) !== null;
-    const evaluation = await evaluateProgram(this.program, dataset, split, { batch, limit, stop });
+    const { onSkipped } = this.#request;
+    const evaluation = await evaluateProgram(this.program, dataset, split, { batch, limit, stop, onSkipped });
     return evaluation ?? interruption(hooks)!;
   }
 
@@ -263,23 +267,24 @@ export class Child {
   }
 
   dispose(): void {
+    this.#batches.close();
     this.program.dispose();
   }
 
-  /** The batch of a step, copied, as the arrays of `TrainingBatches` hold only the last batch. */
-  #batch(step: number): Batch {
-    const { images, labels } = this.#batches.at(step);
+  /** The batch of a step, copied, as the arrays of a `TrainingSource` hold only the last batch. */
+  async #batch(step: number): Promise<Batch> {
+    const { images, labels } = await this.#batches.at(step);
     return { images: images.slice(), labels };
   }
 
   /** Trains that many steps. On divergence, `step` is the one at which it was found. */
   async #trainChunk(count: number): Promise<Diverged | null> {
     const { schedule, learningRate: base, steps } = this.#request.settings;
-    const work = Array.from({ length: count }, (_, i) => ({
-      batch: this.#batch(this.#step + i),
-      learningRate: learningRate(schedule, base, this.#step + i, steps),
-    }));
-    const started = performance.now();
+    const started = performance.now(); // waiting for images is a part of training
+    const work: TrainingStep[] = [];
+    for (let step = this.#step; step < this.#step + count; step++) {
+      work.push({ batch: await this.#batch(step), learningRate: learningRate(schedule, base, step, steps) });
+    }
     const losses = await this.program.train(work);
     const milliseconds = performance.now() - started;
     this.#trained.steps += count;

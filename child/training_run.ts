@@ -201,7 +201,11 @@ class Training {
 
   async #validateOnTheWay({ batch }: ChildSettings, dataset: Dataset): Promise<number> {
     const limit = imagesOnTheWay(this.request.settings, dataset);
-    const evaluation = await evaluateProgram(this.child.program, dataset, "validation", { batch, limit });
+    const evaluation = await evaluateProgram(this.child.program, dataset, "validation", {
+      batch,
+      limit,
+      onSkipped: this.request.onSkipped,
+    });
     return evaluation!.accuracy; // null only if it is told to stop
   }
 

@@ -17,7 +17,7 @@ type Evaluations = Record<typeof SPLITS[number], Evaluation>;
 
 export const testModel = command({
   name: "test-model",
-  summary: "Evaluates trained weights again, as saved by cifar10 or cifar100 with --save.",
+  summary: "Evaluates trained weights again, as saved by cifar10, cifar100 or imagenet with --save.",
   positionals: [{ name: "file", help: "a .safetensors file" }],
   flags: [
     { name: "data", type: "string", value: "DIR", help: "folder or archive that holds the data set (data/)" },
@@ -47,7 +47,8 @@ export const testModel = command({
 /** The images of the model's data set, normalised as in training. */
 async function dataOf({ about }: Model, directory: string | undefined, io: Io): Promise<Dataset> {
   const { dataset: name, labels, classes, mean, standard_deviation: standardDeviation } = about;
-  const dataset = await loadDataset(name, { directory, labels, download: false, ...loadProgress(io) });
+  const size = about.image[0];
+  const dataset = await loadDataset(name, { directory, labels, size, download: false, ...loadProgress(io) });
   if (dataset.classes.length !== classes) {
     throw new Error(
       `Cannot test the model on ${name} as it distinguishes ${classes} classes: ${name} has ${dataset.classes.length}`,

@@ -1,5 +1,5 @@
 /**
- * `deno task cifar10` and `cifar100`, one command for several data sets: how well a network with one function does,
+ * `deno task cifar10`, `cifar100` and `imagenet`, one command for several data sets: how well a network with one function does,
  * trained over several seeds and tested. Everything is kept in runs/<name>/; the same command resumes after a kill.
  */
 import { activationFrom } from "../child/activation/catalog.ts";
@@ -34,6 +34,14 @@ const COARSE_FLAG = {
   help: "classify the 20 superclasses, not the 100 classes",
 } as const;
 
+const SIZE_FLAG = {
+  name: "size",
+  type: "integer",
+  min: 32,
+  max: 1024,
+  help: "side to which images are cropped and scaled (224)",
+} as const;
+
 const OWN_FLAGS = [
   { name: "save", type: "boolean", help: "write the trained weights of each seed to its folder, as safetensors" },
   { name: "checkpoint", type: "duration", default: 30_000, help: "how often the state of the training is saved" },
@@ -42,6 +50,7 @@ const OWN_FLAGS = [
 
 type Flags = FlagValues<readonly (typeof TRAINING_FLAGS | typeof RUN_FLAGS | typeof OWN_FLAGS)[number][]> & {
   readonly coarse: boolean;
+  readonly size?: number;
 };
 
 /** `settings.json`. Changing the seeds or moving the data keeps it the same run. */
@@ -49,26 +58,29 @@ interface Settings extends TrainingPlan {
   readonly dataset: string;
   readonly labels: "fine" | "coarse";
   readonly data: string | null;
+  /** Of images that are scaled while training. */
+  readonly size?: number;
 }
 
 const FREE_SETTINGS = ["seeds", "seed", "data"];
 
 export const cifar10 = trainCommand("cifar10", "CIFAR-10", []);
 export const cifar100 = trainCommand("cifar100", "CIFAR-100", [COARSE_FLAG]);
+export const imagenet = trainCommand("imagenet", "ImageNet, or another folder of photographs by class,", [SIZE_FLAG]);
 
 /** `own` are flags that only this data set has. */
-function trainCommand(dataset: string, title: string, own: readonly (typeof COARSE_FLAG)[]) {
+function trainCommand(dataset: string, title: string, own: readonly (typeof COARSE_FLAG | typeof SIZE_FLAG)[]) {
   return command({
     name: dataset,
     summary: `Trains a network with one activation function on ${title} and tests it, over several seeds.`,
     positionals: [],
     flags: [...TRAINING_FLAGS, ...own, ...RUN_FLAGS, ...OWN_FLAGS],
     examples: [
-      `${dataset} --act swish`,
+      `${dataset} --act swish${dataset === "imagenet" ? " --data DIR" : ""}`,
       `${dataset} --act "x * sigmoid(b*x)" --steps 2000 --seeds 3 --save`,
       `${dataset} --resume NAME`,
     ],
-    run: (flags, io) => run(dataset, { ...flags, coarse: own.length > 0 && flags.coarse }, io),
+    run: (flags, io) => run(dataset, { ...flags, coarse: dataset === "cifar100" && flags.coarse }, io),
   });
 }
 
@@ -79,13 +91,21 @@ async function run(command: string, flags: Flags, io: Io): Promise<number> {
   const activation = activationFrom(flags.act ?? before.act ?? DEFAULT_ACT);
   const labels = flags.coarse ? "coarse" : before.labels ?? "fine";
   const data = flags.data ?? before.data ?? null;
+  const size = command === "imagenet" ? flags.size ?? before.size : undefined;
   const dataset = await loadDataset(command, {
     directory: data ?? undefined,
     download: true,
     labels,
+    size,
     ...loadProgress(io),
   });
-  const settings: Settings = { dataset: command, labels, ...plan(dataset), data };
+  const settings: Settings = {
+    dataset: command,
+    labels,
+    ...plan(dataset),
+    data,
+    ...command === "imagenet" && { size: dataset.height },
+  };
   const name = flags.resume ?? flags.name ?? await defaultName(settings);
   const folder = await openRunFolder(name, { ...settings }, FREE_SETTINGS);
   try {
@@ -133,9 +153,9 @@ async function trainSeeds(work: Work): Promise<number> {
     ...labelled(dataset, labels),
     engine: engine.name,
   };
-  const results: TrainingResult[] = [];
+  const results: TrainingResult[] = [], skipped = new Map<string, string>();
   for (let seed = first; seed < first + seeds; seed++) {
-    const trained = await trainSeed(work, seed, first + seeds - 1 - seed);
+    const trained = await trainSeed(work, seed, first + seeds - 1 - seed, skipped);
     if (trained === null) {
       io.err(`interrupted; resume with: deno task ${dataset} --resume ${name}`);
       return EXIT.interrupted;
@@ -147,7 +167,17 @@ async function trainSeeds(work: Work): Promise<number> {
     if (saved !== null) io.err(`seed ${seed}: saved ${saved}; test it with: ${testLine(saved, work.settings.data)}`);
     await writeResults(folder, about, results);
   }
-  const finished = { event: "finished", ...about, seeds, ...summaries(results), results: `${folder}/results.json` };
+  const finished = {
+    event: "finished",
+    ...about,
+    seeds,
+    ...summaries(results),
+    ...skipped.size > 0 && { skipped_images: Object.fromEntries(skipped) },
+    results: `${folder}/results.json`,
+  };
+  if (skipped.size > 0) {
+    io.err(`${skipped.size} ${skipped.size === 1 ? "image was" : "images were"} skipped (named above)`);
+  }
   if (flags.json) io.out(JSON.stringify(finished));
   else describeSummaries(results, io);
   return EXIT.done;
@@ -165,7 +195,12 @@ function labelled(dataset: string, labels: Settings["labels"]): { readonly label
 }
 
 /** Null if it was interrupted. `after` is how many seeds follow. */
-function trainSeed(work: Work, seed: number, after: number): Promise<Trained | null> {
+function trainSeed(
+  work: Work,
+  seed: number,
+  after: number,
+  skipped: Map<string, string>,
+): Promise<Trained | null> {
   const { folder, activation, dataset, engine, flags, io } = work;
   const settings = childSettings(work.settings);
   const { steps } = settings;
@@ -174,7 +209,13 @@ function trainSeed(work: Work, seed: number, after: number): Promise<Trained | n
     io,
   );
   const threads = flags.threads ?? navigator.hardwareConcurrency;
-  return trainAndTest({ engine, dataset, activation, settings, seed, threads }, {
+  return trainAndTest({
+    ...{ engine, dataset, activation, settings, seed, threads },
+    onSkipped: (name, reason) => {
+      if (!skipped.has(name)) io.err(`skipped ${name}: ${reason}`);
+      skipped.set(name, reason);
+    },
+  }, {
     ...follow,
     checkpoint: `${folder}/seed-${seed}.checkpoint`,
     checkpointEveryMs: flags.checkpoint,

@@ -3,7 +3,36 @@
  * and step alone, so that a child can resume at any step exactly as if never interrupted.
  */
 import type { Batch, Dataset, SplitName } from "./dataset.ts";
+import { type OnSkipped, streamedEvaluationBatches, StreamedTrainingBatches } from "./imagenet/streamed_batches.ts";
 import { Random } from "./random.ts";
+
+/** Batches by step, from memory or decoded ahead. Must be closed. */
+export interface TrainingSource {
+  /** The batch of a step, counted from 0. Its images are valid until the next call. */
+  at(step: number): Batch | Promise<Batch>;
+  close(): void;
+}
+
+/** Throws a RangeError if the training split has fewer images than a batch. `onSkipped`: see `StreamedTrainingBatches`. */
+export function openTrainingBatches(
+  dataset: Dataset,
+  options: TrainingOptions & { readonly onSkipped?: OnSkipped },
+): TrainingSource {
+  return dataset.train.files === undefined
+    ? new TrainingBatches(dataset, options)
+    : new StreamedTrainingBatches(dataset, options);
+}
+
+/** The images of a split in their order. Throws a RangeError if it is empty. */
+export function openEvaluationBatches(
+  dataset: Dataset,
+  name: SplitName,
+  options: EvaluationOptions & { readonly onSkipped?: OnSkipped },
+): Iterable<Batch> | AsyncIterable<Batch> {
+  return dataset[name].files === undefined
+    ? evaluationBatches(dataset, name, options)
+    : streamedEvaluationBatches(dataset, name, options);
+}
 
 export interface TrainingOptions {
   readonly batch: number;
@@ -15,7 +44,7 @@ export interface TrainingOptions {
 /** Pixels of padding of He et al. 2015, section 4.2. It is zero after normalisation: the mean colour. */
 const PAD = 4;
 
-export class TrainingBatches {
+export class TrainingBatches implements TrainingSource {
   readonly #dataset: Dataset;
   readonly #options: TrainingOptions;
   readonly #random: Random;
@@ -67,6 +96,9 @@ export class TrainingBatches {
     }
     return { images: this.#images, labels };
   }
+
+  /** There is nothing to close. */
+  close(): void {}
 
   /** into[row][column] = normalised pixels[row + down][column + right], mirrored where `flip`; zero outside. */
   #cropped(pixels: Uint8Array, into: Float32Array, down: number, right: number, flip: boolean): void {

@@ -1,15 +1,28 @@
 /**
- * A dataset is labelled 32x32 colour images in three splits. The pixels stay bytes, in SharedArrayBuffers that every
- * worker reads without a copy; `batches.ts` turns them into normalised float32 batches.
+ * A dataset is labelled colour images in three splits. Images of 32x32 stay bytes in memory, in SharedArrayBuffers that
+ * every worker reads without a copy; larger ones (`imagenet`) stay in their files and are decoded while training.
+ * `batches.ts` turns both into normalised float32 batches.
  */
 
 /** Images of one split. */
 export interface Split {
   readonly count: number;
-  /** Pixels, NHWC: `count * height * width * channels` bytes over a SharedArrayBuffer. */
+  /** Pixels, NHWC: `count * height * width * channels` bytes over a SharedArrayBuffer; empty where there are `files`. */
   readonly pixels: Uint8Array<SharedArrayBuffer>;
-  /** One class index per image, over a SharedArrayBuffer. */
-  readonly labels: Uint8Array<SharedArrayBuffer>;
+  /** One class index per image, over a SharedArrayBuffer; of `files` they may exceed a byte. */
+  readonly labels: Uint8Array<SharedArrayBuffer> | Int32Array<SharedArrayBuffer>;
+  /** Where the images are, if they are decoded while training. */
+  readonly files?: ImageFiles;
+}
+
+/** Images in a folder, or in a tar archive that is not compressed. */
+export interface ImageFiles {
+  /** The folder or the archive. */
+  readonly root: string;
+  /** Paths in it, one per image. */
+  readonly names: readonly string[];
+  /** In an archive: for each image its first byte and its number of bytes; null in a folder. */
+  readonly places: Float64Array | null;
 }
 
 export type SplitName = "train" | "validation" | "test";
@@ -70,6 +83,8 @@ export interface DatasetOptions {
   readonly labels?: "fine" | "coarse";
   /** Seed of drawn images; other data sets have none. 0 by default. */
   readonly seed?: number;
+  /** Side to which the images of `imagenet` are scaled; 224 by default. Others have theirs. */
+  readonly size?: number;
   readonly onProgress?: (progress: Progress) => void;
   /** Called with a line for people: a source passed over, a file moved aside. */
   readonly onNotice?: (line: string) => void;
@@ -104,6 +119,7 @@ export function newSplit(count: number, imageBytes: number): Split {
 
 /** Images `start` to `end` (not included) of a split, over the same memory. */
 export function sliceSplit(split: Split, start: number, end: number): Split {
+  if (split.files !== undefined) throw new TypeError("Cannot slice images that are in files");
   const imageBytes = split.pixels.length / split.count;
   return {
     count: end - start,

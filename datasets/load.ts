@@ -11,6 +11,7 @@ import { CIFAR10, CIFAR100, CIFAR100_COARSE, type CifarFormat, dataFiles } from 
 import { findForms, type Form } from "./images/cifar_forms.ts";
 import { PYTHON } from "./images/cifar_python.ts";
 import { loadImages } from "./images/folder.ts";
+import { loadImageNet } from "./imagenet/imagenet.ts";
 import { FASHION_MNIST, findIdx, IDX_FILES, type IdxFormat, loadIdx, missingIdx, MNIST } from "./images/idx.ts";
 import { makeShapes } from "./images/shapes.ts";
 import { requireWhole, stateOf, sweep, unpack } from "./images/unpack.ts";
@@ -30,6 +31,7 @@ const LOADERS: Readonly<Record<string, Load>> = {
   shapes: ({ seed }) => Promise.resolve(makeShapes({ seed })),
   mnist: (options) => idx(MNIST, options),
   images: loadImages,
+  imagenet: loadImageNet,
 };
 
 /** The names that `loadDataset` knows. */

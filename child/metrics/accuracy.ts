@@ -1,5 +1,6 @@
 /** How good a trained program is on a split: accuracy, top-5 accuracy and loss, with the running statistics. */
-import { evaluationBatches } from "../../datasets/batches.ts";
+import { openEvaluationBatches } from "../../datasets/batches.ts";
+import type { OnSkipped } from "../../datasets/imagenet/streamed_batches.ts";
 import type { Dataset, SplitName } from "../../datasets/dataset.ts";
 import type { Program } from "../engine/engine.ts";
 
@@ -20,6 +21,8 @@ export interface EvaluationOptions {
   readonly limit: number | null;
   /** Checked before every batch; the evaluation stops if it returns true. */
   readonly stop?: () => boolean;
+  /** Called once for each image of a streamed data set that cannot be decoded; it is not judged. */
+  readonly onSkipped?: OnSkipped;
 }
 
 /** Evaluates a program on a split. Null if it was stopped. An image with a logit that is not finite is wrong. */
@@ -27,11 +30,11 @@ export async function evaluateProgram(
   program: Program,
   dataset: Dataset,
   split: SplitName,
-  { batch, limit, stop = () => false }: EvaluationOptions,
+  { batch, limit, stop = () => false, onSkipped }: EvaluationOptions,
 ): Promise<Evaluation | null> {
   const classes = dataset.classes.length;
   let [images, first, fifth, loss] = [0, 0, 0, 0];
-  for (const part of evaluationBatches(dataset, split, { batch, limit })) {
+  for await (const part of openEvaluationBatches(dataset, split, { batch, limit, onSkipped })) {
     await nextTurn();
     if (stop()) return null;
     const logits = await program.evaluate(part);

@@ -158,7 +158,7 @@ function classesOf(
         `Cannot load ${found.get(role)} as labels must be below ${classes.length}: item ${wrong} has ${labels[wrong]}`,
       );
     }
-    count = labels.reduce((most, label) => Math.max(most, label + 1), count);
+    for (const label of labels) count = Math.max(count, label + 1);
   }
   return Array.from({ length: count }, (_, label) => `class ${label}`);
 }

@@ -18,6 +18,9 @@ const BLOCK = 512;
 /** The largest file of an official archive is CIFAR-100's train, 155 MB. */
 const MAX_FILE_BYTES = 2 ** 30;
 
+/** Of a pax header or a long name, far more than any has. */
+const MAX_ATTRIBUTES = 2 ** 20;
+
 type Action = "file" | "skip" | "long name" | "attributes";
 
 /** What to do with an entry of each type flag; other types (devices, sparse files) are refused. */
@@ -65,6 +68,52 @@ export async function* readTarGz(archive: string, signal?: AbortSignal): AsyncGe
   } finally {
     await bytes.cancel();
   }
+}
+
+/** Where the content of a regular file of an archive is. */
+export interface Place {
+  /** Path segments; none is empty, "." or "..". */
+  readonly path: readonly string[];
+  /** Of the first byte, from the begin of the archive. */
+  readonly offset: number;
+  readonly size: number;
+}
+
+/**
+ * The regular files of an archive that is not compressed, or of the part of it that is one itself, without reading their
+ * content. Throws an Error where it is cut short, damaged, or has a path that leads out of its folder.
+ */
+export function* placesIn(archive: Deno.FsFile, part?: { readonly offset: number; readonly size: number }) {
+  const end = part === undefined ? archive.statSync().size : part.offset + part.size;
+  let at = part?.offset ?? 0, next: { name?: string; size?: number } = {};
+  const read = (offset: number, size: number) => {
+    if (offset + size > end) throw new Error("it ends in the middle of a file");
+    const bytes = new Uint8Array(size);
+    archive.seekSync(offset, Deno.SeekMode.Start);
+    for (let filled = 0; filled < size;) {
+      const count = archive.readSync(bytes.subarray(filled));
+      if (count === null) throw new Error("it ends in the middle of a file");
+      filled += count;
+    }
+    return bytes;
+  };
+  while (at + BLOCK <= end) {
+    const block = read(at, BLOCK);
+    if (!block.some(Boolean)) return;
+    const header = parseHeader(block), { action } = header, offset = at + BLOCK;
+    const { name = header.name, size = header.size } = action === "file" || action === "skip" ? next : {};
+    if (!(offset + size <= end)) throw new Error(`"${name}" ends after the archive`);
+    if (action === "long name" || action === "attributes") {
+      if (size > MAX_ATTRIBUTES) throw new Error(`the attributes of a file have ${size} bytes`);
+      const content = read(offset, size);
+      next = action === "long name" ? { ...next, name: text(content, 0, size) } : { ...next, ...attributes(content) };
+    } else {
+      if (header.type !== "g" && header.type !== "K") next = {};
+      if (action === "file" && !name.endsWith("/")) yield { path: safePath(name), offset, size } satisfies Place;
+    }
+    at = offset + size + (-size & (BLOCK - 1));
+  }
+  throw new Error("it ends without its last blocks");
 }
 
 function parseHeader(header: Uint8Array): { name: string; size: number; type: string; action: Action } {
