@@ -4,11 +4,14 @@ import { DATASET_NAMES, loadDataset } from "../datasets/load.ts";
 import { command, EXIT } from "./command.ts";
 import { loadProgress } from "./training/load_progress.ts";
 
+/** ImageNet needs an account. */
+const DOWNLOADED = DATASET_NAMES.filter((name) => name !== "imagenet");
+
 export const download = command({
   name: "download",
   summary:
     "Fetches a data set into data/ from the first source that answers well, resumes an interrupted download, and checks it.",
-  positionals: [{ name: "dataset", help: "which", choices: DATASET_NAMES }],
+  positionals: [{ name: "dataset", help: "which", choices: DOWNLOADED }],
   flags: [
     {
       name: "from",

@@ -53,8 +53,16 @@ async function malformed(load: () => Promise<unknown>, says: string): Promise<vo
 }
 
 describe("loadDataset", () => {
-  it("knows CIFAR-10, CIFAR-100, MNIST, Fashion-MNIST, the user's own images and the drawn shapes", () => {
-    assertEquals([...DATASET_NAMES].sort(), ["cifar10", "cifar100", "fashion-mnist", "images", "mnist", "shapes"]);
+  it("knows CIFAR-10, CIFAR-100, MNIST, Fashion-MNIST, ImageNet, the user's own images and the drawn shapes", () => {
+    assertEquals([...DATASET_NAMES].sort(), [
+      "cifar10",
+      "cifar100",
+      "fashion-mnist",
+      "imagenet",
+      "images",
+      "mnist",
+      "shapes",
+    ]);
   });
 
   it("refuses a name it does not know, even one that every object has", () => {
