@@ -16,9 +16,9 @@ interface FlagBase {
 export type Flag =
   /**
    * `value` is what the help page calls the value: "DIR". A `default` of "" is indistinguishable from a missing value:
-   * leave it out.
+   * leave it out. With `bare`, the flag may stand without a value, and is then "".
    */
-  | FlagBase & { readonly type: "string"; readonly value: string; readonly default?: string }
+  | FlagBase & { readonly type: "string"; readonly value: string; readonly default?: string; readonly bare?: true }
   /** May be given several times; the values make a list, empty by default. */
   | FlagBase & { readonly type: "strings"; readonly value: string }
   | FlagBase & { readonly type: "number" | "integer" } & {

@@ -9,9 +9,43 @@ import { nearest } from "./nearest.ts";
 type Key = keyof ControllerSettings;
 
 const KEYS = Object.keys(DEFAULT_CONTROLLER) as readonly Key[];
-const WHOLE: ReadonlySet<string> = new Set<Key>(["batch", "hidden", "epochs"]);
-/** Settings that are shares. */
-const UP_TO_ONE: ReadonlySet<string> = new Set<Key>(["baselineDecay", "clip"]);
+
+interface Rule {
+  readonly rule: string;
+  readonly allows: (value: number) => boolean;
+}
+
+const whole = (least: number): Rule => ({
+  rule: `a whole number of at least ${least}`,
+  allows: (value) => Number.isSafeInteger(value) && value >= least,
+});
+const POSITIVE: Rule = { rule: "a positive number", allows: (value) => value > 0 };
+const SHARE: Rule = { rule: "a number from 0 to 1", allows: (value) => value >= 0 && value <= 1 };
+
+const RULES: Readonly<Record<Key, Rule>> = {
+  batch: whole(1),
+  hidden: whole(1),
+  epochs: whole(1),
+  elites: whole(0),
+  initialRange: POSITIVE,
+  learningRate: POSITIVE,
+  entropyWeight: { rule: "a number that is not negative", allows: (value) => value >= 0 },
+  baselineDecay: SHARE,
+  clip: SHARE,
+  ranked: { rule: "0 or 1", allows: (value) => value === 0 || value === 1 },
+};
+
+export const CONTROLLER_FLAG = {
+  name: "controller",
+  type: "string",
+  value: "NAME=NUMBER,…",
+  help: `how ppo and reinforce learn: ${KEYS.join(", ")}`,
+} as const;
+
+/** Whether the sampler learns by such settings. */
+export function hasPolicy(sampler: string): boolean {
+  return sampler === "ppo" || sampler === "reinforce";
+}
 
 /** The settings that the text names, each at most once. Throws a UsageError that names the rule. */
 export function parseController(text: string): Partial<ControllerSettings> {
@@ -30,15 +64,8 @@ export function parseController(text: string): Partial<ControllerSettings> {
 }
 
 function numberOf(key: Key, text: string): number {
-  const value = Number(text), isWhole = WHOLE.has(key), isShare = UP_TO_ONE.has(key);
-  const isAllowed = Number.isFinite(value) && (isWhole ? Number.isSafeInteger(value) && value >= 1 : value >= 0) &&
-    (!isShare || value <= 1) && (key !== "learningRate" && key !== "initialRange" || value > 0);
-  if (isAllowed) return value;
-  const rule = isWhole
-    ? "a whole number of at least 1"
-    : isShare
-    ? "a number from 0 to 1"
-    : "a number that is not negative";
+  const value = Number(text), { rule, allows } = RULES[key];
+  if (Number.isFinite(value) && text !== "" && allows(value)) return value;
   throw new UsageError(`--controller ${key} takes ${rule}: current value is "${text}"`);
 }
 

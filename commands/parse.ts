@@ -80,6 +80,7 @@ function readFlag(flag: Flag, given: unknown): Value {
   }
   if (given === undefined) return flag.default;
   const text = given as string;
+  if (flag.type === "string" && flag.bare && text === "") return "";
   requireValue(flag, text);
   switch (flag.type) {
     case "string":

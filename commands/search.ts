@@ -17,7 +17,7 @@ import { type Machine, mayStartProcesses, placeChildren, visibleGpus } from "../
 import type { ChildSettings } from "../child/trainer.ts";
 import { NETWORK_NAMES } from "../child/network/networks.ts";
 import { type ControllerSettings, DEFAULT_CONTROLLER } from "../controller/samplers/ppo/config.ts";
-import { parseController } from "./controller_flag.ts";
+import { CONTROLLER_FLAG, hasPolicy, parseController } from "./controller_flag.ts";
 import { requireRunName } from "./run_name.ts";
 import { DATASET_FLAG, openChosenDataset } from "./training/chosen_dataset.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
@@ -64,12 +64,7 @@ export const search = command({
       help:
         "running time after which a child counts as failed (unlimited, so that results do not depend on the machine's speed)",
     },
-    {
-      name: "controller",
-      type: "string",
-      value: "NAME=NUMBER,…",
-      help: `how ppo and reinforce learn: ${Object.keys(DEFAULT_CONTROLLER).join(", ")}`,
-    },
+    CONTROLLER_FLAG,
     { name: "time", type: "duration", help: "propose nothing new after this long: 10m, 2h" },
     { name: "seed", type: "integer", help: "seed of everything random (1)" },
     { name: "units", type: "integer", min: 1, max: 3, help: "core units of an expression (2)" },
@@ -258,7 +253,7 @@ async function settingsOf(flags: Flags, dataset: Dataset): Promise<RunSettings> 
 /** How the sampler learns, as far as the user said. Throws a UsageError if the sampler has no such settings. */
 function controllerOf({ controller, sampler = "ppo" }: Flags): Partial<ControllerSettings> {
   if (controller === undefined) return {};
-  if (sampler === "ppo" || sampler === "reinforce") return parseController(controller);
+  if (hasPolicy(sampler)) return parseController(controller);
   throw new UsageError(`--controller says how ppo and reinforce learn: leave it out with --sampler ${sampler}`);
 }
 

@@ -3,19 +3,9 @@
  * --train it is shown; with it, the missing trainings are done, each appended to the file when it finishes.
  */
 import { ENGINE_NAMES } from "../child/engine/open.ts";
-import type { ChildSettings } from "../child/trainer.ts";
-import {
-  type FunctionTable,
-  newHeader,
-  parseTable,
-  scoresOf,
-  spreadOf,
-  trainingLine,
-  truthOf,
-  wholeLines,
-} from "../controller/comparison/function_table.ts";
+import { type FunctionTable, scoresOf, spreadOf, truthOf } from "../controller/comparison/function_table.ts";
 import { halfWidth95, meanOf, varianceOf } from "../controller/comparison/statistics.ts";
-import { readTable, tableFile } from "../controller/comparison/table_files.ts";
+import { readTable } from "../controller/comparison/table_files.ts";
 import {
   distinctFunctions,
   type Member,
@@ -24,16 +14,13 @@ import {
   type Training,
   trainingOrder,
 } from "../controller/comparison/table_plan.ts";
-import { type PresetName, PRESETS } from "../controller/presets.ts";
+import { PRESETS } from "../controller/presets.ts";
 import { SearchSpace } from "../controller/search_space.ts";
-import { type Dataset, withoutTest } from "../datasets/dataset.ts";
-import { DATASET_NAMES, loadDataset } from "../datasets/load.ts";
-import { placeChildren } from "../workers/placement.ts";
-import { Pool } from "../workers/pool.ts";
+import { DATASET_NAMES } from "../datasets/load.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
 import { csvRows } from "../controller/csv.ts";
 import { type Column, textTable } from "./table.ts";
-import { loadProgress } from "./training/load_progress.ts";
+import { TableTrainer } from "./training/table_trainer.ts";
 
 /** Number of functions shown. */
 const BEST = 20;
@@ -87,85 +74,18 @@ interface Flags {
 
 // Training ----------------------------------------------------------------------------------------------------------
 
-async function train(flags: Flags, io: Io): Promise<number> {
-  const dataset = await loadDataset(flags.dataset, {
-    directory: flags.data,
-    download: true,
-    ...loadProgress(io),
-  });
-  // All validation images: judging on fewer adds noise that costs more trainings than it saves time.
-  const child: ChildSettings = { ...PRESETS[flags.preset as PresetName].child, validationImages: null };
-  const { workers, threads } = placeChildren(flags.workers, { cores: navigator.hardwareConcurrency, gpus: [] });
-  const settings = { dataset: withoutTest(dataset), engine: flags.engine, child, threads };
-  const pool = new Pool({ workers, settings });
-  const interrupt = () => pool.cancel();
-  io.signal.addEventListener("abort", interrupt);
-  try {
-    const { name: engine, device } = await pool.opened;
-    const opened = openForAppending(tableFile(flags), child, dataset, { engine, device });
-    try {
-      return await trainMissing({ ...opened, pool, flags, io });
-    } finally {
-      opened.file.close();
-    }
-  } finally {
-    io.signal.removeEventListener("abort", interrupt);
-    pool.close();
-  }
-}
-
-interface Opened {
-  readonly table: FunctionTable;
-  readonly path: string;
-  readonly file: Deno.FsFile;
-}
-
-/** Opens the file, truncated to its last complete line, or creates it. Throws if it is of another child. */
-function openForAppending(
-  path: string,
-  child: ChildSettings,
-  { name, synthetic, classes }: Dataset,
-  place: { readonly engine: string; readonly device: string },
-): Opened {
-  const folder = path.slice(0, Math.max(0, path.lastIndexOf("/")));
-  if (folder !== "") Deno.mkdirSync(folder, { recursive: true });
-  const file = Deno.openSync(path, { read: true, write: true, create: true });
-  try {
-    if (!file.tryLockSync(true)) throw new Error(`Cannot train the table ${path} as another process trains it`);
-    const text = wholeLines(Deno.readTextFileSync(path));
-    file.truncateSync(new TextEncoder().encode(text).length);
-    file.seekSync(0, Deno.SeekMode.End);
-    const guessing = 1 / classes.length, date = new Date().toISOString().slice(0, 10);
-    const header = newHeader({ dataset: name, synthetic, guessing, child, ...place, date });
-    const table = parseTable(text === "" ? `${JSON.stringify(header)}\n` : text);
-    if (text === "") append(file, `${JSON.stringify(header)}\n`);
-    if (table.header.dataset !== name || JSON.stringify(table.header.child) !== JSON.stringify(child)) {
-      throw new Error(
-        `Cannot continue the table ${path} as its functions were trained differently: ${table.header.dataset}, ` +
-          `${JSON.stringify(table.header.child)}; name another file with --file`,
-      );
-    }
-    return { table, path, file };
-  } catch (error) {
-    file.close();
-    throw error;
-  }
-}
-
-function append(file: Deno.FsFile, text: string): void {
-  const bytes = new TextEncoder().encode(text);
-  for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
-}
-
-interface Work extends Opened {
-  readonly pool: Pool;
-  readonly flags: Flags;
-  readonly io: Io;
-}
-
 /** Stage by stage, as each depends on the scores of the one before. */
-async function trainMissing(work: Work): Promise<number> {
-  const { table, path, flags, io } = work;
+async function train(flags: Flags, io: Io): Promise<number> {
+  const trainer = await TableTrainer.open(flags, io);
+  try {
+    return await trainMissing(trainer, flags, io);
+  } finally {
+    trainer.close();
+  }
+}
+
+async function trainMissing(trainer: TableTrainer, flags: Flags, io: Io): Promise<number> {
+  const { table, path } = trainer;
   const members = distinctFunctions();
   const order = trainingOrder(members, flags.seed, flags.random);
   const failed = new Set<string>();
@@ -176,9 +96,11 @@ async function trainMissing(work: Work): Promise<number> {
     io.err(`${trainings.length} trainings come next, of ${table.header.child.steps} steps each`);
     let done = 0;
     await Promise.all(trainings.map(async (training) => {
-      if (await trainOne(training, work)) done++;
-      else failed.add(keyOf(training));
-      io.live(`${done} of ${trainings.length}: ${training.expression}`);
+      const { expression, seed } = training, accuracy = await trainer.train(training);
+      if (accuracy === undefined) return void failed.add(keyOf(training));
+      done++;
+      if (flags.json) io.out(JSON.stringify({ event: "training", expression, seed, accuracy }));
+      io.live(`${done} of ${trainings.length}: ${expression}`);
     }));
     if (done === 0) break;
   }
@@ -190,23 +112,6 @@ async function trainMissing(work: Work): Promise<number> {
   if (failed.size > 0) io.err(`${failed.size} trainings failed: the same command retries them`);
   return failed.size > 0 ? EXIT.failed : EXIT.done;
 }
-
-/** Whether it produced a score, which is then in the file. */
-async function trainOne({ expression, fingerprint, seed }: Training, { table, file, pool, flags, io }: Work) {
-  const result = await pool.train({ trial: trial++, training: 0, expression, seed });
-  if (result.outcome !== "complete" && result.outcome !== "diverged") {
-    if (!io.signal.aborted && result.outcome === "failed") io.err(`${expression}, seed ${seed}: ${result.reason}`);
-    return false;
-  }
-  const score = result.outcome === "complete" ? result.score : null;
-  table.add(expression, seed, score, fingerprint);
-  append(file, trainingLine(expression, seed, score));
-  if (flags.json) io.out(JSON.stringify({ event: "training", expression, seed, accuracy: score }));
-  return true;
-}
-
-/** Number of the next job of the pool. */
-let trial = 0;
 
 // Showing -----------------------------------------------------------------------------------------------------------
 
@@ -233,9 +138,7 @@ function show(table: FunctionTable, members: readonly Member[], flags: Flags, io
       standard_error: n > 1 ? Math.sqrt(varianceOf(scores) / n) : null,
       n,
       diverged: entry.scores.filter((score) => score === null).length,
-      scores: [...entry.scores].map((score) => score === undefined ? "" : score === null ? "diverged" : score).join(
-        " ",
-      ),
+      scores: [...entry.scores].filter((score) => score !== undefined).map((score) => score ?? "diverged").join(" "),
     };
   };
   const rows = members.flatMap(({ fingerprint }) => rowOf(fingerprint) ?? [])

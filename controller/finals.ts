@@ -1,19 +1,84 @@
 /**
- * The end of a search, as a function of its trials: the playoff's finalists, its rounds, and the verdict on the named
- * function.
+ * What trains next, as a function of a search's trials: promotions after a batch, the playoff's finalists and rounds,
+ * and the verdict on the named function. A real search (search.ts) and a simulated one (comparison/simulated_search.ts)
+ * both decide here.
  */
+import type { Estimates } from "./comparison/estimate.ts";
 import { playoffRound, roundsOf } from "./comparison/playoff.ts";
 import { type SeedScores, type Verdict, verdictOf } from "./comparison/verdict.ts";
+import type { Standing } from "./pruners/pruner.ts";
+import { PRUNERS } from "./pruners/pruners.ts";
 import type { JudgingSettings, Stage } from "./runs/events.ts";
-import { isCandidate, trainingsJudged, type Trial } from "./trial.ts";
+import { bestTrial, isCandidate, type Training, trainingsJudged, type Trial } from "./trial.ts";
 
 type Playoff = Extract<Stage, { name: "playoff" }>;
+
+/** What a decision depends on. */
+export type Contestant = Pick<Trial, "id" | "role" | "state" | "score" | "duplicateOf" | "trainings">;
+
+/** Trials with the trainings that are requested, and the stage of the search from then on. */
+export interface Decision<T> {
+  readonly changed: readonly T[];
+  readonly stage: Stage;
+}
+
+/** Further trainings of leading candidates after batch `batch`; `estimates` are of `standings`. */
+export function promotionsAfter<T extends Contestant>(
+  batch: number,
+  trials: readonly T[],
+  { pruner }: JudgingSettings,
+  standings: readonly Standing[],
+  estimates: Estimates,
+): Decision<T> {
+  const promotions = PRUNERS[pruner].promote(standings, estimates);
+  return {
+    changed: promotions.map(({ id, seeds }) => withSeeds(trials[id], "search", 0, seeds)),
+    stage: { name: "search", promoted: batch + 1 },
+  };
+}
+
+/**
+ * The next decision of a search that proposes no more, once all that was requested is trained and scored: the playoff,
+ * each of its rounds, and the verdict. Null if nothing was trained to the end, so that there is nothing to name, and
+ * after the verdict.
+ */
+export function nextDecision<T extends Contestant>(
+  trials: readonly T[],
+  stage: Stage,
+  judging: JudgingSettings,
+): Decision<T> | null {
+  if (stage.name === "verdict") return null;
+  if (stage.name === "search") return { changed: [], stage: playoffOf(trials, judging) };
+  const round = nextRound(trials, stage, PRUNERS[judging.pruner].maxSeeds);
+  if (round !== null) {
+    const changed = round.field.map((id) => withSeeds(trials[id], "playoff", round.firstSeed, round.seeds));
+    return { changed, stage: round.stage };
+  }
+  const named = bestTrial(stage.finalists.map((id) => trials[id]));
+  if (named === null) return null;
+  const judged = [named, ...trials.filter(({ role }) => role === "reference")];
+  return {
+    changed: judged.map((trial) => withSeeds(trial, "verdict", 0, judging.verdictSeeds)),
+    stage: { name: "verdict", trial: named.id },
+  };
+}
+
+/** The trial with trainings of that stage from `seeds` seeds starting at `firstSeed`; existing ones are kept. */
+function withSeeds<T extends Contestant>(trial: T, stage: Training["stage"], firstSeed: number, seeds: number): T {
+  const has = (seed: number) =>
+    trial.trainings.some((training) =>
+      training.seed === seed && (training.stage === "verdict") === (stage === "verdict")
+    );
+  const asked = Array.from({ length: seeds }, (_, i) => firstSeed + i).filter((seed) => !has(seed))
+    .map((seed): Training => ({ seed, stage, state: "queued", score: null }));
+  return { ...trial, trainings: [...trial.trainings, ...asked] };
+}
 
 /**
  * The playoff before its first round: the sampler's best candidates, and the trainings reserved for them. Candidates
  * added by hand are excluded, as they must not affect the sampler's own: `confirm` compares them.
  */
-export function playoffOf(trials: readonly Trial[], { finals, finalists }: JudgingSettings): Playoff {
+function playoffOf(trials: readonly Contestant[], { finals, finalists }: JudgingSettings): Playoff {
   const able = trials.filter((trial) => isCandidate(trial) && trial.state === "complete" && trial.duplicateOf === null)
     .sort((a, b) => b.score! - a.score! || a.id - b.id);
   const spent = trials.filter(isCandidate).reduce((sum, trial) => sum + trainingsJudged(trial), 0);
@@ -25,7 +90,7 @@ export function playoffOf(trials: readonly Trial[], { finals, finalists }: Judgi
   };
 }
 
-export interface Round {
+interface Round {
   /** Trials that train. */
   readonly field: readonly number[];
   /** Their seeds: `seeds` of them from `firstSeed`. */
@@ -39,7 +104,7 @@ export interface Round {
  * The next round; null after the last one. Its seeds follow those of the rounds before, the first ones those that the
  * search may use (`searchSeeds` of them), so that all finalists of a round train from the same ones.
  */
-export function nextRound(trials: readonly Trial[], stage: Playoff, searchSeeds: number): Round | null {
+function nextRound(trials: readonly Contestant[], stage: Playoff, searchSeeds: number): Round | null {
   const { round, finalists } = stage;
   if (round >= roundsOf(finalists.length)) return null;
   const played = finalists.flatMap((id) => trials[id].trainings.filter((training) => training.stage === "playoff"));

@@ -21,7 +21,7 @@ import { type Dataset, withoutTest } from "../datasets/dataset.ts";
 import { Random } from "../datasets/random.ts";
 import { type JobResult, Pool, type WorkerChange } from "../workers/pool.ts";
 import type { ChildJob, OpenedEngine } from "../workers/protocol.ts";
-import { nextRound, playoffOf } from "./finals.ts";
+import { nextDecision, promotionsAfter } from "./finals.ts";
 import type {
   Notice,
   RunInfo,
@@ -44,7 +44,7 @@ import type { RunStore, StoredRun } from "./runs/run_store.ts";
 import { snapshotOf } from "./runs/stored_run.ts";
 import type { Sampler } from "./samplers/sampler.ts";
 import type { SearchSpace } from "./search_space.ts";
-import { bestTrial, isByHand, isCandidate, isFinished, type Role, type Training, type Trial } from "./trial.ts";
+import { isByHand, isCandidate, isFinished, type Role, type Training, type Trial } from "./trial.ts";
 
 /** How often the progress of children is saved, in ms, for processes that follow the run in its store. */
 const HEARTBEAT_MS = 1000;
@@ -309,10 +309,10 @@ export class Search implements RunSource {
   /** Trains the leading candidates from more seeds after a batch, and rescores all. */
   async #promote(batch: number): Promise<void> {
     if (this.#stage.name === "search" && this.#stage.promoted <= batch) {
-      const standings = standingsOf(this.#trials.filter(isCandidate));
-      const promotions = PRUNERS[this.#info.settings.judging.pruner].promote(standings, this.#estimates(standings));
-      const changed = promotions.map(({ id, seeds }) => withSeeds(this.#trials[id], "search", 0, seeds));
-      this.#changeAll(changed, { name: "search", promoted: batch + 1 });
+      const standings = standingsOf(this.#trials.filter(isCandidate)), estimates = this.#estimates(standings);
+      const { judging } = this.#info.settings;
+      const { changed, stage } = promotionsAfter(batch, this.#trials, judging, standings, estimates);
+      this.#changeAll(changed, stage);
     }
     await this.#trainAll(isCandidate);
     if (!this.#hasEnded) this.#estimateAll();
@@ -321,25 +321,16 @@ export class Search implements RunSource {
   /** The end of the run: the playoff of the best, and the verdict on its winner. */
   async #nameOne(): Promise<void> {
     const { judging } = this.#info.settings;
-    if (this.#stage.name === "search") {
-      if (this.#hasEnded || this.#stop || judging.verdictSeeds === 0) return;
-      this.#changeAll([], playoffOf(this.#trials, judging));
-    }
-    while (this.#stage.name === "playoff" && !this.#hasEnded && !this.#stop) {
-      await this.#trainAll(isOwn);
-      if (this.#hasEnded) return;
-      this.#estimateAll();
-      const round = nextRound(this.#trials, this.#stage, PRUNERS[judging.pruner].maxSeeds);
-      if (round !== null) {
-        const changed = round.field.map((id) => withSeeds(this.#trials[id], "playoff", round.firstSeed, round.seeds));
-        this.#changeAll(changed, round.stage);
-        continue;
+    if (this.#stage.name === "search" && judging.verdictSeeds === 0) return;
+    while (this.#stage.name !== "verdict" && !this.#hasEnded && !this.#stop) {
+      if (this.#stage.name === "playoff") {
+        await this.#trainAll(isOwn);
+        if (this.#hasEnded) return;
+        this.#estimateAll();
       }
-      const named = bestTrial(this.#stage.finalists.map((id) => this.#trials[id]));
-      if (named === null) return this.notice("warning", "no function was trained to the end: none is named");
-      const judged = [named, ...this.#trials.filter(({ role }) => role === "reference")];
-      const changed = judged.map((trial) => withSeeds(trial, "verdict", 0, judging.verdictSeeds));
-      this.#changeAll(changed, { name: "verdict", trial: named.id });
+      const decision = nextDecision(this.#trials, this.#stage, judging);
+      if (decision === null) return this.notice("warning", "no function was trained to the end: none is named");
+      this.#changeAll(decision.changed, decision.stage);
     }
     if (!this.#stop) await this.#trainAll(isOwn);
   }
@@ -652,17 +643,6 @@ function beginning(stored: StoredRun): RunSnapshot {
 /** A trial whose child will be trained from its first step. */
 function requeued(trial: Trial): Trial {
   return { ...trial, state: "queued", worker: null, curve: [], steps: 0, startedAt: null };
-}
-
-/** The trial with trainings of that stage from `seeds` seeds starting at `firstSeed`; existing ones are kept. */
-function withSeeds(trial: Trial, stage: Training["stage"], firstSeed: number, seeds: number): Trial {
-  const has = (seed: number) =>
-    trial.trainings.some((training) =>
-      training.seed === seed && (training.stage === "verdict") === (stage === "verdict")
-    );
-  const asked = Array.from({ length: seeds }, (_, i) => firstSeed + i).filter((seed) => !has(seed))
-    .map((seed): Training => ({ seed, stage, state: "queued", score: null }));
-  return { ...trial, trainings: [...trial.trainings, ...asked] };
 }
 
 /** The trial with the result of one of its trainings. */

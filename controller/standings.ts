@@ -4,7 +4,7 @@ import type { Standing } from "./pruners/pruner.ts";
 import type { Trial } from "./trial.ts";
 
 /** Trials with a judged training outside the verdict, in order. Duplicates are judged by their originals. */
-export function standingsOf(trials: readonly Trial[]): Standing[] {
+export function standingsOf(trials: readonly Pick<Trial, "id" | "trainings" | "duplicateOf">[]): Standing[] {
   return trials.filter(({ duplicateOf }) => duplicateOf === null).flatMap(({ id, trainings }) => {
     const judged = trainings.filter(({ stage, score }) => stage !== "verdict" && score !== null);
     if (judged.length === 0) return [];

@@ -152,13 +152,18 @@ function moreLikely(
   total: number,
   steps: number,
 ): readonly number[] {
+  const likelihoods = rows.map(({ likelihood }) => Float64Array.from(likelihood));
+  let now = Float64Array.from(weights);
   for (let step = 0; step < steps; step++) {
-    const next = new Array<number>(GRID).fill(0);
-    for (const { likelihood, count } of rows) {
-      const evidence = likelihood.reduce((sum, l, i) => sum + l * weights[i], 0);
-      likelihood.forEach((l, i) => next[i] += count * l * weights[i] / evidence);
+    const next = new Float64Array(GRID);
+    for (let r = 0; r < rows.length; r++) {
+      const likelihood = likelihoods[r];
+      let evidence = 0;
+      for (let i = 0; i < GRID; i++) evidence += likelihood[i] * now[i];
+      const share = rows[r].count / (evidence * total);
+      for (let i = 0; i < GRID; i++) next[i] += share * likelihood[i] * now[i];
     }
-    weights = next.map((sum) => sum / total);
+    now = next;
   }
-  return weights;
+  return [...now];
 }

@@ -1,7 +1,6 @@
 /** Summary of many simulated searches with each sampler, and how clearly the samplers differ from random. */
 import { Random } from "../../datasets/random.ts";
-import type { SimulatedResult } from "./simulated_search.ts";
-import type { SimulatedTable } from "./simulated_training.ts";
+import type { SimulatedResult, Truths } from "./simulated_search.ts";
 import { holm, interquartileMean, meanOf, stratifiedBootstrap, wilcoxon } from "./statistics.ts";
 
 export interface SamplerSummary {
@@ -43,7 +42,7 @@ export interface Band {
 export function summariseSamplers(
   results: readonly SimulatedResult[],
   samplers: readonly string[],
-  table: SimulatedTable,
+  { top1, best: most }: Pick<Truths, "top1"> & { readonly best: number },
 ): readonly SamplerSummary[] {
   const of = (sampler: string) => results.filter((result) => result.sampler === sampler);
   const areas = new Map(samplers.map((sampler) => [sampler, of(sampler).map(({ bestSoFar }) => meanOf(bestSoFar))]));
@@ -60,10 +59,10 @@ export function summariseSamplers(
     return {
       sampler,
       seeds: own.length,
-      top1_rate: meanOf(own.map(({ truth }) => truth >= table.top1 ? 1 : 0)),
+      top1_rate: meanOf(own.map(({ truth }) => truth >= top1 ? 1 : 0)),
       median_trainings_to_top1: medianReached(own.map(({ trainingsToTop1 }) => trainingsToTop1)),
       median_trainings_to_beat: medianReached(own.map(({ trainingsToBeat }) => trainingsToBeat)),
-      regret: meanOf(own.map(({ truth }) => table.ranked[0].truth - truth)),
+      regret: meanOf(own.map(({ truth }) => most - truth)),
       optimism: meanOf(own.map(({ truth, reported }) => reported - truth)),
       area: interquartileMean(areas.get(sampler)!),
       area_interval: interval(areas.get(sampler)!),

@@ -8,21 +8,46 @@ import type { Random } from "../../datasets/random.ts";
 import { FunctionFacts } from "../samplers/function_facts.ts";
 import { SearchSpace } from "../search_space.ts";
 import { type FunctionTable, scoresOf, spreadOf, truthOf } from "./function_table.ts";
+import type { TrainingSource, Truths } from "./simulated_search.ts";
 import { meanOf } from "./statistics.ts";
 import { referenceFunctions, STAGES } from "./table_plan.ts";
 
 /** Functions with several seeds that must agree on a seed's effect. */
 const MIN_FUNCTIONS = 5;
 
-/** The score of the function's training with the seed, 1, 2, …; the same whenever it is asked for. */
-export type Train = (fingerprint: string, seed: number) => number;
+/** Of CIFAR-10 and the other data sets with 50,000 training images: tables do not say how many there were. */
+const VALIDATION_IMAGES = 5000;
 
-export class SimulatedTable {
+/** The truths of a table's functions, best first. */
+export function truthsOf(table: FunctionTable): ReadonlyMap<string, number> {
+  const { guessing } = table.header, spread = spreadOf(table);
+  const truths = table.entries.map((entry) => [entry.fingerprint, truthOf(entry, spread, guessing)] as const);
+  return new Map(truths.toSorted(([, a], [, b]) => b - a));
+}
+
+/** The truth of the better of ReLU and Swish; null if one is missing. */
+export function toBeatOf(truths: ReadonlyMap<string, number>): number | null {
+  const beaten = referenceFunctions().filter(({ name }) => name === "ReLU" || name === "Swish")
+    .map(({ fingerprint }) => truths.get(fingerprint));
+  return beaten.every((truth) => truth !== undefined) ? Math.max(...beaten) : null;
+}
+
+/** The least of the best hundredth; truths are sorted, best first. */
+export function top1Of(sorted: readonly number[]): number {
+  return sorted[Math.ceil(sorted.length / 100) - 1];
+}
+
+export class SimulatedTable implements Truths {
   readonly facts: FunctionFacts;
   /** Of every member of the space that the table has, best first. */
   readonly ranked: readonly { readonly fingerprint: string; readonly expression: string; readonly truth: number }[];
   /** The truth of the better of ReLU and Swish; null if the table lacks one of them. */
   readonly toBeat: number | null;
+  /** The known functions that the table has. */
+  readonly references: readonly { readonly name: string; readonly fingerprint: string }[];
+  readonly classes: number;
+  /** Images that a training was judged on. */
+  readonly images: number;
   readonly #truth: ReadonlyMap<string, number>;
   readonly #table: FunctionTable;
   readonly #seedEffects: readonly number[];
@@ -30,9 +55,11 @@ export class SimulatedTable {
 
   /** Throws a RangeError if no function has two trainings: their variation is then unknown. */
   constructor(table: FunctionTable) {
-    const { guessing } = table.header, spread = spreadOf(table);
+    const { guessing } = table.header;
     this.#table = table;
-    this.#truth = new Map(table.entries.map((entry) => [entry.fingerprint, truthOf(entry, spread, guessing)]));
+    this.classes = Math.round(1 / guessing);
+    this.images = table.header.child.validationImages ?? VALIDATION_IMAGES;
+    this.#truth = truthsOf(table);
     ({ seedEffects: this.#seedEffects, deviations: this.#deviations } = noiseOf(table));
     const space = new SearchSpace(1);
     this.facts = new FunctionFacts(space, new Set(this.#truth.keys()));
@@ -43,35 +70,42 @@ export class SimulatedTable {
     this.ranked = table.entries.filter(({ fingerprint }) => members.has(fingerprint))
       .map(({ fingerprint, expression }) => ({ fingerprint, expression, truth: this.truth(fingerprint) }))
       .sort((a, b) => b.truth - a.truth);
-    const beaten = referenceFunctions().filter(({ name }) => name === "ReLU" || name === "Swish")
-      .map(({ fingerprint }) => this.#truth.get(fingerprint));
-    this.toBeat = beaten.every((truth) => truth !== undefined) ? Math.max(...beaten) : null;
+    this.references = referenceFunctions().filter(({ fingerprint }) => this.#truth.has(fingerprint));
+    this.toBeat = toBeatOf(this.#truth);
   }
 
-  truth(fingerprint: string): number {
-    return this.#truth.get(fingerprint)!;
-  }
+  truth = (fingerprint: string): number => this.#truth.get(fingerprint)!;
 
   /** The least truth of the best hundredth of the functions. */
   get top1(): number {
-    return this.ranked[Math.ceil(this.ranked.length / 100) - 1].truth;
+    return top1Of(this.ranked.map(({ truth }) => truth));
   }
 
   /** The trainings of one simulated search. */
-  trainings(random: Random): Train {
+  trainings(random: Random): SimulatedTrainings {
     const order = random.split("seeds").permutation(this.#seedEffects.length);
     const { guessing } = this.#table.header;
-    return (fingerprint, seed) => {
-      const own = random.split("training", fingerprint, seed), entry = this.#table.entry(fingerprint)!;
-      if (entry.scores.includes(null)) {
-        const scores = scoresOf(entry, guessing);
-        return scores[own.integer(scores.length)];
-      }
-      const effect = this.#seedEffects[order[(seed - 1) % order.length]];
-      const score = this.truth(fingerprint) + effect + this.#deviations[own.integer(this.#deviations.length)];
-      return Math.max(0, Math.min(1, score));
+    const { facts, references, classes, images } = this;
+    return {
+      ...{ facts, references, classes, images },
+      textOf: () => "",
+      train: ({ fingerprint }, seed) => {
+        const own = random.split("training", fingerprint, seed), entry = this.#table.entry(fingerprint)!;
+        if (entry.scores.includes(null)) {
+          const scores = scoresOf(entry, guessing);
+          return scores[own.integer(scores.length)];
+        }
+        const effect = this.#seedEffects[order[(seed - 1) % order.length]];
+        const score = this.truth(fingerprint) + effect + this.#deviations[own.integer(this.#deviations.length)];
+        return Math.max(0, Math.min(1, score));
+      },
     };
   }
+}
+
+/** As a search trains them, but at once. */
+export interface SimulatedTrainings extends TrainingSource {
+  train(of: { readonly fingerprint: string }, seed: number): number;
 }
 
 /**

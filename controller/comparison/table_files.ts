@@ -41,7 +41,7 @@ export function readTableText({ file, dataset, preset }: TableChoice): string {
   if (text !== null) return text;
   throw new Error(
     `There is no table of functions for ${dataset} and the preset ${preset}: make one with ` +
-      `\`deno task table --train --dataset ${dataset} --preset ${preset}\`, or name a file with --file`,
+      `\`deno task table --train --dataset ${dataset} --preset ${preset}\`, or name its file`,
   );
 }
 

@@ -22,6 +22,8 @@ export class FunctionFacts {
   readonly #facts = new Map<string, Facts>();
   readonly #uselessness = new Map<string, Facts["useless"]>();
   readonly #features = new Map<string, Float32Array>();
+  /** By the kernel's length, then by the index of a function among all that may be proposed. */
+  readonly #covariances = new Map<number, Map<number, Float32Array>>();
   #oneUnit: ReadonlyMap<string, readonly number[]> | null = null;
 
   /** `only`: fingerprints of the functions that may be proposed; all that may be useful by default. */
@@ -53,6 +55,13 @@ export class FunctionFacts {
       this.#features.set(fingerprint, features);
     }
     return features;
+  }
+
+  /** Covariances that the surrogate's process has computed between all functions, for samplers that share the facts. */
+  covariances(length: number): Map<number, Float32Array> {
+    let kept = this.#covariances.get(length);
+    if (!kept) this.#covariances.set(length, kept = new Map());
+    return kept;
   }
 
   /**

@@ -26,8 +26,15 @@ export class GaussianProcess {
   readonly variance: Float64Array;
   readonly #observations: Observation[] = [];
 
-  /** Points are features of equal number. */
-  constructor(readonly points: readonly Float32Array[], readonly settings: ProcessSettings) {
+  /**
+   * Points are features of equal number. `kept` holds covariances of the same points from earlier processes, by the
+   * index of a point, and receives those of this one: searches on one table share them.
+   */
+  constructor(
+    readonly points: readonly Float32Array[],
+    readonly settings: ProcessSettings,
+    readonly kept: Map<number, Float32Array> = new Map(),
+  ) {
     this.variance = new Float64Array(points.length).fill(1);
   }
 
@@ -38,7 +45,7 @@ export class GaussianProcess {
   /** Conditions on point `at` being observed. Costs points x (features + observations) multiply-adds. */
   observe(at: number): void {
     const deviation = Math.sqrt(this.variance[at] + this.settings.noise);
-    const gain = this.#priorCovariances(at);
+    const gain = Float64Array.from(this.#priorCovariances(at));
     for (const { gain: earlier } of this.#observations) {
       const share = earlier[at];
       for (let i = 0; i < gain.length; i++) gain[i] -= share * earlier[i];
@@ -72,12 +79,17 @@ export class GaussianProcess {
   }
 
   /** Covariance between point `at` and every point. */
-  #priorCovariances(at: number): Float64Array {
-    const own = this.points[at], { length } = this.settings;
-    return Float64Array.from(this.points, (other) => {
-      let sum = 0;
-      for (let i = 0; i < own.length; i++) sum += (own[i] - other[i]) ** 2;
-      return Math.exp(-Math.sqrt(sum / own.length) / length);
-    });
+  #priorCovariances(at: number): Float32Array {
+    let covariances = this.kept.get(at);
+    if (!covariances) {
+      const own = this.points[at], { length } = this.settings;
+      covariances = Float32Array.from(this.points, (other) => {
+        let sum = 0;
+        for (let i = 0; i < own.length; i++) sum += (own[i] - other[i]) ** 2;
+        return Math.exp(-Math.sqrt(sum / own.length) / length);
+      });
+      this.kept.set(at, covariances);
+    }
+    return covariances;
   }
 }

@@ -7,6 +7,8 @@
  */
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { activationFrom } from "../../child/activation/catalog.ts";
+import { ranksOf } from "../comparison/statistics.ts";
+import { normalQuantile } from "./useless.ts";
 import { Random, type RandomState } from "../../datasets/random.ts";
 import { BatchSampler, type Learnt, NOTHING_LEARNT } from "./batch_sampler.ts";
 import { mutateToken } from "./evolution.ts";
@@ -25,6 +27,7 @@ export interface SurrogateSettings {
   readonly length: number;
   /** Variance of one training's reward about the function's, as a share of that of all rewards. */
   readonly noise: number;
+  readonly ranked: boolean;
 }
 
 /**
@@ -32,7 +35,7 @@ export interface SurrogateSettings {
  * 0.71 with their accuracy, within 0.02 for any length from 0.6 to 5 and noise of 0.03 or 0.3 (three nearest
  * neighbours: 0.64). `hope` and `start` are not tuned: one deviation, and two batches of the laptop preset.
  */
-export const DEFAULT_SURROGATE: SurrogateSettings = { start: 20, hope: 1, length: 2.5, noise: 0.03 };
+export const DEFAULT_SURROGATE: SurrogateSettings = { start: 20, hope: 1, length: 2.5, noise: 0.03, ranked: false };
 
 /** Members from which a batch is chosen if the space is too large to list: half random, half near the best. */
 const POOL = 800;
@@ -96,8 +99,9 @@ export class SurrogateSampler extends BatchSampler<Own> {
       process.observe(places[process.observations]);
       await turns.next();
     }
-    const { mean, deviation } = spreadOf(samples);
-    const means = process.means(samples.map(({ reward }) => (reward - mean) / deviation));
+    const means = process.means(
+      (this.#settings.ranked ? normalScores : standardised)(samples.map(({ reward }) => reward)),
+    );
     const left = new Set(members.keys());
     return await process.imagining(async () => {
       const taken: Tokens[] = [];
@@ -137,7 +141,9 @@ export class SurrogateSampler extends BatchSampler<Own> {
     const before = this.#process,
       isSame = listed && before !== null && samples.length < MAX_SAMPLES &&
         before.points.length === points.length;
-    const process = isSame ? before : new GaussianProcess(points, this.#settings);
+    // Points are the same for all samplers of these facts, unless others' functions are among them.
+    const kept = listed && points.length === members.length ? this.facts.covariances(this.#settings.length) : undefined;
+    const process = isSame ? before : new GaussianProcess(points, this.#settings, kept);
     this.#process = listed ? process : null;
     return { members, process, places };
   }
@@ -217,11 +223,16 @@ export class SurrogateSampler extends BatchSampler<Own> {
   dispose(): void {}
 }
 
-/** Mean and deviation of the rewards; 1 where they do not differ. */
-function spreadOf(samples: readonly Sample[]): { readonly mean: number; readonly deviation: number } {
-  const mean = samples.reduce((sum, { reward }) => sum + reward, 0) / samples.length;
-  const variance = samples.reduce((sum, { reward }) => sum + (reward - mean) ** 2, 0) / samples.length;
-  return { mean, deviation: Math.sqrt(variance) || 1 };
+/** Brought to mean 0 and deviation 1; 0 where they do not differ. */
+function standardised(rewards: readonly number[]): number[] {
+  const mean = rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length;
+  const variance = rewards.reduce((sum, reward) => sum + (reward - mean) ** 2, 0) / rewards.length;
+  return rewards.map((reward) => (reward - mean) / (Math.sqrt(variance) || 1));
+}
+
+/** What normal values of the same ranks would be: equal ones share the middle of their ranks. */
+function normalScores(rewards: readonly number[]): number[] {
+  return ranksOf(rewards).map((rank) => normalQuantile((rank - 0.5) / rewards.length));
 }
 
 /** Yields to the event loop after every 10 ms of work. */

@@ -15,15 +15,14 @@ function withTable(test: (cwd: string) => Promise<void>): Promise<void> {
   });
 }
 
-const ON_TABLE = ["--file", "runs/t.jsonl"];
+const ON_TABLE = ["--file", "runs/t.jsonl"], AT = ["--table", "runs/t.jsonl"];
 
 describe("deno task compare", () => {
   it("ends with each sampler's results, as fractions, and writes its report", () =>
     withTable(async (cwd) => {
       const line = [
         "compare",
-        "--table",
-        ...ON_TABLE,
+        ...AT,
         "--samplers",
         "random;evolution",
         "--seeds",
@@ -52,18 +51,46 @@ describe("deno task compare", () => {
       assertEquals(JSON.parse(again.out.trim().split("\n").at(-1)!).samplers, samplers);
     }));
 
+  it("trains real children, each once, and trains nothing when it is repeated", () =>
+    inFolder(async (cwd) => {
+      const line = ["compare", "--real", "--preset", "smoke", "--dataset", "shapes", "--samplers", "random;exhaustive"];
+      const short = [...line, "--seeds", "2", "--trials", "2", "--rule", "maximum", "--json"];
+      const { code, out, err } = await commandLine(short, { cwd });
+      assertEquals(code, 0, err.join("\n"));
+      const finished = JSON.parse(out.trim().split("\n").at(-1)!);
+      assertEquals([finished.real, finished.synthetic, Object.keys(finished.samplers)], [true, true, [
+        "random",
+        "exhaustive",
+      ]]);
+      const table = Deno.readTextFileSync(`${cwd}/runs/table/shapes-smoke.jsonl`);
+      const trainings = table.trim().split("\n").slice(1).map((row) => JSON.parse(row).slice(0, 2).join());
+      assertEquals(new Set(trainings).size, trainings.length);
+      assert(trainings.length >= 2 && trainings.length <= 8);
+      const again = await commandLine(short, { cwd });
+      assertEquals(again.out, out);
+      assertEquals(Deno.readTextFileSync(`${cwd}/runs/table/shapes-smoke.jsonl`), table);
+    }));
+
   it("says what to do if there is no table, and which samplers there are", () =>
     withTable(async (cwd) => {
-      await fails(["compare", "--dataset", "shapes", "--preset", "smoke"], { cwd }, 1, [
+      await fails(["compare", "--table", "--dataset", "shapes", "--preset", "smoke"], { cwd }, 1, [
         "There is no table of functions for shapes and the preset smoke",
         "deno task table --train --dataset shapes --preset smoke",
       ]);
-      await fails(["compare", "--file", "runs/none.jsonl"], { cwd }, 1, ["the table runs/none.jsonl", "no such file"]);
-      await fails(["compare", ...ON_TABLE, "--samplers", "evolutoin"], { cwd }, 2, ["did you mean evolution?"]);
-      await fails(["compare", ...ON_TABLE, "--samplers", "random;random"], { cwd }, 2, ["names random twice"]);
-      await fails(["compare", ...ON_TABLE, "--samplers", ";"], { cwd }, 2, ["--samplers names none"]);
+      await fails(["compare", "--table", "runs/none.jsonl"], { cwd }, 1, ["the table runs/none.jsonl", "no such file"]);
+      await fails(["compare", ...AT, "--samplers", "evolutoin"], { cwd }, 2, ["did you mean evolution?"]);
+      await fails(["compare", ...AT, "--samplers", "random;random"], { cwd }, 2, ["names random twice"]);
+      await fails(["compare", ...AT, "--samplers", ";"], { cwd }, 2, ["--samplers names none"]);
+      await fails(["compare", ...AT, "--real"], { cwd }, 2, ["leave out one of them"]);
+      await fails(["compare", ...AT, "--engine", "wasm"], { cwd }, 2, ["--engine is for --real"]);
+      await fails(["compare", ...AT, "--rule", "maximum", "--pruner", "none"], { cwd }, 2, [
+        "--pruner is for --rule search",
+      ]);
+      await fails(["compare", ...AT, "--samplers", "random", "--controller", "epochs=2"], { cwd }, 2, [
+        "neither is among --samplers",
+      ]);
       await Deno.writeTextFile(`${cwd}/runs/bad.jsonl`, "{}\n");
-      await fails(["compare", "--file", "runs/bad.jsonl"], { cwd }, 1, ["Cannot read a table of functions"]);
+      await fails(["compare", "--table", "runs/bad.jsonl"], { cwd }, 1, ["Cannot read a table of functions"]);
     }));
 });
 

@@ -24,6 +24,16 @@ export interface ControllerSettings {
   readonly clip: number;
   /** Adam steps per batch. PPO, as in most implementations: 4. */
   readonly epochs: number;
+  /**
+   * 1: a candidate earns the share of all rewards so far that it beats, instead of its reward; 0, or absent in older
+   * runs: the reward, as in the paper.
+   */
+  readonly ranked?: number;
+  /**
+   * The best so many functions are learned from again with every batch, as in a priority queue (Abolafia et al. 2018,
+   * arXiv 1801.03526); 0, or absent in older runs: none, as in the paper.
+   */
+  readonly elites?: number;
 }
 
 export const DEFAULT_CONTROLLER: ControllerSettings = {
@@ -35,4 +45,6 @@ export const DEFAULT_CONTROLLER: ControllerSettings = {
   baselineDecay: 0.95,
   clip: 0.2,
   epochs: 4,
+  ranked: 0,
+  elites: 0,
 };

@@ -76,20 +76,22 @@ export class PpoSampler extends BatchSampler<Own> {
   protected async learn(batch: readonly Judged[]): Promise<Learnt> {
     const { epochs, baselineDecay } = this.#settings;
     const weights = this.#policy.weights.map(({ values }) => values);
-    const rows = batch.length * this.#policy.predictions;
-
     // Advantage: how much better than usual. The first batch, without a history, is compared with its own mean.
-    let baseline = this.#baseline ?? mean(batch.map(({ reward }) => reward));
-    const judged = batch.map(({ tokens, reward }) => ({ tokens, advantage: reward - baseline }));
-    for (const { reward } of batch) baseline = baselineDecay * baseline + (1 - baselineDecay) * reward;
+    const worth = this.#worthAmong([...this.told, ...batch]), values = batch.map(({ reward }) => worth(reward));
+    let baseline = this.#baseline ?? mean(values);
+    const learnt = [...batch, ...this.#elitesBefore(batch)];
+    const judged = learnt.map(({ tokens, reward }) => ({ tokens, advantage: worth(reward) - baseline }));
+    for (const value of values) baseline = baselineDecay * baseline + (1 - baselineDecay) * value;
     this.#baseline = baseline;
 
-    // The probabilities under which the batch was proposed: the policy has not changed since.
+    // The probabilities before learning: of the batch, those under which it was proposed.
     const pieces: Piece[] = this.#policy.pieces(judged).map((piece) => ({
       tokens: piece.map(({ tokens }) => tokens),
       advantages: piece.map(({ advantage }) => advantage),
     }));
     const before = await this.#eachPiece(pieces, (piece) => this.#logProbabilities(piece));
+
+    const rows = judged.length * this.#policy.predictions;
 
     // Epochs: the gradient of the whole batch, a piece at a time, then one step of Adam.
     let loss = 0;
@@ -120,8 +122,21 @@ export class PpoSampler extends BatchSampler<Own> {
         { name: "loss", label: "loss", unit: "", value: loss },
       ],
       // A token's probability depends on those before it; shown is its mean over the batch's prefixes.
-      probabilities: sums.map((row) => row.map((sum) => sum / batch.length)),
+      probabilities: sums.map((row) => row.map((sum) => sum / judged.length)),
     };
+  }
+
+  /** What a reward is worth: itself, or with `ranked` the share of those told that it beats, in [0, 1]. */
+  #worthAmong(told: readonly Judged[]): (reward: number) => number {
+    if (!this.#settings.ranked) return (reward) => reward;
+    return (reward) => mean(told.map((other) => reward > other.reward ? 1 : reward === other.reward ? 0.5 : 0));
+  }
+
+  /** The `elites` best functions told before, which are learned from again; none of the batch. */
+  #elitesBefore(batch: readonly Judged[]): readonly Judged[] {
+    const seen = new Set(batch.map(({ tokens }) => tokens.join()));
+    return this.told.filter(({ tokens }) => !seen.has(tokens.join())).toSorted((a, b) => b.reward - a.reward)
+      .slice(0, this.#settings.elites ?? 0);
   }
 
   #logProbabilities({ tokens }: Piece): readonly number[] {

@@ -2,9 +2,8 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { FunctionTable, tableText } from "../../../controller/comparison/function_table.ts";
-import { NAMING_RULES } from "../../../controller/comparison/naming_rules.ts";
 import { medianReached, summariseSamplers } from "../../../controller/comparison/sampler_summary.ts";
-import { simulateSearch } from "../../../controller/comparison/simulated_search.ts";
+import { type SimulatedResult, simulateSearch } from "../../../controller/comparison/simulated_search.ts";
 import { SimulatedTable } from "../../../controller/comparison/simulated_training.ts";
 import { simulateAll } from "../../../controller/comparison/simulations.ts";
 import {
@@ -13,6 +12,7 @@ import {
   referenceFunctions,
   trainingOrder,
 } from "../../../controller/comparison/table_plan.ts";
+import { PRESETS } from "../../../controller/presets.ts";
 import { Random } from "../../../datasets/random.ts";
 import { syntheticTable } from "./synthetic_table.ts";
 
@@ -60,20 +60,23 @@ describe("plan of the table", () => {
 describe("simulated trainings", () => {
   it("score the truth on average, vary as the table does, and agree with themselves", () => {
     const [{ fingerprint, truth }] = simulated.ranked;
-    const scores = Array.from({ length: 3000 }, (_, run) => simulated.trainings(new Random(run))(fingerprint, 1));
+    const scores = Array.from(
+      { length: 3000 },
+      (_, run) => simulated.trainings(new Random(run)).train({ fingerprint }, 1),
+    );
     const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
     const deviation = Math.sqrt(scores.reduce((sum, score) => sum + (score - mean) ** 2, 0) / scores.length);
     assertAlmostEquals(mean, truth, 0.001);
     assertAlmostEquals(deviation, Math.hypot(0.005, 0.0075), 0.0015);
     const again = simulated.trainings(new Random(7));
-    assertEquals(again(fingerprint, 2), simulated.trainings(new Random(7))(fingerprint, 2));
+    assertEquals(again.train({ fingerprint }, 2), simulated.trainings(new Random(7)).train({ fingerprint }, 2));
   });
 
   it("of one seed are paired: their differences vary less than those of two seeds", () => {
-    const [a, b] = [simulated.ranked[0].fingerprint, simulated.ranked[3].fingerprint];
+    const [a, b] = [simulated.ranked[0], simulated.ranked[3]];
     const differences = (seed: number) =>
       Array.from({ length: 2000 }, (_, run) => {
-        const train = simulated.trainings(new Random(run));
+        const { train } = simulated.trainings(new Random(run));
         return train(a, 1) - train(b, seed);
       });
     const variance = (values: number[]) => {
@@ -91,7 +94,8 @@ describe("simulated trainings", () => {
 });
 
 describe("simulated searches", () => {
-  const settings = { trials: 60, batch: 10, rule: "half" } as const;
+  const { judging } = PRESETS.laptop;
+  const settings = { trainings: 60, batch: 10, judging };
 
   it("are the same on two threads as on one, in order", async () => {
     const searches = [1, 2, 3].flatMap((seed) => ["random", "evolution"].map((sampler) => ({ sampler, seed })));
@@ -105,7 +109,11 @@ describe("simulated searches", () => {
   });
 
   it("only meet functions of the table, and end where all were", async () => {
-    const { bestSoFar } = await simulateSearch(simulated, "random", 1, { ...settings, trials: 10_000 });
+    const { bestSoFar } = await simulateSearch(simulated, "random", 1, {
+      ...settings,
+      trainings: 10_000,
+      judging: null,
+    });
     assertEquals(bestSoFar.length, simulated.ranked.length);
     assertEquals(bestSoFar.at(-1), simulated.ranked[0].truth);
   });
@@ -113,9 +121,9 @@ describe("simulated searches", () => {
   it("by an oracle of their truth: random finds the top 1 % as late as chance has it", async () => {
     const results = [];
     for (let seed = 1; seed <= 200; seed++) {
-      results.push(await simulateSearch(simulated, "random", seed, { ...settings, trials: 300 }));
+      results.push(await simulateSearch(simulated, "random", seed, { ...settings, trainings: 300, judging: null }));
     }
-    const [summary] = summariseSamplers(results, ["random"], simulated);
+    const [summary] = summariseSamplers(results, ["random"], { top1: simulated.top1, best: simulated.ranked[0].truth });
     // The oracle: all members of the space in random order, each function counted where it comes first.
     const { facts, top1 } = simulated, firsts: number[] = [];
     for (let seed = 1; seed <= 200; seed++) {
@@ -132,17 +140,49 @@ describe("simulated searches", () => {
     assert(found > 0.7 * expected && found < 1.4 * expected, `${found}, by chance ${expected}`);
   });
 
-  it("name by half on fresh seeds without being too good, and by the maximum too good", async () => {
-    const optimism = async (rule: keyof typeof NAMING_RULES) => {
-      let sum = 0;
-      for (let seed = 1; seed <= 100; seed++) {
-        const { truth, reported } = await simulateSearch(simulated, "random", seed, { trials: 100, batch: 10, rule });
-        sum += (reported - truth) / 100;
+  it("spend the trainings asked for, those of the playoff among them", async () => {
+    for (const pruner of ["none", "race", "asha"] as const) {
+      const { bestSoFar } = await simulateSearch(simulated, "random", 1, {
+        ...settings,
+        judging: { ...judging, pruner },
+      });
+      assertAlmostEquals(bestSoFar.length, 60, 8); // the last round deals equal numbers to its field
+    }
+  });
+
+  it("name by a playoff without reporting too much, and by the maximum too much", async () => {
+    const results = async (by: typeof judging | null) => {
+      const all: SimulatedResult[] = [];
+      for (let seed = 1; seed <= 60; seed++) {
+        all.push(await simulateSearch(simulated, "random", seed, { trainings: 100, batch: 10, judging: by }));
       }
-      return sum;
+      const meanOf = (of: (one: SimulatedResult) => number) => all.reduce((sum, one) => sum + of(one) / 60, 0);
+      return {
+        optimism: meanOf(({ reported, truth }) => reported - truth),
+        shrunken: meanOf(({ shrunken, truth }) => shrunken - truth),
+        truth: meanOf(({ truth }) => truth),
+      };
     };
-    assert(await optimism("maximum") > 0.003);
-    assert(Math.abs(await optimism("half")) < 0.003);
+    const maximum = await results(null), judged = await results(judging);
+    assert(maximum.optimism > 0.003);
+    assert(Math.abs(judged.optimism) < 0.0015 && Math.abs(judged.shrunken) < 0.0025, JSON.stringify(judged));
+    assert(judged.truth > maximum.truth, JSON.stringify({ maximum, judged }));
+  });
+
+  it("say of what beats the references that it does, and of what does not that it does not", async () => {
+    const { toBeat } = simulated, found = { better: 0, worse: 0 }, count = { better: 0, worse: 0 };
+    for (let seed = 1; seed <= 40; seed++) {
+      const { truth, found: isFound } = await simulateSearch(simulated, "evolution", seed, {
+        ...settings,
+        trainings: 120,
+      });
+      const which = truth > toBeat! + 0.004 ? "better" : truth <= toBeat! ? "worse" : null;
+      if (which === null) continue;
+      count[which]++;
+      if (isFound) found[which]++;
+    }
+    assert(count.better > 5 && found.better > 0.5 * count.better, JSON.stringify({ count, found }));
+    assert(found.worse <= 0.05 * 40, JSON.stringify({ count, found }));
   });
 
   it("count what was never reached as more than any number", () => {

@@ -10,7 +10,12 @@ import { derive } from "../../../child/activation/derive.ts";
 import { compileToClosure } from "../../../child/activation/evaluate.ts";
 import type { Expression } from "../../../child/activation/expression.ts";
 import { FunctionTable, newHeader } from "../../../controller/comparison/function_table.ts";
-import { distinctFunctions, nextTrainings, trainingOrder } from "../../../controller/comparison/table_plan.ts";
+import {
+  distinctFunctions,
+  nextTrainings,
+  type Training,
+  trainingOrder,
+} from "../../../controller/comparison/table_plan.ts";
 import { PRESETS } from "../../../controller/presets.ts";
 import { NORMAL_POINTS } from "../../../controller/samplers/useless.ts";
 import { Random } from "../../../datasets/random.ts";
@@ -34,6 +39,21 @@ export function syntheticAccuracy(expression: Expression, ownPart: number): numb
 
 /** The table as `deno task table --train --random limit` would make it, in memory. */
 export function syntheticTable(seed: number, limit = Infinity): FunctionTable {
+  const own = new Random(seed);
+  return tableOf(
+    seed,
+    limit,
+    ({ expression, fingerprint }) =>
+      syntheticAccuracy(activationFrom(expression).expression, own.split("function", fingerprint).normal()),
+  );
+}
+
+/** A table whose trainings have the given expected accuracies, null if they diverge, and the noise measured. */
+export function tableOf(
+  seed: number,
+  limit: number,
+  expectedOf: (training: Omit<Training, "seed">) => number | null,
+): FunctionTable {
   const table = new FunctionTable(newHeader({
     dataset: "synthetic",
     synthetic: true,
@@ -50,10 +70,7 @@ export function syntheticTable(seed: number, limit = Infinity): FunctionTable {
     const trainings = nextTrainings(table, order);
     if (trainings.length === 0) return table;
     for (const { expression, fingerprint, seed: k } of trainings) {
-      if (!expected.has(fingerprint)) {
-        const own = random.split("function", fingerprint).normal();
-        expected.set(fingerprint, syntheticAccuracy(activationFrom(expression).expression, own));
-      }
+      if (!expected.has(fingerprint)) expected.set(fingerprint, expectedOf({ expression, fingerprint }));
       const accuracy = expected.get(fingerprint)!;
       const noise = seedEffect(k) + 0.0075 * random.split("training", fingerprint, k).normal();
       const score = accuracy === null ? null : Math.round(5000 * Math.max(0, Math.min(1, accuracy + noise))) / 5000;
