@@ -271,6 +271,21 @@ export class Child {
     this.program.dispose();
   }
 
+  /** Losses of that many steps. Images are picked on the device if it has them. */
+  async #losses(count: number): Promise<Float64Array> {
+    const { engine, dataset, settings: { schedule, learningRate: base, steps } } = this.#request;
+    const rates = Array.from({ length: count }, (_, i) => learningRate(schedule, base, this.#step + i, steps));
+    if (this.#batches.pickedAt && engine.holds?.(dataset)) {
+      const work = rates.map((learningRate, i) => ({ batch: this.#batches.pickedAt!(this.#step + i), learningRate }));
+      return await this.program.trainPicked!(work);
+    }
+    const work: TrainingStep[] = [];
+    for (const [i, learningRate] of rates.entries()) {
+      work.push({ batch: await this.#batch(this.#step + i), learningRate });
+    }
+    return await this.program.train(work);
+  }
+
   /** The batch of a step, copied, as the arrays of a `TrainingSource` hold only the last batch. */
   async #batch(step: number): Promise<Batch> {
     const { images, labels } = await this.#batches.at(step);
@@ -279,13 +294,8 @@ export class Child {
 
   /** Trains that many steps. On divergence, `step` is the one at which it was found. */
   async #trainChunk(count: number): Promise<Diverged | null> {
-    const { schedule, learningRate: base, steps } = this.#request.settings;
     const started = performance.now(); // waiting for images is a part of training
-    const work: TrainingStep[] = [];
-    for (let step = this.#step; step < this.#step + count; step++) {
-      work.push({ batch: await this.#batch(step), learningRate: learningRate(schedule, base, step, steps) });
-    }
-    const losses = await this.program.train(work);
+    const losses = await this.#losses(count);
     const milliseconds = performance.now() - started;
     this.#trained.steps += count;
     this.#trained.milliseconds += milliseconds;

@@ -10,6 +10,8 @@ import { Random } from "./random.ts";
 export interface TrainingSource {
   /** The batch of a step, counted from 0. Its images are valid until the next call. */
   at(step: number): Batch | Promise<Batch>;
+  /** The same batch by the places of its images; only of data sets in memory. */
+  pickedAt?(step: number): PickedBatch;
   close(): void;
 }
 
@@ -41,8 +43,21 @@ export interface TrainingOptions {
   readonly augment: boolean;
 }
 
+/**
+ * A training batch by the places of its images in the training split, for engines that have the split on their device:
+ * they must make the images that `TrainingBatches.at` makes, bit for bit.
+ */
+export interface PickedBatch {
+  readonly dataset: Dataset;
+  /** Index of each image. */
+  readonly picks: Uint32Array;
+  /** Of each image, `cropOf` its shift and flip. */
+  readonly crops: Uint32Array;
+  readonly labels: Uint8Array;
+}
+
 /** Pixels of padding of He et al. 2015, section 4.2. It is zero after normalisation: the mean colour. */
-const PAD = 4;
+export const PAD = 4;
 
 export class TrainingBatches implements TrainingSource {
   readonly #dataset: Dataset;
@@ -73,35 +88,38 @@ export class TrainingBatches implements TrainingSource {
    * dropped.
    */
   at(step: number): Batch {
-    const { batch, augment } = this.#options;
-    const { train, height, width, channels } = this.#dataset;
+    const { augment } = this.#options, { train, height, width, channels } = this.#dataset;
+    const { picks, crops, labels } = this.pickedAt(step), imageValues = height * width * channels;
+    if (augment) this.#images.fill(0);
+    picks.forEach((image, n) => {
+      const pixels = train.pixels.subarray(image * imageValues, (image + 1) * imageValues);
+      const into = this.#images.subarray(n * imageValues, (n + 1) * imageValues);
+      if (!augment) normalise(pixels, into, this.#table, channels);
+      else this.#cropped(pixels, into, shiftOf(crops[n]));
+    });
+    return { images: this.#images, labels };
+  }
+
+  /** The same batch by the places of its images. */
+  pickedAt(step: number): PickedBatch {
+    const { batch, augment } = this.#options, { train } = this.#dataset;
     const steps = Math.floor(train.count / batch), epoch = Math.floor(step / steps), first = (step % steps) * batch;
     if (epoch !== this.#epoch) {
       this.#epoch = epoch;
       this.#order = Uint32Array.from(this.#random.split("order", epoch).permutation(train.count));
     }
     const draw = this.#random.split("augment", step);
-    const labels = new Uint8Array(batch), imageValues = height * width * channels;
-    if (augment) this.#images.fill(0);
-    for (let n = 0; n < batch; n++) {
-      const image = this.#order[first + n];
-      labels[n] = train.labels[image];
-      const pixels = train.pixels.subarray(image * imageValues, (image + 1) * imageValues);
-      const into = this.#images.subarray(n * imageValues, (n + 1) * imageValues);
-      if (!augment) normalise(pixels, into, this.#table, channels);
-      else {
-        const down = draw.integer(2 * PAD + 1) - PAD, right = draw.integer(2 * PAD + 1) - PAD;
-        this.#cropped(pixels, into, down, right, draw.integer(2) === 1);
-      }
-    }
-    return { images: this.#images, labels };
+    const picks = this.#order.slice(first, first + batch);
+    const labels = Uint8Array.from(picks, (image) => train.labels[image]);
+    const crops = Uint32Array.from(picks, () => augment ? drawCrop(draw) : NO_CROP);
+    return { dataset: this.#dataset, picks, crops, labels };
   }
 
   /** There is nothing to close. */
   close(): void {}
 
   /** into[row][column] = normalised pixels[row + down][column + right], mirrored where `flip`; zero outside. */
-  #cropped(pixels: Uint8Array, into: Float32Array, down: number, right: number, flip: boolean): void {
+  #cropped(pixels: Uint8Array, into: Float32Array, { down, right, flip }: Shift): void {
     const { height, width, channels } = this.#dataset, table = this.#table;
     for (let row = Math.max(0, -down); row < Math.min(height, height - down); row++) {
       for (let column = Math.max(0, -right); column < Math.min(width, width - right); column++) {
@@ -111,6 +129,30 @@ export class TrainingBatches implements TrainingSource {
       }
     }
   }
+}
+
+/** Of a crop from the padded image: the pixel of row r and column c is that of row r + down and column c + right. */
+interface Shift {
+  readonly down: number;
+  readonly right: number;
+  /** Whether the crop is then flipped left to right. */
+  readonly flip: boolean;
+}
+
+/** A shift as one word: PAD + down, PAD + right in the next byte, and the flip above. */
+export function cropOf({ down, right, flip }: Shift): number {
+  return PAD + down | (PAD + right) << 8 | (flip ? 1 : 0) << 16;
+}
+
+function shiftOf(crop: number): Shift {
+  return { down: (crop & 255) - PAD, right: (crop >> 8 & 255) - PAD, flip: crop >> 16 === 1 };
+}
+
+const NO_CROP = cropOf({ down: 0, right: 0, flip: false });
+
+function drawCrop(draw: Random): number {
+  const down = draw.integer(2 * PAD + 1) - PAD, right = draw.integer(2 * PAD + 1) - PAD;
+  return cropOf({ down, right, flip: draw.integer(2) === 1 });
 }
 
 export interface EvaluationOptions {
@@ -134,7 +176,7 @@ export function* evaluationBatches(dataset: Dataset, name: SplitName, options: E
 }
 
 /** [channels][256]: the normalised value of each byte. */
-function normalisation({ channels, mean, standardDeviation }: Dataset): Float32Array {
+export function normalisation({ channels, mean, standardDeviation }: Dataset): Float32Array {
   return Float32Array.from({ length: channels * 256 }, (_, i) => {
     const c = Math.floor(i / 256);
     return ((i % 256) / 255 - mean[c]) / standardDeviation[c];

@@ -6,7 +6,8 @@
  * Ownership: arrays passed in are read before the promise settles and belong to the caller again afterwards; returned
  * arrays belong to the caller. A program must be disposed; an engine must be closed after its programs.
  */
-import type { Batch } from "../../datasets/dataset.ts";
+import type { PickedBatch } from "../../datasets/batches.ts";
+import type { Batch, Dataset } from "../../datasets/dataset.ts";
 import type { Activation } from "../activation/expression.ts";
 import type { Graph } from "../network/graph.ts";
 import type { Optimizer } from "../optimizer.ts";
@@ -40,9 +41,17 @@ export interface TrainingStep {
   readonly learningRate: number;
 }
 
+/** The same with a batch of a data set that the engine `holds`. */
+export interface PickedStep {
+  readonly batch: PickedBatch;
+  readonly learningRate: number;
+}
+
 export interface Program {
   /** Mean loss of each step before its update. A loss that is not finite is returned, not thrown. */
   train(steps: readonly TrainingStep[]): Promise<Float64Array>;
+  /** The same numbers from picked batches; of every program of an engine that `holds` a data set. */
+  trainPicked?(steps: readonly PickedStep[]): Promise<Float64Array>;
   /** Logits [images, classes] with the running statistics. Takes 1 to `CompileOptions.batch` images. */
   evaluate(batch: Batch): Promise<Float32Array | Float64Array>;
   read(group: TensorGroup): Promise<Tensors>;
@@ -67,6 +76,11 @@ export interface Engine {
   /** Findings of the self-check at opening (a fallback, a slower path); shown to the user and stored. */
   readonly notices: readonly string[];
   compile(graph: Graph, activation: Activation, options: CompileOptions): Promise<Program>;
+  /**
+   * Whether its programs take picked batches of the data set, of which its device then keeps the training split. Left
+   * out by engines that never do.
+   */
+  holds?(dataset: Dataset): boolean;
   /** The activation and its derivatives at points, with the code that programs use. `b` is every beta. */
   probe(activation: Activation, x: ArrayLike<number>, b: number): Promise<Probe>;
   close(): void;

@@ -1,6 +1,7 @@
 /** The engine of graphics cards: kernels in WGSL on Deno's WebGPU, on cards of every maker, with nothing to install. */
 import type { Activation } from "../../activation/expression.ts";
 import { differentiate } from "../../compiler/derivatives.ts";
+import type { Dataset } from "../../../datasets/dataset.ts";
 import type { Graph } from "../../network/graph.ts";
 import { checkActivation } from "../checks.ts";
 import type { CompileOptions, Engine, Probe, Program } from "../engine.ts";
@@ -8,6 +9,7 @@ import { selfCheck } from "../self_check.ts";
 import { type Card, openCard } from "./device.ts";
 import { commonGraph, shapeKey } from "./common_graph.ts";
 import { Group } from "./group.ts";
+import { canHold } from "./held_dataset.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { fusesMultiplyAdd, probe } from "./probe.ts";
 import { WebGpuProgram } from "./program.ts";
@@ -49,6 +51,10 @@ class WebGpuEngine implements Engine {
     const group = await this.#groupFor(JSON.stringify([shapeKey(graph), batch, optimizer, children]), plan, children);
     const place = await group.place(plan);
     return new WebGpuProgram(graph, group, place);
+  }
+
+  holds(dataset: Dataset): boolean {
+    return canHold(this.card, dataset);
   }
 
   probe(activation: Activation, x: ArrayLike<number>, b: number): Promise<Probe> {

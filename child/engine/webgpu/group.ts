@@ -8,8 +8,10 @@ import { setImmediate } from "node:timers";
 import type { Batch } from "../../../datasets/dataset.ts";
 import { sizeOf } from "../../network/graph.ts";
 import { type Optimizer, SLOTS } from "../../optimizer.ts";
-import type { TrainingStep } from "../engine.ts";
+import type { PickedBatch } from "../../../datasets/batches.ts";
+import type { PickedStep, TrainingStep } from "../engine.ts";
 import type { Card } from "./device.ts";
+import type { HeldDataset } from "./held_dataset.ts";
 import { printsKernels } from "../prints_kernels.ts";
 import { type BufferName, type Dispatch, type Kernel, RECORD_BYTES, recordWords } from "./kernel.ts";
 import { LANES, QUAD_BYTES } from "./layout.ts";
@@ -27,8 +29,17 @@ const PATIENCE_MS = 10;
 /** A buffer with an axis of children that is kept between steps. */
 export type Kept = "parameters" | "gradients" | "statistics" | `slot${number}`;
 
+type Step = TrainingStep | PickedStep;
+
 type Work =
-  | { readonly kind: "train"; readonly steps: readonly TrainingStep[]; readonly losses: number[]; updates: number }
+  | {
+    readonly kind: "train";
+    readonly steps: readonly Step[];
+    /** The data set that picked batches are of; null where images come with the steps. */
+    readonly dataset: HeldDataset | null;
+    readonly losses: number[];
+    readonly updates: number;
+  }
   | { readonly kind: "evaluate"; readonly batch: Batch; logits?: Float32Array }
   | { readonly kind: "read"; readonly buffer: Kept; values?: Float32Array }
   | { readonly kind: "write"; readonly buffer: Kept; readonly values: Float32Array };
@@ -61,9 +72,11 @@ export class Group {
   readonly #queue: Queued[] = [];
   #isRunning = false;
   #staging: GPUBuffer | undefined;
-  readonly #maxSteps: number;
+  /** Steps of one submission where they carry their images. */
+  readonly #carriedSteps: number;
   #shared!: Child;
   #error: string | null = null;
+  readonly #pickings = new Map<HeldDataset, Promise<Ready>>();
   #reserved = 0;
   /** Places whose children trained in the last turn, and so ask for more soon. */
   readonly #expected = new Set<number>();
@@ -72,7 +85,7 @@ export class Group {
   private constructor(readonly card: Card, readonly plan: Plan, readonly places: number) {
     this.#children = new Array(places);
     const imageBytes = places * plan.batch * sizeOf(plan.graph.nodes[0].shape) * 4;
-    this.#maxSteps = Math.max(1, Math.min(MAX_STEPS, Math.floor(MAX_IMAGE_BYTES / imageBytes)));
+    this.#carriedSteps = Math.max(1, Math.min(MAX_STEPS, Math.floor(MAX_IMAGE_BYTES / imageBytes)));
   }
 
   /** Makes the buffers. Throws an Error, or a RangeError if the card cannot bind or hold them, in one sentence. */
@@ -141,9 +154,17 @@ export class Group {
     this.#staging = undefined;
   }
 
-  /** Losses of the steps. `updates` are those that the child has had before, for Adam. */
-  async train(place: number, steps: readonly TrainingStep[], updates: number): Promise<Float64Array> {
-    const work = { kind: "train" as const, steps, losses: [], updates };
+  /**
+   * Losses of the steps, whose batches are picked of a data set, or carry their images where that is null. `updates`
+   * are those that the child has had before, for Adam.
+   */
+  async train(
+    place: number,
+    steps: readonly Step[],
+    dataset: HeldDataset | null,
+    updates: number,
+  ): Promise<Float64Array> {
+    const work = { kind: "train" as const, steps, dataset, losses: [], updates };
     await this.#add(place, work);
     return Float64Array.from(work.losses);
   }
@@ -239,8 +260,11 @@ export class Group {
     /** What is read back: from where, how many bytes, and who takes it. */
     const wanted: { buffer: GPUBuffer; at: number; bytes: number; take: (values: Float32Array) => void }[] = [];
 
-    const trained = of("train");
-    const steps = Math.min(this.#maxSteps, ...trained.map(({ work }) => work.steps.length - work.losses.length));
+    const [first] = of("train");
+    // Those of another data set wait for the next turn.
+    const trained = of("train").filter(({ work: { dataset } }) => dataset === first.work.dataset);
+    const most = first?.work.dataset ? MAX_STEPS : this.#carriedSteps;
+    const steps = Math.min(most, ...trained.map(({ work }) => work.steps.length - work.losses.length));
     if (trained.length > 0 && steps > 0) {
       const places = trained.map(({ place }) => place);
       this.#stage(
@@ -251,7 +275,14 @@ export class Group {
             return { batch, rates: this.#rates(learningRate, work.updates + work.losses.length + step + 1) };
           })),
       );
-      this.#encode(encoder, "training", places, steps);
+      const picking = first.work.dataset && await this.#pickingFrom(first.work.dataset);
+      this.#encode(
+        encoder,
+        picking ? [picking, ...this.#shared.training.slice(1)] : this.#shared.training,
+        "training",
+        places,
+        steps,
+      );
       wanted.push({
         buffer: this.#buffers.get("losses")!,
         at: 0,
@@ -271,7 +302,7 @@ export class Group {
     if (judged.length > 0) {
       const places = judged.map(({ place }) => place);
       this.#stage(places, [judged.map(({ work: { batch } }) => ({ batch, rates: [0, 0, 0, 0] }))]);
-      this.#encode(last, "evaluation", places, 1);
+      this.#encode(last, this.#shared.evaluation, "evaluation", places, 1);
       const { buffer, quads } = this.plan.logits, stride = this.plan.quads.get(buffer)! * QUAD_BYTES;
       for (const { place, work } of judged) {
         const bytes = this.plan.batch * quads * QUAD_BYTES;
@@ -293,7 +324,7 @@ export class Group {
   /** Puts the images, labels and rates of steps, [step][child that takes part], where the kernels find them. */
   #stage(
     places: readonly number[],
-    steps: readonly (readonly { readonly batch: Batch; readonly rates: readonly number[] }[])[],
+    steps: readonly (readonly { readonly batch: Batch | PickedBatch; readonly rates: readonly number[] }[])[],
   ): void {
     const { queue } = this.card.device, { batch, graph } = this.plan;
     const write = (name: BufferName, at: number, values: Float32Array | Uint32Array) =>
@@ -302,10 +333,17 @@ export class Group {
     write("children", 0, Uint32Array.from(places));
     const all = steps.flat();
     const labels = new Uint32Array(all.length * batch), imageBytes = batch * sizeOf(graph.nodes[0].shape) * 4;
-    all.forEach(({ batch: { images, labels: given } }, i) => {
-      labels.set(given, i * batch);
-      write("images", i * imageBytes, images instanceof Float32Array ? images : Float32Array.from(images));
+    const picks = new Uint32Array(2 * labels.length);
+    all.forEach(({ batch: given }, i) => {
+      labels.set(given.labels, i * batch);
+      if ("images" in given) {
+        const { images } = given;
+        write("images", i * imageBytes, images instanceof Float32Array ? images : Float32Array.from(images));
+      } else {
+        for (let n = 0; n < batch; n++) picks.set([given.picks[n], given.crops[n]], 2 * (i * batch + n));
+      }
     });
+    write("picks", 0, picks);
     write("labels", 0, labels);
     write("rates", 0, Float32Array.from(all.flatMap(({ rates }) => rates)));
     // Without a submission Deno keeps the copies of all these (measured 2026-11-25, Deno 2.9.6).
@@ -319,7 +357,13 @@ export class Group {
     return [learningRate, 1 / (1 - optimizer.beta1 ** updates), 1 / (1 - optimizer.beta2 ** updates), 0];
   }
 
-  #encode(encoder: GPUCommandEncoder, run: keyof Child, places: readonly number[], steps: number): void {
+  #encode(
+    encoder: GPUCommandEncoder,
+    shared: readonly (Ready | null)[],
+    run: keyof Child,
+    places: readonly number[],
+    steps: number,
+  ): void {
     const pass = encoder.beginComputePass();
     const dispatch = ({ pipeline, bindings, workgroups: [x, y] }: Ready, children: number) => {
       pass.setPipeline(pipeline);
@@ -327,8 +371,8 @@ export class Group {
       pass.dispatchWorkgroups(x, y, children);
     };
     for (let step = 0; step < steps; step++) {
-      this.#shared[run].forEach((shared, i) => {
-        if (shared) dispatch(shared, places.length);
+      shared.forEach((ready, i) => {
+        if (ready) dispatch(ready, places.length);
         else for (const place of places) dispatch(this.#children[place]![run][i]!, 1);
       });
     }
@@ -400,22 +444,26 @@ export class Group {
     const made = shared.sizes.map((size) => create(places * size * QUAD_BYTES));
     for (const [name, place] of shared.places) this.#buffers.set(name, made[place]);
 
-    const children = places * this.#maxSteps;
+    const children = places * MAX_STEPS;
     this.#buffers.set("control", create(16));
     this.#buffers.set("children", create(4 * places));
     this.#buffers.set("places", create(ALIGNMENT * places));
+    this.#buffers.set("picks", create(8 * children * plan.batch));
     this.#buffers.set("labels", create(4 * children * plan.batch));
     this.#buffers.set("rates", create(16 * children));
     this.#buffers.set("losses", create(4 * children));
-    this.#buffers.set("images", create(4 * children * plan.batch * sizeOf(plan.graph.nodes[0].shape)));
+    this.#buffers.set(
+      "images",
+      create(4 * places * this.#carriedSteps * plan.batch * sizeOf(plan.graph.nodes[0].shape)),
+    );
     const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-    this.#buffers.set("records", create(ALIGNMENT * (training.length + evaluation.length), usage));
+    this.#buffers.set("records", create(ALIGNMENT * (training.length + evaluation.length + 1), usage));
 
     const identity = new Uint32Array(places * ALIGNMENT / 4);
     for (let place = 0; place < places; place++) identity[place * ALIGNMENT / 4] = place;
     const { queue } = this.card.device;
     queue.writeBuffer(this.#buffers.get("places")!, 0, identity);
-    queue.writeBuffer(this.#buffers.get("records")!, 0, records([...training, ...evaluation]));
+    queue.writeBuffer(this.#buffers.get("records")!, 0, records([...training, ...evaluation, plan.picking]));
     queue.submit([]);
   }
 
@@ -436,13 +484,34 @@ export class Group {
     return { training: ready.slice(0, plan.training.length), evaluation: ready.slice(plan.training.length) };
   }
 
-  #bind({ buffers }: Dispatch, pipeline: GPUComputePipeline, index: number, place: number | null): GPUBindGroup {
+  /** The dispatch that picks images of a data set. */
+  #pickingFrom(dataset: HeldDataset): Promise<Ready> {
+    let ready = this.#pickings.get(dataset);
+    if (!ready) this.#pickings.set(dataset, ready = this.#preparePicking(dataset));
+    return ready;
+  }
+
+  async #preparePicking({ pixels, table }: HeldDataset): Promise<Ready> {
+    const { picking, training, evaluation } = this.plan;
+    const pipeline = await pipelineOf(this.card.device, picking.kernel);
+    const buffers = new Map([...this.#buffers, ["pixels", pixels], ["table", table]]);
+    const bindings = this.#bind(picking, pipeline, training.length + evaluation.length, null, buffers);
+    return { pipeline, bindings, workgroups: picking.workgroups };
+  }
+
+  #bind(
+    { buffers }: Dispatch,
+    pipeline: GPUComputePipeline,
+    index: number,
+    place: number | null,
+    named: ReadonlyMap<BufferName, GPUBuffer> = this.#buffers,
+  ): GPUBindGroup {
     const resources: GPUBufferBinding[] = [
       place === null
         ? { buffer: this.#buffers.get("children")! }
         : { buffer: this.#buffers.get("places")!, offset: place * ALIGNMENT, size: 4 },
       { buffer: this.#buffers.get("records")!, offset: index * ALIGNMENT, size: RECORD_BYTES },
-      ...buffers.map((name) => ({ buffer: this.#buffers.get(name)! })),
+      ...buffers.map((name) => ({ buffer: named.get(name)! })),
     ];
     const entries = resources.map((resource, binding) => ({ binding, resource }));
     return this.card.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });

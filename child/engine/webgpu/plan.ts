@@ -20,7 +20,7 @@ import { aligned, type Entries, parameterEntries, QUAD_BYTES, quadsOf, statistic
 import { type ChannelSource, chunksOf, type Pass, pointwise, type Route, type Source } from "./pointwise.ts";
 import { batchMoments, chunkMoments, momentPartQuads, reduction, runningMoments } from "./reduction.ts";
 import { type ElementwiseStage, type Stage, stagesOf, type Term } from "./stages.ts";
-import { advance, poolImages, softmaxCrossEntropy, stageImages, update } from "./step_kernels.ts";
+import { advance, pickImages, poolImages, softmaxCrossEntropy, stageImages, update } from "./step_kernels.ts";
 
 export interface Plan {
   readonly graph: Graph;
@@ -28,6 +28,8 @@ export interface Plan {
   readonly optimizer: Optimizer;
   readonly training: readonly Dispatch[];
   readonly evaluation: readonly Dispatch[];
+  /** Takes the place of a step's first dispatch where its images are picked on the card. */
+  readonly picking: Dispatch;
   /** Quads of one child in every buffer with an axis of children. */
   readonly quads: ReadonlyMap<BufferName, number>;
   readonly parameters: Entries;
@@ -94,6 +96,7 @@ class Planner {
     }
     for (const stage of stages) if (stage.kind !== "loss") this.#forward(stage, false);
     const evaluation = this.#dispatches.splice(0);
+    const images = this.#values.get(0)!; // the input is every graph's first node
 
     const loss = graph.nodes.at(-1) as NodeOf<"softmax_cross_entropy">;
     return {
@@ -102,6 +105,7 @@ class Planner {
       optimizer,
       training,
       evaluation,
+      picking: pickImages(batch, this.#shape(0), images, this.#stride(images)),
       quads: this.#sizes,
       parameters: this.#parameters,
       statistics: this.#statistics,
@@ -482,8 +486,7 @@ class PassBuilder {
 
   /** A term's value less the mean, over the standard deviation. */
   normalised(term: number): Value {
-    const mean = this.channel("moments", this.planner.tables.meanOffset(this.#terms[term].norm!));
-    return this.list.mul(this.list.sub(this.#termInput(term), mean), this.deviation(term));
+    return this.list.mul(this.#centred(term), this.deviation(term));
   }
 
   /** The sum of the stage's terms. */
@@ -530,12 +533,19 @@ class PassBuilder {
     };
   }
 
+  /** A term's value less the mean first, as a mean larger than the deviation would cost precision in the shift. */
+  #centred(term: number): Value {
+    const mean = this.channel("moments", this.planner.tables.meanOffset(this.#terms[term].norm!));
+    return this.list.sub(this.#termInput(term), mean);
+  }
+
   #term(i: number): Value {
     const { norm } = this.#terms[i];
     if (!norm) return this.#termInput(i);
     const { offset } = this.planner.tables;
-    const scale = this.channel("parameters", offset(norm.scale));
-    return this.list.multiplyAdd(this.normalised(i), scale, this.channel("parameters", offset(norm.shift)));
+    const { list } = this;
+    const scale = list.mul(this.channel("parameters", offset(norm.scale)), this.deviation(i));
+    return list.multiplyAdd(this.#centred(i), scale, this.channel("parameters", offset(norm.shift)));
   }
 
   #termInput(i: number): Value {

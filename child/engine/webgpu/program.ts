@@ -3,9 +3,10 @@ import type { Batch } from "../../../datasets/dataset.ts";
 import type { Graph } from "../../network/graph.ts";
 import { COUNTS_STEPS, SLOTS } from "../../optimizer.ts";
 import { checkBatch, checkTensors, tensorSizes } from "../checks.ts";
-import type { Program, TensorGroup, Tensors, TrainingStep } from "../engine.ts";
+import type { PickedStep, Program, TensorGroup, Tensors, TrainingStep } from "../engine.ts";
 import { commonNames } from "./common_graph.ts";
 import type { Group, Kept } from "./group.ts";
+import { type HeldDataset, holdDataset } from "./held_dataset.ts";
 import { type Entries, type Entry, LANES, pack, quadsOf, unpack } from "./layout.ts";
 
 export class WebGpuProgram implements Program {
@@ -26,9 +27,22 @@ export class WebGpuProgram implements Program {
       const { batch } = this.group.plan;
       for (const { batch: images } of steps) checkBatch(this.graph, images, { least: batch, most: batch });
       if (steps.length === 0) return new Float64Array();
-      const losses = await this.group.train(this.place, steps, this.#updates);
-      this.#updates += steps.length;
-      return losses;
+      return await this.#train(steps, null);
+    });
+  }
+
+  trainPicked(steps: readonly PickedStep[]): Promise<Float64Array> {
+    return this.#inOrder(async () => {
+      if (steps.length === 0) return new Float64Array();
+      const held = holdDataset(this.group.card, steps[0].batch.dataset);
+      const { batch } = this.group.plan;
+      const other = steps.find(({ batch: { picks } }) => picks.length !== batch);
+      if (other) {
+        throw new RangeError(
+          `Cannot take a batch as it must have exactly ${batch} images: current number is ${other.batch.picks.length}`,
+        );
+      }
+      return await this.#train(steps, held);
     });
   }
 
@@ -78,6 +92,12 @@ export class WebGpuProgram implements Program {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
     this.#last.finally(() => this.group.leave(this.place)); // earlier calls are finished first
+  }
+
+  async #train(steps: readonly (TrainingStep | PickedStep)[], dataset: HeldDataset | null): Promise<Float64Array> {
+    const losses = await this.group.train(this.place, steps, dataset, this.#updates);
+    this.#updates += steps.length;
+    return losses;
   }
 
   /** Runs calls in the order they were made. */

@@ -3,6 +3,7 @@
  * one submission are told apart by a counter on the card; what differs between them lies in buffers of
  * [step][child that trains], where the children that train are numbered from 0.
  */
+import { PAD } from "../../../datasets/batches.ts";
 import type { Shape } from "../../network/graph.ts";
 import { sizeOf } from "../../network/graph.ts";
 import type { Optimizer } from "../../optimizer.ts";
@@ -47,6 +48,63 @@ ${[0, 1, 2, 3].map((j) => `    if (c + ${j}u < channels) { value.${"xyzw"[j]} = 
     workgroups: [Math.min(1024, Math.ceil(count / THREADS)), 1],
     own: false,
     cost: { operations: 0, bytes: images * sizeOf(shape) * 4 + quadBytes(count) },
+  };
+}
+
+/** Images of a step from a data set on the card: picked, cropped, flipped and normalised as `TrainingBatches` does it. */
+export function pickImages(images: number, shape: Shape, to: BufferName, toStride: number): Dispatch {
+  const [height, width, channels] = shape, quads = quadsOf(channels);
+  const count = images * height * width * quads;
+  const numbers = new Numbers();
+  numbers.unsigned("count", count);
+  numbers.unsigned("images", images);
+  numbers.signed("height", height);
+  numbers.signed("width", width);
+  numbers.unsigned("channels", channels);
+  numbers.unsigned("quads", quads);
+  numbers.signed("padding", PAD);
+  numbers.unsigned("values_child", toStride);
+  const body = `
+  let first = (control[0] * groups.z + group.z) * images;
+  for (var i = group.x * ${THREADS}u + thread; i < count; i += groups.x * ${THREADS}u) {
+    let c = i % quads * 4u;
+    let pixel = i / quads;
+    let n = first + pixel / u32(height * width);
+    let crop = picks[2u * n + 1u];
+    let column = i32(pixel) % width;
+    let y = i32(pixel) / width % height + i32(crop & 255u) - padding;
+    let x = select(column, width - 1 - column, (crop >> 16u) == 1u) + i32((crop >> 8u) & 255u) - padding;
+    var value = vec4f();
+    if (y >= 0 && y < height && x >= 0 && x < width) {
+      let at = (picks[2u * n] * u32(height * width) + u32(y * width + x)) * channels + c;
+      for (var j = 0u; j < 4u; j++) {
+        if (c + j < channels) {
+          let byte = pixels[(at + j) / 4u] >> ((at + j) % 4u * 8u) & 255u;
+          value[j] = table[(c + j) * 256u + byte];
+        }
+      }
+    }
+    values[child * values_child + i] = value;
+  }`;
+  return {
+    kernel: kernel(
+      "picked images of a step",
+      [
+        { name: "control", access: "read", type: "u32" },
+        { name: "picks", access: "read", type: "u32" },
+        { name: "pixels", access: "read", type: "u32" },
+        { name: "table", access: "read", type: "f32" },
+        { name: "values", access: "read_write" },
+      ],
+      THREADS,
+      numbers,
+      { body },
+    ),
+    buffers: ["control", "picks", "pixels", "table", to],
+    record: numbers.words,
+    workgroups: [Math.min(1024, Math.ceil(count / THREADS)), 1],
+    own: false,
+    cost: { operations: 0, bytes: images * sizeOf(shape) + quadBytes(count) },
   };
 }
 
