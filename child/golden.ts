@@ -12,11 +12,13 @@
  */
 import type { Batch } from "../datasets/dataset.ts";
 import { activationFrom } from "./activation/catalog.ts";
-import { type Activation, usesBeta } from "./activation/expression.ts";
-import { simplify } from "./activation/simplify.ts";
-import type { Engine, Tensors } from "./engine/engine.ts";
-import { type Graph, type Parameter, type ParameterRole, sizeOf } from "./network/graph.ts";
+import type { Activation } from "./activation/expression.ts";
+import { hasBeta } from "./compiler/derivatives.ts";
+import type { Engine } from "./engine/engine.ts";
+import { type Graph } from "./network/graph.ts";
 import { buildNetwork } from "./network/networks.ts";
+import { type Parameter, type ParameterRole, type Tensors } from "./network/parameters.ts";
+import { sizeOf } from "./network/shape.ts";
 
 /** The network of golden files. */
 const NETWORK = "resnet20";
@@ -125,7 +127,7 @@ export async function readGolden(path: string): Promise<GoldenTrace[]> {
 
 /** Reproduces a trace on an engine: as many training steps as it has losses, then one evaluation. */
 export async function runGoldenTrace(trace: GoldenTrace, engine: Engine): Promise<GoldenResult> {
-  const graph = buildNetwork(NETWORK, { classes: trace.classes, usesBeta: usesBeta(trace.activation.expression) });
+  const graph = buildNetwork(NETWORK, { classes: trace.classes, usesBeta: hasBeta(trace.activation) });
   const batch = goldenBatch(graph, trace.batch);
   const { weightDecay, learningRate } = trace;
   const program = await engine.compile(graph, trace.activation, {
@@ -270,7 +272,7 @@ function checkTrace(trace: unknown): GoldenTrace {
   const step = isObject(trace.step_1) ? trace.step_1 : {};
   return {
     act,
-    activation: { ...activation, expression: simplify(activation.expression) },
+    activation,
     classes,
     batch: whole(trace, "batch", 1, 4096),
     learningRate: number(trace, "lr"),

@@ -8,16 +8,17 @@
 import { openTrainingBatches, type TrainingSource } from "../datasets/batches.ts";
 import type { Batch, Dataset, SplitName } from "../datasets/dataset.ts";
 import type { OnSkipped } from "../datasets/imagenet/streamed_batches.ts";
-import { type Activation, usesBeta } from "./activation/expression.ts";
-import { simplify } from "./activation/simplify.ts";
+import type { Activation } from "./activation/expression.ts";
+import { hasBeta } from "./compiler/derivatives.ts";
 import { tensorSizes } from "./engine/checks.ts";
-import type { Engine, Program, Tensors, TrainingStep } from "./engine/engine.ts";
+import type { Engine, Program, TrainingStep } from "./engine/engine.ts";
 import { evaluateProgram, type Evaluation, nextTurn } from "./metrics/accuracy.ts";
 import type { Graph } from "./network/graph.ts";
 import { type Keeping, trainKept } from "./model/kept_child.ts";
 import { initialParameters } from "./network/initialise.ts";
 import { buildNetwork } from "./network/networks.ts";
-import { learningRate, type Optimizer, type Schedule } from "./optimizer.ts";
+import { learningRate, type Optimizer, type Schedule } from "./network/optimizer.ts";
+import type { Tensors } from "./network/parameters.ts";
 
 /** How every child of a run is trained. */
 export interface ChildSettings {
@@ -168,11 +169,10 @@ export class Child {
 
   /** Compiles the child and gives it its starting parameters. */
   static async open(request: ChildRequest): Promise<Child> {
-    const { engine, dataset, settings, seed, threads } = request;
-    const activation = { ...request.activation, expression: simplify(request.activation.expression) };
+    const { activation, engine, dataset, settings, seed, threads } = request;
     const graph = buildNetwork(settings.network, {
       classes: dataset.classes.length,
-      usesBeta: usesBeta(activation.expression),
+      usesBeta: hasBeta(activation),
       image: [dataset.height, dataset.width, dataset.channels],
     });
     const { batch, optimizer } = settings;

@@ -3,19 +3,18 @@
  * `deno task bench kernels`: where the time of a step of the wasm engine goes.
  */
 import { activationFrom } from "../child/activation/catalog.ts";
-import { usesBeta } from "../child/activation/expression.ts";
-import { simplify } from "../child/activation/simplify.ts";
+import { hasBeta } from "../child/compiler/derivatives.ts";
 import { type KernelTime, measurePeak, profileStep } from "../child/engine/wasm/profile.ts";
 import { multiplyAdds } from "../child/network/cost.ts";
-import { sizeOf } from "../child/network/graph.ts";
 import { buildNetwork } from "../child/network/networks.ts";
-import { DEFAULT_OPTIMIZER } from "../child/optimizer.ts";
+import { DEFAULT_OPTIMIZER } from "../child/network/optimizer.ts";
 import { ENGINE_FLAG, openChosenEngine } from "./training/chosen_engine.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
 import { summarise } from "../controller/comparison/statistics.ts";
 import { textTable } from "./table.ts";
 import { type WarmChildren, warmChildren } from "./training/train_speed.ts";
 import { type Measurement, randomBatch } from "./training/warm_child.ts";
+import { sizeOf } from "../child/network/shape.ts";
 
 /** ReLU, Swish, the paper's findings and others of increasing cost. */
 const FUNCTIONS = [
@@ -140,7 +139,7 @@ async function benchKernels(flags: Flags, io: Io) {
     if (io.signal.aborted) return EXIT.interrupted;
     io.live(`measuring ${act} …`);
     const activation = activationFrom(act);
-    const graph = buildNetwork(network, { classes: 10, usesBeta: usesBeta(simplify(activation.expression)) });
+    const graph = buildNetwork(network, { classes: 10, usesBeta: hasBeta(activation) });
     const images = randomBatch(batch, sizeOf(graph.nodes[0].shape), graph.classes);
     const kernels = await profileStep(graph, activation, { batch: images, optimizer: DEFAULT_OPTIMIZER, steps });
     const rows = kernels.map((kernel) => kernelRow(kernel, kernels, peak));

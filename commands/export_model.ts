@@ -6,11 +6,11 @@ import type { Engine } from "../child/engine/engine.ts";
 import { writeAtomically } from "../child/model/atomic_file.ts";
 import { type Check, EXPORT_TARGETS, exportModel as filesOf, EXPORTS } from "../child/model/export/export.ts";
 import { type Model, readModel, warningOf } from "../child/model/model_file.ts";
-import { sizeOf } from "../child/network/graph.ts";
-import { DEFAULT_OPTIMIZER } from "../child/optimizer.ts";
+import { DEFAULT_OPTIMIZER } from "../child/network/optimizer.ts";
 import { Random } from "../datasets/random.ts";
 import { ENGINE_FLAG, openChosenEngine } from "./training/chosen_engine.ts";
 import { command, EXIT, UsageError } from "./command.ts";
+import { sizeOf } from "../child/network/shape.ts";
 
 /** Images whose logits the check compares. */
 const CHECK_IMAGES = 4;

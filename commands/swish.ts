@@ -5,7 +5,7 @@
  */
 import { activationFrom } from "../child/activation/catalog.ts";
 import type { Child } from "../child/trainer.ts";
-import { type Optimizer, OPTIMIZERS } from "../child/optimizer.ts";
+import { type Optimizer, OPTIMIZERS } from "../child/network/optimizer.ts";
 import { openChosenDataset } from "./training/chosen_dataset.ts";
 import { command, type FlagValues, type Io } from "./command.ts";
 import { nameOf } from "../controller/runs/run_folder.ts";

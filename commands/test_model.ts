@@ -4,7 +4,7 @@
 import type { Engine } from "../child/engine/engine.ts";
 import { evaluateProgram, type Evaluation } from "../child/metrics/accuracy.ts";
 import { type Model, readModel, warningOf } from "../child/model/model_file.ts";
-import { DEFAULT_OPTIMIZER } from "../child/optimizer.ts";
+import { DEFAULT_OPTIMIZER } from "../child/network/optimizer.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import { loadDataset } from "../datasets/load.ts";
 import { ENGINE_FLAG, openChosenEngine } from "./training/chosen_engine.ts";

@@ -4,8 +4,7 @@
  */
 import { activationFrom } from "../child/activation/catalog.ts";
 import type { Activation } from "../child/activation/expression.ts";
-import { usesBeta } from "../child/activation/expression.ts";
-import { simplify } from "../child/activation/simplify.ts";
+import { hasBeta } from "../child/compiler/derivatives.ts";
 import { writeModel } from "../child/model/model_file.ts";
 import { buildNetwork } from "../child/network/networks.ts";
 import { trainAndTest, type Trained, type TrainingResult, trainingWork } from "../child/training_run.ts";
@@ -232,7 +231,7 @@ async function save({ folder, settings, activation, dataset, engine }: Work, tra
   const { result, state } = trained;
   const { width, height, channels, mean, standardDeviation } = dataset;
   const classes = dataset.classes.length, image = [height, width, channels] as const;
-  const graph = buildNetwork(settings.network, { classes, image, usesBeta: usesBeta(simplify(activation.expression)) });
+  const graph = buildNetwork(settings.network, { classes, image, usesBeta: hasBeta(activation) });
   const about = {
     network: settings.network,
     act: settings.act,

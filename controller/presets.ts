@@ -1,5 +1,5 @@
 /** Presets: the size of a search, from a smoke test to the paper's own. */
-import { DEFAULT_OPTIMIZER } from "../child/optimizer.ts";
+import { DEFAULT_OPTIMIZER } from "../child/network/optimizer.ts";
 import type { ChildSettings } from "../child/trainer.ts";
 import type { JudgingSettings } from "./runs/events.ts";
 

@@ -4,6 +4,10 @@ import { describe, it } from "@std/testing/bdd";
 
 /** From left to right: a folder imports only from itself and from those before it. */
 const FOLDERS = ["datasets", "child", "workers", "controller", "web", "commands", "main.ts"];
+/** The same inside child/, above which are its other files: models, trainers. */
+const FOLDERS_OF_CHILD = ["activation", "network", "compiler", "engine", "metrics"];
+/** Inside child/engine/: each engine is of its own, and only the choice among them knows them. */
+const CONTRACT_OF_ENGINES = ["engine.ts", "checks.ts"];
 const NOT_OURS = new Set([".git", "node_modules", "runs", "data", ".tmp", ".tfjs-node"]);
 
 const files = walk(".").sort();
@@ -21,6 +25,43 @@ describe("the source tree", () => {
       importsOf(file).filter((other) => FOLDERS.indexOf(layer(other)) > FOLDERS.indexOf(layer(file)))
         .map((other) => `${file} imports ${other}`)
     );
+    assertEquals(wrong, []);
+  });
+
+  it("imports only to the left inside child/", () => {
+    const place = (file: string) => {
+      const at = FOLDERS_OF_CHILD.indexOf(file.split("/")[1]);
+      return at < 0 ? FOLDERS_OF_CHILD.length : at;
+    };
+    const isInChild = (file: string) => layer(file) === "child";
+    const wrong = product.filter(isInChild).flatMap((file) =>
+      importsOf(file).filter((other) => isInChild(other) && place(other) > place(file))
+        .map((other) => `${file} imports ${other}`)
+    );
+    assertEquals(wrong, []);
+  });
+
+  it("has no device in the compiler, no graph and no expression in a device's kernels", () => {
+    const knows = (file: string, words: RegExp) => importsOf(file).filter((other) => words.test(other));
+    const compiler = product.filter((file) => file.startsWith("child/compiler/"));
+    assertEquals(compiler.flatMap((file) => knows(file, /^child\/engine\//)), []);
+    // engine.ts and program.ts keep the contract, in whose words a child is a graph and an activation.
+    const kernels = product.filter((file) => /^child\/engine\/wasm\/(?!engine|program|profile|probe)/.test(file));
+    assertEquals(
+      kernels.flatMap((file) => knows(file, /network\/(graph|autodiff|resnet)|activation\/(?!expression)/)),
+      [],
+    );
+  });
+
+  it("has engines that do not know one another", () => {
+    const wrong = product.flatMap((file) => {
+      const [, own] = /^child\/engine\/(\w+)\//.exec(file) ?? [];
+      if (!own) return [];
+      return importsOf(file).filter((other) =>
+        other.startsWith("child/engine/") && !other.startsWith(`child/engine/${own}/`) &&
+        !CONTRACT_OF_ENGINES.includes(other.slice("child/engine/".length)) && !other.endsWith("self_check.ts")
+      ).map((other) => `${file} imports ${other}`);
+    });
     assertEquals(wrong, []);
   });
 

@@ -1,10 +1,11 @@
 /** The whole of compiling that no device is needed for: a graph and an activation to stages and derivatives. */
 import type { Activation } from "../activation/expression.ts";
-import type { Graph, Parameter } from "../network/graph.ts";
+import type { Graph } from "../network/graph.ts";
 import { backwardStages } from "./backward.ts";
 import { type Derivatives, differentiate } from "./derivatives.ts";
 import { forwardStages } from "./fuse.ts";
 import type { Stages } from "./stages.ts";
+import type { Parameter } from "../network/parameters.ts";
 
 export interface CompiledChild {
   readonly stages: Stages;

@@ -13,12 +13,21 @@ export interface Derivatives {
   readonly byB: Expression | null;
 }
 
+/** By expression, as a child is built and compiled from the same one. */
+const simplified = new WeakMap<Expression, Expression>();
+
+function simplifiedOnce(expression: Expression): Expression {
+  let value = simplified.get(expression);
+  if (!value) simplified.set(expression, value = simplify(expression));
+  return value;
+}
+
 export function differentiate({ expression }: Pick<Activation, "expression">): Derivatives {
-  const value = simplify(expression);
+  const value = simplifiedOnce(expression);
   return { value, byX: derive(value, "x"), byB: usesBeta(value) ? derive(value, "b") : null };
 }
 
 /** Whether a child of the activation has betas to train: `0 * b` is none. */
 export function hasBeta({ expression }: Pick<Activation, "expression">): boolean {
-  return usesBeta(simplify(expression));
+  return usesBeta(simplifiedOnce(expression));
 }

@@ -2,8 +2,8 @@
  * A child as stages: what is computed in one pass over memory, forward (`fuse.ts`) and backward (`backward.ts`). Stages
  * say all that a device needs to know; it does not see the graph.
  */
-import type { Shape } from "../network/graph.ts";
 import type { TermKind } from "./pointwise.ts";
+import type { Shape } from "../network/shape.ts";
 
 /** What a stage computes for every image of a batch. Ids are distinct. */
 export interface Values {

@@ -3,10 +3,13 @@
  * The names and sizes of a program's tensors follow from its graph and optimiser, the same for every engine.
  */
 import type { Batch } from "../../datasets/dataset.ts";
-import { type Activation, usesBeta } from "../activation/expression.ts";
-import { type Graph, sizeOf } from "../network/graph.ts";
-import { COUNTS_STEPS, type Optimizer, SLOTS } from "../optimizer.ts";
-import type { TensorGroup, Tensors } from "./engine.ts";
+import type { Activation } from "../activation/expression.ts";
+import { hasBeta } from "../compiler/derivatives.ts";
+import { type Graph } from "../network/graph.ts";
+import { COUNTS_STEPS, type Optimizer, SLOTS } from "../network/optimizer.ts";
+import type { TensorGroup } from "./engine.ts";
+import { type Tensors } from "../network/parameters.ts";
+import { channelsOf, sizeOf } from "../network/shape.ts";
 
 /** Lengths of all tensors of a group by name, in the order of `Tensors`. */
 export function tensorSizes(graph: Graph, optimizer: Optimizer, group: TensorGroup): ReadonlyMap<string, number> {
@@ -23,8 +26,8 @@ const SIZES: { readonly [Group in TensorGroup]: Sizes } = {
   statistics: (graph) =>
     graph.nodes.flatMap((node) =>
       node.kind !== "batch_norm" ? [] : [
-        [`${node.statistics}.mean`, node.shape[2]] as const,
-        [`${node.statistics}.variance`, node.shape[2]] as const,
+        [`${node.statistics}.mean`, channelsOf(node.shape)] as const,
+        [`${node.statistics}.variance`, channelsOf(node.shape)] as const,
       ]
     ),
   slots: (graph, { kind }) => [
@@ -69,10 +72,12 @@ export function checkBatch(
   }
 }
 
-/** Throws a RangeError if the expression has b and the graph no beta for it. */
-export function checkActivation(graph: Graph, { name, expression }: Activation): void {
+/** Throws a RangeError if the simplified expression has b and the graph no beta for it. */
+export function checkActivation(graph: Graph, activation: Activation): void {
   const lacksBeta = graph.nodes.some((node) => node.kind === "activation" && node.beta === undefined);
-  if (lacksBeta && usesBeta(expression)) {
-    throw new RangeError(`Cannot compile ${graph.name} with ${name} as the expression has b and the graph has no beta`);
+  if (lacksBeta && hasBeta(activation)) {
+    throw new RangeError(
+      `Cannot compile ${graph.name} with ${activation.name} as the expression has b and the graph has no beta`,
+    );
   }
 }

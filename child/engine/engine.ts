@@ -10,10 +10,8 @@ import type { PickedBatch } from "../../datasets/batches.ts";
 import type { Batch, Dataset } from "../../datasets/dataset.ts";
 import type { Activation } from "../activation/expression.ts";
 import type { Graph } from "../network/graph.ts";
-import type { Optimizer } from "../optimizer.ts";
-
-/** Tensors by name, in the order of the graph; flat, row-major (HWIO kernels). */
-export type Tensors = Map<string, Float32Array | Float64Array>;
+import type { Optimizer } from "../network/optimizer.ts";
+import type { Tensors } from "../network/parameters.ts";
 
 /**
  * What can be read and written: the parameters, the gradients of the last training step (read only, without weight

@@ -1,6 +1,6 @@
 /** The choice of an engine by the name a user types, and nothing else. */
 import type { Engine } from "./engine.ts";
-import { openReference } from "./reference.ts";
+import { openReference } from "./reference/engine.ts";
 import { openTfjsNode, openTfjsNodeGpu } from "./tfjs/engine.ts";
 import { imagesPerSecond } from "./speed.ts";
 import { openWasm } from "./wasm/engine.ts";

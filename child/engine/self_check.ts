@@ -4,13 +4,14 @@
  */
 import { activationFrom } from "../activation/catalog.ts";
 import { initialParameters } from "../network/initialise.ts";
-import { sizeOf } from "../network/graph.ts";
 import { buildResNet } from "../network/resnet.ts";
-import type { Optimizer } from "../optimizer.ts";
+import type { Optimizer } from "../network/optimizer.ts";
 import type { Batch } from "../../datasets/dataset.ts";
 import { Random } from "../../datasets/random.ts";
-import type { Engine, Tensors } from "./engine.ts";
-import { openReference } from "./reference.ts";
+import type { Engine } from "./engine.ts";
+import { openReference } from "./reference/engine.ts";
+import { type Tensors } from "../network/parameters.ts";
+import { sizeOf } from "../network/shape.ts";
 
 /** Largest |value - reference| of a tensor over its largest |reference|; float32 is about 1000 times better here. */
 export const SELF_CHECK_TOLERANCE = 1e-2;

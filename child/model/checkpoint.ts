@@ -5,9 +5,9 @@
 import { writeAtomically } from "./atomic_file.ts";
 import { printExpression } from "../activation/print.ts";
 import { simplify } from "../activation/simplify.ts";
-import type { Tensors } from "../engine/engine.ts";
 import { encodeSafetensors, readSafetensors, type Safetensors } from "./safetensors.ts";
 import type { ChildRequest, ChildState } from "../trainer.ts";
+import type { Tensors } from "../network/parameters.ts";
 
 /** Everything that determines a training, under the names that error messages use; not the number of threads. */
 export type Identity = Readonly<Record<string, string>>;

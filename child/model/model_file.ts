@@ -7,10 +7,11 @@ import { type Activation, usesBeta } from "../activation/expression.ts";
 import { printExpression } from "../activation/print.ts";
 import { simplify } from "../activation/simplify.ts";
 import { writeAtomically } from "./atomic_file.ts";
-import type { Tensors } from "../engine/engine.ts";
-import { type Graph, type Shape, sizeOf } from "../network/graph.ts";
+import { type Graph } from "../network/graph.ts";
 import { buildNetwork } from "../network/networks.ts";
 import { encodeSafetensors, readSafetensors, type Safetensors, type SavedTensor, shown } from "./safetensors.ts";
+import { type Tensors } from "../network/parameters.ts";
+import { channelsOf, type Shape, sizeOf } from "../network/shape.ts";
 
 /** Description of the weights and of how they were judged. */
 export interface ModelAbout {
@@ -105,7 +106,7 @@ function modelOf({ metadata, tensors }: Safetensors): Model {
 function shapesOf(graph: Graph): Map<string, readonly number[]> {
   const statistics = graph.nodes.flatMap((node) =>
     node.kind === "batch_norm"
-      ? ["mean", "variance"].map((part) => [`${node.statistics}.${part}`, [node.shape[2]]] as const)
+      ? ["mean", "variance"].map((part) => [`${node.statistics}.${part}`, [channelsOf(node.shape)]] as const)
       : []
   );
   return new Map([...graph.parameters.map(({ name, shape }) => [name, shape] as const), ...statistics]);

@@ -4,7 +4,7 @@
  * then the raw little-endian values without gaps. F32 and F64 are written; F16 and BF16 are read too, as the float32
  * numbers that they are. The format: https://github.com/huggingface/safetensors#format
  */
-import { sizeOf } from "../network/graph.ts";
+import { sizeOf } from "../network/shape.ts";
 
 export interface SavedTensor {
   readonly shape: readonly number[];

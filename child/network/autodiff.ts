@@ -5,7 +5,8 @@
  *
  * Gradients that only the input images would receive are not computed.
  */
-import type { Graph, Node, NodeId, NodeKind, NodeOf, Shape } from "./graph.ts";
+import type { Graph, Node, NodeId, NodeKind, NodeOf } from "./graph.ts";
+import type { Shape } from "./shape.ts";
 
 /** Index of a node in `BackwardGraph.nodes`. */
 export type GradientId = number;

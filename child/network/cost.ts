@@ -1,6 +1,7 @@
 /** A network's computation, counted from its graph before any training. */
 import { backwardGraph } from "./autodiff.ts";
-import { type Graph, type NodeId, sizeOf } from "./graph.ts";
+import { type Graph, type NodeId } from "./graph.ts";
+import { channelsOf, sizeOf } from "./shape.ts";
 
 /** Multiply-adds of one image. */
 export interface MultiplyAdds {
@@ -32,7 +33,7 @@ function products({ nodes }: Graph, id: NodeId): number {
   const node = nodes[id];
   switch (node.kind) {
     case "conv":
-      return sizeOf(node.shape) * node.size ** 2 * nodes[node.input].shape[2];
+      return sizeOf(node.shape) * node.size ** 2 * channelsOf(nodes[node.input].shape);
     case "dense":
       return sizeOf(node.shape) * sizeOf(nodes[node.input].shape);
     case "input":

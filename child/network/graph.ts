@@ -2,24 +2,8 @@
  * A network as data: nodes in topological order, their NHWC shapes, and the parameters they use. Engines compile graphs
  * and know no architecture; `autodiff.ts` derives the backward graph; `resnet.ts` and its neighbours build graphs.
  */
-
-/** Height, width and channels of one image's values at a node (a vector has height and width 1). */
-export type Shape = readonly [height: number, width: number, channels: number];
-
-export type ParameterRole =
-  | "conv_kernel" // HWIO
-  | "dense_kernel" // [in, out]
-  | "dense_bias" // [out]
-  | "batch_norm_scale" // [channels], starts at 1
-  | "batch_norm_shift" // [channels], starts at 0
-  | "activation_beta"; // [channels], starts at the activation's betaStart
-
-/** A trainable tensor. Weight decay touches kernels only (`conv_kernel`, `dense_kernel`). */
-export interface Parameter {
-  readonly name: string;
-  readonly role: ParameterRole;
-  readonly shape: readonly number[];
-}
+import type { Parameter } from "./parameters.ts";
+import { type Shape, sizeOf } from "./shape.ts";
 
 /** Index of a node in `Graph.nodes`. */
 export type NodeId = number;
@@ -68,15 +52,6 @@ export interface Graph {
   readonly nodes: readonly Node[];
   /** In the order they are used, which is the order they are initialised and saved in. */
   readonly parameters: readonly Parameter[];
-}
-
-export const BATCH_NORM_EPSILON = 1e-5;
-/** Share of the old running statistics kept at each training step. */
-export const BATCH_NORM_MOMENTUM = 0.9;
-
-/** Values in a tensor of this shape. */
-export function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, extent) => product * extent, 1);
 }
 
 /** Trainable values of a graph. */

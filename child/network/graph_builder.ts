@@ -3,7 +3,9 @@
  * layer they belong to (`conv("stage1.block1.conv1", …)` makes `stage1.block1.conv1.kernel`). An architecture is a
  * short file of calls on it.
  */
-import { type Graph, type Node, type NodeId, type Parameter, type ParameterRole, type Shape, sizeOf } from "./graph.ts";
+import { type Graph, type Node, type NodeId } from "./graph.ts";
+import { type Parameter, type ParameterRole } from "./parameters.ts";
+import { channelsOf, imageSizes, type Shape, sizeOf } from "./shape.ts";
 
 export interface GraphOptions {
   /** Number of logits. */
@@ -66,7 +68,7 @@ export class GraphBuilder {
     if (size % 2 !== 1) {
       throw new RangeError(`Cannot add convolution ${name} as its kernel size must be odd: current value is ${size}`);
     }
-    const [height, width, inputs] = this.shape(input);
+    const { height, width, channels: inputs } = imageSizes(this.shape(input));
     const kernel = this.#parameter(name, "conv_kernel", [size, size, inputs, channels]);
     const shape = [Math.ceil(height / stride), Math.ceil(width / stride), channels] as const;
     return this.#add({ kind: "conv", input, kernel, size, stride, shape });
@@ -74,8 +76,8 @@ export class GraphBuilder {
 
   batchNorm(name: string, input: NodeId): NodeId {
     const shape = this.shape(input);
-    const scale = this.#parameter(name, "batch_norm_scale", [shape[2]]);
-    const shift = this.#parameter(name, "batch_norm_shift", [shape[2]]);
+    const scale = this.#parameter(name, "batch_norm_scale", [channelsOf(shape)]);
+    const shift = this.#parameter(name, "batch_norm_shift", [channelsOf(shape)]);
     return this.#add({ kind: "batch_norm", input, scale, shift, statistics: name, shape });
   }
 
@@ -86,7 +88,7 @@ export class GraphBuilder {
     return this.#add({
       kind: "activation",
       input,
-      beta: this.#parameter(name, "activation_beta", [shape[2]]),
+      beta: this.#parameter(name, "activation_beta", [channelsOf(shape)]),
       shape,
     });
   }
@@ -103,7 +105,7 @@ export class GraphBuilder {
    * Option A of He et al. 2015, §3.3: `stride` drops pixels, the channels added are zero, half of them on each side.
    */
   shortcut(input: NodeId, { channels, stride }: { channels: number; stride: number }): NodeId {
-    const [height, width, inputs] = this.shape(input);
+    const { height, width, channels: inputs } = imageSizes(this.shape(input));
     if (channels < inputs || (channels - inputs) % 2 !== 0) {
       throw new RangeError(
         `Cannot add a shortcut to ${this.#name} as an even number of channels must be added: ${inputs} to ${channels}`,

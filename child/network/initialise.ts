@@ -4,8 +4,9 @@
  */
 import { Random } from "../../datasets/random.ts";
 import type { Activation } from "../activation/expression.ts";
-import type { Tensors } from "../engine/engine.ts";
-import { type Graph, type Parameter, type ParameterRole, sizeOf } from "./graph.ts";
+import { type Graph } from "./graph.ts";
+import { type Parameter, type ParameterRole, type Tensors } from "./parameters.ts";
+import { sizeOf } from "./shape.ts";
 
 type Start = (parameter: Parameter, activation: Activation, random: Random) => () => number;
 

@@ -4,13 +4,13 @@ import { writeAtomically } from "../../child/model/atomic_file.ts";
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { derive } from "../../child/activation/derive.ts";
 import { compileToClosure } from "../../child/activation/evaluate.ts";
-import type { Tensors } from "../../child/engine/engine.ts";
-import type { Optimizer } from "../../child/optimizer.ts";
+import type { Optimizer } from "../../child/network/optimizer.ts";
 import type { TrainingResult } from "../../child/training_run.ts";
 import { type ChartSpec, drawChart, type Series } from "../../web/plot/chart.ts";
 import { summarise, type Summary } from "../../controller/comparison/statistics.ts";
 import { type Column, markdownTable, type Table } from "../table.ts";
 import { pointRow, rowOf } from "./training_report.ts";
+import type { Tensors } from "../../child/network/parameters.ts";
 
 export interface SwishTraining {
   readonly act: string;

@@ -1,5 +1,5 @@
 /** The flags that say how a network is trained, and what they mean together. */
-import { type Optimizer, OPTIMIZERS, type Schedule } from "../../child/optimizer.ts";
+import { type Optimizer, OPTIMIZERS, type Schedule } from "../../child/network/optimizer.ts";
 import { NETWORK_NAMES } from "../../child/network/networks.ts";
 import type { ChildSettings } from "../../child/trainer.ts";
 import type { Dataset } from "../../datasets/dataset.ts";

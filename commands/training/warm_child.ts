@@ -1,14 +1,13 @@
 /** One child whose training steps are timed, and the messages between `bench train` and the worker it lives in. */
 import { activationFrom } from "../../child/activation/catalog.ts";
-import { usesBeta } from "../../child/activation/expression.ts";
-import { simplify } from "../../child/activation/simplify.ts";
+import { hasBeta } from "../../child/compiler/derivatives.ts";
 import type { Engine } from "../../child/engine/engine.ts";
-import { sizeOf } from "../../child/network/graph.ts";
 import { initialParameters } from "../../child/network/initialise.ts";
 import { buildNetwork } from "../../child/network/networks.ts";
-import { DEFAULT_OPTIMIZER } from "../../child/optimizer.ts";
+import { DEFAULT_OPTIMIZER } from "../../child/network/optimizer.ts";
 import type { Batch } from "../../datasets/dataset.ts";
 import { Random } from "../../datasets/random.ts";
+import { sizeOf } from "../../child/network/shape.ts";
 
 export interface Measurement {
   readonly engine: string;
@@ -45,7 +44,7 @@ export async function warmChild(
   { network, act, batch, threads, steps }: Measurement,
 ): Promise<WarmChild> {
   const activation = activationFrom(act);
-  const graph = buildNetwork(network, { classes: 10, usesBeta: usesBeta(simplify(activation.expression)) });
+  const graph = buildNetwork(network, { classes: 10, usesBeta: hasBeta(activation) });
   const program = await engine.compile(graph, activation, { batch, optimizer: DEFAULT_OPTIMIZER, threads });
   await program.write("parameters", initialParameters(graph, activation, 1));
   const images = randomBatch(batch, sizeOf(graph.nodes[0].shape), graph.classes);

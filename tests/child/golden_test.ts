@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { Engine } from "../../child/engine/engine.ts";
-import { openReference } from "../../child/engine/reference.ts";
+import { openReference } from "../../child/engine/reference/engine.ts";
 import { goldenFailures, type GoldenTrace, readGolden, runGoldenTrace, uniform } from "../../child/golden.ts";
 
 const LONG = new URL("golden/resnet20.json", import.meta.url).pathname;

@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../child/activation/catalog.ts";
-import { openReference } from "../../child/engine/reference.ts";
+import { openReference } from "../../child/engine/reference/engine.ts";
 import {
   Child,
   type ChildHooks,

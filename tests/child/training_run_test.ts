@@ -5,7 +5,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../child/activation/catalog.ts";
-import { openReference } from "../../child/engine/reference.ts";
+import { openReference } from "../../child/engine/reference/engine.ts";
 import { Child, type ChildRequest } from "../../child/trainer.ts";
 import { trainAndTest, type Trained, type TrainingOptions } from "../../child/training_run.ts";
 import { withFolder } from "../datasets/scratch.ts";

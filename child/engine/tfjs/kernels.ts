@@ -4,18 +4,11 @@
  * frees the others that it makes.
  */
 import type { BackwardKind, BackwardOf } from "../../network/autodiff.ts";
-import {
-  BATCH_NORM_EPSILON,
-  BATCH_NORM_MOMENTUM,
-  type Graph,
-  type NodeId,
-  type NodeKind,
-  type NodeOf,
-  type Shape,
-  sizeOf,
-} from "../../network/graph.ts";
+import { type Graph, type NodeId, type NodeKind, type NodeOf } from "../../network/graph.ts";
 import { type ActivationList, ActivationWriter, type Constants } from "./expression.ts";
 import type { Attributes, Session, Tensor } from "./session.ts";
+import { channelsOf, imageSizes, placesOf, type Shape, sizeOf } from "../../network/shape.ts";
+import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from "../../network/batch_norm.ts";
 
 /** One walk over the graph. */
 export interface Pass {
@@ -133,15 +126,15 @@ export const BACKWARD: { readonly [Kind in BackwardKind]: Backward<Kind> } = {
   },
 
   global_average_pool_gradient({ gradient, shape }, pass) {
-    const share = pass.session.run("Mul", [incoming(pass, gradient), pass.constant(1 / (shape[0] * shape[1]))]);
+    const share = pass.session.run("Mul", [incoming(pass, gradient), pass.constant(1 / (placesOf(shape)))]);
     return pass.session.run("BroadcastTo", [share, pass.integers([pass.images, ...shape])]);
   },
 
   shortcut_gradient({ of, gradient, shape }, pass) {
     const { session, integers } = pass;
     const node = forwardNode(pass, of, "shortcut");
-    const [height, width] = node.shape;
-    const size = [pass.images, height, width, shape[2]];
+    const { height, width } = imageSizes(node.shape);
+    const size = [pass.images, height, width, channelsOf(shape)];
     const inner = session.run("Slice", [
       incoming(pass, gradient),
       integers([0, 0, 0, addedChannels(node, pass)]),
@@ -171,7 +164,7 @@ export const BACKWARD: { readonly [Kind in BackwardKind]: Backward<Kind> } = {
     const from = incoming(pass, gradient);
     const writer = activationWriter(node, pass, kept(pass, of) as ReadonlyMap<number, Tensor>);
     if (node.beta !== undefined) {
-      const size = node.shape[2];
+      const size = channelsOf(node.shape);
       const beta = byB !== null
         ? pass.session.run("Sum", [writer.writeProduct(from, byB), pass.integers([0, 1, 2])])
         : pass.session.floats([size], new Float32Array(size));
@@ -191,7 +184,7 @@ export const BACKWARD: { readonly [Kind in BackwardKind]: Backward<Kind> } = {
 
   conv_kernel_gradient({ of, gradient }, pass) {
     const node = forwardNode(pass, of, "conv");
-    const shape = pass.integers([node.size, node.size, shapeOf(pass, node.input)[2], node.shape[2]]);
+    const shape = pass.integers([node.size, node.size, channelsOf(shapeOf(pass, node.input)), channelsOf(node.shape)]);
     const inputs = [value(pass, node.input), shape, incoming(pass, gradient)];
     const kernel = pass.session.run("Conv2DBackpropFilter", inputs, convAttributes(node, pass));
     pass.parameterGradients.set(node.kernel, kernel);
@@ -267,7 +260,7 @@ function normaliseFused(node: NodeOf<"batch_norm">, pass: Pass, id: NodeId): Ten
 function normaliseCentred(node: NodeOf<"batch_norm">, pass: Pass, id: NodeId): Tensor {
   const { session, constant } = pass;
   const input = value(pass, node.input);
-  const pixels = pass.images * node.shape[0] * node.shape[1];
+  const pixels = pass.images * placesOf(node.shape);
   const meanOf = (tensor: Tensor) => session.run("Mean", [tensor, pass.integers([0, 1, 2])]);
   const follow = (name: string, moment: Tensor, factor: number) => {
     const before = session.run("Mul", [pass.statistic(name), constant(BATCH_NORM_MOMENTUM)]);
@@ -311,7 +304,7 @@ function activationWriter(
 
 /** Zero channels on each side of a shortcut. */
 function addedChannels({ input, shape }: NodeOf<"shortcut">, pass: Pass): number {
-  return (shape[2] - shapeOf(pass, input)[2]) / 2;
+  return (channelsOf(shape) - channelsOf(shapeOf(pass, input))) / 2;
 }
 
 /** A gradient as a matrix with a row for each image. */

@@ -8,15 +8,16 @@ import type { Activation } from "../../activation/expression.ts";
 import { differentiate } from "../../compiler/derivatives.ts";
 import { type BackwardGraph, backwardGraph, type BackwardKind, type BackwardOf } from "../../network/autodiff.ts";
 import type { Graph, NodeId, NodeKind, NodeOf } from "../../network/graph.ts";
-import { sizeOf } from "../../network/graph.ts";
-import { COUNTS_STEPS, type Optimizer, SLOTS } from "../../optimizer.ts";
+import { COUNTS_STEPS, type Optimizer, SLOTS } from "../../network/optimizer.ts";
 import { checkActivation, checkBatch, checkTensors, tensorSizes } from "../checks.ts";
-import type { CompileOptions, Program, TensorGroup, Tensors, TrainingStep } from "../engine.ts";
+import type { CompileOptions, Program, TensorGroup, TrainingStep } from "../engine.ts";
 import { type ActivationList, activationList } from "./expression.ts";
 import { BACKWARD, FORWARD, type Pass } from "./kernels.ts";
 import { type Lifetimes, lifetimes } from "./lifetimes.ts";
 import type { Session, Tensor } from "./session.ts";
 import { update } from "./update.ts";
+import { hasWeightDecay, type Tensors } from "../../network/parameters.ts";
+import { sizeOf } from "../../network/shape.ts";
 
 export class TensorFlowProgram implements Program {
   readonly #session: Session;
@@ -340,9 +341,9 @@ function decayVector(session: Session, graph: Graph, { weightDecay }: Optimizer,
   if (weightDecay === 0) return null;
   const decay = new Float32Array(size);
   let at = 0;
-  for (const { role, shape } of graph.parameters) {
-    const end = at + sizeOf(shape);
-    if (role === "conv_kernel" || role === "dense_kernel") decay.fill(weightDecay, at, end);
+  for (const parameter of graph.parameters) {
+    const end = at + sizeOf(parameter.shape);
+    if (hasWeightDecay(parameter)) decay.fill(weightDecay, at, end);
     at = end;
   }
   return session.floats([size], decay);

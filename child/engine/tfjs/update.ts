@@ -2,7 +2,7 @@
  * The optimisers' updates, all parameters at once: parameters, gradients and slots are one vector each, so that an
  * update is a dozen operations and not a dozen for each of 65 tensors.
  */
-import type { Optimizer } from "../../optimizer.ts";
+import type { Optimizer } from "../../network/optimizer.ts";
 import type { Constants } from "./expression.ts";
 import type { Session, Tensor } from "./session.ts";
 
@@ -29,7 +29,7 @@ type Rule<Kind extends Optimizer["kind"]> = (
   algebra: Algebra,
 ) => Updated;
 
-/** Formulas as in `child/optimizer.ts`. New tensors belong to the session's scope. */
+/** Formulas as in `child/network/optimizer.ts`. New tensors belong to the session's scope. */
 export function update(optimizer: Optimizer, state: Update): Updated {
   const rule = RULES[optimizer.kind] as Rule<Optimizer["kind"]>;
   return rule(state, optimizer, algebraOf(state));

@@ -2,9 +2,9 @@
  * Batch norm's computation once per batch, one channel at a time in float64, from the chunks' sums: the coefficients
  * that the fused kernels of pointwise.ts read. `n` is the number of values that a channel has in the batch.
  */
-import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from "../../network/graph.ts";
 import { FLOAT_BYTES } from "./function_builder.ts";
 import { type Coefficient, coefficientOffset } from "./pointwise.ts";
+import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from "../../network/batch_norm.ts";
 
 /** Byte addresses of one batch norm's data. */
 export interface BatchNormMemory {

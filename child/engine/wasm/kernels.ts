@@ -20,7 +20,7 @@ import {
   type TermLayout,
 } from "./pointwise.ts";
 import * as winograd from "./convolution/winograd.ts";
-import type { Optimizer } from "../../optimizer.ts";
+import type { Optimizer } from "../../network/optimizer.ts";
 
 export class Kernels {
   readonly #kernels = new Map<string, Kernel>();

@@ -2,7 +2,7 @@
 import { FLOAT_BYTES, FunctionBuilder, type Kernel, range, type Target, type Vector } from "./function_builder.ts";
 import { type Layout, partsOf } from "./layout.ts";
 import { emitFunction } from "./emit.ts";
-import type { Optimizer } from "../../optimizer.ts";
+import type { Optimizer } from "../../network/optimizer.ts";
 
 /** Mean over the pixels: (images, input, output). `output` has one pixel. */
 export function averagePool(name: string, input: Layout, output: Layout, target: Target): Kernel {
@@ -239,7 +239,7 @@ export function update(
   return f.kernel();
 }
 
-/** What is subtracted, times the learning rate, from the weight; updates the slots. Formulas: child/optimizer.ts. */
+/** What is subtracted, times the learning rate, from the weight; updates the slots. Formulas: child/network/optimizer.ts. */
 function direction(
   f: FunctionBuilder,
   optimizer: Optimizer,

@@ -3,8 +3,8 @@
  * of `pad` zero pixels around each image where a convolution reads it, so that kernels need no edge cases. The lanes
  * beyond `channels` are never read.
  */
-import type { Shape } from "../../network/graph.ts";
 import { FLOAT_BYTES, LANES } from "./function_builder.ts";
+import { imageSizes, type Shape } from "../../network/shape.ts";
 
 export class Layout {
   readonly height: number;
@@ -14,7 +14,7 @@ export class Layout {
   readonly lanes: number;
 
   constructor(shape: Shape, readonly pad: number) {
-    [this.height, this.width, this.channels] = shape;
+    ({ height: this.height, width: this.width, channels: this.channels } = imageSizes(shape));
     this.lanes = wholeVectors(this.channels);
   }
 

@@ -3,11 +3,12 @@
  * is placed after them (plan.ts).
  */
 import type { BatchNorm } from "../../compiler/stages.ts";
-import { type Parameter, sizeOf } from "../../network/graph.ts";
 import type { BatchNormMemory } from "./batch_norm.ts";
 import { FLOAT_BYTES } from "./function_builder.ts";
 import { wholeVectors } from "./layout.ts";
 import { COEFFICIENTS } from "./pointwise.ts";
+import { hasWeightDecay, type Parameter } from "../../network/parameters.ts";
+import { channelsOf, placesOf, sizeOf } from "../../network/shape.ts";
 
 /** Kernel constants, after the control words; then those of the activation's functions, then everything else. */
 export const CONSTANTS = { base: 64, capacity: 500, end: 16384 } as const;
@@ -65,7 +66,7 @@ export class LastingMemory {
     { batch, chunks }: { readonly batch: number; readonly chunks: number },
   ) {
     const { bytes, decayed } = this.#placeParameters(parameters);
-    const lanes = batchNorms.map(({ shape }) => wholeVectors(shape[2]));
+    const lanes = batchNorms.map(({ shape }) => wholeVectors(channelsOf(shape)));
     const chunkSumsBytes = lanes.reduce((sum, lanes) => sum + align(2 * lanes * FLOAT_BYTES), 0);
     this.map = {
       rates: RATES_ADDRESS,
@@ -99,16 +100,15 @@ export class LastingMemory {
 
   /** Kernels first, so that weight decay is one range. */
   #placeParameters(parameters: readonly Parameter[]): { bytes: number; decayed: number } {
-    const decays = (p: Parameter) => p.role === "conv_kernel" || p.role === "dense_kernel";
     const allocator = new Allocator();
     const place = (parameter: Parameter) => {
       const columns = parameter.shape.at(-1)!, rows = sizeOf(parameter.shape) / columns;
       const offset = allocator.take(rows * wholeVectors(columns) * FLOAT_BYTES);
       this.places.set(parameter.name, { parameter, offset, rows, columns });
     };
-    parameters.filter(decays).forEach(place);
+    parameters.filter(hasWeightDecay).forEach(place);
     const decayed = allocator.next;
-    parameters.filter((p) => !decays(p)).forEach(place);
+    parameters.filter((p) => !hasWeightDecay(p)).forEach(place);
     return { bytes: allocator.next, decayed };
   }
 
@@ -123,7 +123,7 @@ export class LastingMemory {
     const row = lanes * FLOAT_BYTES;
     return {
       lanes,
-      count: batch * shape[0] * shape[1],
+      count: batch * placesOf(shape),
       coefficients: allocator.take(COEFFICIENTS.length * row),
       scale: this.parameter(scale),
       shift: this.parameter(shift),

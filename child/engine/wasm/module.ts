@@ -2,7 +2,7 @@
  * Plan -> WebAssembly text. Every thread runs `run(mode, images, thread, threads, scratch)`: the same segments over its
  * own chunks, with a barrier between them. Helper threads block in `serve`, which waits for the next run.
  */
-import type { Optimizer } from "../../optimizer.ts";
+import type { Optimizer } from "../../network/optimizer.ts";
 import { finishBackward, finishForward, prepareEvaluation } from "./batch_norm.ts";
 import type { BatchNormMemory } from "./batch_norm.ts";
 import { int, plus, times } from "./function_builder.ts";

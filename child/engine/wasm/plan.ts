@@ -23,7 +23,6 @@ import {
   type Term,
   type Values,
 } from "../../compiler/stages.ts";
-import type { Shape } from "../../network/graph.ts";
 import { type ActivationCode, activationCode } from "./activation.ts";
 import type { BatchNormMemory } from "./batch_norm.ts";
 import { type Argument, type Call, fixed, images, type Tensor, tensor } from "./call.ts";
@@ -34,6 +33,7 @@ import { Kernels } from "./kernels.ts";
 import { Layout } from "./layout.ts";
 import { align, Allocator, CONSTANTS, LastingMemory, type MemoryMap, type Place } from "./memory_map.ts";
 import { passScratchBytes, type Pointwise, type TermLayout } from "./pointwise.ts";
+import { channelsOf, imageSizes, type Shape } from "../../network/shape.ts";
 
 export const CHUNK_IMAGES = 16;
 /** A group's largest tensor should stay well inside a second-level cache of 512 KiB beside its neighbours. */
@@ -201,7 +201,7 @@ class Planner {
       prepare: this.#prepare,
       batchNorms: batchNorms.map((batchNorm) => ({
         statistics: batchNorm.statistics,
-        channels: batchNorm.shape[2],
+        channels: channelsOf(batchNorm.shape),
         memory: this.lasting.batchNorms.get(batchNorm)!,
       })),
       places: this.child.parameters.map(({ name }) => this.lasting.places.get(name)!),
@@ -433,7 +433,7 @@ class Planner {
 
   /** Where a pointwise kernel keeps values between its passes: shared by all. */
   #passScratch(): Argument {
-    const widest = Math.max(...this.child.stages.forward.map(({ out }) => out.shape[1]));
+    const widest = Math.max(...this.child.stages.forward.map(({ out }) => imageSizes(out.shape).width));
     const bytes = Math.max(passScratchBytes(widest), this.#activation.scratchBytes);
     return { kind: "scratch", offset: this.#passScratchOffset ??= this.#scratch.take(bytes) };
   }

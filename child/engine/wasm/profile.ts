@@ -4,7 +4,7 @@ import type { Activation } from "../../activation/expression.ts";
 import type { Graph } from "../../network/graph.ts";
 import { compileChild } from "../../compiler/child.ts";
 import { initialParameters } from "../../network/initialise.ts";
-import type { Optimizer } from "../../optimizer.ts";
+import type { Optimizer } from "../../network/optimizer.ts";
 import { assemble } from "./assemble.ts";
 import { ConstantTable, FunctionBuilder, type Operations, range } from "./function_builder.ts";
 import { type Mark, MAXIMUM_PAGES, moduleText, PAGE_BYTES } from "./module.ts";

@@ -2,15 +2,16 @@
 import { setImmediate } from "node:timers";
 import type { Batch } from "../../../datasets/dataset.ts";
 import type { Graph } from "../../network/graph.ts";
-import { COUNTS_STEPS, type Optimizer, SLOTS } from "../../optimizer.ts";
+import { COUNTS_STEPS, type Optimizer, SLOTS } from "../../network/optimizer.ts";
 import { checkBatch, checkTensors, tensorSizes } from "../checks.ts";
-import type { Program, TensorGroup, Tensors, TrainingStep } from "../engine.ts";
+import type { Program, TensorGroup, TrainingStep } from "../engine.ts";
 import { FLOAT_BYTES } from "./function_builder.ts";
 import { wholeVectors } from "./layout.ts";
 import { CONTROL, MODES } from "./module.ts";
 import type { Place } from "./memory_map.ts";
 import type { Plan } from "./plan.ts";
 import type { ThreadRequest } from "./thread_worker.ts";
+import type { Tensors } from "../../network/parameters.ts";
 
 type Run = (mode: number, images: number, thread: number, threads: number, scratch: number) => void;
 

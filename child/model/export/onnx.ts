@@ -3,13 +3,14 @@ import type { Expression } from "../../activation/expression.ts";
 import { printExpression } from "../../activation/print.ts";
 import { simplify } from "../../activation/simplify.ts";
 import { inputsOf } from "../../network/autodiff.ts";
-import { BATCH_NORM_EPSILON, type Graph, type Node, type NodeId, type NodeOf } from "../../network/graph.ts";
+import { type Graph, type Node, type NodeId, type NodeOf } from "../../network/graph.ts";
 import type { Model } from "../model_file.ts";
 import { inputChannels, type LayerKind } from "./framework.ts";
 import { OnnxBuilder, type ValueName } from "./onnx_builder.ts";
 import { encodeOnnx, FLOAT, IR_VERSION, type OnnxValue, OPSET } from "./onnx_format.ts";
 import { writeFunction } from "./onnx_function.ts";
 import { outputsFirst, tensorsOf } from "./weights.ts";
+import { BATCH_NORM_EPSILON } from "../../network/batch_norm.ts";
 
 interface Context {
   readonly graph: Graph;

@@ -9,7 +9,7 @@ import { CODE_TARGETS, codeOf, type CodeTarget } from "../../../child/activation
 import { usesBeta } from "../../../child/activation/expression.ts";
 import { FUNCTION_NAMES } from "../../../child/activation/parse.ts";
 import { simplify } from "../../../child/activation/simplify.ts";
-import { openReference } from "../../../child/engine/reference.ts";
+import { openReference } from "../../../child/engine/reference/engine.ts";
 
 /** Beside the catalogue: every function, choices whose other side overflows, beta alone, constants. */
 const MORE = [

@@ -5,11 +5,12 @@ import { compileChild } from "../../../child/compiler/child.ts";
 import { type Buffer, inOrder, lifetimesOf, placeBuffers } from "../../../child/compiler/memory.ts";
 import { gradientReadsOf, phasesOf, readsOf, type Stages } from "../../../child/compiler/stages.ts";
 import { makePlan } from "../../../child/engine/wasm/plan.ts";
-import { type Graph, sizeOf } from "../../../child/network/graph.ts";
+import { type Graph } from "../../../child/network/graph.ts";
 import { NETWORK_NAMES } from "../../../child/network/networks.ts";
 import { buildNetwork } from "../../../child/network/networks.ts";
 import { Random } from "../../../datasets/random.ts";
 import { SMALL_GRAPHS } from "../engine/small_graphs.ts";
+import { sizeOf } from "../../../child/network/shape.ts";
 
 const SWISH = activationFrom("swish");
 const network = (name: string) => buildNetwork(name, { classes: 10, usesBeta: true });

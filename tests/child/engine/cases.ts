@@ -10,12 +10,13 @@ import { PAPER_BINARY, PAPER_UNARY } from "../../../child/activation/paper_funct
 import { printExpression } from "../../../child/activation/print.ts";
 import { X } from "../../../child/activation/expression.ts";
 import { simplify } from "../../../child/activation/simplify.ts";
-import type { CompileOptions, Engine, Program, TensorGroup, Tensors } from "../../../child/engine/engine.ts";
-import { openReference } from "../../../child/engine/reference.ts";
+import type { CompileOptions, Engine, Program, TensorGroup } from "../../../child/engine/engine.ts";
+import { openReference } from "../../../child/engine/reference/engine.ts";
 import { goldenFailures, readGolden, runGoldenTrace } from "../../../child/golden.ts";
 import type { Graph } from "../../../child/network/graph.ts";
-import type { Optimizer } from "../../../child/optimizer.ts";
+import type { Optimizer } from "../../../child/network/optimizer.ts";
 import { activationGraph, randomBatch, randomParameters, SMALL_GRAPHS } from "./small_graphs.ts";
+import type { Tensors } from "../../../child/network/parameters.ts";
 
 /** A few steps of another framework at other batch sizes and numbers of classes than the project's long traces. */
 const GOLDEN = new URL("../golden/small.json", import.meta.url).pathname;

@@ -15,7 +15,7 @@ import { assemble } from "../../../child/engine/wasm/assemble.ts";
 import { moduleText } from "../../../child/engine/wasm/module.ts";
 import { makePlan } from "../../../child/engine/wasm/plan.ts";
 import { buildNetwork } from "../../../child/network/networks.ts";
-import { DEFAULT_OPTIMIZER } from "../../../child/optimizer.ts";
+import { DEFAULT_OPTIMIZER } from "../../../child/network/optimizer.ts";
 
 const list = (count: number, part: (i: number) => string) => Array.from({ length: count }, (_, i) => part(i + 1));
 const nested = (name: string, depth: number) => `${name}(`.repeat(depth) + "x" + ")".repeat(depth);

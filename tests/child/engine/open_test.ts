@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { ENGINE_NAMES, openEngine, openFirst, opensOnGpu } from "../../../child/engine/open.ts";
-import { openReference } from "../../../child/engine/reference.ts";
+import { openReference } from "../../../child/engine/reference/engine.ts";
 
 const broken = (reason: string) => () => Promise.reject(new Error(reason));
 

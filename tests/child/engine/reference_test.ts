@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../../child/activation/catalog.ts";
 import type { Program } from "../../../child/engine/engine.ts";
-import { openReference } from "../../../child/engine/reference.ts";
+import { openReference } from "../../../child/engine/reference/engine.ts";
 import { uniform } from "../../../child/golden.ts";
 import type { Graph } from "../../../child/network/graph.ts";
 import { engineCases } from "./cases.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
 import type { Engine, Program } from "../../../child/engine/engine.ts";
-import { openReference } from "../../../child/engine/reference.ts";
+import { openReference } from "../../../child/engine/reference/engine.ts";
 import { selfCheck } from "../../../child/engine/self_check.ts";
 import { openWasm } from "../../../child/engine/wasm/engine.ts";
 

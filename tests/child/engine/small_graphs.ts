@@ -1,11 +1,12 @@
 /** Small graphs that between them have every node kind in every form engines compile, and random numbers for them. */
 import type { Batch } from "../../../datasets/dataset.ts";
-import type { Tensors } from "../../../child/engine/engine.ts";
 import { uniform } from "../../../child/golden.ts";
-import { type Graph, type NodeId, type ParameterRole, type Shape, sizeOf } from "../../../child/network/graph.ts";
+import { type Graph, type NodeId } from "../../../child/network/graph.ts";
 import { GraphBuilder } from "../../../child/network/graph_builder.ts";
 import { buildPreactivationResNet } from "../../../child/network/preactivation_resnet.ts";
 import { buildResNet } from "../../../child/network/resnet.ts";
+import { type ParameterRole, type Tensors } from "../../../child/network/parameters.ts";
+import { type Shape, sizeOf } from "../../../child/network/shape.ts";
 
 export interface SmallGraph {
   readonly name: string;

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../../child/activation/catalog.ts";
-import { openReference } from "../../../child/engine/reference.ts";
+import { openReference } from "../../../child/engine/reference/engine.ts";
 import { type ChildRequest, type LossPoint, type Outcome, trainChild } from "../../../child/trainer.ts";
 import { withFolder } from "../../datasets/scratch.ts";
 import { actingEngine, colours, TINY } from "../tiny.ts";

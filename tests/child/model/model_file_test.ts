@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../../child/activation/catalog.ts";
-import { openReference } from "../../../child/engine/reference.ts";
+import { openReference } from "../../../child/engine/reference/engine.ts";
 import { type Model, readModel, warningOf, writeModel } from "../../../child/model/model_file.ts";
 import { buildNetwork } from "../../../child/network/networks.ts";
 import { decodeSafetensors, encodeSafetensors, type Safetensors } from "../../../child/model/safetensors.ts";

@@ -1,8 +1,9 @@
 /** Every network by its name, with the number of parameters that its authors publish. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { parameterCount, type Shape } from "../../../child/network/graph.ts";
+import { parameterCount } from "../../../child/network/graph.ts";
 import { buildNetwork, NETWORK_NAMES } from "../../../child/network/networks.ts";
+import type { Shape } from "../../../child/network/shape.ts";
 
 const CIFAR: Shape = [32, 32, 3];
 

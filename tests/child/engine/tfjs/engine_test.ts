@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import type { Engine } from "../../../../child/engine/engine.ts";
 import { requireSound } from "../../../../child/engine/tfjs/engine.ts";
 import { GPU_PACKAGE } from "../../../../child/engine/tfjs/package.ts";
-import { openReference } from "../../../../child/engine/reference.ts";
+import { openReference } from "../../../../child/engine/reference/engine.ts";
 
 const failing = (reason: string): Engine => ({
   ...openReference(),

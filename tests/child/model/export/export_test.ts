@@ -8,20 +8,21 @@ import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { activationFrom } from "../../../../child/activation/catalog.ts";
 import { usesBeta } from "../../../../child/activation/expression.ts";
 import { simplify } from "../../../../child/activation/simplify.ts";
-import { openReference } from "../../../../child/engine/reference.ts";
+import { openReference } from "../../../../child/engine/reference/engine.ts";
 import { type Check, EXPORT_TARGETS, exportModel, EXPORTS } from "../../../../child/model/export/export.ts";
 import { structureOf } from "../../../../child/model/export/structure.ts";
 import { outputsFirst, transposed } from "../../../../child/model/export/weights.ts";
 import type { Model } from "../../../../child/model/model_file.ts";
 import { decodeSafetensors } from "../../../../child/model/safetensors.ts";
-import { type Graph, type Shape, sizeOf } from "../../../../child/network/graph.ts";
+import { type Graph } from "../../../../child/network/graph.ts";
 import { GraphBuilder } from "../../../../child/network/graph_builder.ts";
 import { initialParameters } from "../../../../child/network/initialise.ts";
 import { buildNetwork, NETWORK_NAMES } from "../../../../child/network/networks.ts";
-import { DEFAULT_OPTIMIZER } from "../../../../child/optimizer.ts";
+import { DEFAULT_OPTIMIZER } from "../../../../child/network/optimizer.ts";
 import { Random } from "../../../../datasets/random.ts";
 import { withFolder } from "../../../datasets/scratch.ts";
 import { lacksPython, python3 } from "./python3.ts";
+import { type Shape, sizeOf } from "../../../../child/network/shape.ts";
 
 const IMAGE: Shape = [8, 8, 3];
 

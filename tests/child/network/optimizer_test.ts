@@ -1,6 +1,6 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { learningRate } from "../../child/optimizer.ts";
+import { learningRate } from "../../../child/network/optimizer.ts";
 
 describe("learningRate", () => {
   it("stays where it is when constant", () => {

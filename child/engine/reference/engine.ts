@@ -1,31 +1,38 @@
 /**
  * The engine that judges the others: float64, one thread, loops written like the formulas. It is slow (a few images a
- * second) and never chosen by `auto`. `reference_kernels.ts` has the nodes' computations.
+ * second) and never chosen by `auto`. `kernels.ts` has the nodes' computations.
  */
-import type { Batch } from "../../datasets/dataset.ts";
-import { derive } from "../activation/derive.ts";
-import { compileToClosure, type ScalarFunction } from "../activation/evaluate.ts";
-import type { Activation } from "../activation/expression.ts";
-import { type BackwardGraph, backwardGraph, type BackwardKind, type BackwardOf } from "../network/autodiff.ts";
-import type { Graph, NodeKind, NodeOf, ParameterRole } from "../network/graph.ts";
-import { sizeOf } from "../network/graph.ts";
-import type { Optimizer } from "../optimizer.ts";
-import { SLOTS } from "../optimizer.ts";
-import { checkActivation, checkBatch, checkTensors, tensorSizes } from "./checks.ts";
-import type { CompileOptions, Engine, Program, TensorGroup, Tensors, TrainingStep } from "./engine.ts";
-import { BACKWARD, FORWARD, type Pass } from "./reference_kernels.ts";
+import type { Batch } from "../../../datasets/dataset.ts";
+import { compileToClosure, type ScalarFunction } from "../../activation/evaluate.ts";
+import type { Activation } from "../../activation/expression.ts";
+import { type BackwardGraph, backwardGraph, type BackwardKind, type BackwardOf } from "../../network/autodiff.ts";
+import type { Graph, NodeKind, NodeOf } from "../../network/graph.ts";
+import type { Optimizer } from "../../network/optimizer.ts";
+import { SLOTS } from "../../network/optimizer.ts";
+import { type Derivatives, differentiate } from "../../compiler/derivatives.ts";
+import { checkActivation, checkBatch, checkTensors, tensorSizes } from "../checks.ts";
+import type { CompileOptions, Engine, Program, TensorGroup, TrainingStep } from "../engine.ts";
+import { BACKWARD, FORWARD, type Pass } from "./kernels.ts";
+import { hasWeightDecay, type Tensors } from "../../network/parameters.ts";
+import { sizeOf } from "../../network/shape.ts";
 
-export function openReference(): Engine {
+/** An activation and its derivatives by x and by b, in float64. */
+export type ActivationFunctions = Pass["activation"];
+
+/** `functionsOf`: how the activation is computed; tests give another. */
+export function openReference(
+  functionsOf: (derivatives: Derivatives) => ActivationFunctions = evaluated,
+): Engine {
   return {
     name: "reference",
     device: "float64 loops, 1 thread",
     notices: ["reference is for judging other engines, not for training: it computes a few images per second"],
     // async, so that a graph or activation that does not fit rejects the promise as on every engine
     // deno-lint-ignore require-await
-    compile: async (graph, activation, options) => new ReferenceProgram(graph, activation, options),
+    compile: async (graph, activation, options) => new ReferenceProgram(graph, activation, options, functionsOf),
     // deno-lint-ignore require-await
     probe: async (activation, x, b) => {
-      const { value, byX, byB } = closuresOf(activation);
+      const { value, byX, byB } = functionsOf(differentiate(activation));
       const at = (f: ScalarFunction) => Float64Array.from(x, (x) => f(x, b));
       return { value: at(value), derivative: at(byX), betaDerivative: at(byB) };
     },
@@ -33,12 +40,9 @@ export function openReference(): Engine {
   };
 }
 
-function closuresOf({ expression }: Activation): Pass["activation"] {
-  return {
-    value: compileToClosure(expression),
-    byX: compileToClosure(derive(expression, "x")),
-    byB: compileToClosure(derive(expression, "b")),
-  };
+function evaluated({ value, byX, byB }: Derivatives): ActivationFunctions {
+  const none: ScalarFunction = () => 0;
+  return { value: compileToClosure(value), byX: compileToClosure(byX), byB: byB ? compileToClosure(byB) : none };
 }
 
 type Named = Map<string, Float64Array>;
@@ -51,11 +55,16 @@ class ReferenceProgram implements Program {
   readonly #groups: { readonly [Group in TensorGroup]: Named };
   #disposed = false;
 
-  constructor(graph: Graph, activation: Activation, options: CompileOptions) {
+  constructor(
+    graph: Graph,
+    activation: Activation,
+    options: CompileOptions,
+    functionsOf: (derivatives: Derivatives) => ActivationFunctions,
+  ) {
     checkActivation(graph, activation);
     this.#graph = graph;
     this.#backward = backwardGraph(graph);
-    this.#activation = closuresOf(activation);
+    this.#activation = functionsOf(differentiate(activation));
     this.#options = options;
     const zeros = (group: TensorGroup): Named =>
       new Map([...tensorSizes(graph, options.optimizer, group)].map(([name, size]) => [name, new Float64Array(size)]));
@@ -152,17 +161,15 @@ class ReferenceProgram implements Program {
     const { parameters, gradients, slots } = this.#groups;
     const counter = slots.get("step");
     if (counter) counter[0]++;
-    for (const { name, role } of this.#graph.parameters) {
-      const weights = parameters.get(name)!;
-      const decay = DECAYED.includes(role) ? optimizer.weightDecay : 0;
+    for (const parameter of this.#graph.parameters) {
+      const { name } = parameter, weights = parameters.get(name)!;
+      const decay = hasWeightDecay(parameter) ? optimizer.weightDecay : 0;
       const gradient = gradients.get(name)!.map((g, i) => g + decay * weights[i]);
       const kept = SLOTS[optimizer.kind].map((slot) => slots.get(`${name}.${slot}`)!);
       runUpdate(optimizer, { weights, gradient, kept, learningRate, step: counter?.[0] ?? 0 });
     }
   }
 }
-
-const DECAYED: readonly ParameterRole[] = ["conv_kernel", "dense_kernel"];
 
 interface Update {
   readonly weights: Float64Array;

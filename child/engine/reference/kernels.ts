@@ -2,19 +2,12 @@
  * What each kind of node computes, in float64 and plain loops: one function per forward node kind, one per backward
  * node kind. Values are NHWC; a value of shape [h, w, c] of all images is one flat array of images * h * w * c numbers.
  */
-import type { ScalarFunction } from "../activation/evaluate.ts";
-import type { BackwardKind, BackwardOf } from "../network/autodiff.ts";
-import {
-  BATCH_NORM_EPSILON,
-  BATCH_NORM_MOMENTUM,
-  type Graph,
-  type NodeId,
-  type NodeKind,
-  type NodeOf,
-  type Shape,
-  sizeOf,
-} from "../network/graph.ts";
-import { addProduct, type Matrix, matrix, transposed } from "./reference_matrix.ts";
+import type { ScalarFunction } from "../../activation/evaluate.ts";
+import type { BackwardKind, BackwardOf } from "../../network/autodiff.ts";
+import { type Graph, type NodeId, type NodeKind, type NodeOf } from "../../network/graph.ts";
+import { addProduct, type Matrix, matrix, transposed } from "./matrix.ts";
+import { channelsOf, imageSizes, placesOf, type Shape, sizeOf } from "../../network/shape.ts";
+import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from "../../network/batch_norm.ts";
 
 /** Moments with which one batch norm node normalises: one value per channel. */
 export interface Moments {
@@ -49,16 +42,16 @@ export const FORWARD: { readonly [Kind in NodeKind]: Forward<Kind> } = {
   input() {}, // the program puts the images here
 
   conv(node, output, pass) {
-    const kernel = matrix(parameter(pass, node.kernel), node.shape[2]);
+    const kernel = matrix(parameter(pass, node.kernel), channelsOf(node.shape));
     forEachImage(node, pass, (n, patches, places) => {
       gather(imageOf(pass.values[node.input], n, pass), places, patches.data);
-      addProduct(patches, kernel, matrix(imageOf(output, n, pass), node.shape[2]));
+      addProduct(patches, kernel, matrix(imageOf(output, n, pass), channelsOf(node.shape)));
     });
   },
 
   batch_norm(node, output, pass, id) {
     const input = pass.values[node.input];
-    const channels = node.shape[2];
+    const channels = channelsOf(node.shape);
     const running = {
       mean: statistic(pass, `${node.statistics}.mean`),
       variance: statistic(pass, `${node.statistics}.variance`),
@@ -78,7 +71,7 @@ export const FORWARD: { readonly [Kind in NodeKind]: Forward<Kind> } = {
 
   activation(node, output, pass) {
     const input = pass.values[node.input];
-    const channels = node.shape[2];
+    const channels = channelsOf(node.shape);
     const beta = betaOf(node, pass);
     for (let i = 0; i < input.length; i++) output[i] = pass.activation.value(input[i], beta[i % channels]);
   },
@@ -91,7 +84,7 @@ export const FORWARD: { readonly [Kind in NodeKind]: Forward<Kind> } = {
 
   shortcut(node, output, pass) {
     const input = pass.values[node.input];
-    const channels = pass.graph.nodes[node.input].shape[2];
+    const channels = channelsOf(pass.graph.nodes[node.input].shape);
     forEachKeptPixel(node, pass, (from, to) => {
       for (let c = 0; c < channels; c++) output[to + c] = input[from + c];
     });
@@ -99,8 +92,8 @@ export const FORWARD: { readonly [Kind in NodeKind]: Forward<Kind> } = {
 
   global_average_pool(node, output, pass) {
     const input = pass.values[node.input];
-    const [height, width, channels] = pass.graph.nodes[node.input].shape;
-    const pixels = height * width;
+    const { shape } = pass.graph.nodes[node.input];
+    const pixels = placesOf(shape), channels = channelsOf(shape);
     for (let i = 0; i < input.length; i++) {
       const image = Math.floor(i / (pixels * channels));
       output[image * channels + i % channels] += input[i] / pixels;
@@ -108,7 +101,7 @@ export const FORWARD: { readonly [Kind in NodeKind]: Forward<Kind> } = {
   },
 
   dense(node, output, pass) {
-    const outputs = node.shape[2];
+    const outputs = channelsOf(node.shape);
     const inputs = sizeOf(pass.graph.nodes[node.input].shape);
     for (let n = 0; n < pass.images; n++) output.set(parameter(pass, node.bias), n * outputs);
     const kernel = matrix(parameter(pass, node.kernel), outputs);
@@ -142,14 +135,14 @@ export const BACKWARD: { readonly [Kind in BackwardKind]: Backward<Kind> } = {
 
   dense_input_gradient({ of, gradient, shape }, output, pass) {
     const node = forwardNode(pass, of, "dense");
-    const outputs = node.shape[2];
+    const outputs = channelsOf(node.shape);
     const kernel = matrix(parameter(pass, node.kernel), outputs);
     addProduct(matrix(pass.gradients[gradient], outputs), transposed(kernel), matrix(output, sizeOf(shape)));
   },
 
   dense_parameter_gradient({ of, gradient }, _output, pass) {
     const node = forwardNode(pass, of, "dense");
-    const outputs = node.shape[2];
+    const outputs = channelsOf(node.shape);
     const inputs = sizeOf(pass.graph.nodes[node.input].shape);
     const incoming = pass.gradients[gradient];
     const kernelGradient = matrix(parameterGradient(pass, node.kernel), outputs);
@@ -160,8 +153,7 @@ export const BACKWARD: { readonly [Kind in BackwardKind]: Backward<Kind> } = {
 
   global_average_pool_gradient({ gradient, shape }, output, pass) {
     const incoming = pass.gradients[gradient];
-    const [height, width, channels] = shape;
-    const pixels = height * width;
+    const pixels = placesOf(shape), channels = channelsOf(shape);
     for (let i = 0; i < output.length; i++) {
       const image = Math.floor(i / (pixels * channels));
       output[i] = incoming[image * channels + i % channels] / pixels;
@@ -170,7 +162,7 @@ export const BACKWARD: { readonly [Kind in BackwardKind]: Backward<Kind> } = {
 
   shortcut_gradient({ of, gradient, shape }, output, pass) {
     const incoming = pass.gradients[gradient];
-    const channels = shape[2];
+    const channels = channelsOf(shape);
     forEachKeptPixel(forwardNode(pass, of, "shortcut"), pass, (from, to) => {
       for (let c = 0; c < channels; c++) output[from + c] = incoming[to + c];
     });
@@ -184,7 +176,7 @@ export const BACKWARD: { readonly [Kind in BackwardKind]: Backward<Kind> } = {
     const node = forwardNode(pass, of, "batch_norm");
     const input = pass.values[node.input];
     const incoming = pass.gradients[gradient];
-    const channels = node.shape[2];
+    const channels = channelsOf(node.shape);
     const { mean, variance } = pass.moments.get(of)!;
     const deviation = variance.map((v) => Math.sqrt(v + BATCH_NORM_EPSILON));
     const normalised = input.map((x, i) => (x - mean[i % channels]) / deviation[i % channels]);
@@ -208,7 +200,7 @@ export const BACKWARD: { readonly [Kind in BackwardKind]: Backward<Kind> } = {
     const node = forwardNode(pass, of, "activation");
     const input = pass.values[node.input];
     const incoming = pass.gradients[gradient];
-    const channels = node.shape[2];
+    const channels = channelsOf(node.shape);
     const { byX, byB } = pass.activation;
     const beta = betaOf(node, pass);
     for (let i = 0; i < input.length; i++) output[i] = incoming[i] * byX(input[i], beta[i % channels]);
@@ -221,20 +213,24 @@ export const BACKWARD: { readonly [Kind in BackwardKind]: Backward<Kind> } = {
 
   conv_input_gradient({ of, gradient }, output, pass) {
     const node = forwardNode(pass, of, "conv");
-    const kernel = matrix(parameter(pass, node.kernel), node.shape[2]);
+    const kernel = matrix(parameter(pass, node.kernel), channelsOf(node.shape));
     forEachImage(node, pass, (n, patches, places) => {
       patches.data.fill(0);
-      addProduct(matrix(imageOf(pass.gradients[gradient], n, pass), node.shape[2]), transposed(kernel), patches);
+      addProduct(
+        matrix(imageOf(pass.gradients[gradient], n, pass), channelsOf(node.shape)),
+        transposed(kernel),
+        patches,
+      );
       scatter(patches.data, places, imageOf(output, n, pass));
     });
   },
 
   conv_kernel_gradient({ of, gradient }, _output, pass) {
     const node = forwardNode(pass, of, "conv");
-    const kernelGradient = matrix(parameterGradient(pass, node.kernel), node.shape[2]);
+    const kernelGradient = matrix(parameterGradient(pass, node.kernel), channelsOf(node.shape));
     forEachImage(node, pass, (n, patches, places) => {
       gather(imageOf(pass.values[node.input], n, pass), places, patches.data);
-      const incoming = matrix(imageOf(pass.gradients[gradient], n, pass), node.shape[2]);
+      const incoming = matrix(imageOf(pass.gradients[gradient], n, pass), channelsOf(node.shape));
       addProduct(transposed(patches), incoming, kernelGradient);
     });
   },
@@ -260,7 +256,7 @@ function forEachImage(
 ): void {
   const inputShape = pass.graph.nodes[node.input].shape;
   const places = patchPlaces(node, inputShape);
-  const patches = matrix(new Float64Array(places.length), node.size * node.size * inputShape[2]);
+  const patches = matrix(new Float64Array(places.length), node.size * node.size * channelsOf(inputShape));
   for (let n = 0; n < pass.images; n++) visit(n, patches, places);
 }
 
@@ -307,8 +303,8 @@ function forEachKeptPixel(
   visit: (from: number, to: number) => void,
 ): void {
   const inputShape = pass.graph.nodes[input].shape;
-  const [height, width, channels] = shape;
-  const before = (channels - inputShape[2]) / 2;
+  const { height, width, channels } = imageSizes(shape);
+  const before = (channels - channelsOf(inputShape)) / 2;
   for (let n = 0; n < pass.images; n++) {
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
@@ -357,7 +353,7 @@ function softmax(logits: Float64Array, classes: number): { value: Float64Array; 
 
 /** Values of beta by channel; NaN where there is none, since then nothing may read it. */
 function betaOf({ beta, shape }: NodeOf<"activation">, pass: Pass): Float64Array {
-  return beta === undefined ? new Float64Array(shape[2]).fill(NaN) : parameter(pass, beta);
+  return beta === undefined ? new Float64Array(channelsOf(shape)).fill(NaN) : parameter(pass, beta);
 }
 
 function forwardNode<Kind extends NodeKind>(pass: Pass, id: NodeId, kind: Kind): NodeOf<Kind> {
