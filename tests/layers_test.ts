@@ -6,8 +6,8 @@ import { describe, it } from "@std/testing/bdd";
 const FOLDERS = ["datasets", "child", "workers", "controller", "web", "commands", "main.ts"];
 /** The same inside child/, above which are its other files: models, trainers. */
 const FOLDERS_OF_CHILD = ["activation", "network", "compiler", "engine", "metrics"];
-/** Inside child/engine/: each engine is of its own, and only the choice among them knows them. */
-const CONTRACT_OF_ENGINES = ["engine.ts", "checks.ts"];
+/** What engines in child/engine/ share; otherwise each is of its own, and only the choice among them knows them. */
+const SHARED_BY_ENGINES = ["engine.ts", "checks.ts", "self_check.ts", "prints_kernels.ts"];
 const NOT_OURS = new Set([".git", "node_modules", "runs", "data", ".tmp", ".tfjs-node"]);
 
 const files = walk(".").sort();
@@ -59,7 +59,7 @@ describe("the source tree", () => {
       if (!own) return [];
       return importsOf(file).filter((other) =>
         other.startsWith("child/engine/") && !other.startsWith(`child/engine/${own}/`) &&
-        !CONTRACT_OF_ENGINES.includes(other.slice("child/engine/".length)) && !other.endsWith("self_check.ts")
+        !SHARED_BY_ENGINES.includes(other.slice("child/engine/".length))
       ).map((other) => `${file} imports ${other}`);
     });
     assertEquals(wrong, []);

@@ -2,10 +2,10 @@
 import { activationFrom } from "../activation/catalog.ts";
 import { initialParameters } from "../network/initialise.ts";
 import { buildResNet } from "../network/resnet.ts";
-import { sizeOf } from "../network/graph.ts";
-import { DEFAULT_OPTIMIZER } from "../optimizer.ts";
+import { DEFAULT_OPTIMIZER } from "../network/optimizer.ts";
 import { Random } from "../../datasets/random.ts";
 import type { Engine } from "./engine.ts";
+import { sizeOf } from "../network/shape.ts";
 
 const BATCH = 128;
 

@@ -2,7 +2,9 @@
  * Children of a search share every shape and differ in one function; some have betas and some have not. The graph that
  * they have in common has a beta at every activation, which stays 0 where a child has none.
  */
-import { type Graph, type NodeId, type NodeOf, type Parameter, sizeOf } from "../../network/graph.ts";
+import { type Graph, type NodeId, type NodeOf } from "../../network/graph.ts";
+import type { Parameter } from "../../network/parameters.ts";
+import { sizeOf } from "../../network/shape.ts";
 
 /** A graph with betas of its own names, which no child's names can be. */
 export function commonGraph(graph: Graph): Graph {

@@ -6,8 +6,7 @@
  */
 import { setImmediate } from "node:timers";
 import type { Batch } from "../../../datasets/dataset.ts";
-import { sizeOf } from "../../network/graph.ts";
-import { type Optimizer, SLOTS } from "../../optimizer.ts";
+import { type Optimizer, SLOTS } from "../../network/optimizer.ts";
 import type { PickedBatch } from "../../../datasets/batches.ts";
 import type { PickedStep, TrainingStep } from "../engine.ts";
 import type { Card } from "./device.ts";
@@ -17,6 +16,7 @@ import { type BufferName, type Dispatch, type Kernel, RECORD_BYTES, recordWords 
 import { LANES, QUAD_BYTES } from "./layout.ts";
 import { shareBuffers } from "./memory.ts";
 import type { Plan } from "./plan.ts";
+import { sizeOf } from "../../network/shape.ts";
 
 /** Bindings at an offset start at multiples of this many bytes on every card. */
 const ALIGNMENT = 256;

@@ -3,7 +3,9 @@
  * channels of every tensor are filled up to whole quads; what is filled in is 0 in parameters. A tensor of values is
  * [child, image, row, column, quad].
  */
-import { type Graph, type Parameter, type ParameterRole, sizeOf } from "../../network/graph.ts";
+import { type Graph } from "../../network/graph.ts";
+import { hasWeightDecay, type Parameter } from "../../network/parameters.ts";
+import { sizeOf } from "../../network/shape.ts";
 
 /** Floats of a quad, and its bytes. */
 export const LANES = 4;
@@ -45,8 +47,6 @@ export interface Entries {
   readonly decayed: number;
 }
 
-const DECAYED: ReadonlySet<ParameterRole> = new Set(["conv_kernel", "dense_kernel"]);
-
 /** Kernels are [taps or pixels][inputs][outputs], all else is one row. */
 function sizes({ role, shape }: Parameter, inputs: number): Sizes {
   if (role === "conv_kernel") return matrices(shape[0] * shape[1], shape[2], shape[3]);
@@ -83,8 +83,8 @@ export function parameterEntries(graph: Graph): Entries {
     });
     return { entries, offset };
   };
-  const kernels = place(graph.parameters.filter(({ role }) => DECAYED.has(role)), 0);
-  const others = place(graph.parameters.filter(({ role }) => !DECAYED.has(role)), kernels.offset);
+  const kernels = place(graph.parameters.filter(hasWeightDecay), 0);
+  const others = place(graph.parameters.filter((parameter) => !hasWeightDecay(parameter)), kernels.offset);
   const placed = new Map([...kernels.entries, ...others.entries].map((entry) => [entry.name, entry]));
   return {
     entries: new Map(graph.parameters.map(({ name }) => [name, placed.get(name)!])),

@@ -5,8 +5,8 @@
 import { ListBuilder, type Value } from "../../compiler/operations.ts";
 import type { Derivatives } from "../../compiler/derivatives.ts";
 import { Lowering } from "../../compiler/lower.ts";
-import { type Graph, type NodeId, type NodeOf, type Shape, sizeOf } from "../../network/graph.ts";
-import { type Optimizer, SLOTS } from "../../optimizer.ts";
+import { type Graph, type NodeId, type NodeOf } from "../../network/graph.ts";
+import { type Optimizer, SLOTS } from "../../network/optimizer.ts";
 import {
   type Convolution,
   convolutionForward,
@@ -21,6 +21,7 @@ import { type ChannelSource, chunksOf, type Pass, pointwise, type Route, type So
 import { batchMoments, chunkMoments, momentPartQuads, reduction, runningMoments } from "./reduction.ts";
 import { type ElementwiseStage, type Stage, stagesOf, type Term } from "./stages.ts";
 import { advance, pickImages, poolImages, softmaxCrossEntropy, stageImages, update } from "./step_kernels.ts";
+import { type Shape, sizeOf } from "../../network/shape.ts";
 
 export interface Plan {
   readonly graph: Graph;

@@ -5,10 +5,10 @@
  * by a tree, and over chunks by `reduction.ts`: the same bits every time, without atomic operations.
  */
 import type { OperationList } from "../../compiler/operations.ts";
-import type { Shape } from "../../network/graph.ts";
 import { type BufferName, type Dispatch, kernel, Numbers, quadBytes } from "./kernel.ts";
 import { LANES, quadsOf } from "./layout.ts";
 import { PRODUCT_ERROR, writeList } from "./list_text.ts";
+import type { Shape } from "../../network/shape.ts";
 
 /** How a pass finds the value of another tensor that belongs to one of its own pixels and channels. */
 export type Route =

@@ -1,13 +1,14 @@
 /** One child in a place of a group: its tensors by name, and the order of its calls. */
 import type { Batch } from "../../../datasets/dataset.ts";
 import type { Graph } from "../../network/graph.ts";
-import { COUNTS_STEPS, SLOTS } from "../../optimizer.ts";
+import { COUNTS_STEPS, SLOTS } from "../../network/optimizer.ts";
 import { checkBatch, checkTensors, tensorSizes } from "../checks.ts";
-import type { PickedStep, Program, TensorGroup, Tensors, TrainingStep } from "../engine.ts";
+import type { PickedStep, Program, TensorGroup, TrainingStep } from "../engine.ts";
 import { commonNames } from "./common_graph.ts";
 import type { Group, Kept } from "./group.ts";
 import { type HeldDataset, holdDataset } from "./held_dataset.ts";
 import { type Entries, type Entry, LANES, pack, quadsOf, unpack } from "./layout.ts";
+import type { Tensors } from "../../network/parameters.ts";
 
 export class WebGpuProgram implements Program {
   #updates = 0;

@@ -2,9 +2,9 @@
  * Sums of parts, in a fixed order: partial sums of kernels' gradients and of passes over pixels, and the moments of
  * batch norm.
  */
-import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from "../../network/graph.ts";
 import { type BufferName, type Dispatch, kernel, literal, Numbers, quadBytes } from "./kernel.ts";
 import { CHUNK_THREADS, chunksOf, chunkText, treeSum } from "./pointwise.ts";
+import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from "../../network/batch_norm.ts";
 
 /** Quads of the result that a workgroup computes, and threads that share the sum of each. */
 const LANES = 16, LINES = 16;

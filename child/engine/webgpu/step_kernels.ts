@@ -4,11 +4,10 @@
  * [step][child that trains], where the children that train are numbered from 0.
  */
 import { PAD } from "../../../datasets/batches.ts";
-import type { Shape } from "../../network/graph.ts";
-import { sizeOf } from "../../network/graph.ts";
-import type { Optimizer } from "../../optimizer.ts";
+import type { Optimizer } from "../../network/optimizer.ts";
 import { type BufferName, type Dispatch, kernel, literal, Numbers, quadBytes } from "./kernel.ts";
 import { quadsOf } from "./layout.ts";
+import { type Shape, sizeOf } from "../../network/shape.ts";
 
 const THREADS = 256;
 

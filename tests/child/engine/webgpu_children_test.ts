@@ -3,10 +3,11 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../../child/activation/catalog.ts";
 import { usesBeta } from "../../../child/activation/expression.ts";
-import type { Engine, Program, Tensors } from "../../../child/engine/engine.ts";
+import type { Engine, Program } from "../../../child/engine/engine.ts";
 import { openWebGpu } from "../../../child/engine/webgpu/engine.ts";
-import type { Optimizer } from "../../../child/optimizer.ts";
+import type { Optimizer } from "../../../child/network/optimizer.ts";
 import { activationGraph, randomBatch, randomParameters } from "./small_graphs.ts";
+import type { Tensors } from "../../../child/network/parameters.ts";
 
 const BATCH = 4;
 const ADAM: Optimizer = { kind: "adam", beta1: 0.9, beta2: 0.99, epsilon: 1e-2, weightDecay: 1e-2 };
