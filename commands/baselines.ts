@@ -1,5 +1,5 @@
 /**
- * `deno task baselines`: the paper's comparison (section 5, tables 4 and 5) on one network. Every baseline is trained
+ * `deno task baselines`: the paper's comparison (section 5, tables 4 to 9) on one network. Every baseline is trained
  * from the same seeds: functions are compared with the same initial kernels and the same batches.
  */
 import { activationFrom } from "../child/activation/catalog.ts";
@@ -14,6 +14,7 @@ import {
   type Setting,
   writeBaselines,
 } from "./training/baselines_report.ts";
+import { tellEstimate } from "./training/estimate.ts";
 import { openChosenDataset } from "./training/chosen_dataset.ts";
 import { command, type FlagValues, type Io, UsageError } from "./command.ts";
 import { BASELINE_NAMES } from "./training/paper_accuracies.ts";
@@ -115,6 +116,7 @@ async function trainAll({ name, settings, dataset, activations, flags, io }: Wor
   const results = new Map<string, TrainingResult[]>(activations.map(({ name }) => [name, []]));
   const judged = (): Judged => ({
     dataset,
+    network: settings.network,
     functions: activations.map((activation): FunctionResults => ({
       activation,
       results: results.get(activation.name)!,
@@ -133,6 +135,7 @@ async function trainAll({ name, settings, dataset, activations, flags, io }: Wor
       trainings,
     },
     {
+      onStart: (engine, threads) => tellEstimate(trainings, { engine, dataset, threads }, io),
       async onTrained({ activation, title }, { result }, place) {
         results.get(activation.name)!.push(result);
         tellTraining({ names: { act: activation.name }, title, json: flags.json }, result, io);

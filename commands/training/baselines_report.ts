@@ -4,10 +4,18 @@ import { writeAtomically } from "../../child/model/atomic_file.ts";
 import type { Activation } from "../../child/activation/expression.ts";
 import { printExpression } from "../../child/activation/print.ts";
 import type { CurvePoint, TrainingResult } from "../../child/training_run.ts";
+import { DEFAULT_OPTIMIZER } from "../../child/optimizer.ts";
 import type { Dataset } from "../../datasets/dataset.ts";
 import { type ChartSpec, drawChart, type Series } from "../../web/plot/chart.ts";
 import { csvRows } from "../../controller/csv.ts";
-import { PAPER_NETWORKS, type PaperAccuracies, paperAccuracies } from "./paper_accuracies.ts";
+import {
+  type PaperAccuracies,
+  paperAccuracies,
+  type PaperNetwork,
+  paperNetworks,
+  paperTop5,
+} from "./paper_accuracies.ts";
+import { type OriginalSetting, originalSetting } from "./original_settings.ts";
 import { type SignTest, signTest, summarise, type Summary } from "../../controller/comparison/statistics.ts";
 import { type Column, markdownTable, type Table } from "../table.ts";
 import { pointRow, rowOf } from "./training_report.ts";
@@ -20,6 +28,8 @@ export interface FunctionResults {
 
 export interface Judged {
   readonly dataset: Dataset;
+  /** Name in `child/network/networks.ts`. */
+  readonly network: string;
   readonly functions: readonly FunctionResults[];
 }
 
@@ -41,11 +51,15 @@ export interface BaselineRow {
   readonly act: string;
   readonly test: Summary | null;
   readonly validation: Summary | null;
+  /** Top-5 accuracy of the test split. */
+  readonly top5: Summary | null;
   readonly diverged: number;
   /** Sign test of Swish against this function, over the seeds that both have; null for Swish itself. */
   readonly swish: SignTest | null;
-  /** The paper's own results in percent, with other networks. */
+  /** The paper's own results in percent, in the order of `paperNetworks`. */
   readonly paper: PaperAccuracies | null;
+  /** The same of top-5 accuracy, on ImageNet only. */
+  readonly paper_top5?: PaperAccuracies;
 }
 
 export interface BaselinesTable extends Table {
@@ -55,19 +69,30 @@ export interface BaselinesTable extends Table {
 }
 
 const SWISH = "Swish";
+/** Of `DEFAULT_OPTIMIZER` and the others here. */
+const WEIGHT_DECAY = DEFAULT_OPTIMIZER.weightDecay;
 
 /** The median of the seeds, as the paper's tables have it, with mean and spread and the paper's own results. */
 export function baselinesTable(judged: Judged): BaselinesTable {
   const data = judged.functions.map((one) => rowFor(one, judged));
-  const withPaper = data.some(({ paper }) => paper !== null);
+  const networks = data.some(({ paper }) => paper !== null) ? paperNetworks(judged.dataset.name) : [];
+  const hasTop5 = data.some(({ paper_top5 }) => paper_top5 !== undefined);
+  const isOurs = ({ network }: PaperNetwork) => network === judged.network;
+  const paperTitle = (one: PaperNetwork) => `paper ${one.title}${isOurs(one) ? " (this network)" : ""}`;
   const columns: Column[] = [
     { title: "Function", align: "left" },
     ...["median (%)", "mean (%)", "s.d.", "n"].map(right),
     ...["Swish > = <", "p two-sided", "p one-sided"].map(right),
-    ...withPaper ? PAPER_NETWORKS.map((network) => right(`paper ${network}`)) : [],
+    ...hasTop5 ? [right("top-5 median (%)")] : [],
+    ...networks.map((one) => right(paperTitle(one))),
   ];
-  const rows = data.map((row) => [row.act, ...numbersOf(row), ...withPaper ? paperCells(row) : []]);
-  return { columns, rows, data, notes: notesFor(data, withPaper) };
+  const rows = data.map((row) => [
+    row.act,
+    ...numbersOf(row),
+    ...hasTop5 ? [row.top5 === null ? "-" : points(row.top5.median)] : [],
+    ...networks.map((_, at) => paperCell(row, at)),
+  ]);
+  return { columns, rows, data, notes: notesFor(data, networks.length > 0, networks.some(isOurs)) };
 }
 
 function right(title: string): Column {
@@ -76,13 +101,16 @@ function right(title: string): Column {
 
 function rowFor({ activation, results }: FunctionResults, { dataset, functions }: Judged): BaselineRow {
   const swish = functions.find(({ activation: { name } }) => name === SWISH)!;
+  const top5 = paperTop5(activation, dataset.name);
   return {
     act: activation.name,
     test: summarise(results.flatMap(({ test }) => test?.accuracy ?? [])),
     validation: summarise(results.flatMap(({ validation }) => validation?.accuracy ?? [])),
+    top5: summarise(results.flatMap(({ test }) => test?.top5 ?? [])),
     diverged: results.filter(({ outcome }) => outcome === "diverged").length,
     swish: activation.name === SWISH ? null : signTest(pairsOf(swish.results, results)),
     paper: paperAccuracies(activation, dataset.name),
+    ...top5 !== null && { paper_top5: top5 },
   };
 }
 
@@ -110,11 +138,13 @@ function spread(deviation: number | null): string {
   return deviation === null ? "-" : points(deviation);
 }
 
-function paperCells({ paper }: BaselineRow): string[] {
-  return paper === null ? PAPER_NETWORKS.map(() => "") : paper.map((accuracy) => accuracy.toFixed(1));
+/** "72.0", or with top-5 accuracy "72.0 / 90.8"; nothing where the paper has none. */
+function paperCell({ paper, paper_top5: top5 }: BaselineRow, at: number): string {
+  if (paper === null) return "";
+  return paper[at].toFixed(1) + (top5 === undefined ? "" : ` / ${top5[at].toFixed(1)}`);
 }
 
-function notesFor(data: readonly BaselineRow[], withPaper: boolean): string[] {
+function notesFor(data: readonly BaselineRow[], withPaper: boolean, hasOwn: boolean): string[] {
   const pairs = Math.max(0, ...data.map(({ swish }) => swish === null ? 0 : swish.wins + swish.losses + swish.ties));
   const least = (p: number) => Math.min(1, p).toPrecision(2);
   return [
@@ -124,8 +154,10 @@ function notesFor(data: readonly BaselineRow[], withPaper: boolean): string[] {
     `${least(2 ** -pairs)} one-sided; no correction is made for comparing many functions.`,
     ...withPaper
       ? [
-        "The paper's results are medians of 5 runs of other, larger networks trained much longer: they show the order " +
-        "that the paper found, not what this network should reach.",
+        hasOwn
+          ? "The paper's column of this network is comparable where the settings are: what differs is listed in baselines.md."
+          : "The paper's results are of other, larger networks trained much longer (on CIFAR medians of 5 runs): they show " +
+            "the order that the paper found, not what this network should reach.",
       ]
       : [],
   ];
@@ -190,33 +222,35 @@ function markdown(judged: Judged, table: BaselinesTable, about: Setting & { engi
   ].join("\n");
 }
 
-/**
- * The paper takes "each architecture's original settings": for ResNet-164 those of He et al. 2016b (arXiv 1603.05027):
- * 64,000 steps of 128 images, momentum 0.9, weight decay 1e-4, learning rate 0.1 divided by 10 at 32k and 48k.
- */
-const PAPER_SETTING = { steps: 64_000, batch: 128, lr: 0.1, schedule: "step", optimizer: "sgd", seeds: 5 };
-
 function differences(dataset: Dataset, about: Setting): Table {
   const { train: { count }, validation } = dataset;
+  const paper = paperNetworks(about.dataset), theirs = paper.length > 0 ? paper : paperNetworks("cifar10");
+  const original = originalSetting(about.network, about.dataset);
   const epochs = (steps: number, batch: number) => `${(steps * batch / count).toFixed(1)} epochs of ${count} images`;
-  const rows: (readonly [string, string, string, boolean])[] = [
-    ["data set", about.dataset, "cifar10 and cifar100", !about.dataset.startsWith("cifar")],
-    ["network", about.network, PAPER_NETWORKS.join(", "), true],
+  const rows: (readonly [setting: string, here: string, theirs: string, differs: boolean])[] = [
+    ["data set", about.dataset, "cifar10, cifar100 and imagenet", paper.length === 0],
+    [
+      "network",
+      about.network,
+      theirs.map(({ title }) => title).join(", "),
+      !theirs.some(({ network }) => network === about.network),
+    ],
     [
       "training",
       `${about.steps} steps of ${about.batch}: ${epochs(about.steps, about.batch)}`,
-      `${PAPER_SETTING.steps} steps of ${PAPER_SETTING.batch} (ResNet-164)`,
-      about.steps !== PAPER_SETTING.steps || about.batch !== PAPER_SETTING.batch,
+      trainingOf(original),
+      about.steps !== original.steps || about.batch !== original.batch,
     ],
-    ["learning rate", `${about.lr}`, `${PAPER_SETTING.lr} (ResNet-164)`, about.lr !== PAPER_SETTING.lr],
+    ["learning rate", `${about.lr}`, `${original.lr} (${original.of})`, about.lr !== original.lr],
+    ["schedule", about.schedule, `${original.falls} (${original.of})`, about.schedule !== original.schedule],
+    ["optimizer", about.optimizer, `${original.updates} (${original.of})`, about.optimizer !== original.optimizer],
     [
-      "schedule",
-      about.schedule,
-      "divided by 10 at 50 % and 75 % (ResNet-164)",
-      about.schedule !== PAPER_SETTING.schedule,
+      "weight decay",
+      `${WEIGHT_DECAY}`,
+      `${original.weightDecay} (${original.of})`,
+      original.weightDecay !== WEIGHT_DECAY,
     ],
-    ["optimizer", about.optimizer, "sgd with momentum 0.9", about.optimizer !== PAPER_SETTING.optimizer],
-    ["runs", `${about.seeds} seeds`, `median of ${PAPER_SETTING.seeds}`, about.seeds !== PAPER_SETTING.seeds],
+    ["runs", `${about.seeds} seeds`, original.runs, `${about.seeds}` !== original.runs.match(/\d+/)?.[0]],
     ["held out", `${validation.count} training images, for validation`, "not stated", true],
     ["sign test", "over seeds of one network, exact", "one-sided, over the medians of nine models", true],
   ];
@@ -224,6 +258,10 @@ function differences(dataset: Dataset, about: Setting): Table {
     columns: ["setting", "here", "paper"].map((title) => ({ title, align: "left" })),
     rows: rows.filter(([, , , differs]) => differs).map(([setting, here, paper]) => [setting, here, paper]),
   };
+}
+
+function trainingOf({ steps, batch, of }: OriginalSetting): string {
+  return steps === null ? `not stated (${of})` : `${steps} steps of ${batch} (${of})`;
 }
 
 /** Every seed as a dot, the median as a line. */

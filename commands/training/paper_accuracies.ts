@@ -1,18 +1,43 @@
-/** What the paper measured on CIFAR (arXiv 1710.05941v2, tables 1, 2, 4 and 5), to compare one's own results with. */
+/**
+ * What the paper measured (arXiv 1710.05941v2), to compare one's own results with: tables 1, 2, 4 and 5 on CIFAR, tables
+ * 6 to 10 on ImageNet.
+ */
 import { activationFrom } from "../../child/activation/catalog.ts";
 import type { Activation } from "../../child/activation/expression.ts";
 import { fingerprint } from "../../child/activation/fingerprint.ts";
 
-/** The paper's networks: the pre-activation ResNet-164, Wide ResNet 28-10 and DenseNet 100-12. */
-export const PAPER_NETWORKS = ["ResNet-164", "WRN 28-10", "DenseNet 100-12"] as const;
+/** A network of the paper's tables, and its name in `child/network/networks.ts`; null if it is not there. */
+export interface PaperNetwork {
+  readonly title: string;
+  readonly network: string | null;
+}
 
-/** Test accuracies in percent, the median of 5 runs, in the order of `PAPER_NETWORKS`. */
-export type PaperAccuracies = readonly [number, number, number];
+/** On CIFAR: the pre-activation ResNet-164, Wide ResNet 28-10 and DenseNet 100-12. */
+const ON_CIFAR: readonly PaperNetwork[] = [
+  { title: "ResNet-164", network: "resnet164" },
+  { title: "WRN 28-10", network: "wrn-28-10" },
+  { title: "DenseNet 100-12", network: "densenet-100-12" },
+];
+const ON_IMAGENET: readonly PaperNetwork[] = [
+  { title: "MobileNet", network: "mobilenet" },
+  { title: "Inception-v3", network: null },
+  { title: "Inception-v4", network: null },
+  { title: "Mobile NASNet-A", network: null },
+  { title: "Inception-ResNet-v2", network: null },
+];
+
+/** The networks that the paper has results of on a data set; none on others than CIFAR and ImageNet. */
+export function paperNetworks(dataset: string): readonly PaperNetwork[] {
+  return dataset.startsWith("cifar") ? ON_CIFAR : dataset === "imagenet" ? ON_IMAGENET : [];
+}
+
+/** Test accuracies in percent in the order of `paperNetworks`: on CIFAR the median of 5 runs. */
+export type PaperAccuracies = readonly number[];
 
 interface Row {
   readonly name: string;
-  readonly cifar10: PaperAccuracies;
-  readonly cifar100: PaperAccuracies;
+  readonly cifar10: readonly [number, number, number];
+  readonly cifar100: readonly [number, number, number];
 }
 
 /** Tables 4 and 5. Table 1 has 94.9 for Swish with DenseNet on CIFAR-10, table 4 has 94.8. */
@@ -42,10 +67,40 @@ const FOUND: readonly Row[] = [
 /** The functions of tables 4 and 5 in the order of this project's tables, ReLU first. */
 export const BASELINE_NAMES: readonly string[] = BASELINES.map(({ name }) => name);
 
+/**
+ * Tables 8, 9 and 10 (one run), then 6 and 7 (of three runs sorted by top-1, the middle one; of GELU with NASNet the
+ * only one): top-1 and top-5 accuracy of each network.
+ */
+const IMAGENET: Readonly<Record<string, readonly (readonly [top1: number, top5: number])[]>> = {
+  ReLU: [[72.0, 90.8], [78.4, 94.2], [79.2, 94.6], [73.6, 91.5], [79.6, 94.8]],
+  LReLU: [[72.5, 91.0], [78.4, 94.1], [79.3, 94.7], [73.9, 91.9], [79.5, 94.7]],
+  PReLU: [[74.2, 91.9], [77.7, 93.5], [79.3, 94.4], [74.7, 92.3], [79.8, 94.8]],
+  Softplus: [[73.6, 91.6], [78.7, 94.4], [79.6, 94.8], [74.2, 91.8], [80.2, 95.2]],
+  ELU: [[73.9, 91.3], [77.9, 93.7], [79.5, 94.5], [74.2, 91.8], [79.9, 95.0]],
+  SELU: [[73.2, 91.0], [76.7, 92.8], [78.3, 94.5], [73.7, 91.7], [79.2, 94.4]],
+  GELU: [[73.5, 91.4], [77.7, 93.9], [79.0, 94.6], [74.6, 92.0], [79.6, 94.8]],
+  "Swish-1": [[74.2, 91.6], [78.7, 94.2], [79.3, 94.7], [74.7, 92.0], [80.3, 95.2]],
+  Swish: [[74.2, 91.7], [78.7, 94.0], [79.3, 94.6], [74.9, 92.4], [80.2, 95.2]],
+};
+
 /** Null if the paper has no result for the function on this data set. The function may be written in any form. */
-export function paperAccuracies({ expression }: Activation, dataset: string): PaperAccuracies | null {
+export function paperAccuracies(activation: Activation, dataset: string): PaperAccuracies | null {
+  if (dataset === "imagenet") return onImageNet(activation)?.map(([top1]) => top1) ?? null;
   if (dataset !== "cifar10" && dataset !== "cifar100") return null;
+  return rowOf([...BASELINES, ...FOUND], activation)?.[dataset] ?? null;
+}
+
+/** The same for top-5 accuracies, which the paper has on ImageNet only. */
+export function paperTop5(activation: Activation, dataset: string): PaperAccuracies | null {
+  return dataset === "imagenet" ? onImageNet(activation)?.map(([, top5]) => top5) ?? null : null;
+}
+
+function onImageNet(activation: Activation) {
+  const row = rowOf(BASELINES, activation);
+  return row === undefined ? undefined : IMAGENET[row.name];
+}
+
+function rowOf(rows: readonly Row[], { expression }: Activation): Row | undefined {
   const print = fingerprint(expression);
-  const row = [...BASELINES, ...FOUND].find(({ name }) => fingerprint(activationFrom(name).expression) === print);
-  return row?.[dataset] ?? null;
+  return rows.find(({ name }) => fingerprint(activationFrom(name).expression) === print);
 }

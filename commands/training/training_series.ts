@@ -73,6 +73,8 @@ export interface SeriesRequest {
 }
 
 export interface SeriesHooks {
+  /** Called once, before the first training. */
+  onStart?(engine: Engine, threads: number): Promise<void>;
   /** Called for every finished training, in order, including those of an earlier process. */
   onTrained(training: SeriesTraining, trained: Trained, place: SeriesPlace): Promise<void>;
   /** Called when all are finished. */
@@ -127,6 +129,7 @@ async function trainInTurn(
   io: Io,
 ): Promise<number> {
   const { dataset, trainings } = request, threads = request.threads ?? navigator.hardwareConcurrency;
+  await hooks.onStart?.(engine, threads);
   const place = { folder, engine: engine.name, device: engine.device };
   for (const [index, training] of trainings.entries()) {
     const { activation, settings, seed, observe } = training;

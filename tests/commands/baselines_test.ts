@@ -4,6 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../child/activation/catalog.ts";
 import type { TrainingResult } from "../../child/training_run.ts";
 import { baselinesTable } from "../../commands/training/baselines_report.ts";
+import { originalSetting } from "../../commands/training/original_settings.ts";
 import { paperAccuracies } from "../../commands/training/paper_accuracies.ts";
 import { signTest, summarise } from "../../controller/comparison/statistics.ts";
 import { histogram } from "../../commands/training/swish_report.ts";
@@ -27,9 +28,11 @@ const BASELINES = ["ReLU", "LReLU", "PReLU", "Softplus", "ELU", "SELU", "GELU", 
 
 type Row = Record<string, unknown>;
 
-async function rowsOf(line: readonly string[], cwd: string): Promise<Row[]> {
+/** Lines of stderr are added to `told`. */
+async function rowsOf(line: readonly string[], cwd: string, told: string[] = []): Promise<Row[]> {
   const { code, out, err } = await commandLine(line, { cwd });
   assertEquals(code, 0, err.join("\n"));
+  told.push(...err);
   return out.trim().split("\n").map((row) => JSON.parse(row));
 }
 
@@ -53,7 +56,16 @@ function result(seed: number, accuracy: number | null): TrainingResult {
 describe("deno task baselines", () => {
   it("trains every baseline and --act with the first seed, and continues with the next if --seeds is raised", () =>
     inFolder(async (cwd) => {
-      const first = await rowsOf(["baselines", ...TINY, "--seeds", "1", "--act", "cos(x) - x", "--name", "all"], cwd);
+      const told: string[] = [];
+      const first = await rowsOf(
+        ["baselines", ...TINY, "--seeds", "1", "--act", "cos(x) - x", "--name", "all"],
+        cwd,
+        told,
+      );
+      const estimate = told.findIndex((line) =>
+        /^10 trainings of 2 steps with resnet8: about \d+ s from the start/.test(line)
+      );
+      assert(estimate >= 0 && estimate < told.findIndex((line) => line.startsWith("ReLU, seed 1")), told.join("\n"));
       assertEquals(first.map(({ act }) => act), [...BASELINES, "cos(x) - x", undefined]);
       const both = await rowsOf(["baselines", "--resume", "all", "--seeds", "2", "--json"], cwd);
       assertEquals(both.slice(0, 10), first.slice(0, 10));
@@ -83,6 +95,7 @@ describe("the table of baselines", () => {
   const dataset = { ...makeShapes({ train: 10, validation: 10, test: 10 }), name: "cifar10" };
   const table = baselinesTable({
     dataset,
+    network: "resnet20",
     functions: functions.map((activation, at) => ({
       activation,
       results: accuracies[at].map((accuracy, seed) => result(seed, accuracy)),
@@ -106,6 +119,50 @@ describe("the table of baselines", () => {
     assertEquals(paperAccuracies(activationFrom("x * sigmoid(x)"), "cifar100"), [75.1, 78.5, 83.8]);
     assertEquals(paperAccuracies(activationFrom("relu"), "shapes"), null);
     assertEquals(paperAccuracies(activationFrom("x^2"), "cifar10"), null);
+    assertEquals(table.columns.at(-2)!.title, "paper WRN 28-10");
+    assertStringIncludes(table.notes.at(-1)!, "other, larger networks");
+  });
+
+  const columnsOf = (name: string, network: string) => {
+    const results = functions.map((activation) => ({ activation, results: [result(1, 0.5)] }));
+    return baselinesTable({ dataset: { ...dataset, name }, network, functions: results });
+  };
+
+  it("marks the column of the same network, and says that settings differ", () => {
+    const { columns, notes } = columnsOf("cifar100", "wrn-28-10");
+    assertEquals(columns.slice(-3).map(({ title }) => title), [
+      "paper ResNet-164",
+      "paper WRN 28-10 (this network)",
+      "paper DenseNet 100-12",
+    ]);
+    assertStringIncludes(notes.at(-1)!, "what differs is listed in baselines.md");
+  });
+
+  it("has top-1 and top-5 of the paper's five networks on ImageNet, and one's own top-5", () => {
+    const { columns, rows, data } = columnsOf("imagenet", "resnet20");
+    assertEquals(columns.slice(-6).map(({ title }) => title), [
+      "top-5 median (%)",
+      ...["paper MobileNet", "paper Inception-v3", "paper Inception-v4", "paper Mobile NASNet-A"],
+      "paper Inception-ResNet-v2",
+    ]);
+    assertEquals(rows[0].slice(-6), [
+      "100.00",
+      "72.0 / 90.8",
+      "78.4 / 94.2",
+      "79.2 / 94.6",
+      "73.6 / 91.5",
+      "79.6 / 94.8",
+    ]);
+    assertEquals(data[2].paper, [74.2, 78.7, 79.3, 74.9, 80.2]);
+    assertEquals(data[2].paper_top5, [91.7, 94.0, 94.6, 92.4, 95.2]);
+    assertEquals(data[0].top5?.median, 1);
+  });
+
+  it("compares with the settings of the network's own authors", () => {
+    assertEquals(originalSetting("wrn-28-10", "cifar10").weightDecay, 5e-4);
+    assertEquals(originalSetting("densenet-100-12", "cifar100").batch, 64);
+    assertEquals(originalSetting("resnet20", "cifar10").of, "ResNet-164");
+    assertEquals(originalSetting("resnet20", "imagenet").optimizer, "rmsprop");
   });
 });
 

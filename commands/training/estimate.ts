@@ -1,0 +1,70 @@
+/**
+ * How long trainings will take, told before they start: measured on a few images of the network with its first function,
+ * since multiply-adds alone say little about a machine.
+ */
+import type { Engine } from "../../child/engine/engine.ts";
+import { usesBeta } from "../../child/activation/expression.ts";
+import { simplify } from "../../child/activation/simplify.ts";
+import { initialParameters } from "../../child/network/initialise.ts";
+import { buildNetwork } from "../../child/network/networks.ts";
+import { trainingWork } from "../../child/training_run.ts";
+import type { Dataset } from "../../datasets/dataset.ts";
+import type { Io } from "../command.ts";
+import { duration } from "./training_console.ts";
+import type { SeriesTraining } from "./training_series.ts";
+import { randomBatch } from "./warm_child.ts";
+
+/** Images of a measured step, at most: a step of a large network takes long. */
+const MEASURED_IMAGES = 16;
+/** Steps before the clock starts, and measured. */
+const WARM_UP = 1, MEASURED = 2;
+/** From here on a person is told to think again. */
+const LONG_SECONDS = 24 * 3600;
+
+/** Tells on stderr how long all trainings take from the start, and where that is long, what would shorten it. */
+export async function tellEstimate(
+  trainings: readonly SeriesTraining[],
+  { engine, dataset, threads }: { readonly engine: Engine; readonly dataset: Dataset; readonly threads: number },
+  io: Io,
+): Promise<void> {
+  const [first] = trainings, images = trainings.reduce((sum, { settings }) => sum + trainingWork(settings, dataset), 0);
+  const perSecond = await speedOf(first, engine, dataset, threads);
+  const seconds = images / perSecond, { network, steps } = first.settings;
+  io.err(
+    `${trainings.length} trainings of ${steps} steps with ${network}: about ${duration(seconds)} from the start, ` +
+      `at ${
+        perSecond.toPrecision(2)
+      } images/s (measured with ${first.activation.name}; other functions may take longer)`,
+  );
+  if (seconds < LONG_SECONDS) return;
+  io.err(
+    "warning: that is long. Ctrl-C stops it, --resume continues it; fewer --steps or --seeds or a smaller --network",
+  );
+  io.err("  (wrn-16-4 for wrn-28-10, resnet20 for resnet164) shorten it, a machine with a GPU does more");
+}
+
+/** Trained images per second. */
+async function speedOf(
+  { activation, settings: { network, batch, optimizer } }: SeriesTraining,
+  engine: Engine,
+  dataset: Dataset,
+  threads: number,
+): Promise<number> {
+  const { height, width, channels, classes } = dataset, count = Math.min(batch, MEASURED_IMAGES);
+  const hasBeta = usesBeta(simplify(activation.expression));
+  const graph = buildNetwork(network, { classes: classes.length, image: [height, width, channels], usesBeta: hasBeta });
+  const program = await engine.compile(graph, activation, { batch: count, optimizer, threads });
+  try {
+    await program.write("parameters", initialParameters(graph, activation, 1));
+    const images = randomBatch(count, height * width * channels, Math.min(classes.length, 256));
+    const train = async (steps: number) => {
+      for (let step = 0; step < steps; step++) await program.train([{ batch: images, learningRate: 0 }]);
+    };
+    await train(WARM_UP);
+    const started = performance.now();
+    await train(MEASURED);
+    return MEASURED * count / ((performance.now() - started) / 1000);
+  } finally {
+    program.dispose();
+  }
+}
