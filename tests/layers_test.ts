@@ -85,6 +85,41 @@ describe("the source tree", () => {
     assertEquals(product.filter((file) => !/^(#!.*\n)?\/(\*\*|\/)/.test(text.get(file)!)), []);
   });
 
+  it("has no file of over 400 lines without its reason in the header", () => {
+    const long = product.filter((file) => linesOf(file).length > 400);
+    assertEquals(
+      long.filter((file) => !/\b400 lines\b/.test(/^\/\*\*[\s\S]*?\*\//.exec(text.get(file)!)?.[0] ?? "")),
+      [],
+    );
+  });
+
+  it("claims to be long only where it is", () => {
+    const short = product.filter((file) => linesOf(file).length <= 400);
+    assertEquals(short.filter((file) => /over 400 lines/i.test(text.get(file)!)), []);
+  });
+
+  it("has no function of web/ of 60 lines or more", () => {
+    const functions = product.filter((file) => file.startsWith("web/")).flatMap(functionsOf);
+    assertEquals(functions.length > 300, true, "the functions were not found");
+    assertEquals(functions.filter(({ lines }) => lines >= 60).map(({ at, lines }) => `${at}: ${lines}`), []);
+  });
+
+  it("is measured by finding functions of every form", () => {
+    const made = ["one(x: number) {", "  return x;", "}"];
+    const inClass = [
+      "class A {",
+      ...["async #two(", "  x: number,", "): Promise<void> {", "  done();", "}"].map(indent),
+      "}",
+    ];
+    const arrow = ["const three = memo(function Three({ a }: {", "  a: number;", "}): VNode {", "  return a;", "});"];
+    const source = [`function ${made[0]}`, ...made.slice(1), "", ...inClass, "", ...arrow].join("\n");
+    assertEquals(functionsIn(source, "x.ts").map(({ at, lines }) => [at, lines]), [
+      ["x.ts:1", 3],
+      ["x.ts:6", 5],
+      ["x.ts:13", 5],
+    ]);
+  });
+
   it("names no machine, folder or host of its makers", () => {
     // In halves, so that this file passes its own rule.
     const forbidden = [
@@ -135,6 +170,35 @@ function walk(folder: string): string[] {
     if (NOT_OURS.has(path)) return [];
     return entry.isDirectory ? walk(path) : /\.(tsx?|json|md|css|html|js)$|^\.ci\/|LICENSE/.test(path) ? [path] : [];
   });
+}
+
+function linesOf(file: string): string[] {
+  return text.get(file)!.trimEnd().split("\n");
+}
+
+function functionsOf(file: string): { at: string; lines: number }[] {
+  return functionsIn(text.get(file)!, file);
+}
+
+/** Functions with a body in formatted source, which ends at the first line of its own indentation that closes a brace. */
+function functionsIn(source: string, file: string): { at: string; lines: number }[] {
+  const lines = source.split("\n");
+  const isIndented = (line: string, indent: string) => line.startsWith(indent) && line[indent.length] !== " ";
+  return lines.flatMap((line, opens) => {
+    const [, indent] =
+      /^( *)(?!(?:} )?(?:if|else|for|while|switch|try|catch|finally)\b).*(?:\)|=>|\): [^=]+) {$/.exec(line) ?? [];
+    if (indent === undefined) return [];
+    const end = lines.findIndex((later, at) => at > opens && later.startsWith(`${indent}}`));
+    // Parameters on lines of their own end with a line that closes them.
+    const begin = lines.findLastIndex((earlier, at) =>
+      at <= opens && isIndented(earlier, indent) && !/^ *[})]/.test(earlier)
+    );
+    return [{ at: `${file}:${begin + 1}`, lines: end - begin + 1 }];
+  });
+}
+
+function indent(line: string): string {
+  return `  ${line}`;
 }
 
 function layer(file: string): string {

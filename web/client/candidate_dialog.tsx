@@ -4,12 +4,16 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { CATALOG } from "../../child/activation/catalog.ts";
 import { fingerprint } from "../../child/activation/fingerprint.ts";
 import { FUNCTION_NAMES } from "../../child/activation/parse.ts";
+import type { TrialRow } from "../protocol.ts";
 import { useDashboard } from "./dashboard.ts";
 import { worth } from "./format.ts";
 import { Formula } from "./formula.tsx";
 import { FormulaBox } from "./formula_box.tsx";
-import { mathOf } from "./function_math.ts";
+import { type FunctionMath, mathOf } from "./function_math.ts";
 import { FunctionPlot } from "./function_plot.tsx";
+
+/** As many as the search trains of a candidate added by hand. */
+const MAX_SEEDS = 20;
 
 export function CandidateDialog({ initial, onClose }: { initial: string; onClose: () => void }): VNode {
   const { view, control, say } = useDashboard();
@@ -19,7 +23,6 @@ export function CandidateDialog({ initial, onClose }: { initial: string; onClose
   useEffect(() => dialog.current!.showModal(), []);
   const math = text.trim() === "" ? null : mathOf(text);
   const isGood = math !== null && !(math instanceof Error);
-  const equal = isGood ? equalTrial(view.trials, fingerprint(math.expression)) : null;
   const submit = async (event: Event) => {
     event.preventDefault();
     if (!isGood) return;
@@ -31,55 +34,22 @@ export function CandidateDialog({ initial, onClose }: { initial: string; onClose
     <dialog class="candidate" ref={dialog} onClose={onClose} aria-labelledby="candidate-title">
       <form onSubmit={submit}>
         <h2 id="candidate-title">Add a candidate</h2>
-        <label class="field">
-          Expression of x, with b for a trainable beta
-          <input
-            class="expression-field"
-            value={text}
-            list="catalogue"
-            autocomplete="off"
-            spellcheck={false}
-            maxLength={1000}
-            placeholder="x * sigmoid(b * x)"
-            aria-invalid={math instanceof Error}
-            aria-describedby="candidate-note"
-            onInput={(event) => setText(event.currentTarget.value)}
-          />
-        </label>
-        <datalist id="catalogue">{CATALOG.map(({ name }) => <option key={name} value={name} />)}</datalist>
+        <ExpressionField text={text} isInvalid={math instanceof Error} onInput={setText} />
         <p id="candidate-note" class={math instanceof Error ? "problem note" : "note"} role="status">
-          {math === null
-            ? `Functions: ${FUNCTION_NAMES.join(" ")}`
-            : math instanceof Error
-            ? math.message
-            : equal
-            ? `Trial ${equal.id} was the same function: ${worth(equal)}`
-            : "No trial of this run was the same function."}
+          {noteOn(math, view.trials)}
         </p>
         <div class="candidate-preview">
-          {isGood
-            ? (
-              <>
-                <FormulaBox>
-                  <Formula text={text} block />
-                </FormulaBox>
-                <FunctionPlot text={text} beta={null} height={240} />
-              </>
-            )
-            : null}
+          {isGood && (
+            <>
+              <FormulaBox>
+                <Formula text={text} block />
+              </FormulaBox>
+              <FunctionPlot text={text} beta={null} height={240} />
+            </>
+          )}
         </div>
         <div class="dialog-row">
-          <label>
-            Seeds{" "}
-            <input
-              type="number"
-              min={1}
-              max={20}
-              value={seeds}
-              onInput={(event) =>
-                setSeeds(Math.max(1, Math.min(20, Math.round(Number(event.currentTarget.value)) || 1)))}
-            />
-          </label>
+          <SeedsField seeds={seeds} onInput={setSeeds} />
           <span class="grow" />
           <button type="button" onClick={() => dialog.current!.close()}>Cancel</button>
           <button type="submit" class="primary" disabled={!isGood}>Queue it</button>
@@ -89,6 +59,56 @@ export function CandidateDialog({ initial, onClose }: { initial: string; onClose
   );
 }
 
-function equalTrial(trials: ReturnType<typeof useDashboard>["view"]["trials"], print: string) {
-  return trials.find((trial) => trial.fingerprint === print) ?? null;
+function ExpressionField({ text, isInvalid, onInput }: {
+  text: string;
+  isInvalid: boolean;
+  onInput: (text: string) => void;
+}): VNode {
+  return (
+    <>
+      <label class="field">
+        Expression of x, with b for a trainable beta
+        <input
+          class="expression-field"
+          value={text}
+          list="catalogue"
+          autocomplete="off"
+          spellcheck={false}
+          maxLength={1000}
+          placeholder="x * sigmoid(b * x)"
+          aria-invalid={isInvalid}
+          aria-describedby="candidate-note"
+          onInput={(event) => onInput(event.currentTarget.value)}
+        />
+      </label>
+      <datalist id="catalogue">{CATALOG.map(({ name }) => <option key={name} value={name} />)}</datalist>
+    </>
+  );
+}
+
+function SeedsField({ seeds, onInput }: { seeds: number; onInput: (seeds: number) => void }): VNode {
+  const within = (value: number) => Math.max(1, Math.min(MAX_SEEDS, Math.round(value) || 1));
+  return (
+    <label>
+      Seeds{" "}
+      <input
+        type="number"
+        min={1}
+        max={MAX_SEEDS}
+        value={seeds}
+        onInput={(event) => onInput(within(Number(event.currentTarget.value)))}
+      />
+    </label>
+  );
+}
+
+/** What can be said of the text before it is queued; `math` is null where there is none. */
+function noteOn(math: FunctionMath | Error | null, trials: readonly TrialRow[]): string {
+  if (math === null) return `Functions: ${FUNCTION_NAMES.join(" ")}`;
+  if (math instanceof Error) return math.message;
+  const print = fingerprint(math.expression);
+  const equal = trials.find((trial) => trial.fingerprint === print);
+  return equal
+    ? `Trial ${equal.id} was the same function: ${worth(equal)}`
+    : "No trial of this run was the same function.";
 }

@@ -16,14 +16,12 @@ export function FilterBar(): VNode {
   const field = useRef<HTMLInputElement>(null);
   const set = (change: Partial<TrialQuery>) => go({ query: { ...query, ...change } });
   useEffect(() => focusOnSlash(field.current!), []);
-  const isShown = (state: TrialState) => query.states === null || query.states.has(state);
   const { problems } = textFilter(query.text);
   const absent = useMemo(
     () => counts !== null && shown.length === 0 && view.trials.length > 0 ? whyNothing(view.trials, query) : null,
     [counts === null, shown.length, view.trials.length, query],
   );
   const note = problems.length > 0 ? problems.join("; ") : absent;
-  const hidesLosers = !isShown("pruned") && !isShown("diverged");
   return (
     <section class="filter" aria-label="Filter">
       <input
@@ -37,32 +35,7 @@ export function FilterBar(): VNode {
         maxLength={200}
         onInput={(event) => set({ text: event.currentTarget.value })}
       />
-      <div class="chips" role="group" aria-label="States shown">
-        {STATES.map((state) => (
-          <button
-            key={state}
-            type="button"
-            class={`chip state-${state}`}
-            aria-pressed={isShown(state)}
-            onClick={() => set({ states: toggled(query.states, state) })}
-          >
-            {state} {counts && <b>{count(counts[state])}</b>}
-          </button>
-        ))}
-        <button
-          type="button"
-          class="chip"
-          aria-pressed={hidesLosers}
-          onClick={() =>
-            set({
-              states: hidesLosers
-                ? null
-                : new Set(STATES.filter((state) => state !== "pruned" && state !== "diverged")),
-            })}
-        >
-          hide pruned and diverged
-        </button>
-      </div>
+      <StateChips states={query.states} counts={counts} onChange={(states) => set({ states })} />
       <span class="filter-count" role="status">
         {!counts
           ? "of the runs compared"
@@ -72,6 +45,40 @@ export function FilterBar(): VNode {
       </span>
       {note !== null && <p id="filter-note" class="filter-note problem" role="alert">{note}</p>}
     </section>
+  );
+}
+
+/** Which states are shown; `counts` are the trials in each, null where they are of several runs. */
+function StateChips({ states, counts, onChange }: {
+  states: TrialQuery["states"];
+  counts: Readonly<Record<TrialState, number>> | null;
+  onChange: (states: TrialQuery["states"]) => void;
+}): VNode {
+  const isShown = (state: TrialState) => states === null || states.has(state);
+  const hidesLosers = !isShown("pruned") && !isShown("diverged");
+  const winners = new Set(STATES.filter((state) => state !== "pruned" && state !== "diverged"));
+  return (
+    <div class="chips" role="group" aria-label="States shown">
+      {STATES.map((state) => (
+        <button
+          key={state}
+          type="button"
+          class={`chip state-${state}`}
+          aria-pressed={isShown(state)}
+          onClick={() => onChange(toggled(states, state))}
+        >
+          {state} {counts && <b>{count(counts[state])}</b>}
+        </button>
+      ))}
+      <button
+        type="button"
+        class="chip"
+        aria-pressed={hidesLosers}
+        onClick={() => onChange(hidesLosers ? null : winners)}
+      >
+        hide pruned and diverged
+      </button>
+    </div>
   );
 }
 

@@ -153,21 +153,8 @@ const Card = memo(function Card({ trial, left, top, width, selected, isStop, onS
 });
 
 function Detail({ trial }: { trial: TrialRow }): VNode {
-  const { connection, view, go, propose, say, control } = useDashboard();
+  const { view, go } = useDashboard();
   const math = mathOf(trial.expression);
-  const copy = async (text: string, what: string) => {
-    try {
-      await navigator.clipboard.writeText(text);
-      say(`${what} is copied.`);
-    } catch {
-      say("The browser did not let the text be copied.", "problem");
-    }
-  };
-  const again = async () => {
-    if (await control({ control: "add_candidate", expression: trial.expression, seeds: 3 })) {
-      say("Queued with 3 other seeds.");
-    }
-  };
   return (
     <>
       <h2>
@@ -187,43 +174,63 @@ function Detail({ trial }: { trial: TrialRow }): VNode {
         </FormulaBox>
       )}
       <code class="expression">{trial.expression}</code>
-      <div class="buttons">
-        <button type="button" onClick={() => copy(trial.expression, "The expression")}>Copy expression</button>
-        <button type="button" onClick={() => copy(transferCommand(trial.expression), "The command")}>
-          Copy <code>deno task cifar100</code>
-        </button>
-        {connection.controllable && !isOver(view) && (
-          <>
-            <button type="button" onClick={again}>Queue with 3 other seeds</button>
-            <button type="button" onClick={() => propose(trial.expression)}>Edit and queue</button>
-          </>
-        )}
-      </div>
+      <Actions expression={trial.expression} />
       <FunctionPlot text={trial.expression} beta={trial.betaMean} height={280} />
       {!(math instanceof Error) && <Shape math={math} beta={trial.betaMean ?? math.betaStart} />}
       <h3>Training</h3>
       <Curve trial={trial} steps={view.run.settings.child.steps} />
-      <dl class="facts">
-        <Fact name="reward" value={decimal(trial.reward)} />
-        <Fact name="final loss" value={decimal(trial.finalLoss)} />
-        <Fact name="mean beta" value={decimal(trial.betaMean)} />
-        <Fact name="steps" value={`${count(trial.steps)} of ${count(view.run.settings.child.steps)}`} />
-        <Fact
-          name="took"
-          value={trial.startedAt === null ? "–" : duration((trial.finishedAt ?? connection.now()) - trial.startedAt)}
-        />
-        <Fact name="attempts" value={String(trial.attempts)} />
-        <Fact name="batch" value={String(trial.batch)} />
-        {trial.duplicateOf !== null && (
-          <Fact
-            name="result of"
-            value={`trial ${trial.duplicateOf}, the same function`}
-          />
-        )}
-        {trial.reason !== null && <Fact name={`why ${trial.state}`} value={trial.reason} />}
-      </dl>
+      <TrainingFacts trial={trial} />
       <Relatives trial={trial} onSelect={(id) => go({ trial: id })} />
     </>
+  );
+}
+
+/** What can be done with the function. */
+function Actions({ expression }: { expression: string }): VNode {
+  const { connection, view, propose, say, control } = useDashboard();
+  const copy = async (text: string, what: string) => {
+    try {
+      await navigator.clipboard.writeText(text);
+      say(`${what} is copied.`);
+    } catch {
+      say("The browser did not let the text be copied.", "problem");
+    }
+  };
+  const again = async () => {
+    if (await control({ control: "add_candidate", expression, seeds: 3 })) say("Queued with 3 other seeds.");
+  };
+  return (
+    <div class="buttons">
+      <button type="button" onClick={() => copy(expression, "The expression")}>Copy expression</button>
+      <button type="button" onClick={() => copy(transferCommand(expression), "The command")}>
+        Copy <code>deno task cifar100</code>
+      </button>
+      {connection.controllable && !isOver(view) && (
+        <>
+          <button type="button" onClick={again}>Queue with 3 other seeds</button>
+          <button type="button" onClick={() => propose(expression)}>Edit and queue</button>
+        </>
+      )}
+    </div>
+  );
+}
+
+function TrainingFacts({ trial }: { trial: TrialRow }): VNode {
+  const { connection, view } = useDashboard();
+  const { startedAt, finishedAt, duplicateOf, reason, state } = trial;
+  const took = startedAt === null ? "–" : duration((finishedAt ?? connection.now()) - startedAt);
+  return (
+    <dl class="facts">
+      <Fact name="reward" value={decimal(trial.reward)} />
+      <Fact name="final loss" value={decimal(trial.finalLoss)} />
+      <Fact name="mean beta" value={decimal(trial.betaMean)} />
+      <Fact name="steps" value={`${count(trial.steps)} of ${count(view.run.settings.child.steps)}`} />
+      <Fact name="took" value={took} />
+      <Fact name="attempts" value={String(trial.attempts)} />
+      <Fact name="batch" value={String(trial.batch)} />
+      {duplicateOf !== null && <Fact name="result of" value={`trial ${duplicateOf}, the same function`} />}
+      {reason !== null && <Fact name={`why ${state}`} value={reason} />}
+    </dl>
   );
 }
 

@@ -4,17 +4,8 @@ import { useState } from "preact/hooks";
 import { isOver, type RunState } from "../../controller/runs/events.ts";
 import { useDashboard } from "./dashboard.ts";
 import { canAskToNotify } from "./ending.ts";
-import { type View, VIEWS, writeRoute } from "./route.ts";
+import { VIEW_LABELS, VIEWS, writeRoute } from "./route.ts";
 import { applyTheme, currentTheme, nextTheme } from "./theme.ts";
-
-const NAMES: Readonly<Record<View, string>> = {
-  overview: "Overview",
-  functions: "Functions",
-  trials: "Trials",
-  policy: "Policy",
-  workers: "Workers",
-  runs: "Runs",
-};
 
 /** What the label of synthetic data says when asked. */
 export const SYNTHETIC = "Drawn by the program: accuracies say nothing about photographs";
@@ -30,7 +21,7 @@ export function Header(): VNode {
         </a>
         <h1 class="run-name" title={view.run.name}>
           {view.run.name}
-          <span class="visually-hidden">: {NAMES[route.view]}</span>
+          <span class="visually-hidden">: {VIEW_LABELS[route.view]}</span>
         </h1>
         <StatePill state={view.state} reason={view.reason} />
         {view.run.synthetic && (
@@ -45,7 +36,7 @@ export function Header(): VNode {
             href={writeRoute({ ...route, view: name })}
             aria-current={name === route.view ? "page" : undefined}
           >
-            {NAMES[name]}
+            {VIEW_LABELS[name]}
           </a>
         ))}
       </nav>

@@ -19,7 +19,7 @@ import { applyTheme } from "./theme.ts";
 import { TrialsView } from "./trials_view.tsx";
 import { WorkersView } from "./workers_view.tsx";
 
-const VIEW: Readonly<Record<View, () => VNode>> = {
+const VIEW_BODIES: Readonly<Record<View, () => VNode>> = {
   overview: OverviewView,
   functions: FunctionsView,
   trials: TrialsView,
@@ -46,10 +46,10 @@ function App({ connection }: { connection: Connection }): VNode {
   const shown = useMemo(() => view ? selectTrials(view.trials, query) : [], [view, view?.version, query]);
   const functions = useMemo(() => rankFunctions(shown), [shown]);
   useEnding(view);
-  // The address names the run, so that it means the same when another is searched here.
+  // The URL names the run, so that it means the same when another is searched here.
   const name = route.run === null && connection.link === "live" ? view?.run.name : undefined;
   useEffect(() => {
-    // By what the address says now: a link may have been followed whose event is still to come.
+    // By what the URL says now: a link may have been followed whose event is still to come.
     const asked = readRoute(location.hash);
     if (name !== undefined && asked.run === null) go({ ...asked, run: name });
   }, [name]);
@@ -76,7 +76,7 @@ function App({ connection }: { connection: Connection }): VNode {
     say,
     propose,
   };
-  const Body = VIEW[route.view];
+  const Body = VIEW_BODIES[route.view];
   return (
     <Dashboard.Provider value={state}>
       <Header />

@@ -86,21 +86,25 @@ export function Chart({ spec, read, onPick, stops }: ChartProps): VNode {
       }}
     >
       {layout && <Picture picture={layout.picture} />}
-      {shown && Number.isFinite(shown.x) && Number.isFinite(shown.y) && (
-        <>
-          <span class="chart-point" style={{ left: `${shown.x}px`, top: `${shown.y}px` }} />
-          <span
-            class="chart-readout"
-            style={shown.x > width / 2
-              ? { right: `${width - shown.x + 10}px`, top: `${Math.max(0, shown.y - 26)}px` }
-              : { left: `${shown.x + 10}px`, top: `${Math.max(0, shown.y - 26)}px` }}
-          >
-            {shown.text}
-          </span>
-        </>
-      )}
+      {shown && Number.isFinite(shown.x) && Number.isFinite(shown.y) && <ReadoutMark readout={shown} width={width} />}
       {read && <Spoken text={stop === null ? "" : found?.text ?? ""} />}
     </div>
+  );
+}
+
+/** The point that is read out and its text, on the side where there is room in a chart of that width. */
+function ReadoutMark({ readout: { x, y, text }, width }: { readout: Readout; width: number }): VNode {
+  const top = `${Math.max(0, y - 26)}px`;
+  return (
+    <>
+      <span class="chart-point" style={{ left: `${x}px`, top: `${y}px` }} />
+      <span
+        class="chart-readout"
+        style={x > width / 2 ? { right: `${width - x + 10}px`, top } : { left: `${x + 10}px`, top }}
+      >
+        {text}
+      </span>
+    </>
   );
 }
 

@@ -6,8 +6,17 @@
 import type { TrialState } from "../../controller/trial.ts";
 import { SORT_KEYS, type SortKey, STATES, type TrialQuery } from "../trial_query.ts";
 
-export const VIEWS = ["overview", "functions", "trials", "policy", "workers", "runs"] as const;
-export type View = (typeof VIEWS)[number];
+/** Every view, in the order of the tabs, with its label; `main.tsx` has the component of each. */
+export const VIEW_LABELS = {
+  overview: "Overview",
+  functions: "Functions",
+  trials: "Trials",
+  policy: "Policy",
+  workers: "Workers",
+  runs: "Runs",
+} as const;
+export type View = keyof typeof VIEW_LABELS;
+export const VIEWS = Object.keys(VIEW_LABELS) as readonly View[];
 
 /** Names that views had, for bookmarks. */
 const FORMER: Readonly<Record<string, View>> = { mind: "policy" };

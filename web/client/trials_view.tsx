@@ -109,25 +109,110 @@ const ROW = 32;
 const GAP = 12;
 
 export function TrialsView(): VNode {
-  const { view, route, shown, go } = useDashboard();
+  const { route, go } = useDashboard();
   const usual = NARROW.matches ? USUAL_NARROW : USUAL;
-  const names = (route.columns ?? usual).filter((name) => Object.hasOwn(COLUMNS, name)).join();
-  const chosen = names === "" ? [] : names.split(",");
-  const columns = chosen.map((name) => COLUMNS[name]);
+  const chosen = (route.columns ?? usual).filter((name) => Object.hasOwn(COLUMNS, name));
+  return (
+    <div class="trials">
+      <div class="toolbar">
+        <ColumnChoice chosen={chosen} usual={usual} onChange={(names) => go({ columns: names })} />
+        <span class="grow" />
+        <Downloads />
+      </div>
+      <TrialTable names={chosen} />
+      <p class="muted hint">
+        Arrow keys move, Enter looks closer, <kbd>/</kbd> filters.
+      </p>
+    </div>
+  );
+}
+
+/** The trials shown, as files. */
+function Downloads(): VNode {
+  const { view, route } = useDashboard();
+  const path = runPath(view.run.name), search = exportSearch(route);
+  return (
+    <>
+      <a class="button" href={`${path}/trials.csv?${search}`} download>CSV</a>
+      <a
+        class="button"
+        href={`${path}/trials.csv?${search}&for=spreadsheet`}
+        download
+        title="CSV in which no expression is run as a formula: each that begins like one has an apostrophe"
+      >
+        Spreadsheet
+      </a>
+      <a class="button" href={`${path}/trials?${search}`} download={`${view.run.name}.json`}>JSON</a>
+    </>
+  );
+}
+
+function TrialTable({ names }: { names: readonly string[] }): VNode {
+  const { route, shown, go } = useDashboard();
+  const columns = names.map((name) => COLUMNS[name]);
   const template = columns.map(({ width }) => width).join(" ");
   const minWidth = columns.reduce((sum, { width }) => sum + Number(/\d+/.exec(width)![0]) + GAP, GAP);
   const place = useRef<HTMLDivElement>(null);
   const { first, end } = useVisibleRows(place, shown.length, ROW);
+  const move = useSelectionKeys(place);
+  return (
+    <div
+      class="table scroller"
+      role="grid"
+      aria-label="Trials"
+      aria-rowcount={shown.length + 1}
+      tabIndex={0}
+      aria-activedescendant={route.trial === null ? undefined : `row-${route.trial}`}
+      onKeyDown={move}
+    >
+      <div
+        class="table-head"
+        role="row"
+        aria-rowindex={1}
+        style={{ gridTemplateColumns: template, minWidth: `${minWidth}px` }}
+      >
+        {columns.map((column) => <Head key={column.name} column={column} route={route} go={go} />)}
+      </div>
+      <div
+        ref={place}
+        class="table-body"
+        role="rowgroup"
+        style={{ height: `${shown.length * ROW}px`, minWidth: `${minWidth}px` }}
+      >
+        {shown.slice(first, end).map((trial, index) => (
+          <Row
+            key={trial.id}
+            trial={trial}
+            at={first + index}
+            columns={names.join()}
+            template={template}
+            selected={trial.id === route.trial}
+            go={go}
+          />
+        ))}
+      </div>
+      {shown.length === 0 && <Empty>No trial passes the filter.</Empty>}
+    </div>
+  );
+}
+
+/** Rows that a key goes up or down among `count`. */
+function rowsBy(key: string, count: number): number | undefined {
+  return { ArrowDown: 1, ArrowUp: -1, PageDown: 15, PageUp: -15, Home: -count, End: count }[key];
+}
+
+/** Keys that move the selection and open it; the row selected by a link or another view starts in sight. */
+function useSelectionKeys(place: { readonly current: HTMLElement | null }): (event: KeyboardEvent) => void {
+  const { route, shown, go } = useDashboard();
   useEffect(() => {
     const at = shown.findIndex(({ id }) => id === route.trial);
     if (at >= 0) keepInSight(place.current!, at);
-  }, []); // where a link or another view chose a trial
-  const move = (event: KeyboardEvent) => {
+  }, []);
+  return (event) => {
     if (event.key === "Enter" && event.target === event.currentTarget && route.trial !== null) {
       return go({ view: "functions" });
     }
-    const by =
-      { ArrowDown: 1, ArrowUp: -1, PageDown: 15, PageUp: -15, Home: -shown.length, End: shown.length }[event.key];
+    const by = rowsBy(event.key, shown.length);
     if (by === undefined || shown.length === 0) return;
     event.preventDefault();
     const at = shown.findIndex(({ id }) => id === route.trial);
@@ -135,70 +220,6 @@ export function TrialsView(): VNode {
     go({ trial: shown[next].id });
     keepInSight(place.current!, next);
   };
-  return (
-    <div class="trials">
-      <div class="toolbar">
-        <ColumnChoice chosen={chosen} usual={usual} onChange={(names) => go({ columns: names })} />
-        <span class="grow" />
-        <a class="button" href={`${runPath(view.run.name)}/trials.csv?${exportSearch(route)}`} download>CSV</a>
-        <a
-          class="button"
-          href={`${runPath(view.run.name)}/trials.csv?${exportSearch(route)}&for=spreadsheet`}
-          download
-          title="CSV in which no expression is run as a formula: each that begins like one has an apostrophe"
-        >
-          Spreadsheet
-        </a>
-        <a
-          class="button"
-          href={`${runPath(view.run.name)}/trials?${exportSearch(route)}`}
-          download={`${view.run.name}.json`}
-        >
-          JSON
-        </a>
-      </div>
-      <div
-        class="table scroller"
-        role="grid"
-        aria-label="Trials"
-        aria-rowcount={shown.length + 1}
-        tabIndex={0}
-        aria-activedescendant={route.trial === null ? undefined : `row-${route.trial}`}
-        onKeyDown={move}
-      >
-        <div
-          class="table-head"
-          role="row"
-          aria-rowindex={1}
-          style={{ gridTemplateColumns: template, minWidth: `${minWidth}px` }}
-        >
-          {columns.map((column) => <Head key={column.name} column={column} route={route} go={go} />)}
-        </div>
-        <div
-          ref={place}
-          class="table-body"
-          role="rowgroup"
-          style={{ height: `${shown.length * ROW}px`, minWidth: `${minWidth}px` }}
-        >
-          {shown.slice(first, end).map((trial, index) => (
-            <Row
-              key={trial.id}
-              trial={trial}
-              at={first + index}
-              columns={names}
-              template={template}
-              selected={trial.id === route.trial}
-              go={go}
-            />
-          ))}
-        </div>
-        {shown.length === 0 && <Empty>No trial passes the filter.</Empty>}
-      </div>
-      <p class="muted hint">
-        Arrow keys move, Enter looks closer, <kbd>/</kbd> filters.
-      </p>
-    </div>
-  );
 }
 
 function keepInSight(body: HTMLElement, row: number): void {

@@ -7,6 +7,8 @@
  * - A chunk is CHUNK_IMAGES images, with its own partial gradients and sums, added in the order of the chunks: results
  *   do not depend on how chunks are spread over threads.
  * - A group is the images of a chunk that go through a whole segment together, few enough to stay in the cache.
+ *
+ * Over 400 lines, as one class of stage after another is planned on the same segments, groups and memory.
  */
 import type { CompiledChild } from "../../compiler/child.ts";
 import { type Lifetime, lifetimesOf, placeBuffers, type Times } from "../../compiler/memory.ts";
