@@ -1,0 +1,154 @@
+/** The settings of a search, from its flags: what is saved with the run and resumed with it. */
+import type { JudgingSettings, RunInfo, RunSettings } from "../controller/runs/events.ts";
+import { activationFrom } from "../child/activation/catalog.ts";
+import { type PresetName, PRESETS } from "../controller/presets.ts";
+import type { PrunerName } from "../controller/pruners/pruners.ts";
+import { gpuEngine, opensOnGpu } from "../child/engine/open.ts";
+import type { Dataset } from "../datasets/dataset.ts";
+import { type Machine, mayStartProcesses, placeChildren, visibleGpus } from "../workers/placement.ts";
+import type { ChildSettings } from "../child/trainer.ts";
+import { type ControllerSettings, DEFAULT_CONTROLLER } from "../controller/samplers/ppo/config.ts";
+import { hasPolicy, parseController } from "./controller_flag.ts";
+import { UsageError } from "./command.ts";
+
+/** None has a default, so that what was asked for can be told from what was not. */
+export interface SearchFlags {
+  readonly sampler?: string;
+  readonly preset?: string;
+  readonly dataset?: string;
+  readonly data?: string;
+  readonly engine?: string;
+  readonly workers?: number;
+  readonly trials?: number;
+  readonly network?: string;
+  readonly steps?: number;
+  readonly batch?: number;
+  readonly lr?: number;
+  readonly childTime?: number;
+  readonly controller?: string;
+  readonly time?: number;
+  readonly seed?: number;
+  readonly units?: number;
+  readonly pruner?: string;
+  readonly reference: readonly string[];
+  readonly finals?: number;
+  readonly seeds?: number;
+  readonly run?: string;
+  readonly resume?: string;
+}
+
+/** What belongs to a run's settings and is saved with them. */
+const SETTING_FLAGS = [
+  ...["sampler", "preset", "dataset", "data", "engine", "workers", "trials", "time", "seed", "units", "run"] as const,
+  ...["pruner", "reference", "finals", "seeds"] as const,
+  ...["network", "steps", "batch", "lr", "childTime", "controller"] as const,
+] satisfies (keyof SearchFlags)[];
+
+export async function settingsOf(flags: SearchFlags, dataset: Dataset): Promise<RunSettings> {
+  const { engine = "auto", sampler = "ppo", seed = 1, units = 2 } = flags;
+  const presetName = (flags.preset ?? (await opensOnGpu(engine) ? "paper" : "laptop")) as PresetName;
+  const preset = PRESETS[presetName];
+  const { batch = preset.batch, ...controller } = controllerOf(flags);
+  return {
+    sampler,
+    preset: presetName,
+    dataset: dataset.name,
+    datasetNamed: flags.dataset !== undefined,
+    dataDirectory: flags.data ?? null,
+    units: units as 1 | 2 | 3,
+    trials: flags.trials ?? preset.trials,
+    timeLimitMs: flags.time ?? null,
+    seed,
+    batch,
+    controller: { ...DEFAULT_CONTROLLER, ...controller, batch },
+    childTimeMs: flags.childTime ?? null,
+    workers: placeChildren(flags.workers, await machineFor(engine)).workers,
+    engine,
+    child: childOf(flags, preset.child, dataset),
+    judging: judgingOf(flags, preset.judging),
+  };
+}
+
+/** How the sampler learns, as far as the user said. Throws a UsageError if the sampler has no such settings. */
+export function controllerOf({ controller, sampler = "ppo" }: SearchFlags): Partial<ControllerSettings> {
+  if (controller === undefined) return {};
+  if (hasPolicy(sampler)) return parseController(controller);
+  throw new UsageError(`--controller says how ppo and reinforce learn: leave it out with --sampler ${sampler}`);
+}
+
+/** Throws a UsageError if a batch is larger than the training split. */
+function childOf({ network, steps, batch, lr }: SearchFlags, preset: ChildSettings, { train }: Dataset): ChildSettings {
+  if (batch !== undefined && batch > train.count) {
+    throw new UsageError(`--batch takes at most the ${train.count} training images: current value is "${batch}"`);
+  }
+  return {
+    ...preset,
+    network: network ?? preset.network,
+    steps: steps ?? preset.steps,
+    batch: batch ?? preset.batch,
+    learningRate: lr ?? preset.learningRate,
+  };
+}
+
+function judgingOf(flags: SearchFlags, preset: JudgingSettings): JudgingSettings {
+  const references = referencesOf(flags);
+  return {
+    pruner: (flags.pruner ?? preset.pruner) as PrunerName,
+    references: references.length > 0 ? references : preset.references,
+    finals: flags.finals ?? preset.finals,
+    finalists: preset.finalists,
+    verdictSeeds: flags.seeds ?? preset.verdictSeeds,
+  };
+}
+
+/** Names of the references. Throws a UsageError if one is not a function or is given twice. */
+export function referencesOf({ reference }: SearchFlags): string[] {
+  const names = reference.map((text) => {
+    try {
+      return activationFrom(text).name;
+    } catch (cause) {
+      throw new UsageError(`--reference ${text}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    }
+  });
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined) throw new UsageError(`--reference ${twice} is given twice: give each once`);
+  return names;
+}
+
+/**
+ * The cores and the GPUs that the engine may use. A process uses one GPU: several need the permission to start
+ * processes.
+ */
+export async function machineFor(engine: string): Promise<Machine & { readonly gpusUnused: number }> {
+  const onGpu = await gpuEngine(engine);
+  // WebGPU's card is the one that its driver prefers; TensorFlow's are those of CUDA.
+  const visible = onGpu === null ? [] : onGpu === "webgpu" ? ["0"] : visibleGpus();
+  const gpus = mayStartProcesses() ? visible : visible.slice(-1);
+  return { cores: navigator.hardwareConcurrency, gpus, gpusUnused: visible.length - gpus.length };
+}
+
+export function infoOf(name: string, settings: RunSettings, dataset: Dataset): RunInfo {
+  return {
+    name,
+    settings,
+    engine: settings.engine,
+    device: "",
+    engineNotices: [],
+    dataset: dataset.name,
+    synthetic: dataset.synthetic,
+    classes: dataset.classes.length,
+    metric: "validation accuracy",
+    createdAt: Date.now(),
+  };
+}
+
+/** Throws a UsageError if a run is to be resumed with other settings. */
+export function requireNoSettings(flags: SearchFlags): void {
+  const isGiven = (value: SearchFlags[keyof SearchFlags]) =>
+    value !== undefined && !(Array.isArray(value) && value.length === 0);
+  const changed = SETTING_FLAGS.find((name) => isGiven(flags[name]));
+  if (flags.resume === undefined || !changed) return;
+  throw new UsageError(
+    `--resume continues a run with the settings it has: leave out --${changed.replace("childTime", "child-time")}`,
+  );
+}
