@@ -4,7 +4,7 @@ import { writeAtomically } from "../../child/model/atomic_file.ts";
 import type { Activation } from "../../child/activation/expression.ts";
 import { printExpression } from "../../child/activation/print.ts";
 import type { CurvePoint, TrainingResult } from "../../child/training_run.ts";
-import { DEFAULT_OPTIMIZER } from "../../child/optimizer.ts";
+import { DEFAULT_OPTIMIZER } from "../../child/network/optimizer.ts";
 import type { Dataset } from "../../datasets/dataset.ts";
 import { type ChartSpec, drawChart, type Series } from "../../web/plot/chart.ts";
 import { csvRows } from "../../controller/csv.ts";

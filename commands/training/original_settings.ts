@@ -2,7 +2,7 @@
  * How the paper's networks were trained. On CIFAR it takes "each architecture's original settings", which are those of
  * their authors; on ImageNet it names RMSProp and the best of three learning rates, and no number of steps.
  */
-import type { Optimizer, Schedule } from "../../child/optimizer.ts";
+import type { Optimizer, Schedule } from "../../child/network/optimizer.ts";
 
 export interface OriginalSetting {
   /** The network, as the paper calls it. */
