@@ -26,14 +26,29 @@ type Meaning = (a: number, b: number, c: number) => number;
 
 const float = new Float32Array(1), word = new Int32Array(float.buffer);
 
+const double = new Float64Array(1), words = new BigUint64Array(double.buffer);
+
+/**
+ * a + b in float64, rounded to odd where it is not exact, so that rounding it to float32 is as rounding the exact sum
+ * once (Boldo & Melquiond 2008). To float64 itself it is exact to one unit in the last place.
+ */
+function toOdd(a: number, b: number): number {
+  const sum = a + b, part = sum - a, rest = (a - (sum - part)) + (b - part);
+  if (rest === 0 || !Number.isFinite(sum) || Number.isNaN(rest)) return sum;
+  double[0] = sum;
+  if (words[0] & 1n) return sum;
+  words[0] += (rest > 0) === (sum > 0) ? 1n : -1n;
+  return double[0];
+}
+
 const MEANINGS: Readonly<Record<ArithmeticKind | BitwiseKind, Meaning>> = {
   add: (a, b) => a + b,
   sub: (a, b) => a - b,
   mul: (a, b) => a * b,
   div: (a, b) => a / b,
-  // The product of two float32 is exact in float64, so that float32 rounds once (but for ties of ties).
-  multiplyAdd: (a, b, c) => a * b + c,
-  negativeMultiplyAdd: (a, b, c) => c - a * b,
+  // The product of two float32 is exact in float64.
+  multiplyAdd: (a, b, c) => toOdd(a * b, c),
+  negativeMultiplyAdd: (a, b, c) => toOdd(-a * b, c),
   min: (a, b) => b < a ? b : a,
   max: (a, b) => b > a ? b : a,
   root: (a) => Math.sqrt(a),
