@@ -100,7 +100,7 @@ export class Live {
     return false;
   }
 
-  /** If there are too many, the longest silent one makes room: idle sockets lock nobody out. */
+  /** If there are too many, the one silent longest is closed, so that idle sockets lock nobody out. */
   connected(socket: Socket, now = Date.now()): void {
     if (this.#watchers.size >= this.#maxWatchers) {
       const silent = [...this.#watchers.values()].find(({ hasAsked }) => !hasAsked);
@@ -188,7 +188,7 @@ export class Live {
     try {
       watcher.socket.send(text);
     } catch {
-      // The socket closed between two events of its own; its close event follows or has come.
+      // The socket closed meanwhile; its close event follows or has come.
       this.disconnected(watcher.socket);
     }
   }

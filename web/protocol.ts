@@ -1,7 +1,7 @@
 /**
- * What travels between a run and whoever watches it. A watcher asks for a run; it gets a snapshot, then every later
- * event in order. After a disconnect it asks again with the sequence number it has reached, and gets the events since,
- * or a new snapshot where they are no longer kept.
+ * The protocol between a run and its watchers. A watcher requests a run; it gets a snapshot, then every later event in
+ * order. After a disconnect it asks again with the last sequence number it has seen, and gets the events since, or a new
+ * snapshot if they are no longer kept.
  *
  * On the wire a trial goes without its training curve (`GET /api/runs/RUN/trials/ID` has it): 10,000 trials then load
  * in well under a second.
@@ -21,8 +21,8 @@ export interface LiveSnapshot extends Omit<RunSnapshot, "trials"> {
 }
 
 /**
- * From the server. `stream` names one numbering of events: it is new when the process is new, and tells a watcher that
- * its sequence number means nothing any more.
+ * From the server. `stream` names one numbering of events: each process has its own, so that a watcher
+ * knows when its sequence number is no longer valid.
  */
 export type ServerMessage =
   | {
@@ -35,7 +35,7 @@ export type ServerMessage =
     readonly controllable: boolean;
   }
   | { readonly type: "events"; readonly stream: string; readonly events: readonly LiveEvent[] }
-  /** The connection lives; `memory` is the resident set of the searching process, its workers included, in bytes. */
+  /** Heartbeat; `memory` is the resident set of the searching process, its workers included, in bytes. */
   | { readonly type: "alive"; readonly at: number; readonly memory: number }
   | { readonly type: "refused"; readonly reason: string };
 
@@ -48,7 +48,7 @@ export interface WatchRequest {
   readonly after: number | null;
 }
 
-/** An "alive" at least this often; a watcher that hears nothing for three times as long connects anew. */
+/** Interval of "alive" messages; a watcher that hears nothing for three times as long reconnects. */
 export const ALIVE_MS = 5_000;
 
 export function trialRow(trial: Trial): TrialRow {
@@ -72,7 +72,7 @@ export function liveEvent(event: SearchEvent): LiveEvent {
   return event;
 }
 
-/** To four decimals, finer than a heat map shows, at a third of the bytes. */
+/** Rounded to four decimals, finer than a heat map shows, at a third of the bytes. */
 export function roundProbabilities(table: SamplerUpdate["probabilities"]): SamplerUpdate["probabilities"] {
   return table?.map((row) => row.map((value) => Math.round(value * 1e4) / 1e4)) ?? null;
 }

@@ -50,7 +50,7 @@ export interface AccessOptions {
   readonly arrivalOf: (context: Context) => Arrival;
   /** Names besides those of loopback by which browsers reach it, with a port ("box:8443") or for any port ("box"). */
   readonly allowedHosts?: readonly string[];
-  /** Below which the cookie is sent: "/" or "/proxy/8422". */
+  /** The path for which the cookie is sent: "/" or "/proxy/8422". */
   readonly cookiePath?: string;
 }
 

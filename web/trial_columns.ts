@@ -7,7 +7,7 @@ import type { Training, Trial } from "../controller/trial.ts";
 /** A trial as watchers see it: everything but its training curve. */
 export type TrialRow = Omit<Trial, "curve">;
 
-/** Values of which many are equal: value i is `values[at[i]]`. */
+/** A column with many equal values: value i is `values[at[i]]`. */
 export interface Repeated<T> {
   readonly values: readonly T[];
   readonly at: readonly number[];
@@ -88,7 +88,7 @@ function repeated<R, T>(
 export function unpackTrials(columns: TrialColumns): TrialRow[] {
   const { expression, simplified, fingerprint, role, state, reason, tokens, trainings } = columns;
   let next = 0;
-  // Written out, so that each row has its final shape from the start.
+  // Written out, so that V8 gives each row its final shape at once.
   return columns.id.map((id, i): TrialRow => ({
     id,
     batch: columns.batch[i],

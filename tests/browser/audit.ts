@@ -1,7 +1,7 @@
-/** What can be measured of a page's reach: text that stands out enough, controls that have names, no sideways scrolling. */
+/** Accessibility that can be measured: contrast of text, names of controls, no horizontal scrolling. */
 import type { Page } from "playwright-core";
 
-/** Sentences about what is wrong; none where all is well. */
+/** One sentence per problem; empty if there is none. */
 export async function audit(page: Page): Promise<string[]> {
   return await page.evaluate(() => {
     const found: string[] = [];
@@ -47,7 +47,7 @@ export async function audit(page: Page): Promise<string[]> {
       if (ratio < (isLarge ? 3 : 4.5)) found.push(`contrast ${ratio.toFixed(2)} of "${text.slice(0, 40)}"`);
     }
 
-    // 2. Names of what can be operated and of pictures that mean something.
+    // 2. Names of controls and of meaningful pictures.
     const controls =
       "button, a[href], input, select, textarea, summary, dialog, [role=grid], [role=img], [tabindex='0']";
     for (const element of document.querySelectorAll<HTMLElement>(controls)) {
@@ -61,7 +61,7 @@ export async function audit(page: Page): Promise<string[]> {
     const ids = [...document.querySelectorAll("[id]")].map(({ id }) => id);
     for (const id of new Set(ids.filter((id, index) => ids.indexOf(id) !== index))) found.push(`id ${id} twice`);
 
-    // 3. The page never scrolls sideways.
+    // 3. The page never scrolls horizontally.
     const { scrollWidth } = document.documentElement;
     if (scrollWidth > innerWidth) found.push(`${scrollWidth} pixels wide in a window of ${innerWidth}`);
     return [...new Set(found)];

@@ -5,7 +5,7 @@ import type { Page } from "playwright-core";
 const SOURCE = new URL(import.meta.resolve("axe-core")).pathname;
 const SERIOUS = new Set(["serious", "critical"]);
 
-/** Sentences about what axe-core calls serious or critical by WCAG 2.2 AA and its best practices; none where all is well. */
+/** One sentence per violation of WCAG 2.2 AA or a best practice that axe-core calls serious or critical. */
 export async function seriousViolations(page: Page): Promise<string[]> {
   await page.evaluate(Deno.readTextFileSync(SOURCE));
   const { violations } = await page.evaluate(() =>

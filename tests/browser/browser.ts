@@ -11,7 +11,7 @@ import type { RunRegistry } from "../../controller/runs/registry.ts";
 import { CHROMIUM, launch, SCRATCH } from "./chromium.ts";
 
 const SCREENSHOTS = "tests/browser/screenshots";
-/** Milliseconds that anything on the page may take: generous, as other work may share the cores. */
+/** Timeout of any action on the page, in ms: generous, as other work may share the cores. */
 const PATIENCE_MS = 30_000;
 
 export const WIDE: BrowserContextOptions = { viewport: { width: 1440, height: 900 } };
@@ -60,7 +60,7 @@ if (whyNoBrowser === null) {
   });
 }
 
-/** What one test opens and serves, watched while it runs and cleared away after it. */
+/** What one test opens and serves: watched while it runs, closed after it. */
 export class Stage {
   readonly #browser: Browser;
   readonly #contexts: BrowserContext[] = [];
@@ -72,7 +72,7 @@ export class Stage {
     this.#browser = browser;
   }
 
-  /** The address of a dashboard on a free port. */
+  /** The URL of a dashboard on a free port. */
   async serve(
     source: RunSource | RunRegistry,
     options: Omit<DashboardOptions, "source" | "port"> = {},
@@ -82,7 +82,7 @@ export class Stage {
     return dashboard.url;
   }
 
-  /** A page of its own at an address of this machine. `prepare` is called before it opens. */
+  /** A new page at a URL of this machine. `prepare` is called before it loads. */
   async open(
     url: string,
     options: BrowserContextOptions = WIDE,
@@ -98,7 +98,7 @@ export class Stage {
     return page;
   }
 
-  /** Takes problems that match as what the test itself brought about. */
+  /** Ignores problems that match, as the test caused them itself. */
   excuse(pattern: RegExp): void {
     this.#excused.push(pattern);
   }

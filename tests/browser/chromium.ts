@@ -2,7 +2,7 @@
 import type { Browser } from "playwright-core";
 
 export const CHROMIUM = "/usr/bin/chromium";
-/** What the browser and started searches write while they live. Not the folder of `deno task test`, which clears its own. */
+/** Scratch folder of the browser and of the searches started; `deno task test` clears its own, so it is another. */
 export const SCRATCH = "tests/browser/.tmp";
 
 export async function launch(): Promise<Browser> {

@@ -15,7 +15,7 @@ interface Started {
   readonly process: Deno.ChildProcess;
   /** What it printed on stdout, when it has ended. */
   readonly out: Promise<string>;
-  /** Where its dashboard is, as soon as it is told. */
+  /** The dashboard's URL, once printed. */
   readonly url: Promise<string>;
 }
 
@@ -43,7 +43,7 @@ async function end({ process }: Started, signal: Deno.Signal): Promise<void> {
   await process.status;
 }
 
-/** The dashboard's address; "" where none is told. What follows is read as well, so that the process never waits for us. */
+/** The dashboard's URL; "" if none is printed. The rest is read too, so that the process never blocks on its output. */
 function addressIn(stderr: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
   return new Promise((resolve) => {
     let said = "";
@@ -56,7 +56,7 @@ function addressIn(stderr: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<str
   });
 }
 
-/** Keeps every text that an element had, from now on. */
+/** Records every text that an element has from now on. */
 async function record(page: Page, selector: string): Promise<() => Promise<string[]>> {
   await page.waitForSelector(selector);
   await page.evaluate((selector) => {
@@ -103,7 +103,7 @@ describe("a search", () => {
         const seen = await states();
         for (const state of ["paused", "running", "finished"]) assert(seen.includes(state), `${state} of ${seen}`);
         await page.evaluate(() => location.hash = "#/current/trials?columns=id,state,accuracy,simplified");
-        // What was told of each trial last: later trainings change its score.
+        // The last line about each trial: later trainings change its score.
         const told = new Map<number, Record<string, unknown>>();
         for (const line of (await search.out).trim().split("\n").map((line) => JSON.parse(line))) {
           if (["trial", "reference", "trial_changed"].includes(line.event)) told.set(line.trial, line);

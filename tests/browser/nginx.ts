@@ -21,7 +21,7 @@ export interface Proxy {
   stop(): Promise<void>;
 }
 
-/** Serves until stopped, each location as its `proxy_pass` and what else stands in its braces. */
+/** Serves until stopped; each location has its `proxy_pass` and the other lines of its block. */
 export async function startNginx(locations: Readonly<Record<string, string>>): Promise<Proxy> {
   const folder = `${Deno.realPathSync(SCRATCH)}/nginx-${crypto.randomUUID().slice(0, 8)}`;
   Deno.mkdirSync(folder);

@@ -19,7 +19,7 @@ function someRun(): FakeRun {
   return run;
 }
 
-/** That the page follows what happens, and that what it asks for is done. */
+/** Checks that the page follows the search and controls it. */
 async function watchAndSteer(page: Page, run: FakeRun): Promise<void> {
   await page.locator(".pill.run-running").waitFor();
   await page.getByRole("button", { name: "Pause" }).click();

@@ -1,4 +1,4 @@
-/** The page is right after any disconnect: nothing missed, nothing doubled. */
+/** The page is correct after any disconnect: no event is missed or applied twice. */
 import { assert, assertEquals } from "@std/assert";
 import { describe } from "@std/testing/bdd";
 import type { Page } from "playwright-core";
@@ -34,9 +34,9 @@ function asShown({ id, state, score }: Trial): string {
   return `${id} ${state} ${accuracy}`;
 }
 
-/** The browser reports every vain attempt to connect, and what is said into a connection that is being cut. */
+/** The browser reports every failed connection, and writes to a closing one. */
 const CUT = /^console: WebSocket (connection to|is already in CLOSING) /;
-/** And every vain question, when no socket has come through for some time. */
+/** And every failed poll, when no socket has worked for some time. */
 const AWAY = /^console: Failed to load resource: net::ERR_|^failed: .*\/live\?/;
 const TABLE = "#/current/trials?columns=id,state,accuracy";
 

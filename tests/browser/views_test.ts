@@ -112,7 +112,7 @@ describe("references", () => {
     for (const [at, row] of rows.entries()) assertMatch(row, new RegExp(`^${at}referencecomplete`));
   });
 
-  itInBrowser("are no best functions, of which each is said with its number of children", async (stage) => {
+  itInBrowser("are not listed as best functions, which show their number of children", async (stage) => {
     const run = judgedRun("judged", "not found");
     const page = await stage.open(await stage.serve(run));
     await page.waitForSelector(DRAWN.overview);
@@ -134,7 +134,7 @@ describe("references", () => {
 });
 
 describe("forced colours", () => {
-  itInBrowser("leave the states of trials to be told apart, and show what is pressed", async (stage) => {
+  itInBrowser("keep the states of trials distinguishable, and show what is pressed", async (stage) => {
     const url = await stage.serve(new FakeRuns([finishedRun()]));
     const page = await stage.open(url, { ...WIDE, forcedColors: "active" });
     await page.waitForSelector(DRAWN.overview);
@@ -157,7 +157,7 @@ describe("forced colours", () => {
 });
 
 describe("ten thousand trials", () => {
-  itInBrowser("are rows and cards only where they are in sight", async (stage) => {
+  itInBrowser("are rendered as rows and cards only where visible", async (stage) => {
     const url = await stage.serve(new FakeRun({ trials: 10_000, workers: 8 }).finish(60_000));
     const page = await stage.open(url);
     const drawn = async (selector: string, last: string) => {
@@ -275,7 +275,7 @@ describe("the filter", () => {
 });
 
 describe("the filter's words", () => {
-  itInBrowser("find measures, states and names, or say why nothing is shown", async (stage) => {
+  itInBrowser("find measures, states and names, or explain why nothing is shown", async (stage) => {
     const run = finishedRun();
     const trials = run.snapshot().trials;
     const page = await stage.open(await stage.serve(run));
@@ -311,7 +311,7 @@ describe("the filter's words", () => {
   });
 });
 
-describe("the address", () => {
+describe("the URL of a view", () => {
   itInBrowser("names the run, so that it means the same when another is current", async (stage) => {
     const page = await stage.open(await stage.serve(new FakeRuns([finishedRun("first"), finishedRun("second")])));
     await page.waitForSelector(DRAWN.overview);
@@ -329,7 +329,7 @@ describe("the address", () => {
 });
 
 describe("history", () => {
-  itInBrowser("shows every trial that came to an end, and no best before the first complete one", async (stage) => {
+  itInBrowser("shows every trial that has ended, and no best before the first complete one", async (stage) => {
     const run = finishedRun();
     const trials = run.snapshot().trials;
     assert(trials.some(({ state }) => state === "diverged") && trials.some(({ state }) => state === "pruned"));
@@ -346,11 +346,11 @@ describe("history", () => {
 });
 
 describe("a few trials", () => {
-  itInBrowser("are not taken for a finding", async (stage) => {
+  itInBrowser("are not presented as a finding", async (stage) => {
     const url = await stage.serve(new FakeRun({ trials: 2, workers: 1 }).finish());
     const page = await stage.open(url);
     await page.goto(`${url}#/current/policy`);
-    await page.getByText("A few trials tell nothing").waitFor();
+    await page.getByText("This compares the best tenth").waitFor();
     assertEquals(await page.locator(".shares").count(), 0);
   });
 });
@@ -426,7 +426,7 @@ describe("the keyboard", () => {
 });
 
 describe("control", () => {
-  itInBrowser("pauses, resumes, adds workers and stops, twice asked", async (stage) => {
+  itInBrowser("pauses, resumes, adds workers and stops after a confirmation", async (stage) => {
     const run = new FakeRun({ trials: 300, workers: 2 });
     run.advance(60_000);
     const url = await stage.serve(run);
@@ -454,7 +454,7 @@ describe("control", () => {
     ]);
   });
 
-  itInBrowser("does not take a double click on Stop for an answer, and takes a stop back", async (stage) => {
+  itInBrowser("does not take a double click on Stop for a confirmation, and cancels a stop", async (stage) => {
     const run = new FakeRun({ trials: 300, workers: 2 });
     run.advance(60_000);
     const page = await stage.open(await stage.serve(run));
@@ -532,10 +532,10 @@ describe("control", () => {
     const copied = () => page.evaluate(() => navigator.clipboard.readText());
     await show(page, url, "functions");
     await page.getByRole("button", { name: "Copy expression" }).click();
-    await page.getByText("The expression is copied.").waitFor();
+    await page.getByText("The expression was copied.").waitFor();
     assertEquals(await copied(), best.expression);
     await page.getByRole("button", { name: "Copy deno task cifar100" }).click();
-    await page.getByText("The command is copied.").waitFor();
+    await page.getByText("The command was copied.").waitFor();
     assertEquals(await copied(), `deno task cifar100 --act "${best.expression}"`);
     await page.getByRole("button", { name: "Queue with 3 other seeds" }).click();
     await page.getByText("Queued with 3 other seeds.").waitFor();

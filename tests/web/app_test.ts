@@ -84,13 +84,13 @@ describe("the dashboard on loopback", () => {
     assertEquals(run.controls, []);
   });
 
-  it("lets any program on this machine steer, which says nothing of where it comes from", async () => {
+  it("lets any program on this machine control the search, as programs send no origin", async () => {
     const body = '{"control":"pause"}', headers = { "content-type": "application/json" };
     assertEquals((await ask("/api/runs/fake/control", { method: "POST", body, headers })).status, 200);
     assertEquals(run.controls.pop(), { control: "pause" });
   });
 
-  it("lets its own page steer behind a proxy that writes a Host of its own", async () => {
+  it("lets its own page control the search behind a proxy that sets its own Host", async () => {
     const headers = { origin: "http://localhost:8080", "sec-fetch-site": "same-origin" };
     assertEquals((await post("/api/runs/fake/control", { control: "resume" }, headers)).status, 200);
     assertEquals(run.controls.pop(), { control: "resume" });
@@ -188,7 +188,7 @@ describe("the dashboard on loopback", () => {
     assertEquals((await ask("/api/runs/fake/events?after=0")).status, 410);
   });
 
-  it("says what is wrong with a question", async () => {
+  it("says what is wrong with a request", async () => {
     const cases: [string, number][] = [
       ["/api/runs/none", 404],
       ["/api/runs/..%2f..%2fetc", 404],
@@ -271,7 +271,7 @@ describe("the dashboard on another address", () => {
     assertEquals((await send(new URLSearchParams({ token: "wrong" }), `http://${host}`)).status, 401);
   });
 
-  it("slows who guesses, and still takes the right token from the same address", async () => {
+  it("slows down guessing, and still accepts the right token from the same address", async () => {
     const answers: number[] = [];
     for (let guess = 0; guess < 20; guess++) {
       answers.push((await ask(`/?token=guess-number-${guess}`, {}, host)).status);
@@ -282,7 +282,7 @@ describe("the dashboard on another address", () => {
     assertEquals((await ask("/api/runs", { headers }, host)).status, 200);
   });
 
-  it("signs in by the form of a browser whose proxy writes a Host of its own", async () => {
+  it("signs in by the form behind a proxy that sets its own Host", async () => {
     const body = new URLSearchParams({ token: TOKEN });
     const headers = { origin: "https://box.example", "sec-fetch-site": "same-origin" };
     assertEquals((await ask("/login", { method: "POST", body, headers }, "127.0.0.1:8000")).status, 303);
@@ -302,7 +302,7 @@ describe("the dashboard behind a proxy", () => {
   const control = { method: "POST", body: '{"control":"pause"}' };
   const json = { "content-type": "application/json" };
 
-  it("is reached by the names it was told, and by no others", async () => {
+  it("is reached by the allowed names only", async () => {
     const { app, ask } = appOf(run, null, { allowedHosts: ["box.example", "gate.example:8443"] });
     const status = async (host: string) => (await ask("/api/runs", {}, host)).status;
     for (const host of ["box.example", "BOX.example:9000", "gate.example:8443", "localhost:8000"]) {
@@ -333,7 +333,7 @@ describe("the dashboard behind a proxy", () => {
     app.close();
   });
 
-  it("asks for nothing by an address that begins at the root", async () => {
+  it("requests nothing by a path from the root", async () => {
     const { app, ask } = appOf(run, null);
     assert(!/(href|src|action)="\//.test(await (await ask("/")).text()));
     assert(
@@ -375,7 +375,7 @@ describe("the dashboard behind a proxy", () => {
     told.app.close();
   });
 
-  it("tells over HTTP what a websocket would", async () => {
+  it("sends over HTTP what a websocket would", async () => {
     const run = new FakeRun({ trials: 60 });
     run.advance(30_000);
     const { app, ask } = appOf(run, null);
@@ -401,7 +401,7 @@ describe("the dashboard behind a proxy", () => {
 });
 
 describe("a change that is refused", () => {
-  it("leaves the feeds of those who watch as they were; one that is done tells them", async () => {
+  it("leaves the watchers' feeds as they were; one that is done notifies them", async () => {
     const run = new FakeRun({ trials: 60 });
     const other = new FakeRun({ name: "other", trials: 60 });
     const released: string[] = [];

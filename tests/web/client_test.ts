@@ -22,7 +22,7 @@ function math(text: string): FunctionMath {
 }
 
 describe("the shape of a function", () => {
-  it("is told by its extrema, inflections and kinks", () => {
+  it("is described by its extrema, inflections and kinks", () => {
     const swish = bends(math("x * sigmoid(x)"), 1);
     // The minimum of x * sigmoid(x) is where 1 + exp(-x) + x exp(-x) = 0: x = -(1 + W(1/e)) = -1.278465.
     assertEquals(swish.map(({ kind }) => kind), ["inflection", "minimum", "inflection"]);
@@ -35,7 +35,7 @@ describe("the shape of a function", () => {
     assertEquals(bends(math("x^3"), 1), [{ kind: "inflection", x: 0, y: 0 }]);
   });
 
-  it("is told by what it tends to", () => {
+  it("is described by its limits", () => {
     const cases: [string, string, string][] = [
       ["relu(x)", "→ 0", "≈ x"],
       ["x * sigmoid(x)", "→ 0", "≈ x"],
@@ -54,7 +54,7 @@ describe("the shape of a function", () => {
     }
   });
 
-  it("is a sentence where the text is no expression", () => {
+  it("is an error if the text is no expression", () => {
     assert(mathOf("x / ") instanceof Error);
   });
 });
@@ -62,7 +62,7 @@ describe("the shape of a function", () => {
 describe("similarity", () => {
   const trials = new FakeRun({ trials: 120 }).finish().snapshot().trials.map(trialRow);
 
-  it("does not see shift and positive scale, which batch norm undoes", () => {
+  it("ignores shift and positive scale, which batch norm undoes", () => {
     const [one, other] = [featuresOf("tanh(x)")!, featuresOf("3 * tanh(x) + 5")!];
     for (const [index, value] of one.entries()) assertAlmostEquals(other[index], value, 1e-6);
   });
@@ -145,7 +145,7 @@ describe("the filter", () => {
     assertEquals(found("!swish"), [3, 4]);
   });
 
-  it("finds what trials are for and how many children they rest on", () => {
+  it("finds the role of trials and their number of children", () => {
     const judged = new FakeRun({ trials: 100, verdict: "found" }).finish().snapshot().trials.map(trialRow);
     const picked = (text: string) => selectTrials(judged, { ...ALL_TRIALS, text }).map(({ id }) => id);
     const some = (picks: (trial: TrialRow) => boolean) => judged.filter(picks).map(({ id }) => id);
@@ -226,7 +226,7 @@ describe("the best functions", () => {
     assertEquals(rankFunctions([row(0, "a", 0.65, { role: "reference" })], true).length, 1);
   });
 
-  it("have to beat the references by what these came to, not by equal candidates from the same seeds", () => {
+  it("are compared with the results of the references, not with equal candidates from the same seeds", () => {
     const relu = fingerprint(activationFrom("relu").expression);
     const trainings = [training(0, 0.4), training(1, 0.5)];
     const reference = row(0, relu, 0.45, { role: "reference", trainings });
@@ -268,12 +268,12 @@ describe("the URL", () => {
     assertEquals(readRoute(writeRoute(route)), route);
   });
 
-  it("knows views by the names they had", () => {
+  it("accepts former names of views", () => {
     assertEquals(readRoute("#/a/mind?trial=3").view, "policy");
     assertEquals(readRoute("#/a/__proto__").view, "overview");
   });
 
-  it("makes the usual view of whatever it cannot read", () => {
+  it("falls back to the overview if it cannot be read", () => {
     for (const hash of ["", "#", "#/%E0%A4%A", "#/a/nowhere?sort=__proto__&trial=-1&state=happy,complete"]) {
       const route = readRoute(hash);
       assertEquals(route.view, "overview");

@@ -34,13 +34,13 @@ export interface FakeOptions {
   /** Distinct functions to draw candidates from: making one takes milliseconds. */
   readonly functions?: number;
   /**
-   * Whether the run has references, several trainings of its better functions, and a verdict at its end, and what that
-   * says; null for a run of one training a trial.
+   * The verdict at the end of a run with references and several trainings of its better functions; null for a run with
+   * one training per trial.
    */
   readonly verdict?: "found" | "not found" | null;
 }
 
-/** What references come to, by the verdict that the run is to have: its best functions come to about 0.7. */
+/** Accuracies of the references for each verdict; the best functions of a run reach about 0.7. */
 const REFERENCES = {
   found: [["ReLU", 0.652], ["Swish", 0.668]],
   "not found": [["ReLU", 0.681], ["Swish", 0.699]],
@@ -48,14 +48,14 @@ const REFERENCES = {
 /** Trainings of a reference, of a candidate that is promoted, and of a finalist in the playoff. */
 const SEEDS = { reference: 6, promoted: 3, playoff: 4 };
 const FINALISTS = 4;
-/** A candidate over it trains again. */
+/** Candidates with a higher accuracy are trained again. */
 const PROMOTED_OVER = 0.6;
 /** Standard deviation of one training. */
 const NOISE = 0.008;
 
 const STEPS = 1000;
 const BATCH = 20;
-/** What a fake child takes. */
+/** Duration of a fake training. */
 const TRIAL_MS = 14_000;
 
 interface Function {
@@ -118,7 +118,10 @@ export class FakeRun implements RunSource {
     this.#run = this.#makeRun();
     this.#emit({ event: "run_started", run: this.#run });
     this.#setWorkers(this.#options.workers);
-    this.#notice("warning", "CIFAR-10 cannot be had here: the search runs on shapes, which are drawn by the program");
+    this.#notice(
+      "warning",
+      "CIFAR-10 is not available here: the search runs on shapes, which are drawn by the program",
+    );
   }
 
   snapshot(): RunSnapshot {
@@ -155,7 +158,7 @@ export class FakeRun implements RunSource {
     return Promise.resolve(null);
   };
 
-  /** Makes the run one to look at only. */
+  /** Makes the run read-only. */
   close(state: RunState = "finished"): void {
     this.#setState(state);
     this.control = null;

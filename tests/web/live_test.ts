@@ -64,7 +64,7 @@ function startLive(run: FakeRun, kept?: number): { feed: RunFeed; live: Live } {
   return { feed, live: new Live(() => Promise.resolve(feed), { everyMs: 1e9 }) };
 }
 
-/** What the view should have come to. */
+/** Checks that the view has the run's state. */
 function assertSame(view: RunView, run: FakeRun): void {
   const { seq, state, trials, workers, updates, notices } = run.snapshot();
   assertEquals(view.seq, seq);

@@ -13,10 +13,10 @@ interface Share {
   readonly all: number;
 }
 
-/** Complete trials before the best tenth of them says something: five of them then. */
+/** Minimum number of complete trials, so that the best tenth is at least five. */
 const MIN_COMPLETE = 50;
 
-/** How often each function is chosen among the best tenth against overall. */
+/** How often each function is chosen in the best tenth, compared with overall. */
 export function Composition(): VNode {
   const { view, shown } = useDashboard();
   const spots = positions(view.run.settings.units);
@@ -27,9 +27,7 @@ export function Composition(): VNode {
   if (best.length < MIN_COMPLETE || inTop.length === 0) {
     return (
       <Empty>
-        A few trials tell nothing: this compares the best tenth with all from {MIN_COMPLETE} complete trials on. So far:
-        {" "}
-        {count(best.length)}.
+        This compares the best tenth with all trials once {MIN_COMPLETE} are complete. So far: {count(best.length)}.
       </Empty>
     );
   }
@@ -37,7 +35,7 @@ export function Composition(): VNode {
     <>
       <p class="muted">
         Best {count(inTop.length)} (a tenth of the complete trials shown) against all {count(proposed.length)}{" "}
-        proposals; counts in brackets. What was chosen, not why it is good.
+        proposals; counts in brackets. This shows what was chosen, not why it is good.
       </p>
       <div class="composition">
         {(["unary", "binary"] as const).map((kind) => (

@@ -1,53 +1,53 @@
 /**
- * The browser's end of the connection: keeps a view of one run up to date whatever happens, and tells its listeners at most
- * a few times a second that something changed. News comes by websocket; where none comes through, as behind a proxy that
- * was not told of them or no longer is, the same messages are fetched every second, while a websocket is tried again now
- * and then.
+ * The browser's end of the connection: keeps a view of one run up to date whatever happens, and notifies its listeners of
+ * changes at most a few times per second. Updates come by websocket; where websockets are blocked, as behind a proxy that
+ * is not configured for them, the same messages are polled every second, and a websocket is tried again from time to
+ * time.
  */
 import { ALIVE_MS, type ServerMessage, type WatchRequest } from "../protocol.ts";
 import { RunView } from "../run_view.ts";
 
 export type Link = "connecting" | "live" | "lost" | "refused";
 
-/** Milliseconds between repaints: what changes faster is not read anyway, and 10,000 trials are filtered each time. */
+/** Milliseconds between repaints: nobody reads faster, and each one filters up to 10,000 trials. */
 const REPAINT_MS = 200;
-/** The code with which a server closes that is about to end. */
+/** Close code of a server that is shutting down. */
 const GOING_AWAY = 1001;
-/** An hour of them, at one every `ALIVE_MS`. */
+/** Memory readings kept: an hour of them, at one per `ALIVE_MS`. */
 const MEMORY_KEPT = 720;
-/** A run that is not there may yet be begun. */
+/** A run that does not exist may still be started. */
 const REFUSED_RETRY_MS = 2_000;
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 10_000;
-/** A websocket that has brought nothing by then is taken for one that does not come through. */
+/** A websocket without a message by then counts as blocked. */
 const FIRST_WORD_MS = 4_000;
 const POLL_MS = 1_000;
-/** Websockets in a row that brought nothing, after which polling is tried where one had come through before. */
+/** Consecutive websockets without a message after which polling is tried, once one has worked. */
 const VAIN_SOCKETS = 2;
-/** Between two tries of a websocket while polling goes well: twice as long each time. */
+/** Delay between attempts to open a websocket while polling works; it doubles each time. */
 const SOCKET_AGAIN_MS = { first: 1_000, last: 60_000 };
 
 export class Connection {
   view: RunView | null = null;
   link: Link = "connecting";
-  /** Whether the server said that it goes: the search has ended, or was interrupted. */
+  /** Whether the server announced that it shuts down: the search has ended, or was interrupted. */
   isServerGone = false;
-  /** Why the server refused, when it did. */
+  /** Why the server refused the run; "" if it did not. */
   refusal = "";
   controllable = false;
-  /** Server's clock less ours, milliseconds. */
+  /** The server's clock minus ours, in milliseconds. */
   clockOffset = 0;
-  /** Bytes that the searching process holds, as it said every few seconds since this page was opened. */
+  /** Memory of the searching process, reported every few seconds since this page was opened. */
   readonly memory: { readonly at: number; readonly bytes: number }[] = [];
   #stream: string | null = null;
   #run: string | null;
-  /** What the run is called that was shown when the current one was asked for. */
+  /** Name of the run that the server answered with when asked for the current one. */
   #currentName: string | null = null;
   #socket: WebSocket | null = null;
   #retryMs = FIRST_RETRY_MS;
   #retry = 0;
   #isPolling = false;
-  /** Websockets in a row that brought nothing; without end before the first that brought something. */
+  /** Consecutive websockets without a message; infinite before the first that worked. */
   #vainSockets = Infinity;
   #socketAgainMs = SOCKET_AGAIN_MS.first;
   #pollTimer = 0;
@@ -71,10 +71,10 @@ export class Connection {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Turns to another run. */
+  /** Switches to another run. */
   watch(run: string | null): void {
     if (run === this.#run) return;
-    // The run that the server searches has a name as well: asking for it by name is no change.
+    // The run that the server searches also has a name: asking for it by that name changes nothing.
     const isSame = this.view !== null && (run ?? this.#currentName) === this.view.run.name;
     this.#run = run;
     if (isSame) return;
@@ -115,7 +115,7 @@ export class Connection {
       this.#socket = null;
       clearTimeout(this.#silence);
       this.isServerGone ||= code === GOING_AWAY;
-      // Where sockets have come through, one that does not means that the server is away; several may mean another way to it.
+      // Once a socket has worked, one failure means that the server is down; several may mean that sockets are now blocked.
       if (this.#isPolling) this.#trySocketLater();
       else if (this.#vainSockets < VAIN_SOCKETS) this.#lost();
       else this.#poll();
@@ -127,7 +127,7 @@ export class Connection {
     if (this.#socket?.readyState !== WebSocket.OPEN) this.#connect();
   }
 
-  /** Asks for news, by whichever way it comes. */
+  /** Requests updates, by websocket or by polling. */
   #ask(): void {
     if (this.#socket?.readyState !== WebSocket.OPEN) {
       if (this.#isPolling) this.#pollIn(0);
@@ -197,12 +197,12 @@ export class Connection {
         this.#stream = message.stream;
         this.controllable = message.controllable;
         this.clockOffset = message.at - Date.now();
-        // What the page was opened for is not kept waiting.
+        // The first state is drawn at once.
         clearTimeout(this.#repaint);
         [this.#repaint, this.#paintedAt] = [0, -REPAINT_MS];
         break;
       case "events":
-        // Events of the run watched before may still be on their way after another was asked for.
+        // Events of the previous run may still arrive after another was requested.
         if (message.stream !== this.#stream || !this.view) return;
         for (const event of message.events) {
           if (this.view.apply(event)) continue;
@@ -235,7 +235,7 @@ export class Connection {
     this.#changed();
   }
 
-  /** A connection that is silent for long is dead, though nobody said so: the machine slept, or the network changed. */
+  /** A connection that stays silent is dead, even if no close event came: the machine slept, or the network changed. */
   #heard(): void {
     clearTimeout(this.#silence);
     this.#silence = setTimeout(() => this.#socket?.close(), 3 * ALIVE_MS) as unknown as number;
@@ -244,7 +244,7 @@ export class Connection {
   #lost(): void {
     clearTimeout(this.#silence);
     this.link = "lost";
-    // Half of the wait by chance, so that many pages do not return at once.
+    // Half of the delay is random, so that many pages do not reconnect at once.
     this.#retryIn(this.#retryMs * (0.5 + Math.random() / 2));
     this.#retryMs = Math.min(LAST_RETRY_MS, this.#retryMs * 2);
     this.#changed();

@@ -1,4 +1,4 @@
-/** What every view of the dashboard is given: the run, what is selected of it, and the ways to change either. */
+/** What every view of the dashboard gets: the run, the selection, and the functions that change them. */
 import { createContext } from "preact";
 import { useContext, useEffect, useMemo, useReducer } from "preact/hooks";
 import { CATALOG } from "../../child/activation/catalog.ts";
@@ -22,9 +22,9 @@ export interface DashboardState {
   /** Milliseconds since the epoch by the server's clock. */
   readonly now: number;
   readonly go: (change: Partial<Route>) => void;
-  /** Asks the search for something and shows the refusal, if any. Resolves to whether it was done. */
+  /** Sends a request to the search and shows the refusal, if any. Resolves to whether it was done. */
   readonly control: (request: SearchControl) => Promise<boolean>;
-  /** Shows a sentence for a while. */
+  /** Shows a message for a few seconds. */
   readonly say: (message: string, kind?: "done" | "problem") => void;
   /** Opens the form for a candidate, filled in. */
   readonly propose: (expression: string) => void;
@@ -36,12 +36,12 @@ export function useDashboard(): DashboardState {
   return useContext(Dashboard);
 }
 
-/** What is made of all trials of a run: once for each of its versions, not whenever the page is drawn. */
+/** A value computed from all trials of a run: once per version of the run, not on every render. */
 export function useOfTrials<T>(view: RunView, make: (trials: readonly TrialRow[]) => T): T {
   return useMemo(() => make(view.trials), [view, view.version]);
 }
 
-/** Draws the component again when the connection has news. */
+/** Renders the component again when the connection has updates. */
 export function useConnection(connection: Connection): void {
   const [, redraw] = useReducer((times: number, _: void) => times + 1, 0);
   useEffect(() => connection.subscribe(() => redraw()), [connection]);
@@ -57,9 +57,9 @@ export interface Baseline {
   readonly name: string;
   /** What to queue so that it is trained on this run's child. */
   readonly expression: string;
-  /** What its children of this run came to; null before one is complete. */
+  /** Its result in this run; null before a trial of it is complete. */
   readonly found: RankedFunction | null;
-  /** Trials of it that wait or train. */
+  /** Trials of it that are queued or running. */
   readonly pending: number;
 }
 
@@ -72,8 +72,8 @@ const KNOWN = ["ReLU", "Swish"].map((name) => {
 
 /**
  * The lines that a found function has to beat, as trained by this run on its own child: ReLU, Swish and the run's other
- * references. Where one was trained as a reference, that is what it came to: a candidate that is the same function was
- * trained from the same seeds.
+ * references. Where one was trained as a reference, that trial is its result: an equal candidate was trained from the
+ * same seeds.
  */
 export function baselines(trials: readonly TrialRow[]): Baseline[] {
   const wanted = new Map(KNOWN.map((known) => [known.fingerprint, { ...known, own: [] as TrialRow[] }]));
@@ -93,7 +93,7 @@ export function baselines(trials: readonly TrialRow[]): Baseline[] {
   });
 }
 
-/** JSON of the server, at a path below the page's; throws an Error with its sentence where it refuses. */
+/** JSON from the server, at a path relative to the page. Throws an Error with the server's message if it refuses. */
 export async function ask<T>(path: string, method = "GET", body?: unknown): Promise<T> {
   const answer = await fetch(path, {
     method,

@@ -1,4 +1,4 @@
-/** That a search is done, told to who looks elsewhere: in the page's title and, where the user let us, by a notification. */
+/** Announces the end of a search to users who look elsewhere: in the page's title and, if allowed, by a notification. */
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { isOver } from "../../controller/runs/events.ts";
 import { isFinished } from "../../controller/trial.ts";

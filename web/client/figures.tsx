@@ -11,7 +11,7 @@ import { StateBar } from "./state_bar.tsx";
 export function Figures({ lines }: { lines: readonly Baseline[] }): VNode {
   const { view, now, connection, functions, shown } = useDashboard();
   const counts = useOfTrials(view, countStates);
-  // What is asked for are candidates: references are trained besides.
+  // The number of trials requested does not include references.
   const done = useOfTrials(view, (trials) => trials.filter((t) => isFinished(t) && t.role !== "reference").length);
   const best = functions[0];
   const elapsed = view.elapsedAtTime(now);
@@ -41,7 +41,7 @@ export function Figures({ lines }: { lines: readonly Baseline[] }): VNode {
         value={`${count(done)} / ${count(wanted)}`}
         note={<StateBar counts={counts} total={Math.max(wanted, view.trials.length)} />}
       />
-      <Figure name="Rate" value={rate === null ? "–" : count(rate)} note="children an hour" />
+      <Figure name="Rate" value={rate === null ? "–" : count(rate)} note="children per hour" />
       <Figure
         name="Elapsed"
         value={duration(elapsed)}
@@ -67,7 +67,7 @@ function BaselineFigure({ line, canTrain }: { line: Baseline; canTrain: boolean 
   const { control, say, view } = useDashboard();
   const train = async () => {
     if (await control({ control: "add_candidate", expression: line.expression })) {
-      say(`${line.name} is queued on this run's child.`);
+      say(`${line.name} is queued for this run's child.`);
     }
   };
   const note = line.found !== null
@@ -80,7 +80,7 @@ function BaselineFigure({ line, canTrain }: { line: Baseline; canTrain: boolean 
   return <Figure name={line.name} value={percent(line.found?.score ?? null)} note={note} />;
 }
 
-/** Trials that ended in the last tenth of the run (at least five minutes), an hour; null before the second one. */
+/** Trials per hour over the last tenth of the run (at least five minutes); null before two have ended. */
 function recentRate(view: RunView, now: number): number | null {
   let first = Infinity, latest = 0;
   for (const { startedAt, finishedAt } of view.trials) {

@@ -1,4 +1,4 @@
-/** The filter: which trials every view and plot shows. Where runs are compared it counts none, as it is of all of them. */
+/** The filter: which trials every view and plot shows. It shows no counts where several runs are compared. */
 import type { VNode } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { TrialState } from "../../controller/trial.ts";
@@ -48,7 +48,7 @@ export function FilterBar(): VNode {
   );
 }
 
-/** Which states are shown; `counts` are the trials in each, null where they are of several runs. */
+/** Which states are shown; `counts` are the trials in each, null where several runs are compared. */
 function StateChips({ states, counts, onChange }: {
   states: TrialQuery["states"];
   counts: Readonly<Record<TrialState, number>> | null;
@@ -88,7 +88,7 @@ function toggled(states: TrialQuery["states"], state: TrialState): TrialQuery["s
   return next.size === STATES.length ? null : next;
 }
 
-/** `/` is the key that most dashboards search with. */
+/** `/` focuses the filter, as in most dashboards. */
 function focusOnSlash(field: HTMLInputElement): () => void {
   const listen = (event: KeyboardEvent) => {
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;

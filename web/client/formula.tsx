@@ -4,7 +4,7 @@ import type { BinaryName, Comparison, Expression, UnaryName } from "../../child/
 import { UNARY_FUNCTIONS } from "../../child/activation/functions.ts";
 import { mathOf } from "./function_math.ts";
 
-/** A fence as tall as the text. Preact's types want a boolean here, and its renderer drops one that is false. */
+/** A fence that does not stretch. Preact's types want a boolean here, but its renderer drops `false`. */
 const FENCE = { stretchy: "false" as unknown as boolean };
 
 const enum Binding {

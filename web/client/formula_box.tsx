@@ -1,4 +1,4 @@
-/** The place of a large formula: one that is too wide for it scrolls, also by the keyboard. */
+/** A box for a large formula: one that is too wide scrolls, by keyboard as well. */
 import type { ComponentChildren, VNode } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 

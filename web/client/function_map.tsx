@@ -20,7 +20,7 @@ const MAP_HEIGHT = 500;
 /** The functions shown, laid out by similarity once `prepared`, the share of them that was compared, is 1. */
 function usePlaces(): { places: readonly Dot[]; prepared: number } {
   const { shown, functions, route } = useDashboard();
-  // Laid out anew with every judged trial while they are few, then in twenties: the map rests while one looks at it.
+  // Recomputed with every judged trial while there are few, then with every 20th: so the map stays still to be read.
   const judged = shown.reduce((sum, { score }) => sum + (score === null ? 0 : 1), 0);
   const round = judged < 40 ? judged : 40 + Math.floor(judged / 20);
   const prepared = usePrepared(shown);
@@ -85,7 +85,7 @@ export function FunctionMap(): VNode {
   );
 }
 
-/** The function that the pointer or the selection is at. */
+/** The function under the pointer, or the selected one. */
 function NamedTrial({ trial }: { trial: TrialRow }): VNode {
   const { go } = useDashboard();
   return (
@@ -101,7 +101,7 @@ function NamedTrial({ trial }: { trial: TrialRow }): VNode {
   );
 }
 
-/** Across and down a map `width` pixels wide. */
+/** The horizontal and the vertical scale of a map `width` pixels wide. */
 function mapScales(places: readonly Place[], width: number): readonly [Pixels, Pixels] {
   const scale = (values: readonly number[], range: readonly [number, number]) =>
     linearScale(padded(extent([...values, 0])!, 0.02), range);
@@ -111,7 +111,7 @@ function mapScales(places: readonly Place[], width: number): readonly [Pixels, P
   ];
 }
 
-/** A place on the map with what the function there is worth; null where it has none. */
+/** A place on the map, with the accuracy of its function; null where it has none. */
 interface Dot extends Place {
   readonly accuracy: number | null;
 }
@@ -135,7 +135,7 @@ function bestPlace(places: readonly Dot[]): Dot {
   return places.reduce((best, one) => (one.accuracy ?? -1) > (best.accuracy ?? -1) ? one : best);
 }
 
-/** The nearest in a direction, where what is aside counts three times. */
+/** The nearest dot in a direction; sideways distance counts three times. */
 function nextPlace(
   places: readonly Dot[],
   from: Dot,
@@ -158,7 +158,7 @@ type Pixels = ReturnType<typeof linearScale>;
 
 function nearestPlace(places: readonly Dot[], atX: number, atY: number, x: Pixels, y: Pixels): Dot | null {
   let best: Dot | null = null;
-  let least = 24 ** 2; // pixels: further off, nothing is meant
+  let least = 24 ** 2; // pixels: nothing is selected beyond 24
   for (const one of places) {
     const distance = (x.at(one.x) - x.at(atX)) ** 2 + (y.at(one.y) - y.at(atY)) ** 2;
     if (distance < least) [least, best] = [distance, one];
@@ -187,7 +187,7 @@ function MapDots(props: {
     const radius = places.length > 2000 ? 2 : places.length > 300 ? 3 : 4.5;
     // The best are drawn last, on top.
     const inOrder = [...places].sort((one, other) => (one.accuracy ?? -1) - (other.accuracy ?? -1));
-    // Yellow on white and violet on black are hardly seen: each dot has a rim of the ink.
+    // Yellow on white and violet on black have little contrast: each dot gets an outline in the text colour.
     context.strokeStyle = getComputedStyle(canvas.current!).color;
     context.lineWidth = radius > 3 ? 1 : 0.75;
     for (const place of inOrder) {

@@ -79,7 +79,7 @@ export function bends(math: FunctionMath, b: number): Bend[] {
   return bendsOf({ value: (x) => math.f(x, b), slope: (x) => math.slope(x, b) });
 }
 
-/** What a function does far out, in words and signs: "\u2192 0", "\u2248 0.5x + 1", "grows like x^2". */
+/** The behaviour of a function at infinity, in words and signs: "\u2192 0", "\u2248 0.5x + 1", "grows like x^2". */
 export function tendency(math: FunctionMath, b: number, side: 1 | -1): string {
   const at = (size: number) => math.f(side * size, b);
   const far = [20, 40, 80, 160, 320].map(at);
@@ -97,7 +97,7 @@ export function tendency(math: FunctionMath, b: number, side: 1 | -1): string {
   return `slowly \u2192 ${number(far[4])}`;
 }
 
-/** How a function that goes up and down far out does so, by the height of its waves at two distances. */
+/** How a function oscillates at infinity, by the amplitude at two distances. */
 function oscillation(at: (size: number) => number): string {
   const height = (from: number) => {
     const values = Array.from({ length: 301 }, (_, index) => at(from + index / 10));

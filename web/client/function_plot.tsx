@@ -6,10 +6,10 @@ import { linearScale } from "../plot/scale.ts";
 import { type FunctionMath, mathOf, sample, verticalDomain } from "./function_math.ts";
 import { Chart } from "./picture.tsx";
 
-/** Preactivations that batch norm leaves: nearly all within four standard deviations. */
+/** The range of preactivations after batch norm: nearly all are within four standard deviations. */
 const RANGE: readonly [number, number] = [-5, 5];
 
-/** Pixels between the points of a thumb: finer is not seen and hundreds of them scroll by. */
+/** Pixels between the points of a thumbnail: finer steps are invisible, and hundreds of thumbnails are drawn. */
 const THUMB_STEP = 2;
 
 interface ThumbProps {
@@ -19,7 +19,7 @@ interface ThumbProps {
   readonly height: number;
 }
 
-/** f (bold) and f' (thin) with the axes, on a scale of its own. */
+/** f (bold) and f' (thin) with the axes, each plot on its own scale. */
 export const Thumb = memo(function Thumb({ text, beta, width, height }: ThumbProps): VNode {
   const math = mathOf(text);
   if (math instanceof Error) return <svg class="thumb" width={width} height={height} aria-hidden="true" />;

@@ -1,4 +1,4 @@
-/** Functions as pictures: a gallery of small plots, and the selected one large with all that is known of it. */
+/** Functions as plots: a gallery of small ones, and the selected function in detail. */
 import type { VNode } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { isOver } from "../../controller/runs/events.ts";
@@ -18,14 +18,14 @@ import { TrialScore } from "./score.tsx";
 import { nearest } from "./similarity.ts";
 import { useVisibleRows } from "./virtual.ts";
 
-/** Pixels; a card is at least so wide and takes its share of what is left. */
+/** Pixels; the width is a minimum, and cards share what is left of a row. */
 const CARD = { width: 150, height: 124, gap: 8 };
 
 export function FunctionsView(): VNode {
   const { view, route, shown } = useDashboard();
   const [isPointed, setPointed] = useState(false);
   const present = useMemo(() => route.query.sort === "id" ? byAccuracy(shown) : shown, [shown, route.query.sort]);
-  // Cards stay where they are while one points at them, whatever better functions are found meanwhile.
+  // Cards keep their order while the pointer is over them, even if better functions are found meanwhile.
   const held = useRef({ view, query: route.query, trials: present });
   const isHeld = isPointed && held.current.view === view && held.current.query === route.query;
   if (!isHeld) held.current = { view, query: route.query, trials: present };
@@ -60,7 +60,7 @@ function Gallery({ trials, selected, onPoint }: {
   const rows = Math.ceil(trials.length / columns);
   const { first, end } = useVisibleRows(place, rows, rowHeight);
   const drawn = trials.slice(first * columns, end * columns);
-  // One stop for the Tab key, from which the arrow keys go on: the selected card, or the first in sight.
+  // One tab stop, from which the arrow keys continue: the selected card, or the first visible one.
   const stop = drawn.some(({ id }) => id === selected) ? selected : drawn[0]?.id;
   const step = (event: KeyboardEvent) => {
     const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
@@ -105,7 +105,7 @@ function Gallery({ trials, selected, onPoint }: {
   );
 }
 
-/** Scrolls until a row is in sight, so that its cards are drawn. */
+/** Scrolls a row into view, so that its cards are rendered. */
 function showRow(all: HTMLElement, row: number, height: number): void {
   const scroller = all.closest(".scroller")!;
   const top = row * height;
@@ -185,15 +185,15 @@ function Detail({ trial }: { trial: TrialRow }): VNode {
   );
 }
 
-/** What can be done with the function. */
+/** Buttons that copy the function or queue it again. */
 function Actions({ expression }: { expression: string }): VNode {
   const { connection, view, propose, say, control } = useDashboard();
   const copy = async (text: string, what: string) => {
     try {
       await navigator.clipboard.writeText(text);
-      say(`${what} is copied.`);
+      say(`${what} was copied.`);
     } catch {
-      say("The browser did not let the text be copied.", "problem");
+      say("The browser did not allow copying.", "problem");
     }
   };
   const again = async () => {
@@ -243,7 +243,7 @@ function Fact({ name, value }: { name: string; value: string }): VNode {
   );
 }
 
-/** Where the function bends and what it tends to. */
+/** Extrema, inflections, kinks and limits of the function. */
 function Shape({ math, beta }: { math: Exclude<ReturnType<typeof mathOf>, Error>; beta: number }): VNode {
   const points = useMemo(() => bends(math, beta), [math, beta]);
   const round = (value: number) => String(Math.round(value * 100) / 100 || 0).replace("-", "−");
@@ -262,7 +262,7 @@ function Shape({ math, beta }: { math: Exclude<ReturnType<typeof mathOf>, Error>
   );
 }
 
-/** The whole curve from the server, and what arrives from then on. */
+/** The training curve: stored points from the server, then live ones. */
 function Curve({ trial, steps }: { trial: TrialRow; steps: number }): VNode {
   const { view } = useDashboard();
   const [kept, setKept] = useState<readonly CurvePoint[]>([]);
@@ -280,7 +280,7 @@ function Curve({ trial, steps }: { trial: TrialRow; steps: number }): VNode {
   if (points.length === 0) {
     return (
       <div class="place-160">
-        <Empty>{trial.state === "queued" ? "It waits for a worker." : "No curve was kept."}</Empty>
+        <Empty>{trial.state === "queued" ? "Waiting for a worker." : "No training curve."}</Empty>
       </div>
     );
   }
@@ -339,7 +339,7 @@ function Relatives({ trial, onSelect }: { trial: TrialRow; onSelect: (id: number
       )}
       {near.length > 0 && (
         <>
-          <h3>Near functions</h3>
+          <h3>Similar functions</h3>
           {list(near)}
         </>
       )}

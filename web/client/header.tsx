@@ -1,4 +1,4 @@
-/** The bar on top: which run, in what state, the views, and what can be asked of the search. */
+/** The top bar: the run and its state, the views, and the controls of the search. */
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import { isOver, type RunState } from "../../controller/runs/events.ts";
@@ -7,7 +7,7 @@ import { canAskToNotify } from "./ending.ts";
 import { VIEW_LABELS, VIEWS, writeRoute } from "./route.ts";
 import { applyTheme, currentTheme, nextTheme } from "./theme.ts";
 
-/** What the label of synthetic data says when asked. */
+/** Tooltip of the label of synthetic data. */
 export const SYNTHETIC = "Drawn by the program: accuracies say nothing about photographs";
 
 export function Header(): VNode {
@@ -67,7 +67,7 @@ export function StatePill({ state, reason }: { state: RunState; reason?: string 
   return <span class={`pill run-${state}`} title={reason ?? undefined}>{state}</span>;
 }
 
-/** Says that what is shown may be old. */
+/** Shows that the page may be out of date. */
 function LinkNote(): VNode | null {
   const { connection, view } = useDashboard();
   const text = {
@@ -96,7 +96,7 @@ function Controls(): VNode | null {
         type="button"
         disabled={view.state !== "running" && !isHeld}
         aria-label={isHeld ? "Resume" : "Pause"}
-        title={view.state === "stopping" ? "Take the stop back" : undefined}
+        title={view.state === "stopping" ? "Cancel the stop" : undefined}
         onClick={() => control({ control: isHeld ? "resume" : "pause" })}
       >
         <Icon name={isHeld ? "resume" : "pause"} />
@@ -112,10 +112,10 @@ function Controls(): VNode | null {
   );
 }
 
-/** Longer than the two clicks of a double click are apart: what is asked cannot be answered by it. */
+/** Longer than the interval of a double click, so that a double click does not confirm the question. */
 const SECOND_CLICK_MS = 600;
 
-/** Asks before it stops, and takes no click for an answer that was meant for the question. */
+/** Asks for confirmation, and ignores the second click of a double click. */
 function StopButton(): VNode {
   const { view, control, say } = useDashboard();
   const [askedAt, setAskedAt] = useState<number | null>(null);
@@ -124,7 +124,7 @@ function StopButton(): VNode {
     if (!isAsking) return setAskedAt(event.timeStamp);
     if (event.detail > 1 || event.timeStamp - askedAt < SECOND_CLICK_MS) return;
     setAskedAt(null);
-    if (await control({ control: "stop" })) say("The search stops when this batch is done. Resume takes that back.");
+    if (await control({ control: "stop" })) say("The search stops after this batch. Resume cancels that.");
   };
   return (
     <button
@@ -149,7 +149,7 @@ function NotifyButton(): VNode | null {
   const ask = async () => {
     const answer = await Notification.requestPermission();
     setCanAsk(canAskToNotify());
-    if (answer === "granted") say("You will be told when the search is done, as long as this page is open.");
+    if (answer === "granted") say("You will be notified when the search is done, while this page is open.");
   };
   return (
     <button
@@ -181,7 +181,7 @@ function Icon({ name }: { name: keyof typeof ICONS }): VNode {
   );
 }
 
-/** Why a run that is not searched by the server's own process cannot be steered here. */
+/** Why a run that another process searches cannot be controlled here. */
 function Followed(): VNode | null {
   const { view } = useDashboard();
   if (view.state === "finished" || view.state === "failed") return null;
@@ -190,7 +190,7 @@ function Followed(): VNode | null {
       {view.state === "interrupted"
         ? (
           <>
-            Its process has ended. Go on: <code>deno task search --resume {view.run.name}</code>
+            Its process has ended. Resume with: <code>deno task search --resume {view.run.name}</code>
           </>
         )
         : "Followed live: another process searches it."}

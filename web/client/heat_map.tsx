@@ -20,14 +20,14 @@ interface HeatMapProps {
 const ROW = 13;
 const LABELS = 112;
 
-/** Shades go with the square root, so that the differences between unlikely tokens show. */
+/** Shades follow the square root, so that differences between unlikely tokens are visible. */
 function shade(probability: number): string {
   return heatColour(Math.sqrt(probability));
 }
 
 const LEGEND_STEPS = 32;
 
-/** What the shades stand for. */
+/** The legend of the shades. */
 export function HeatLegend(): VNode {
   return (
     <span class="legend number">

@@ -13,18 +13,18 @@ import { Chart } from "./picture.tsx";
 import { bestSoFar } from "./ranking.ts";
 import { Empty } from "./empty.tsx";
 
-/** A trial that came to something, with what its batch's mean counts it as: [0, 1]. */
+/** A trial with a result, and its value in the mean of its batch, in [0, 1]. */
 interface Judged {
   readonly trial: TrialRow;
   readonly value: number;
 }
 
-/** Null while nothing is known. Who asked for a trial, and whether a sampler learns from it, makes no difference. */
+/** Null before there is a result. Who requested a trial, and whether the sampler learns from it, makes no difference. */
 function valueOf({ state, score, reward }: TrialRow, guessing: number): number | null {
   return score ?? reward ?? (state === "diverged" || state === "failed" ? guessing : null);
 }
 
-/** What is drawn, by trial: references are lines across it. */
+/** The trials that are drawn, by number; references are drawn as horizontal lines instead. */
 function judgedOf(trials: readonly TrialRow[], guessing: number): Judged[] {
   const judged: Judged[] = [];
   for (const trial of trials) {
@@ -42,7 +42,7 @@ export function History({ lines }: { lines: readonly Baseline[] }): VNode {
     return (
       <div class="place-300">
         <Empty>
-          {view.trials.length === shown.length ? "The first candidate is on its way." : "No trial passes the filter."}
+          {view.trials.length === shown.length ? "Waiting for the first candidate." : "No trial passes the filter."}
         </Empty>
       </div>
     );
@@ -68,7 +68,7 @@ function short(text: string): string {
   return text.length > 48 ? `${text.slice(0, 47)}…` : text;
 }
 
-/** The judged trial nearest in the plot, where a trial in a hundred is as far as a point of accuracy in a hundred. */
+/** The nearest trial in the plot; the range of trial numbers counts as 3, that of accuracies as 1. */
 function nearestTrial(judged: readonly Judged[], x: number, y: number): Judged {
   const span = Math.max(1, judged[judged.length - 1].trial.id - judged[0].trial.id);
   let best = judged[0];
@@ -80,7 +80,7 @@ function nearestTrial(judged: readonly Judged[], x: number, y: number): Judged {
   return best;
 }
 
-/** Trials by what became of them: all that the batches' means count are drawn. */
+/** Trials by outcome: all that count in a batch's mean are drawn. */
 const OUTCOMES: readonly { readonly label: string; readonly colour: number; readonly states: readonly TrialState[] }[] =
   [
     { label: "complete", colour: 5, states: ["complete"] },
@@ -119,7 +119,7 @@ function historySpec(judged: readonly Judged[], view: RunView, lines: readonly B
   return {
     height: 300,
     description: `Validation accuracy of ${judged.length} trials and the best so far`,
-    // Dots at either end are not cut.
+    // Padding, so that dots at the ends are not clipped.
     x: { label: "trial", whole: true, domain: padded([0, ids[ids.length - 1]], 0.008) },
     y: { label: "validation accuracy (%)" },
     series,
@@ -128,7 +128,7 @@ function historySpec(judged: readonly Judged[], view: RunView, lines: readonly B
   };
 }
 
-/** The last candidate of each batch: references, and what was added by hand, stand between them. */
+/** The last candidate of each batch; references and candidates added by hand lie between them. */
 function lastOfBatches(trials: readonly TrialRow[]): number[] {
   const last: number[] = [];
   for (const { id, batch, role } of trials) if (role === "candidate") last[batch] = Math.max(last[batch] ?? 0, id);

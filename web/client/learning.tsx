@@ -6,7 +6,7 @@ import { decimal } from "./format.ts";
 import { Chart } from "./picture.tsx";
 import { Empty } from "./empty.tsx";
 
-/** What the history of the search shows already. */
+/** Metrics that the history already shows. */
 const IN_HISTORY = ["mean_reward", "best_reward"];
 
 /** Colours of the charts, in the order in which the sampler reports its metrics. */
@@ -20,7 +20,7 @@ export function Learning(): VNode {
     return (
       <Empty>
         {updates.length === 0
-          ? "Nothing is learnt before the first batch is done."
+          ? "Learning starts after the first batch."
           : `${view.run.settings.sampler} does not learn.`}
       </Empty>
     );

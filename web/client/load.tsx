@@ -1,4 +1,4 @@
-/** What the machine gives and takes: children that ended in each minute, and the memory of the search. */
+/** Load of the machine: children finished per minute, and memory of the search. */
 import type { VNode } from "preact";
 import { useMemo } from "preact/hooks";
 import { isOver } from "../../controller/runs/events.ts";
@@ -15,7 +15,7 @@ const MINUTE_MS = 60_000;
 /** The last two hours. */
 const MINUTES_SHOWN = 120;
 
-/** How many children ended in each minute: what a slow machine, pauses and lost workers cost is seen here. */
+/** Children finished per minute, which shows the cost of a slow machine, pauses and lost workers. */
 export function Throughput(): VNode {
   const { view, shown, now } = useDashboard();
   const last = Math.floor((isOver(view) ? lastEnd(view) : now) / MINUTE_MS);
@@ -23,7 +23,7 @@ export function Throughput(): VNode {
   if (counts.length === 0) {
     return (
       <div class="place-160">
-        <Empty>No child has ended.</Empty>
+        <Empty>No child has finished yet.</Empty>
       </div>
     );
   }
@@ -32,7 +32,7 @@ export function Throughput(): VNode {
     <Chart
       spec={{
         height: 160,
-        description: `Children that ended in each of the last ${counts.length} minutes`,
+        description: `Children finished in each of the last ${counts.length} minutes`,
         x: {
           label: "time",
           whole: true,
@@ -68,7 +68,7 @@ function endsByMinute(trials: readonly TrialRow[], last: number): number[] {
     if (index >= 0 && index < MINUTES_SHOWN) counts[index]++;
     first = Math.min(first, minute);
   }
-  // Bars as wide as a screen for the first minutes of a run say nothing: twenty at least.
+  // At least twenty bars, or the first minutes of a run would fill the width.
   return Number.isFinite(first) ? counts.slice(-Math.max(20, last - first + 1)) : [];
 }
 

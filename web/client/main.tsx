@@ -30,7 +30,7 @@ const VIEW_BODIES: Readonly<Record<View, () => VNode>> = {
 
 const TOAST_MS = 6_000;
 
-/** The filter applies to every plot: of the runs' view, to the comparison. */
+/** The filter applies to every plot; in the view of runs, to the comparison. */
 function isFiltered({ view, compared }: Route): boolean {
   return view !== "runs" || compared.length > 0;
 }
@@ -49,7 +49,7 @@ function App({ connection }: { connection: Connection }): VNode {
   // The URL names the run, so that it means the same when another is searched here.
   const name = route.run === null && connection.link === "live" ? view?.run.name : undefined;
   useEffect(() => {
-    // By what the URL says now: a link may have been followed whose event is still to come.
+    // Reads the URL itself: a link may have been followed whose event is still pending.
     const asked = readRoute(location.hash);
     if (name !== undefined && asked.run === null) go({ ...asked, run: name });
   }, [name]);
@@ -94,7 +94,7 @@ function Waiting({ connection }: { connection: Connection }): VNode {
   const text = {
     connecting: "Connecting to the search …",
     live: "Connecting to the search …",
-    lost: "The search cannot be reached. Trying again …",
+    lost: "The search is not reachable. Trying again …",
     refused: connection.refusal,
   }[connection.link];
   return (
@@ -110,7 +110,7 @@ function useRoute(): [Route, (change: Partial<Route>) => void] {
   const [route, setRoute] = useState(() => readRoute(location.hash));
   const latest = useRef(route);
   latest.current = route;
-  // At once, not after the first paint: a link followed in between would be lost.
+  // Before the first paint: a link followed in between would be lost.
   useLayoutEffect(() => {
     const follow = () => setRoute((before) => sameQuery(before, readRoute(location.hash)));
     addEventListener("hashchange", follow);
@@ -118,7 +118,7 @@ function useRoute(): [Route, (change: Partial<Route>) => void] {
   }, []);
   const go = useCallback((change: Partial<Route>) => {
     const next = sameQuery(latest.current, { ...latest.current, ...change });
-    // That the current run is called by its name is no new place.
+    // Naming the current run in the URL adds no entry to the history.
     const isNewRun = latest.current.run !== null && next.run !== latest.current.run;
     const isNewPlace = next.view !== latest.current.view || isNewRun;
     latest.current = next;
@@ -129,7 +129,7 @@ function useRoute(): [Route, (change: Partial<Route>) => void] {
   return [route, go];
 }
 
-/** Keeps the query where it asks for the same, so that trials are not filtered and ranked anew. */
+/** Keeps the query object if it is equal, so that trials are not filtered and ranked again. */
 function sameQuery(before: Route, next: Route): Route {
   const { query } = before;
   return writeRoute({ ...before, query: next.query }) === writeRoute(before) ? { ...next, query } : next;

@@ -1,4 +1,4 @@
-/** A component that is drawn again only when a prop differs (preact's own `memo` is in its compat layer, which is not used). */
+/** A component that renders again only when a prop changes (preact's `memo` is in its compat layer, which is not used). */
 import { Component, type ComponentType, type VNode } from "preact";
 
 export function memo<P extends object>(render: (props: P) => VNode): ComponentType<P> {

@@ -1,4 +1,4 @@
-/** A run at a glance: how far, how good, how it got there, and what it is a function of. */
+/** A run at a glance: progress, best function, history, settings and notices. */
 import type { VNode } from "preact";
 import type { TrialRow } from "../protocol.ts";
 import type { RunView } from "../run_view.ts";
@@ -19,7 +19,7 @@ import { Learning } from "./learning.tsx";
 export function OverviewView(): VNode {
   const { view, route, shown, functions } = useDashboard();
   const lines = useOfTrials(view, baselines);
-  // Before the first is complete, the one in training is more to look at than nothing.
+  // Before the first trial is complete, the running one is shown.
   const selected = route.trial !== null
     ? view.trials[route.trial]
     : functions[0]?.trial ?? shown.find(({ state }) => state === "running");
@@ -145,7 +145,7 @@ function Settings({ view }: { view: RunView }): VNode {
 
 function Notices({ view }: { view: RunView }): VNode {
   const latest = view.notices.slice(-30).reverse();
-  if (latest.length === 0) return <Empty>Nothing happened that you need to know.</Empty>;
+  if (latest.length === 0) return <Empty>No notices.</Empty>;
   return (
     <ul class="notices">
       {latest.map(({ seq, at, level, message }) => (

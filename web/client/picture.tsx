@@ -26,23 +26,23 @@ interface Point {
 
 interface ChartProps {
   readonly spec: Omit<ChartSpec, "width">;
-  /** What to say of the point nearest to data coordinates; null to say nothing. */
+  /** Readout of the point nearest to data coordinates; null for none. */
   readonly read?: (x: number, y: number) => Point & { readonly text: string } | null;
   readonly onPick?: (x: number, y: number) => void;
-  /** Where the arrow keys lead, in data coordinates, from left to right; the points of the longest series where absent. */
+  /** Stops of the arrow keys, in data coordinates, from left to right; by default the points of the longest series. */
   readonly stops?: () => readonly Point[];
 }
 
 /**
- * A chart of fixed height and its place's width. The place keeps its size before the chart is drawn. What the pointer reads
- * the arrow keys read too, point by point.
+ * A chart of fixed height, as wide as its container, which has its size before the chart is drawn. The arrow keys read out
+ * the same points as the pointer.
  */
 export function Chart({ spec, read, onPick, stops }: ChartProps): VNode {
   const place = useRef<HTMLDivElement>(null);
   const width = useWidth(place);
   const [pointer, setPointer] = useState<Point | null>(null);
   const [stop, setStop] = useState<number | null>(null);
-  // Not anew for each move of the pointer.
+  // Not on every move of the pointer.
   const layout = useMemo(() => width > 0 ? layoutChart({ ...spec, width }) : null, [spec, width]);
   const at = (event: PointerEvent | MouseEvent) => {
     const box = place.current!.getBoundingClientRect();
@@ -92,7 +92,7 @@ export function Chart({ spec, read, onPick, stops }: ChartProps): VNode {
   );
 }
 
-/** The point that is read out and its text, on the side where there is room in a chart of that width. */
+/** The point that is read out, and its text on the side that has room in a chart of that width. */
 function ReadoutMark({ readout: { x, y, text }, width }: { readout: Readout; width: number }): VNode {
   const top = `${Math.max(0, y - 26)}px`;
   return (
@@ -120,7 +120,7 @@ function pointsOf({ series }: Omit<ChartSpec, "width">): readonly Point[] {
     .sort((one, other) => one.x - other.x);
 }
 
-/** Where a key leads among `count` stops: null for none, undefined where the key means nothing. */
+/** The stop that a key leads to among `count`: null for none, undefined if the key has no meaning. */
 export function step({ key }: KeyboardEvent, from: number | null, count: number): number | null | undefined {
   if (count === 0) return undefined;
   if (key === "Escape") return from === null ? undefined : null;
@@ -133,10 +133,10 @@ export function step({ key }: KeyboardEvent, from: number | null, count: number)
   return Math.max(0, Math.min(count - 1, from + by));
 }
 
-/** Pixels across an element, kept up to date. */
+/** Width of an element in pixels, kept up to date. */
 export function useWidth(place: { readonly current: HTMLElement | null }): number {
   const [width, setWidth] = useState(0);
-  // Before the first paint: an empty plot is never seen.
+  // Before the first paint, so that no empty plot is shown.
   useLayoutEffect(() => {
     setWidth(Math.round(place.current!.clientWidth));
     const observer = new ResizeObserver(([entry]) => setWidth(Math.round(entry.contentRect.width)));

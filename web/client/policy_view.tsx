@@ -1,4 +1,4 @@
-/** The policy: what the controller would propose, what the good functions have in common, and all functions as a map. */
+/** The policy: a map of all functions, what the best ones have in common, and what the controller would propose. */
 import type { VNode } from "preact";
 import { HeatLegend } from "./heat_map.tsx";
 import { FunctionMap } from "./function_map.tsx";
@@ -10,7 +10,7 @@ export function PolicyView(): VNode {
     <div class="policy">
       <section class="panel map-panel" aria-label="Map of functions">
         <h2>
-          Map of functions <span class="h-note">near means alike; colour is accuracy</span>
+          Map of functions <span class="h-note">similar functions lie close together; colour is accuracy</span>
         </h2>
         <FunctionMap />
       </section>

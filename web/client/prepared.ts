@@ -1,13 +1,13 @@
-/** Getting ready, bit by bit, to say how alike functions are. */
+/** Computes the features of functions in small steps, so that their similarity is known without blocking the page. */
 import { useEffect, useState } from "preact/hooks";
 import type { TrialRow } from "../protocol.ts";
 import { prepare } from "./similarity.ts";
 
-/** At first enough for a run of some hundreds, so that nothing flashes; then half a frame at a time. */
+/** Milliseconds of work: first enough for some hundreds of functions, to avoid a flash; then half a frame at a time. */
 const FIRST_MS = 40;
 const SLICE_MS = 8;
 
-/** The share of the trials whose functions can be compared at once, from 0 to 1. */
+/** The share of the trials, from 0 to 1, whose features are computed. */
 export function usePrepared(trials: readonly TrialRow[]): number {
   const [share, setShare] = useState(0);
   useEffect(() => {

@@ -7,7 +7,7 @@ import { ask, runPath, useDashboard } from "./dashboard.ts";
 import { type HeatColumn, HeatMap } from "./heat_map.tsx";
 import { Empty } from "./empty.tsx";
 
-/** Updates that carry probabilities in the heat map; more than its columns of pixels would not be seen. */
+/** Maximum number of updates in the heat map: about one per column of pixels. */
 const MAX_COLUMNS = 200;
 
 export function Probabilities(): VNode {
@@ -30,7 +30,7 @@ export function Probabilities(): VNode {
   );
   if (earlier === null) return <Empty>Reading …</Empty>;
   if (earlier.length + later.length === 0) {
-    return <Empty>{view.run.settings.sampler} keeps no probabilities, or has not learnt yet.</Empty>;
+    return <Empty>{view.run.settings.sampler} has no probabilities, or has not learnt yet.</Empty>;
   }
   const heatMap = (name: string) => {
     const spot = spots.find((spot) => spot.name === name)!;
@@ -54,7 +54,7 @@ export function Probabilities(): VNode {
   );
 }
 
-/** For each position by its name, a column an update. */
+/** By the name of each position, one column per update. */
 function heatTables(spots: readonly Position[], updates: readonly SamplerUpdate[]): Map<string, HeatColumn[]> {
   return new Map(spots.map(({ name }, index) => [
     name,

@@ -1,26 +1,26 @@
 /**
- * The functions of a run by what their children came to. A function may have been trained several times, from several
- * seeds: what is said of it rests on all of them, how many they are and how far they spread, never on its luckiest one.
+ * The functions of a run by their results. A function may have been trained several times, from several seeds: its
+ * result is the mean of all of them, with their number and spread, never the luckiest one.
  */
 import type { TrialRow } from "../protocol.ts";
 
 export interface RankedFunction {
   readonly fingerprint: string;
-  /** Its best trial, which stands for it in pictures and links. */
+  /** Its best trial, which represents it in plots and links. */
   readonly trial: TrialRow;
-  /** What its trials are worth by the run's metric: their scores, weighted by their children. */
+  /** The mean of its trials' scores, weighted by their number of children. */
   readonly score: number;
-  /** Children judged, those of the verdict apart; results taken over from an equal function are not counted again. */
+  /** Children judged, without those of the verdict; duplicates are not counted again. */
   readonly n: number;
-  /** Of the children's own scores, as they are; a trial's score is shrunken. */
+  /** Mean of the children's own scores; a trial's score is shrunken. */
   readonly mean: number;
-  /** Sample standard deviation of them; null of one. */
+  /** Their sample standard deviation; null for a single child. */
   readonly deviation: number | null;
   /** Children that diverged or failed, and trials that were pruned. */
   readonly lost: number;
 }
 
-/** Functions with a complete trial, the highest score first, then the earlier. References apart, unless asked for. */
+/** Functions with a complete trial, by score and then by trial number; without references unless asked for. */
 export function rankFunctions(trials: readonly TrialRow[], withReferences = false): RankedFunction[] {
   const tallies = new Map<string, Tally>();
   for (const trial of onePerChild(trials)) {
@@ -33,7 +33,7 @@ export function rankFunctions(trials: readonly TrialRow[], withReferences = fals
     .sort((one, other) => other.score - one.score || one.trial.id - other.trial.id);
 }
 
-/** A trial that took the result of another is the same child: it only stands for it where the other is not among them. */
+/** A duplicate is the same child as its original: it only counts if the original is not among them. */
 function* onePerChild(trials: readonly TrialRow[]): Iterable<TrialRow> {
   const present = new Set<number>();
   for (const { id, duplicateOf } of trials) if (duplicateOf === null) present.add(id);
@@ -46,14 +46,14 @@ function* onePerChild(trials: readonly TrialRow[]): Iterable<TrialRow> {
   }
 }
 
-/** What the trials of one function came to, added up in one pass: 46,000 trials are ranked whenever one of them changes. */
+/** Results of one function, summed in one pass: 46,000 trials are ranked again whenever one of them changes. */
 class Tally {
   #best: TrialRow | null = null;
-  /** Of trials' scores, each times its children. */
+  /** Sum of the trials' scores, each weighted by its children. */
   #weighted = 0;
   #n = 0;
   #mean = 0;
-  /** Of the children's differences from their mean (Welford 1962). */
+  /** Sum of squared differences from the mean (Welford 1962). */
   #squares = 0;
   #lost = 0;
 
@@ -63,7 +63,7 @@ class Tally {
     if (this.#best === null || trial.score > this.#best.score!) this.#best = trial;
     const before = this.#n;
     for (const { stage, score } of trial.trainings) if (stage !== "verdict" && score !== null) this.#addChild(score);
-    // A trial that took the result of another keeps no trainings of its own.
+    // A duplicate has no trainings of its own.
     if (this.#n === before) this.#addChild(trial.score);
     this.#weighted += trial.score * (this.#n - before);
   }
@@ -97,7 +97,7 @@ function lostOf({ state, trainings }: TrialRow): number {
   return Math.max(lost, state === "pruned" || state === "diverged" || state === "failed" ? 1 : 0);
 }
 
-/** The greatest score of a complete trial up to each of them; NaN before the first. */
+/** The highest score of a complete trial up to each trial; NaN before the first. */
 export function bestSoFar(trials: readonly Pick<TrialRow, "state" | "score">[]): number[] {
   let best = NaN;
   return trials.map(({ state, score }) => {

@@ -1,5 +1,5 @@
 /**
- * What is looked at, as the part of the URL after `#`: a view can be reloaded, bookmarked and sent to a colleague.
+ * The URL encodes the view, in the part after `#`: it can be reloaded, bookmarked and sent to a colleague.
  *
  *     #/RUN/trials?q=sin&state=complete&sort=accuracy&order=desc&trial=12
  */
@@ -18,7 +18,7 @@ export const VIEW_LABELS = {
 export type View = keyof typeof VIEW_LABELS;
 export const VIEWS = Object.keys(VIEW_LABELS) as readonly View[];
 
-/** Names that views had, for bookmarks. */
+/** Former names of views, for old bookmarks. */
 const FORMER: Readonly<Record<string, View>> = { mind: "policy" };
 
 function viewOf(name: string): View {
@@ -27,13 +27,13 @@ function viewOf(name: string): View {
 }
 
 export interface Route {
-  /** Null for the run that the server searches. */
+  /** Null for the run that the server is searching. */
   readonly run: string | null;
   readonly view: View;
   readonly query: TrialQuery;
   /** The selected trial. */
   readonly trial: number | null;
-  /** Columns of the trials table; null for the usual ones. */
+  /** Columns of the trials table; null for the default ones. */
   readonly columns: readonly string[] | null;
   /** Runs compared. */
   readonly compared: readonly string[];

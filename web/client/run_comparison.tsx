@@ -76,7 +76,7 @@ function Differences({ runs, plotted }: { runs: readonly RunSummary[]; plotted: 
   );
 }
 
-/** Judged trials of runs, fetched once a run and again when it has more. */
+/** Judged trials of runs, fetched once per run and again when it has more. */
 function useTrialsOf(runs: readonly RunSummary[]): ReadonlyMap<string, readonly TrialRow[]> {
   const [trials, setTrials] = useState<ReadonlyMap<string, readonly TrialRow[]>>(new Map());
   const { say } = useDashboard();
@@ -92,7 +92,7 @@ function useTrialsOf(runs: readonly RunSummary[]): ReadonlyMap<string, readonly 
   return trials;
 }
 
-/** The best of the run whose line is nearest at a trial. */
+/** The best score so far of the run whose line is nearest at a trial. */
 function readNearest(series: ReturnType<typeof stepsOf>, x: number, y: number) {
   const ends = series.flatMap(({ label, x: ids, y: bests }) => {
     const at = ids.findLastIndex((id) => id <= x);
@@ -105,7 +105,7 @@ function readNearest(series: ReturnType<typeof stepsOf>, x: number, y: number) {
   return near && { x: near.x, y: near.y, text: `${near.label}, trial ${Math.round(near.x)}: ${near.y.toFixed(2)} %` };
 }
 
-/** Against the trials' numbers, so that those which diverged or were pruned take their room. */
+/** Plotted against the trials' numbers, so that diverged and pruned trials take up their space. */
 function stepsOf(label: string, trials: readonly TrialRow[], colour: number) {
   if (trials.length === 0) return [];
   const y = bestSoFar(trials).map((best) => 100 * best);

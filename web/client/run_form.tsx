@@ -56,7 +56,7 @@ export function RunForm({ run, onDone }: { run: RunSummary; onDone: () => void }
   );
 }
 
-/** Asks the server to change the run and says what came of it; `now` is its name afterwards, null when it is deleted. */
+/** Asks the server to change the run and shows the result; `now` is its name afterwards, null if it is deleted. */
 function useSend(run: RunSummary, onDone: () => void) {
   const { say, route, go } = useDashboard();
   return async (method: "PATCH" | "DELETE", body: unknown, done: string, now: string | null) => {

@@ -15,7 +15,7 @@ import { Comparison } from "./run_comparison.tsx";
 
 const REFRESH_MS = 5_000;
 
-/** As many as the plot has colours that can be told apart. */
+/** The number of distinguishable colours. */
 const MAX_COMPARED = 8;
 
 export function RunsView(): VNode {
@@ -62,7 +62,7 @@ export function RunsView(): VNode {
   );
 }
 
-/** Columns of the table of runs: those of a class are left out where there is no room for them. */
+/** Columns of the table of runs; the classes hide some on narrow screens. */
 const COLUMNS: readonly { readonly name: string; readonly class?: string; readonly isHidden?: true }[] = [
   { name: "compare", isHidden: true },
   { name: "run" },

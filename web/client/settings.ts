@@ -1,4 +1,4 @@
-/** A run's settings as pairs of name and text: for one run, and for what differs between several. */
+/** A run's settings as pairs of name and text, to show one run or to compare several. */
 import type { RunSettings } from "../../controller/runs/events.ts";
 import { count, duration } from "./format.ts";
 

@@ -11,7 +11,7 @@ import { mathOf } from "./function_math.ts";
 const POINTS = Float64Array.from({ length: 33 }, (_, index) => normalQuantile((2 * index + 1) / 66));
 const features = new Map<string, Float32Array | null>();
 
-/** 33 numbers; null where the function is not finite on the points or cannot be read. */
+/** 33 numbers; null if the function is not finite at the points or cannot be parsed. */
 export function featuresOf(expression: string): Float32Array | null {
   const known = features.get(expression);
   if (known !== undefined) return known;
@@ -21,8 +21,8 @@ export function featuresOf(expression: string): Float32Array | null {
 }
 
 /**
- * Computes what is not yet known of functions, from the trial at `from` on, until all is or the time is up; how many of the
- * trials are done. Ten thousand functions take seconds, in which the page must not stand still.
+ * Computes missing features from the trial at `from` on, until all are done or the time is up. Returns how many trials are
+ * done. Ten thousand functions take seconds, in which the page must stay responsive.
  */
 export function prepare(trials: readonly TrialRow[], from: number, ms: number): number {
   const end = performance.now() + ms;
@@ -45,7 +45,7 @@ function makeFeatures(expression: string): Float32Array | null {
   return Float32Array.from(values, (value) => spread > 1e-9 ? Math.tanh((value - mean) / spread) : 0);
 }
 
-/** The trials of other functions nearest to one, each function once, nearest first. */
+/** Trials of the most similar other functions, each function once, most similar first. */
 export function nearest(trials: readonly TrialRow[], to: TrialRow, most: number): TrialRow[] {
   const own = featuresOf(to.expression);
   if (!own) return [];

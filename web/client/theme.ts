@@ -1,4 +1,4 @@
-/** Light or dark: as the system is, unless chosen here; the choice is kept in this browser. */
+/** Light or dark: the system's setting unless chosen here; the choice is stored in this browser. */
 
 import { useEffect, useState } from "preact/hooks";
 
@@ -21,7 +21,7 @@ export function nextTheme(): Theme {
   return THEMES[(THEMES.indexOf(currentTheme()) + 1) % THEMES.length];
 }
 
-/** Changes when the page turns light or dark, for what is drawn on a canvas and must be drawn anew. */
+/** Changes with the theme, so that canvases are redrawn. */
 export function useTheme(): string {
   const system = matchMedia("(prefers-color-scheme: dark)");
   const name = () => document.documentElement.dataset.theme ?? (system.matches ? "dark" : "light");

@@ -1,4 +1,4 @@
-/** What each worker did in the last minutes, as a time line. */
+/** A time line of what each worker did in the last minutes. */
 import type { VNode } from "preact";
 import { useMemo, useRef, useState } from "preact/hooks";
 import { isOver, type WorkerStatus } from "../../controller/runs/events.ts";
@@ -8,7 +8,7 @@ import { useDashboard } from "./dashboard.ts";
 import { clock, duration } from "./format.ts";
 import { Spoken, step, useWidth } from "./picture.tsx";
 
-/** The time line shows a run from its beginning, but no more than its last minutes. */
+/** The time line shows a run from its start, but at most its last ten minutes, in ms. */
 const TIME_LINE_MS = { least: 60_000, most: 10 * 60_000 };
 
 export function timeLine(
@@ -24,19 +24,19 @@ const LANE = 22;
 
 const GUTTER = 30;
 
-/** A stretch of a worker's time on the time line. */
+/** An interval of a worker's time on the time line. */
 interface Stretch {
   readonly worker: number;
-  /** The state of the trial while it trained, else of the worker. */
+  /** The trial's state while it was trained, otherwise the worker's. */
   readonly look: `worker-${WorkerStatus["state"]}` | `fill-${TrialState}`;
   readonly from: number;
   readonly to: number;
   readonly name: string;
-  /** Null where it is not a trial's. */
+  /** Null if it is no training. */
   readonly trial: number | null;
 }
 
-/** What each worker did in the last minutes; the gaps between trials are idle time, and what the filter hides is faint. */
+/** What each worker did in the last minutes. Gaps are idle time; trials that the filter hides are faint. */
 export function TimeLine({ workers }: { workers: readonly WorkerStatus[] }): VNode {
   const { view, shown, now } = useDashboard();
   const ids = useMemo(() => new Set(shown.map(({ id }) => id)), [shown]);
@@ -91,7 +91,7 @@ export function TimeLine({ workers }: { workers: readonly WorkerStatus[] }): VNo
   );
 }
 
-/** The stretch that the arrow keys have reached, worker by worker; Enter opens its trial. */
+/** The interval selected by the arrow keys, worker by worker; Enter opens its trial. */
 function useStretchKeys(stretches: readonly Stretch[]) {
   const { go } = useDashboard();
   const [stop, setStop] = useState<number | null>(null);
@@ -191,7 +191,7 @@ export function TimeLineLegend(): VNode {
   );
 }
 
-/** Trials say when they were trained, also before this page was opened; the rest of a worker's life is seen live. */
+/** Trainings come from the trials, also before this page was opened; other states only from the time since. */
 function stretchesOf(view: RunView, from: number, end: number): Stretch[] {
   const trained = view.trials.filter(({ worker, startedAt, finishedAt }) =>
     worker !== null && startedAt !== null && (finishedAt ?? end) >= from
@@ -219,7 +219,7 @@ export function lastEnd(view: RunView): number {
   return view.trials.reduce((last, { finishedAt }) => Math.max(last, finishedAt ?? 0), 0);
 }
 
-/** Share of the time line, since the first trial in it, that active workers trained; null before there is one. */
+/** Share of the time since the first trial shown that active workers spent training; null before there is one. */
 export function busyShare(view: RunView, now: number, workers: number): number | null {
   const { from, end } = timeLine(view, now);
   const trained = stretchesOf(view, from, end).filter(({ look }) => look.startsWith("fill-"));

@@ -1,4 +1,4 @@
-/** All trials as a table: of thousands of rows only those in sight are drawn. */
+/** All trials as a table, of which only the visible rows are rendered. */
 import type { ComponentChildren, VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { trainingsJudged } from "../../controller/trial.ts";
@@ -127,7 +127,7 @@ export function TrialsView(): VNode {
   );
 }
 
-/** The trials shown, as files. */
+/** Downloads of the trials shown. */
 function Downloads(): VNode {
   const { view, route } = useDashboard();
   const path = runPath(view.run.name), search = exportSearch(route);
@@ -138,7 +138,7 @@ function Downloads(): VNode {
         class="button"
         href={`${path}/trials.csv?${search}&for=spreadsheet`}
         download
-        title="CSV in which no expression is run as a formula: each that begins like one has an apostrophe"
+        title="CSV for spreadsheets: an apostrophe keeps expressions from being run as formulas"
       >
         Spreadsheet
       </a>
@@ -196,12 +196,12 @@ function TrialTable({ names }: { names: readonly string[] }): VNode {
   );
 }
 
-/** Rows that a key goes up or down among `count`. */
+/** Rows that a key moves the selection by, among `count`. */
 function rowsBy(key: string, count: number): number | undefined {
   return { ArrowDown: 1, ArrowUp: -1, PageDown: 15, PageUp: -15, Home: -count, End: count }[key];
 }
 
-/** Keys that move the selection and open it; the row selected by a link or another view starts in sight. */
+/** Keys that move and open the selection; a row selected by a link or another view is scrolled into view. */
 function useSelectionKeys(place: { readonly current: HTMLElement | null }): (event: KeyboardEvent) => void {
   const { route, shown, go } = useDashboard();
   useEffect(() => {
@@ -234,7 +234,7 @@ function Head({ column, route, go }: { column: Column; route: Route; go: (change
   const { query } = route;
   const isSorted = query.sort === column.key;
   const sort = isSorted ? query.descending ? "descending" : "ascending" : "none";
-  // Of a measure the greatest is what one looks for first, of a name the first in the alphabet.
+  // Numbers start with the greatest, names with the first in the alphabet.
   const descending = isSorted
     ? !query.descending
     : column.align === "right" && column.key !== "id" && column.key !== "loss";
@@ -251,7 +251,7 @@ function Head({ column, route, go }: { column: Column; route: Route; go: (change
 interface RowProps {
   readonly trial: TrialRow;
   readonly at: number;
-  /** Names with commas between them: equal while they are the same. */
+  /** Names joined by commas, so that equal lists are equal props. */
   readonly columns: string;
   readonly template: string;
   readonly selected: boolean;

@@ -1,4 +1,4 @@
-/** What the run names at its end: judged on fresh seeds, beside the references. Nothing before that. */
+/** The function that the run names at its end, judged on fresh seeds beside the references; nothing before. */
 import type { VNode } from "preact";
 import { type Outcome, outcomeOf } from "../../controller/finals.ts";
 import type { TrialRow } from "../protocol.ts";
@@ -16,7 +16,7 @@ export function Verdict(): VNode | null {
 
 interface PanelProps {
   readonly outcome: Outcome<TrialRow>;
-  /** Of the references, as they are written, by the names that the verdict calls them. */
+  /** The references' display names, by their names in the verdict. */
   readonly names: ReadonlyMap<string, string>;
   readonly metric: string;
 }

@@ -1,4 +1,4 @@
-/** Of a long list only the rows near the window are drawn: which ones, as the page scrolls. */
+/** Renders only the visible rows of a long list. */
 import { useEffect, useState } from "preact/hooks";
 
 export interface Rows {
@@ -7,7 +7,7 @@ export interface Rows {
   readonly end: number;
 }
 
-/** Pixels drawn beyond each edge, so that a fast scroll seldom shows paper. */
+/** Pixels rendered beyond each edge, so that fast scrolling rarely shows blanks. */
 const MARGIN = 280;
 
 /** `place` is the element that holds all rows, each `height` pixels, in the scroller nearest to it or the window. */

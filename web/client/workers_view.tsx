@@ -23,7 +23,7 @@ export function WorkersView(): VNode {
           </span>
           {connection.controllable && !isOver(view) && <WorkerCount active={active.length} />}
         </h2>
-        {workers.length === 0 ? <Empty>No worker was given a trial.</Empty> : <WorkerTable workers={workers} />}
+        {workers.length === 0 ? <Empty>No worker has had a trial yet.</Empty> : <WorkerTable workers={workers} />}
       </section>
       <section class="panel" aria-label="Time line">
         <h2>
@@ -40,7 +40,7 @@ export function WorkersView(): VNode {
         <h2>
           Throughput{" "}
           <span class="h-note">
-            children that ended in each minute{shown.length < view.trials.length && ", of those the filter shows"}
+            children finished per minute{shown.length < view.trials.length && ", of those the filter shows"}
           </span>
         </h2>
         <Throughput />
@@ -155,7 +155,7 @@ function Troubles(): VNode {
   const troubled = shown.filter(({ attempts, state }) => attempts > 1 || state === "failed")
     .sort((one, other) => other.id - one.id).slice(0, 50);
   const notices = view.notices.filter(({ level }) => level !== "info").slice(-50).reverse();
-  if (troubled.length === 0 && notices.length === 0) return <Empty>No trial had to be given to a second worker.</Empty>;
+  if (troubled.length === 0 && notices.length === 0) return <Empty>No trial was retried, and none failed.</Empty>;
   return (
     <div class="troubles">
       <ul class="notices">

@@ -39,7 +39,7 @@ export function toText(node: SvgElement): string {
   return children === "" ? `<${node.tag}${attributes}/>` : `<${node.tag}${attributes}>${children}</${node.tag}>`;
 }
 
-/** Half pixels are as fine as a screen shows; short numbers keep files small. */
+/** Rounded to half pixels, the finest that a screen shows, which keeps files small. */
 export function pixel(value: number): number {
   return Math.round(value * 10) / 10;
 }

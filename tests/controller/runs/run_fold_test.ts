@@ -29,7 +29,7 @@ function state(snapshot: RunSnapshot): Omit<RunSnapshot, "elapsedMs"> {
 }
 
 describe("the fold of a run's events", () => {
-  it("comes to the snapshot of a run that trains several seeds, loses workers and names a function", () => {
+  it("equals the snapshot of a run that trains several seeds, loses workers and names a function", () => {
     const run = new FakeRun({ trials: 80, seed: 3, verdict: "found" });
     for (let steps = 0; steps < 40; steps++) run.advance(3000);
     const { fold, events } = folding(run), view = new RunView(liveSnapshot(run.snapshot()), 0);
@@ -41,7 +41,7 @@ describe("the fold of a run's events", () => {
     assertEquals(view.trials, run.snapshot().trials.map(trialRow));
   });
 
-  it("comes to the snapshots of a search and of a process that follows it", () =>
+  it("equals the snapshots of a search and of a process that follows it", () =>
     inFolder(async (root) => {
       const { search, store } = openScripted(`${root}/run`, 2, undefined, { trials: 24 });
       const follower = new FollowedRun(`${root}/run`, 5);
