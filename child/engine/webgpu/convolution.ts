@@ -38,6 +38,11 @@ export interface ConvolutionCall {
   readonly biasOffset?: number;
   /** Quads of a child's parameters. */
   readonly parameterQuads: number;
+  /**
+   * Whether the device rounds a multiply-add once. Where it rounds twice, each tap is summed by itself, whose shorter
+   * sums make up for that.
+   */
+  readonly fused: boolean;
   /** Quads from one child to the next in `from` and `to`. */
   readonly fromStride: number;
   readonly toStride: number;
@@ -92,7 +97,10 @@ function product(call: ConvolutionCall, direction: Direction): Dispatch {
   if (biasOffset !== undefined) numbers.unsigned("bias_offset", biasOffset);
 
   return {
-    kernel: productKernel(numbers, direction, lanes, depth, biasOffset !== undefined),
+    kernel: productKernel(numbers, direction, lanes, depth, {
+      hasBias: biasOffset !== undefined,
+      sumsTaps: !call.fused,
+    }),
     buffers: ["parameters", call.from, call.to],
     record: numbers.words,
     workgroups: [Math.ceil(pixels / (TILE.pixels * TILE.rows)), blocks * step ** 2],
@@ -113,7 +121,7 @@ function productKernel(
   direction: Direction,
   lanes: number,
   depth: number,
-  hasBias: boolean,
+  { hasBias, sumsTaps }: { readonly hasBias: boolean; readonly sumsTaps: boolean },
 ): Kernel {
   const { pixels, rows } = TILE, tile = pixels * rows, threads = rows * lanes;
   const row = depth + 1; // a quad more, against conflicts of memory banks
@@ -126,6 +134,7 @@ function productKernel(
     const part = "xyzw"[j];
     return direction === "forward" ? `v${j}` : `vec4f(v0.${part}, v1.${part}, v2.${part}, v3.${part})`;
   };
+  const sum = sumsTaps ? "part" : "sum";
   const body = `
   let lane = thread % ${lanes}u;
   let line = thread / ${lanes}u;
@@ -157,6 +166,7 @@ ${times(pixels, (i) => `  var sum${i} = vec4f();`)}
     var tap_x = 0;
     for (var kx = kx0; kx < size; kx += step) {
       let tap = ky * size + kx;
+${sumsTaps ? times(pixels, (i) => `      var part${i} = vec4f();`) : ""}
       for (var k0 = 0u; k0 < from_quads; k0 += ${depth}u) {
         for (var e = thread; e < ${tile * depth}u; e += ${threads}u) {
           let k = e % ${depth}u;
@@ -187,11 +197,12 @@ ${times(4, (j) => `          let w${j} = weight_tile[(k * 4u + ${j}u) * ${lanes}
 ${
     times(pixels, (i) => `
           let a${i} = pixel_tile[(line + ${i * rows}u) * ${row}u + k];
-${times(4, (j) => `          sum${i} = fma(vec4f(a${i}.${"xyzw"[j]}), w${j}, sum${i});`)}`)
+${times(4, (j) => `          ${sum}${i} = fma(vec4f(a${i}.${"xyzw"[j]}), w${j}, ${sum}${i});`)}`)
   }
         }
         workgroupBarrier();
       }
+${sumsTaps ? times(pixels, (i) => `      sum${i} += part${i};`) : ""}
       tap_x += direction;
     }
     tap_y += direction;

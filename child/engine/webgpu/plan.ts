@@ -136,6 +136,7 @@ class Planner {
           kernelOffset: this.#offset(node.kernel),
           ...node.kind === "dense" && { biasOffset: this.#offset(node.bias) },
           parameterQuads: this.#parameters.quads,
+          fused: this.fused,
           fromStride: this.#stride(from),
           toStride: this.#stride(to),
         }));
@@ -250,6 +251,7 @@ class Planner {
       to,
       kernelOffset: this.#offset(node.kernel),
       parameterQuads: this.#parameters.quads,
+      fused: this.fused,
       fromStride: this.#stride(gradient),
       toStride: this.#stride(to),
     }));
