@@ -1,10 +1,11 @@
 /**
  * `deno task bench train`: images per second of training steps on random images, for each of several functions.
- * `deno task bench kernels`: where the time of a step of the wasm engine goes.
+ * `deno task bench kernels`: where the time of a step of the wasm engine goes, or of a graphics card.
  */
 import { activationFrom } from "../child/activation/catalog.ts";
 import { hasBeta } from "../child/compiler/derivatives.ts";
 import { type KernelTime, measurePeak, profileStep } from "../child/engine/wasm/profile.ts";
+import { type KernelCost, profileStep as profileCard } from "../child/engine/webgpu/profile.ts";
 import { multiplyAdds } from "../child/network/cost.ts";
 import { buildNetwork } from "../child/network/networks.ts";
 import { DEFAULT_OPTIMIZER } from "../child/network/optimizer.ts";
@@ -49,7 +50,7 @@ export const bench = command({
   summary: "Measures training on random images: images per second of the median step, or the time of each kernel.",
   positionals: [{
     name: "what",
-    help: "train: images per second; kernels: of the wasm engine",
+    help: "train: images per second; kernels: of the engines wasm and webgpu",
     choices: ["train", "kernels"],
   }],
   flags: [
@@ -93,7 +94,10 @@ async function benchTrain({ acts, children, turns, json, ...flags }: Flags, io: 
   const { batch, threads } = flags;
   const functions = acts?.split(";") ?? FUNCTIONS;
   for (const group of turns > 1 ? [functions] : functions.map((act) => [act])) {
-    const rates = await ratesInTurns(group.map((act) => ({ ...flags, engine: engine.name, act })), children, turns, io);
+    // A card computes its children side by side in one worker; on the processor each has a worker.
+    const sideBySide = engine.name === "webgpu" ? children : 1;
+    const measurements = group.map((act) => ({ ...flags, engine: engine.name, act, children: sideBySide }));
+    const rates = await ratesInTurns(measurements, children, turns, io);
     if (!rates) return EXIT.interrupted;
     for (const [i, act] of group.entries()) {
       const rate = summarise(rates[i])!.median;
@@ -128,9 +132,10 @@ async function ratesInTurns(measurements: readonly Measurement[], count: number,
 
 async function benchKernels(flags: Flags, io: Io) {
   const { engine, acts, network, batch, steps, json, children, threads, turns } = flags;
+  if (engine === "webgpu") return await benchCard(flags, io);
   if (!["auto", "wasm"].includes(engine) || children > 1 || threads > 1 || turns > 1) {
     throw new UsageError(
-      "bench kernels profiles the wasm engine, one child on one thread: leave out the other flags",
+      "bench kernels profiles the wasm engine, one child on one thread, or webgpu: leave out the other flags",
     );
   }
   io.live("measuring the peak …");
@@ -148,6 +153,54 @@ async function benchKernels(flags: Flags, io: Io) {
     else printKernels(`${network}, ${act}, batch ${batch}, one thread`, step, rows, io);
   }
   return EXIT.done;
+}
+
+/** Counts and times of a step on a graphics card. */
+async function benchCard({ acts, network, batch, steps, json, children, threads, turns }: Flags, io: Io) {
+  if (threads > 1 || turns > 1) throw new UsageError("bench kernels --engine webgpu takes no --threads and no --turns");
+  for (const act of acts?.split(";") ?? ["swish"]) {
+    if (io.signal.aborted) return EXIT.interrupted;
+    io.live(`measuring ${act} …`);
+    const activation = activationFrom(act);
+    const graph = buildNetwork(network, { classes: 10, usesBeta: usesBeta(simplify(activation.expression)) });
+    const { card, memory, kernels } = await profileCard(graph, activation, { batch, children, steps });
+    const row = ({ kernel, dispatches, operations, bytes, floor, seconds }: KernelCost) => ({
+      kernel,
+      dispatches,
+      gflop: Math.round(operations / 1e6) / 1e3,
+      megabytes: tenths(bytes / 1e6),
+      [`floor_ms_${card}`]: Math.round(1e6 * floor) / 1e3,
+      ms: Math.round(1e5 * seconds!) / 100,
+    });
+    const total = (of: (kernel: KernelCost) => number) => kernels.reduce((sum, kernel) => sum + of(kernel), 0);
+    const step = row({
+      kernel: "a step",
+      dispatches: total(({ dispatches }) => dispatches),
+      operations: total(({ operations }) => operations),
+      bytes: total(({ bytes }) => bytes),
+      floor: total(({ floor }) => floor),
+      seconds: total(({ seconds }) => seconds!),
+    });
+    const rows = [step, ...kernels.map(row)];
+    const head = { bench: "kernels", engine: "webgpu", act, batch, children, memory_mib: Math.ceil(memory / 2 ** 20) };
+    if (json) rows.forEach((row) => io.out(JSON.stringify({ ...head, ...row })));
+    else printCard(`${network}, ${act}, batch ${batch}, ${children} children, ${head.memory_mib} MiB`, card, rows, io);
+  }
+  return EXIT.done;
+}
+
+function printCard(title: string, card: string, rows: readonly Record<string, number | string>[], io: Io): void {
+  io.out(`${title}; floors are those of a card with the peaks of ${card}`);
+  const right = (title: string) => ({ title, align: "right" as const });
+  const columns = [...["ms", "floor ms", "GFLOP", "MB", "dispatches"].map(right), {
+    title: "kernel",
+    align: "left" as const,
+  }];
+  const cells = rows.map((row) => [
+    ...[row.ms, row[`floor_ms_${card}`], row.gflop, row.megabytes, row.dispatches].map(String),
+    String(row.kernel),
+  ]);
+  textTable({ columns, rows: cells }).forEach(io.out);
 }
 
 /**

@@ -10,8 +10,9 @@ export interface WarmChildren {
 
 /** Throws what opening the engine or compiling throws. */
 export async function warmChildren(measurement: Measurement, count: number): Promise<WarmChildren> {
+  const { children = 1 } = measurement;
   const workers = Array.from(
-    { length: count },
+    { length: count / children },
     () => new Worker(new URL("./train_speed_worker.ts", import.meta.url), { type: "module" }),
   );
   const close = () => workers.forEach((worker) => worker.terminate());
@@ -23,7 +24,7 @@ export async function warmChildren(measurement: Measurement, count: number): Pro
   }
   const measure = async () => {
     const replies = await Promise.all(workers.map((worker) => ask(worker, { kind: "measure" })));
-    return replies.reduce((sum, reply) => sum + (reply.kind === "measured" ? measurement.batch / reply.seconds : 0), 0);
+    return replies.reduce((sum, reply) => sum + (reply.kind === "measured" ? reply.imagesPerSecond : 0), 0);
   };
   return { measure, close };
 }

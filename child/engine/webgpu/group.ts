@@ -25,6 +25,9 @@ const ALIGNMENT = 256;
 /** Steps in one submission at most, and bytes of their images. */
 const MAX_STEPS = 20, MAX_IMAGE_BYTES = 2 ** 26;
 
+/** Runs of a kernel in one submission that is timed. */
+const TIMED_RUNS = 10;
+
 /** How long children that are ready wait for the others, so that they train together. */
 const PATIENCE_MS = 10;
 
@@ -186,6 +189,33 @@ export class Group {
 
   async write(place: number, buffer: Kept, values: Float32Array): Promise<void> {
     await this.#add(place, { kind: "write", buffer, values });
+  }
+
+  /** Seconds of these dispatches of a training step, of all children, in the median of so many repetitions. */
+  async time(dispatches: readonly number[], repetitions: number): Promise<number> {
+    const places = this.#children.flatMap((child, place) => child ? [place] : []);
+    this.card.device.queue.writeBuffer(this.#buffers.get("children")!, 0, Uint32Array.from(places));
+    const only = (ready: readonly (Ready | null)[]) => ready.map((one, i) => dispatches.includes(i) ? one : undefined);
+    const seconds: number[] = [];
+    // A wait for the card takes longer than a kernel: the difference of many runs in one submission and of none.
+    for (let i = 0; i < repetitions; i++) {
+      const [none, many] = [await this.#timeOf(only, places, 0), await this.#timeOf(only, places, TIMED_RUNS)];
+      seconds.push(Math.max(0, many - none) / TIMED_RUNS);
+    }
+    return seconds.sort((a, b) => a - b)[repetitions >> 1];
+  }
+
+  async #timeOf(
+    only: (ready: readonly (Ready | null)[]) => readonly (Ready | null | undefined)[],
+    places: readonly number[],
+    runs: number,
+  ): Promise<number> {
+    const { device } = this.card, encoder = device.createCommandEncoder();
+    this.#encode(encoder, only(this.#shared.training), "training", places, runs);
+    const started = performance.now();
+    device.queue.submit([encoder.finish()]);
+    await device.queue.onSubmittedWorkDone();
+    return (performance.now() - started) / 1000;
   }
 
   // Work ----------------------------------------------------------------------------------------------------------
@@ -361,7 +391,7 @@ export class Group {
 
   #encode(
     encoder: GPUCommandEncoder,
-    shared: readonly (Ready | null)[],
+    shared: readonly (Ready | null | undefined)[],
     run: keyof Child,
     places: readonly number[],
     steps: number,
@@ -374,6 +404,7 @@ export class Group {
     };
     for (let step = 0; step < steps; step++) {
       shared.forEach((ready, i) => {
+        if (ready === undefined) return; // left out
         if (ready) dispatch(ready, places.length);
         else for (const place of places) dispatch(this.#children[place]![run][i]!, 1);
       });
