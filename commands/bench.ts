@@ -162,7 +162,7 @@ async function benchCard({ acts, network, batch, steps, json, children, threads,
     if (io.signal.aborted) return EXIT.interrupted;
     io.live(`measuring ${act} …`);
     const activation = activationFrom(act);
-    const graph = buildNetwork(network, { classes: 10, usesBeta: usesBeta(simplify(activation.expression)) });
+    const graph = buildNetwork(network, { classes: 10, usesBeta: hasBeta(activation) });
     const { card, memory, kernels } = await profileCard(graph, activation, { batch, children, steps });
     const row = ({ kernel, dispatches, operations, bytes, floor, seconds }: KernelCost) => ({
       kernel,

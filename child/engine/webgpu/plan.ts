@@ -9,14 +9,8 @@ import type { Derivatives } from "../../compiler/derivatives.ts";
 import { Lowering } from "../../compiler/lower.ts";
 import { type Graph, type NodeId, type NodeOf } from "../../network/graph.ts";
 import { type Optimizer, SLOTS } from "../../network/optimizer.ts";
-import {
-  type Convolution,
-  convolutionForward,
-  convolutionInputGradient,
-  convolutionKernelGradient,
-  gradientSplits,
-  kernelQuads,
-} from "./convolution.ts";
+import { type Convolution, convolutionForward, convolutionInputGradient } from "./convolution.ts";
+import { convolutionKernelGradient, gradientSplits, kernelQuads } from "./kernel_gradient.ts";
 import type { BufferName, Dispatch } from "./kernel.ts";
 import { aligned, type Entries, parameterEntries, QUAD_BYTES, quadsOf, statisticsEntries } from "./layout.ts";
 import { type ChannelSource, chunksOf, type Pass, pointwise, type Route, type Source } from "./pointwise.ts";

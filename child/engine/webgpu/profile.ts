@@ -5,7 +5,7 @@
 import type { Activation } from "../../activation/expression.ts";
 import { differentiate } from "../../compiler/derivatives.ts";
 import type { Graph } from "../../network/graph.ts";
-import { DEFAULT_OPTIMIZER } from "../../optimizer.ts";
+import { DEFAULT_OPTIMIZER } from "../../network/optimizer.ts";
 import { openCard } from "./device.ts";
 import { Group } from "./group.ts";
 import { makePlan } from "./plan.ts";
