@@ -127,11 +127,10 @@ async function trainAll({ name, settings, dataset, activations, flags, io }: Wor
     {
       name,
       command: "baselines",
-      settings: { ...settings },
+      settings,
       free: FREE_SETTINGS,
       dataset,
-      engine: flags.engine,
-      threads: flags.threads,
+      flags,
       trainings,
     },
     {

@@ -106,11 +106,10 @@ async function run(flags: Values<readonly [typeof RUN], typeof FLAGS>, io: Io): 
     {
       name: flags.name ?? await nameOf(["confirm", flags.run, dataset.name, plan.network], { ...settings, seeds: 0 }),
       command: `confirm ${flags.run}`,
-      settings: { ...settings },
+      settings,
       free: FREE_SETTINGS,
       dataset,
-      engine: flags.engine,
-      threads: flags.threads,
+      flags,
       trainings,
     },
     {

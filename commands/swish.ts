@@ -59,11 +59,10 @@ async function run(flags: FlagValues<typeof FLAGS>, io: Io): Promise<number> {
     {
       name: flags.resume ?? flags.name ?? await defaultName(settings),
       command: "swish",
-      settings: { ...settings },
+      settings,
       free: FREE_SETTINGS,
       dataset,
-      engine: flags.engine,
-      threads: flags.threads,
+      flags,
       trainings: Array.from({ length: seeds }, (_, index) => first + index).flatMap((seed) => trainingsOf(plan, seed)),
     },
     {

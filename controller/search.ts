@@ -14,9 +14,7 @@
  * Over 400 lines, as the loop, its control and its events share one state: one class, in paragraphs.
  */
 import { activationFrom } from "../child/activation/catalog.ts";
-import { fingerprint } from "../child/activation/fingerprint.ts";
 import { printExpression } from "../child/activation/print.ts";
-import { simplify } from "../child/activation/simplify.ts";
 import { type Dataset, withoutTest } from "../datasets/dataset.ts";
 import { Random } from "../datasets/random.ts";
 import { type JobResult, Pool, type WorkerChange } from "../workers/pool.ts";
@@ -44,15 +42,16 @@ import type { RunStore, StoredRun } from "./runs/run_store.ts";
 import { snapshotOf } from "./runs/stored_run.ts";
 import type { Sampler } from "./samplers/sampler.ts";
 import type { SearchSpace } from "./search_space.ts";
-import { isByHand, isCandidate, isFinished, type Role, type Training, type Trial } from "./trial.ts";
+import { isByHand, isCandidate, isFinished, type Training, type Trial } from "./trial.ts";
+import { isNear, newTrial, requeued, withResult } from "./trial_changes.ts";
 
 /** How often the progress of children is saved, in ms, for processes that follow the run in its store. */
 const HEARTBEAT_MS = 1000;
+
 /** Time in ms that interrupted children may take to save their state. */
 const LEAVE_MS = 1000;
+
 const MAX_SEEDS_BY_HAND = 20;
-/** Smaller changes of a score are not reported: a fiftieth of a point. */
-const SAME_SCORE = 0.0002;
 
 export interface SearchOptions {
   readonly store: RunStore;
@@ -640,32 +639,6 @@ function beginning(stored: StoredRun): RunSnapshot {
   return { ...snapshotOf(stored), state: isDone ? "finished" : "starting", trials };
 }
 
-/** A trial whose child will be trained from its first step. */
-function requeued(trial: Trial): Trial {
-  return { ...trial, state: "queued", worker: null, curve: [], steps: 0, startedAt: null };
-}
-
-/** The trial with the result of one of its trainings. */
-function withResult(
-  trial: Trial,
-  index: number,
-  result: Exclude<JobResult, { readonly outcome: "interrupted" }>,
-  classes: number,
-): Trial {
-  const of = (): Pick<Training, "state" | "score"> => {
-    switch (result.outcome) {
-      case "complete":
-        return { state: "complete", score: result.score };
-      case "diverged":
-        return { state: "diverged", score: 1 / classes };
-      case "timed_out":
-      case "failed":
-        return { state: "failed", score: null };
-    }
-  };
-  return { ...trial, trainings: trial.trainings.with(index, { ...trial.trainings[index], ...of() }) };
-}
-
 /** The run's k-th seed, common to all candidates; those of the verdict are not used in the search. */
 function seedOf(runSeed: number, stage: Training["stage"], k: number): number {
   return new Random(runSeed).split(stage === "verdict" ? "verdict" : "training", k).nextUint32();
@@ -674,48 +647,4 @@ function seedOf(runSeed: number, stage: Training["stage"], k: number): number {
 /** Whether the search itself trains it; what a user adds is trained beside it. */
 function isOwn(trial: Trial): boolean {
   return !isByHand(trial);
-}
-
-/** Whether the scores are the same to a reader. */
-function isNear(one: Trial, other: Trial): boolean {
-  const near = (a: number | null, b: number | null) => a !== null && b !== null && Math.abs(a - b) < SAME_SCORE;
-  return near(one.score, other.score) && near(one.deviation, other.deviation);
-}
-
-interface NewTrial {
-  readonly id: number;
-  readonly batch: number;
-  readonly role: Role;
-  readonly expression: string;
-  readonly tokens: readonly number[];
-  /** Number of trainings from the run's first seeds. */
-  readonly seeds: number;
-}
-
-function newTrial({ id, batch, role, expression, tokens, seeds }: NewTrial): Trial {
-  const parsed = activationFrom(expression).expression;
-  return {
-    id,
-    batch,
-    expression,
-    simplified: printExpression(simplify(parsed)),
-    fingerprint: fingerprint(parsed),
-    tokens,
-    role,
-    trainings: Array.from({ length: seeds }, (_, seed) => ({ seed, stage: "search", state: "queued", score: null })),
-    state: "queued",
-    score: null,
-    deviation: null,
-    reward: null,
-    finalLoss: null,
-    curve: [],
-    betaMean: null,
-    steps: 0,
-    duplicateOf: null,
-    attempts: 0,
-    worker: null,
-    reason: null,
-    startedAt: null,
-    finishedAt: null,
-  };
 }

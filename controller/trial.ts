@@ -87,6 +87,14 @@ export interface Trial {
   readonly finishedAt: number | null;
 }
 
+/** A trial without its training curve: the row that tables, CSV, --json and the wire are made from. */
+export type TrialRow = Omit<Trial, "curve">;
+
+export function trialRow(trial: Trial): TrialRow {
+  const { curve: _, ...row } = trial;
+  return row;
+}
+
 export const FINISHED_STATES = (Object.keys(NEXT_STATES) as TrialState[]).filter((state) =>
   NEXT_STATES[state].length === 0
 );

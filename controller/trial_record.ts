@@ -2,42 +2,39 @@
  * A trial as programs see it: the fields of `--json`, of `deno task export` and of the dashboard's CSV, one table for
  * all.
  */
-import { trainingsJudged, type Trial } from "./trial.ts";
-
-/** A trial without its training curve. */
-type Row = Omit<Trial, "curve">;
+import { trainingsJudged, type TrialRow } from "./trial.ts";
 
 const FIELDS = {
-  trial: ({ id }: Row) => id,
-  batch: ({ batch }: Row) => batch,
-  expression: ({ expression }: Row) => expression,
-  simplified: ({ simplified }: Row) => simplified,
-  state: ({ state }: Row) => state,
-  role: ({ role }: Row) => role,
-  score: ({ score }: Row) => score,
-  deviation: ({ deviation }: Row) => deviation,
-  n: (trial: Row) => trainingsJudged(trial),
-  reward: ({ reward }: Row) => reward,
-  final_loss: ({ finalLoss }: Row) => finalLoss,
-  beta_mean: ({ betaMean }: Row) => betaMean,
-  steps: ({ steps }: Row) => steps,
-  duplicate_of: ({ duplicateOf }: Row) => duplicateOf,
-  attempts: ({ attempts }: Row) => attempts,
-  reason: ({ reason }: Row) => reason,
-  seconds: ({ startedAt, finishedAt }: Row) =>
+  trial: ({ id }: TrialRow) => id,
+  batch: ({ batch }: TrialRow) => batch,
+  expression: ({ expression }: TrialRow) => expression,
+  simplified: ({ simplified }: TrialRow) => simplified,
+  state: ({ state }: TrialRow) => state,
+  role: ({ role }: TrialRow) => role,
+  score: ({ score }: TrialRow) => score,
+  deviation: ({ deviation }: TrialRow) => deviation,
+  n: (trial: TrialRow) => trainingsJudged(trial),
+  reward: ({ reward }: TrialRow) => reward,
+  final_loss: ({ finalLoss }: TrialRow) => finalLoss,
+  beta_mean: ({ betaMean }: TrialRow) => betaMean,
+  steps: ({ steps }: TrialRow) => steps,
+  duplicate_of: ({ duplicateOf }: TrialRow) => duplicateOf,
+  attempts: ({ attempts }: TrialRow) => attempts,
+  reason: ({ reason }: TrialRow) => reason,
+  seconds: ({ startedAt, finishedAt }: TrialRow) =>
     startedAt === null || finishedAt === null ? null : (finishedAt - startedAt) / 1000,
   /** Milliseconds since the epoch. */
-  started_at: ({ startedAt }: Row) => startedAt,
-  finished_at: ({ finishedAt }: Row) => finishedAt,
-  worker: ({ worker }: Row) => worker,
-  fingerprint: ({ fingerprint }: Row) => fingerprint,
-  tokens: ({ tokens }: Row) => tokens,
-} as const satisfies Readonly<Record<string, (trial: Row) => unknown>>;
+  started_at: ({ startedAt }: TrialRow) => startedAt,
+  finished_at: ({ finishedAt }: TrialRow) => finishedAt,
+  worker: ({ worker }: TrialRow) => worker,
+  fingerprint: ({ fingerprint }: TrialRow) => fingerprint,
+  tokens: ({ tokens }: TrialRow) => tokens,
+} as const satisfies Readonly<Record<string, (trial: TrialRow) => unknown>>;
 
 /** Names of the fields, in the order of the columns. */
 export const TRIAL_FIELDS = Object.keys(FIELDS) as readonly (keyof typeof FIELDS)[];
 
-export function recordOfTrial(trial: Row): Record<keyof typeof FIELDS, unknown> {
+export function recordOfTrial(trial: TrialRow): Record<keyof typeof FIELDS, unknown> {
   return Object.fromEntries(TRIAL_FIELDS.map((name) => [name, FIELDS[name](trial)])) as Record<
     keyof typeof FIELDS,
     unknown

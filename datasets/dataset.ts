@@ -128,6 +128,29 @@ export function sliceSplit(split: Split, start: number, end: number): Split {
   };
 }
 
+/** A data set of photographs: its last training images become the validation split. */
+export interface Photographs extends Pick<Dataset, "name" | "height" | "width" | "channels" | "classes" | "test"> {
+  /** All training images. */
+  readonly all: Split;
+  /** How many of them, from the start, stay in the training split. */
+  readonly kept: number;
+  /** Why it is not the official data set; null if it is. */
+  readonly notice: string | null;
+}
+
+export function datasetOf({ all, kept, notice, ...rest }: Photographs): Dataset {
+  const train = sliceSplit(all, 0, kept);
+  return {
+    ...rest,
+    synthetic: false,
+    official: notice === null,
+    ...notice !== null && { notice },
+    ...channelStatistics(train, rest.channels),
+    train,
+    validation: sliceSplit(all, kept, all.count),
+  };
+}
+
 /** Mean and (population) standard deviation of each channel, of pixel values scaled to [0, 1]; exact sums of bytes. */
 export function channelStatistics(
   { pixels }: Split,

@@ -16,13 +16,14 @@
  *
  * RUN is a run's name, or `current` for the one this process searches. A failure is {"error": "a sentence"}.
  */
+import { type TrialRow, trialRow } from "../controller/trial.ts";
 import { type Context, Hono } from "hono";
 import type { RunSource, SamplerUpdate } from "../controller/runs/events.ts";
 import { csvLines } from "../controller/csv.ts";
 import { recordOfTrial, TRIAL_FIELDS } from "../controller/trial_record.ts";
 import type { RunFeed } from "./feed.ts";
 import { polled } from "./live.ts";
-import { roundProbabilities, type TrialRow, trialRow } from "./protocol.ts";
+import { roundProbabilities } from "./protocol.ts";
 import { RateLimits } from "./rate_limit.ts";
 import { bestOf, countStates, type RunRegistry } from "../controller/runs/registry.ts";
 import { checkDeletion, readChange, readControl, RequestError } from "./requests.ts";

@@ -7,10 +7,8 @@
  * in well under a second.
  */
 import type { EventOf, RunSnapshot, SamplerUpdate, SearchEvent } from "../controller/runs/events.ts";
-import type { Trial } from "../controller/trial.ts";
-import { packTrials, type TrialColumns, type TrialRow } from "./trial_columns.ts";
-
-export type { TrialRow };
+import { type TrialRow, trialRow } from "../controller/trial.ts";
+import { packTrials, type TrialColumns } from "./trial_columns.ts";
 
 /** An event as watchers see it. */
 export type LiveEvent = EventOf<TrialRow>;
@@ -50,11 +48,6 @@ export interface WatchRequest {
 
 /** Interval of "alive" messages; a watcher that hears nothing for three times as long reconnects. */
 export const ALIVE_MS = 5_000;
-
-export function trialRow(trial: Trial): TrialRow {
-  const { curve: _, ...row } = trial;
-  return row;
-}
 
 export function liveSnapshot(snapshot: RunSnapshot): LiveSnapshot {
   return {

@@ -5,8 +5,8 @@
 import { isOver } from "../controller/runs/events.ts";
 import type { WorkerStatus } from "../controller/runs/events.ts";
 import { RunFold, withPoint } from "../controller/runs/run_fold.ts";
-import type { CurvePoint } from "../controller/trial.ts";
-import type { LiveEvent, LiveSnapshot, TrialRow } from "./protocol.ts";
+import type { CurvePoint, TrialRow } from "../controller/trial.ts";
+import type { LiveEvent, LiveSnapshot } from "./protocol.ts";
 import { unpackTrials } from "./trial_columns.ts";
 
 /** A period of a worker in one state, for the time line. */

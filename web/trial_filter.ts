@@ -13,8 +13,7 @@
  */
 import { activationFrom, CATALOG } from "../child/activation/catalog.ts";
 import { fingerprint } from "../child/activation/fingerprint.ts";
-import { NEXT_STATES, type Role, trainingsJudged, type TrialState } from "../controller/trial.ts";
-import type { TrialRow } from "./protocol.ts";
+import { NEXT_STATES, type Role, trainingsJudged, type TrialRow, type TrialState } from "../controller/trial.ts";
 
 export const STATES = Object.keys(NEXT_STATES) as TrialState[];
 

@@ -1,6 +1,5 @@
 /** Which trials, in which order: the filter of the trials table, the same in the browser and under `/api`. */
-import { trainingsJudged, type TrialState } from "../controller/trial.ts";
-import type { TrialRow } from "./protocol.ts";
+import { trainingsJudged, type TrialRow, type TrialState } from "../controller/trial.ts";
 import { STATES, textFilter } from "./trial_filter.ts";
 
 export { STATES };

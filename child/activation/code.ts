@@ -6,6 +6,7 @@
  * So an operand of a choice that could overflow is computed from x only where it is chosen, and from a harmless number
  * elsewhere.
  */
+import { Binding } from "./binding.ts";
 import { compileToClosure } from "./evaluate.ts";
 import { derive } from "./derive.ts";
 import {
@@ -84,14 +85,6 @@ function usesX(e: Expression): boolean {
 }
 
 // Python's operators have the same precedence as the text form's, ** as ^
-
-const enum Binding {
-  Sum,
-  Product,
-  Negation,
-  Power,
-  Atom,
-}
 
 interface Written {
   readonly text: string;

@@ -3,16 +3,8 @@
  * is structurally `e` for every expression, those of derivatives too. It is also the canonical key of a tree: different
  * trees print differently.
  */
+import { Binding } from "./binding.ts";
 import { type BinaryName, bottomUp, type Expression } from "./expression.ts";
-
-/** Precedence of text: sum, product, negation, power, and atoms. */
-const enum Binding {
-  Sum,
-  Product,
-  Negation,
-  Power,
-  Atom,
-}
 
 interface Printed {
   readonly text: string;

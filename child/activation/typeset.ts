@@ -1,4 +1,5 @@
 /** An expression typeset for reading: on one line with mathematical signs, and as LaTeX. */
+import { Binding } from "./binding.ts";
 import type { BinaryName, Comparison, Expression, UnaryName } from "./expression.ts";
 import { UNARY_FUNCTIONS } from "./functions.ts";
 import { printExpression } from "./print.ts";
@@ -26,15 +27,6 @@ export function typesetText(expression: Expression): string {
     if (Object.hasOwn(UNARY_FUNCTIONS, token)) return UNARY_FUNCTIONS[token as UnaryName].typeset ?? token;
     return SIGNS[token] ?? token;
   }).join("");
-}
-
-/** Precedence of a piece of LaTeX: sum, product, minus, a power's base, and atoms. */
-const enum Binding {
-  Sum,
-  Product,
-  Negation,
-  Power,
-  Atom,
 }
 
 interface Set {

@@ -11,7 +11,7 @@ import { DATASET_FLAG } from "./chosen_dataset.ts";
 import { ENGINE_FLAG, openChosenEngine } from "./chosen_engine.ts";
 import { EXIT, type Io, UsageError } from "../command.ts";
 import { requireRunName } from "../run_name.ts";
-import { nameOf, openRunFolder, readSettings, type RunSettings } from "../../controller/runs/run_folder.ts";
+import { nameOf, openRunFolder, readSettings } from "../../controller/runs/run_folder.ts";
 import { followTraining } from "./training_console.ts";
 import { TRAINING_FLAGS } from "./training_flags.ts";
 
@@ -64,11 +64,11 @@ export interface SeriesRequest {
   /** "baselines": saved with the settings, and part of the advice to resume. */
   readonly command: string;
   /** Settings that must not change; `free` are keys that may differ. */
-  readonly settings: RunSettings;
+  readonly settings: object;
   readonly free: readonly string[];
   readonly dataset: Dataset;
-  readonly engine: string;
-  readonly threads?: number;
+  /** What computes it, and with how many threads: one per core by default. */
+  readonly flags: { readonly engine: string; readonly threads?: number };
   readonly trainings: readonly SeriesTraining[];
 }
 
@@ -109,7 +109,7 @@ export async function trainSeries(request: SeriesRequest, hooks: SeriesHooks, io
   const settings = { command: request.command, ...request.settings };
   const folder = await openRunFolder(request.name, settings, request.free);
   try {
-    const engine = await openChosenEngine(request.engine, io);
+    const engine = await openChosenEngine(request.flags.engine, io);
     try {
       if (request.dataset.notice !== undefined) io.err(request.dataset.notice);
       io.err(`run ${request.name}: everything is kept in ${folder.path}`);
@@ -128,7 +128,7 @@ async function trainInTurn(
   hooks: SeriesHooks,
   io: Io,
 ): Promise<number> {
-  const { dataset, trainings } = request, threads = request.threads ?? navigator.hardwareConcurrency;
+  const { dataset, trainings } = request, threads = request.flags.threads ?? navigator.hardwareConcurrency;
   await hooks.onStart?.(engine, threads);
   const place = { folder, engine: engine.name, device: engine.device };
   for (const [index, training] of trainings.entries()) {

@@ -4,7 +4,7 @@
  * the validation split, as in He et al. 2015 (45k/5k). What is read is compared with the official checksums.
  */
 import { createHash } from "node:crypto";
-import { channelStatistics, type Dataset, DatasetError, newSplit, sliceSplit, type Split } from "../dataset.ts";
+import { type Dataset, DatasetError, datasetOf, newSplit, type Split } from "../dataset.ts";
 import { absenceOf, kindOf, reading } from "../files.ts";
 import { bytesOf, type CifarFormat, dataFiles, IMAGE_BYTES, PLANE_BYTES, recordsOf } from "./cifar_format.ts";
 
@@ -88,21 +88,17 @@ export async function loadRecords(
     throw new DatasetError("malformed", `${message} and fetch it again`);
   }
   const notice = review.finish(from, strict);
-  const train = sliceSplit(all, 0, kept);
-  return {
+  return datasetOf({
     name: format.name,
-    synthetic: false,
-    official: notice === null,
-    ...notice !== null && { notice },
     height: SIZE,
     width: SIZE,
     channels: CHANNELS,
     classes,
-    ...channelStatistics(train, CHANNELS),
-    train,
-    validation: sliceSplit(all, kept, all.count),
+    all,
+    kept,
     test,
-  };
+    notice,
+  });
 }
 
 /** Whether every file of records is the official one, by its checksum. */

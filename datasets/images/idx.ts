@@ -4,7 +4,7 @@
  * training images are validation. Files are identified by their first bytes; their names take precedence.
  */
 import { createHash } from "node:crypto";
-import { channelStatistics, type Dataset, DatasetError, newSplit, sliceSplit, type Split } from "../dataset.ts";
+import { type Dataset, DatasetError, datasetOf, newSplit, type Split } from "../dataset.ts";
 import { kindOf, reading, reasonOf } from "../files.ts";
 import { breathe } from "./cifar.ts";
 import { readAllUnpacked, readUnpacked } from "./gzip.ts";
@@ -113,21 +113,18 @@ export async function loadIdx(
     const message = `Cannot take ${folder} for ${format.title} as every training image is the same`;
     throw new DatasetError("malformed", `${message}: move it away and fetch it again`);
   }
-  const train = sliceSplit(all, 0, kept);
-  return {
+  const classes = classesOf(format, notice === null, found, all, test);
+  return datasetOf({
     name: format.name,
-    synthetic: false,
-    official: notice === null,
-    ...notice !== null && { notice },
     height: SIZE,
     width: SIZE,
     channels: CHANNELS,
-    classes: classesOf(format, notice === null, found, all, test),
-    ...channelStatistics(train, CHANNELS),
-    train,
-    validation: sliceSplit(all, kept, all.count),
+    classes,
+    all,
+    kept,
     test,
-  };
+    notice,
+  });
 }
 
 /** Null if all four files are official; else a sentence that says what the images are. */

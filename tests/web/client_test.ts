@@ -3,14 +3,13 @@ import { assert, assertAlmostEquals, assertEquals, assertStringIncludes, assertT
 import { describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { fingerprint } from "../../child/activation/fingerprint.ts";
-import { trainingsJudged } from "../../controller/trial.ts";
+import { trainingsJudged, type TrialRow, trialRow } from "../../controller/trial.ts";
 import { baselines } from "../../web/client/dashboard.ts";
 import { bends, type FunctionMath, mathOf, tendency } from "../../web/client/function_math.ts";
 import { bytes, count, decimal, duration, percent, spread, worth } from "../../web/client/format.ts";
 import { bestSoFar, rankFunctions } from "../../web/client/ranking.ts";
 import { readRoute, writeRoute } from "../../web/client/route.ts";
 import { featuresOf, layOut, nearest } from "../../web/client/similarity.ts";
-import { type TrialRow, trialRow } from "../../web/protocol.ts";
 import { textFilter } from "../../web/trial_filter.ts";
 import { ALL_TRIALS, readTrialQuery, selectTrials, whyNothing } from "../../web/trial_query.ts";
 import { FakeRun } from "./fake_run.ts";

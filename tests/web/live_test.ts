@@ -1,10 +1,11 @@
 /** Watchers see every event once, in order, however often they are cut off and however slow they are. */
+import { trialRow } from "../../controller/trial.ts";
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { SearchEvent } from "../../controller/runs/events.ts";
 import { RunFeed } from "../../web/feed.ts";
 import { Live, type Socket } from "../../web/live.ts";
-import { liveEvent, liveSnapshot, type ServerMessage, trialRow } from "../../web/protocol.ts";
+import { liveEvent, liveSnapshot, type ServerMessage } from "../../web/protocol.ts";
 import { RunView } from "../../web/run_view.ts";
 import { FakeRun, random } from "./fake_run.ts";
 

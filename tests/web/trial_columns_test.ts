@@ -1,7 +1,7 @@
 /** What a snapshot carries of trials is all of it, in few bytes. */
+import { type TrialRow, trialRow } from "../../controller/trial.ts";
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { type TrialRow, trialRow } from "../../web/protocol.ts";
 import { packTrials, unpackTrials } from "../../web/trial_columns.ts";
 import { FakeRun } from "./fake_run.ts";
 

@@ -1,10 +1,10 @@
 /** Adding a candidate by hand: validated and plotted as it is typed, before it is queued. */
+import type { TrialRow } from "../../controller/trial.ts";
 import type { VNode } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { CATALOG } from "../../child/activation/catalog.ts";
 import { fingerprint } from "../../child/activation/fingerprint.ts";
 import { FUNCTION_NAMES } from "../../child/activation/parse.ts";
-import type { TrialRow } from "../protocol.ts";
 import { useDashboard } from "./dashboard.ts";
 import { worth } from "./format.ts";
 import { Formula } from "./formula.tsx";

@@ -1,8 +1,8 @@
 /** What the best functions are made of: how often each building block is in the best tenth, and overall. */
+import type { TrialRow } from "../../controller/trial.ts";
 import type { VNode } from "preact";
 import { useMemo } from "preact/hooks";
 import { type Position, positions } from "../../controller/search_space.ts";
-import type { TrialRow } from "../protocol.ts";
 import { ranked, useDashboard } from "./dashboard.ts";
 import { count, percent } from "./format.ts";
 import { Empty } from "./empty.tsx";

@@ -1,10 +1,10 @@
 /** What every view of the dashboard gets: the run, the selection, and the functions that change them. */
+import type { TrialRow } from "../../controller/trial.ts";
 import { createContext } from "preact";
 import { useContext, useEffect, useMemo, useReducer } from "preact/hooks";
 import { CATALOG } from "../../child/activation/catalog.ts";
 import { fingerprint } from "../../child/activation/fingerprint.ts";
 import type { SearchControl } from "../../controller/runs/events.ts";
-import type { TrialRow } from "../protocol.ts";
 import type { RunView } from "../run_view.ts";
 import type { Connection } from "./connection.ts";
 import { mathOf } from "./function_math.ts";

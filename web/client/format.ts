@@ -1,6 +1,5 @@
 /** Numbers and times as the dashboard writes them: short, with units, of steady width. */
-import { trainingsJudged } from "../../controller/trial.ts";
-import type { TrialRow } from "../protocol.ts";
+import { trainingsJudged, type TrialRow } from "../../controller/trial.ts";
 
 /** 0.6123 -> "61.23 %"; an en dash where there is none. */
 export function percent(value: number | null, decimals = 2): string {

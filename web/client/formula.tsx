@@ -1,4 +1,5 @@
 /** A formula typeset: an expression as MathML, which browsers draw and screen readers read without help. */
+import { Binding } from "../../child/activation/binding.ts";
 import type { ComponentChildren, VNode } from "preact";
 import type { BinaryName, Comparison, Expression, UnaryName } from "../../child/activation/expression.ts";
 import { UNARY_FUNCTIONS } from "../../child/activation/functions.ts";
@@ -6,14 +7,6 @@ import { mathOf } from "./function_math.ts";
 
 /** A fence that does not stretch. Preact's types want a boolean here, but its renderer drops `false`. */
 const FENCE = { stretchy: "false" as unknown as boolean };
-
-const enum Binding {
-  Sum,
-  Product,
-  Negation,
-  Power,
-  Atom,
-}
 
 interface Set {
   readonly node: ComponentChildren;

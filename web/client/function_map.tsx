@@ -1,8 +1,8 @@
 /** All functions as a map: near means alike, colour is accuracy. */
+import type { TrialRow } from "../../controller/trial.ts";
 import type { VNode } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { extent, linearScale, padded } from "../plot/scale.ts";
-import type { TrialRow } from "../protocol.ts";
 import { accuracyColour } from "./colours.ts";
 import { useDashboard } from "./dashboard.ts";
 import { percent } from "./format.ts";

@@ -2,8 +2,7 @@
 import type { VNode } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { isOver } from "../../controller/runs/events.ts";
-import type { CurvePoint, Trial } from "../../controller/trial.ts";
-import type { TrialRow } from "../protocol.ts";
+import type { CurvePoint, Trial, TrialRow } from "../../controller/trial.ts";
 import { ask, runPath, transferCommand, useDashboard } from "./dashboard.ts";
 import { count, decimal, duration, worth } from "./format.ts";
 import { Formula } from "./formula.tsx";

@@ -1,9 +1,9 @@
 /** Load of the machine: children finished per minute, and memory of the search. */
+import type { TrialRow } from "../../controller/trial.ts";
 import type { VNode } from "preact";
 import { useMemo } from "preact/hooks";
 import { isOver } from "../../controller/runs/events.ts";
 import { padded } from "../plot/scale.ts";
-import type { TrialRow } from "../protocol.ts";
 import { useDashboard } from "./dashboard.ts";
 import { bytes, clock } from "./format.ts";
 import { Empty } from "./empty.tsx";

@@ -1,6 +1,6 @@
 /** A run at a glance: progress, best function, history, settings and notices. */
+import type { TrialRow } from "../../controller/trial.ts";
 import type { VNode } from "preact";
-import type { TrialRow } from "../protocol.ts";
 import type { RunView } from "../run_view.ts";
 import { baselines, useDashboard, useOfTrials } from "./dashboard.ts";
 import { clock, dateTime, percent, spread, worth } from "./format.ts";

@@ -1,6 +1,6 @@
 /** Computes the features of functions in small steps, so that their similarity is known without blocking the page. */
+import type { TrialRow } from "../../controller/trial.ts";
 import { useEffect, useState } from "preact/hooks";
-import type { TrialRow } from "../protocol.ts";
 import { prepare } from "./similarity.ts";
 
 /** Milliseconds of work: first enough for some hundreds of functions, to avoid a flash; then half a frame at a time. */

@@ -2,7 +2,7 @@
  * The functions of a run by their results. A function may have been trained several times, from several seeds: its
  * result is the mean of all of them, with their number and spread, never the luckiest one.
  */
-import type { TrialRow } from "../protocol.ts";
+import type { TrialRow } from "../../controller/trial.ts";
 
 export interface RankedFunction {
   readonly fingerprint: string;

@@ -1,7 +1,7 @@
 /** Several runs compared: their best so far in one plot, and a table of what differs between them. */
 import type { VNode } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import type { TrialRow } from "../protocol.ts";
+import type { TrialRow } from "../../controller/trial.ts";
 import { selectTrials } from "../trial_query.ts";
 import type { RunSummary } from "../../controller/runs/registry.ts";
 import { ask, runPath, useDashboard } from "./dashboard.ts";

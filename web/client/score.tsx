@@ -1,7 +1,6 @@
 /** A score in lists and cards: always with its number of children, as a single one may be lucky. */
 import type { VNode } from "preact";
-import { trainingsJudged } from "../../controller/trial.ts";
-import type { TrialRow } from "../protocol.ts";
+import { trainingsJudged, type TrialRow } from "../../controller/trial.ts";
 import { percent } from "./format.ts";
 
 /** A trial's score, or its state if it has none. A duplicate has no children of its own. */

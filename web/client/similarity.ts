@@ -4,7 +4,7 @@
  * them out by their two principal components (Pearson 1901): near each other there means alike here, and the same
  * functions always give the same map.
  */
-import type { TrialRow } from "../protocol.ts";
+import type { TrialRow } from "../../controller/trial.ts";
 import { mathOf } from "./function_math.ts";
 
 /** Quantiles of the normal distribution at 1/66, 3/66, ... 65/66: where batch-normalised preactivations are. */

@@ -1,8 +1,7 @@
 /** All trials as a table, of which only the visible rows are rendered. */
 import type { ComponentChildren, VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { trainingsJudged } from "../../controller/trial.ts";
-import type { TrialRow } from "../protocol.ts";
+import { trainingsJudged, type TrialRow } from "../../controller/trial.ts";
 import type { SortKey } from "../trial_query.ts";
 import { runPath, useDashboard } from "./dashboard.ts";
 import { clock, count, decimal, duration, percent, points } from "./format.ts";

@@ -1,7 +1,7 @@
 /** The function that the run names at its end, judged on fresh seeds beside the references; nothing before. */
 import type { VNode } from "preact";
 import { type Outcome, outcomeOf } from "../../controller/finals.ts";
-import type { TrialRow } from "../protocol.ts";
+import type { TrialRow } from "../../controller/trial.ts";
 import { useDashboard, useOfTrials } from "./dashboard.ts";
 import { percent, points, signedPoints } from "./format.ts";
 import { Formula } from "./formula.tsx";

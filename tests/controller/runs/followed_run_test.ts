@@ -1,10 +1,11 @@
 /** A run that another process searches, told as it goes from what that process writes. */
+import { trialRow } from "../../../controller/trial.ts";
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { FollowedRun } from "../../../controller/runs/followed_run.ts";
 import type { RunState, SearchEvent } from "../../../controller/runs/events.ts";
 import { loadRun, RunStore } from "../../../controller/runs/run_store.ts";
-import { liveEvent, liveSnapshot, trialRow } from "../../../web/protocol.ts";
+import { liveEvent, liveSnapshot } from "../../../web/protocol.ts";
 import { RunView } from "../../../web/run_view.ts";
 import { openScripted, runScripted } from "../search_program.ts";
 import { inFolder } from "../../commands/command_line.ts";

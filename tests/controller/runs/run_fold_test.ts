@@ -1,11 +1,12 @@
 /** The one fold: a snapshot and the events after it lead to the snapshot that the search, a follower and a page show. */
+import { trialRow } from "../../../controller/trial.ts";
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { RunSnapshot, RunSource, SearchEvent } from "../../../controller/runs/events.ts";
 import { FollowedRun } from "../../../controller/runs/followed_run.ts";
 import { RunFold, withPoint } from "../../../controller/runs/run_fold.ts";
 import { loadRun } from "../../../controller/runs/run_store.ts";
-import { liveEvent, liveSnapshot, trialRow } from "../../../web/protocol.ts";
+import { liveEvent, liveSnapshot } from "../../../web/protocol.ts";
 import { RunView } from "../../../web/run_view.ts";
 import { inFolder } from "../../commands/command_line.ts";
 import { FakeRun } from "../../web/fake_run.ts";

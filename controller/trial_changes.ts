@@ -1,0 +1,83 @@
+/**
+ * How a trial changes: it is created, queued again, given trainings from more seeds, and takes their results. Pure
+ * functions from one trial to the next; `search.ts` decides which change comes when.
+ */
+import { activationFrom } from "../child/activation/catalog.ts";
+import { fingerprint } from "../child/activation/fingerprint.ts";
+import { printExpression } from "../child/activation/print.ts";
+import { simplify } from "../child/activation/simplify.ts";
+import type { JobResult } from "../workers/pool.ts";
+import type { Role, Training, Trial } from "./trial.ts";
+
+/** Smaller changes of a score are not reported: a fiftieth of a point. */
+const SAME_SCORE = 0.0002;
+
+/** A trial whose child will be trained from its first step. */
+export function requeued(trial: Trial): Trial {
+  return { ...trial, state: "queued", worker: null, curve: [], steps: 0, startedAt: null };
+}
+
+/** The trial with the result of one of its trainings. */
+export function withResult(
+  trial: Trial,
+  index: number,
+  result: Exclude<JobResult, { readonly outcome: "interrupted" }>,
+  classes: number,
+): Trial {
+  const of = (): Pick<Training, "state" | "score"> => {
+    switch (result.outcome) {
+      case "complete":
+        return { state: "complete", score: result.score };
+      case "diverged":
+        return { state: "diverged", score: 1 / classes };
+      case "timed_out":
+      case "failed":
+        return { state: "failed", score: null };
+    }
+  };
+  return { ...trial, trainings: trial.trainings.with(index, { ...trial.trainings[index], ...of() }) };
+}
+
+/** Whether the scores are the same to a reader. */
+export function isNear(one: Trial, other: Trial): boolean {
+  const near = (a: number | null, b: number | null) => a !== null && b !== null && Math.abs(a - b) < SAME_SCORE;
+  return near(one.score, other.score) && near(one.deviation, other.deviation);
+}
+
+interface NewTrial {
+  readonly id: number;
+  readonly batch: number;
+  readonly role: Role;
+  readonly expression: string;
+  readonly tokens: readonly number[];
+  /** Number of trainings from the run's first seeds. */
+  readonly seeds: number;
+}
+
+export function newTrial({ id, batch, role, expression, tokens, seeds }: NewTrial): Trial {
+  const parsed = activationFrom(expression).expression;
+  return {
+    id,
+    batch,
+    expression,
+    simplified: printExpression(simplify(parsed)),
+    fingerprint: fingerprint(parsed),
+    tokens,
+    role,
+    trainings: Array.from({ length: seeds }, (_, seed) => ({ seed, stage: "search", state: "queued", score: null })),
+    state: "queued",
+    score: null,
+    deviation: null,
+    reward: null,
+    finalLoss: null,
+    curve: [],
+    betaMean: null,
+    steps: 0,
+    duplicateOf: null,
+    attempts: 0,
+    worker: null,
+    reason: null,
+    startedAt: null,
+    finishedAt: null,
+  };
+}
