@@ -228,7 +228,7 @@ export function goldenBatch(graph: Graph, count: number): Batch {
 export function goldenParameters(graph: Graph): Tensors {
   let convolutions = 0;
   return new Map(graph.parameters.map((parameter) => {
-    const number = parameter.role === "conv_kernel" ? convolutions++ : 0;
+    const number = /^(conv|depthwise)_kernel$/.test(parameter.role) ? convolutions++ : 0;
     const value = START[parameter.role](parameter, number);
     return [parameter.name, Float64Array.from({ length: sizeOf(parameter.shape) }, (_, i) => value(i))];
   }));
@@ -239,6 +239,10 @@ type Start = (parameter: Parameter, number: number) => (i: number) => number;
 const START: { readonly [Role in ParameterRole]: Start } = {
   conv_kernel: ({ shape }, number) => {
     const bound = Math.sqrt(6 / sizeOf(shape.slice(0, 3)));
+    return (i) => (2 * uniform(2000 + number, i) - 1) * bound;
+  },
+  depthwise_kernel: ({ shape: [height, width] }, number) => {
+    const bound = Math.sqrt(6 / (height * width));
     return (i) => (2 * uniform(2000 + number, i) - 1) * bound;
   },
   dense_kernel: () => (i) => (2 * uniform(3000, i) - 1) * 0.25,

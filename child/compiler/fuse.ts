@@ -4,9 +4,10 @@
  */
 import { inputsOf, trainableNodes } from "../network/autodiff.ts";
 import type { Graph, Node, NodeId, NodeKind, NodeOf } from "../network/graph.ts";
+import type { CommonKind } from "../network/kinds.ts";
 import type { BatchNorm, PointwiseStage, Stage, Stages, Values } from "./stages.ts";
 
-/** Stages and batch norms in the order of the graph. */
+/** Stages and batch norms in the order of the graph, whose kinds are common ones: see `requireCommonKinds`. */
 export function forwardStages(graph: Graph): Pick<Stages, "forward" | "batchNorms"> {
   const fuser = new Fuser(graph);
   return { forward: fuser.stages(), batchNorms: fuser.batchNorms };
@@ -15,7 +16,7 @@ export function forwardStages(graph: Graph): Pick<Stages, "forward" | "batchNorm
 type Make<Kind extends NodeKind> = (node: NodeOf<Kind>, id: NodeId, fuser: Fuser) => Stage | null;
 
 /** The stage that ends at a node of each kind; null if the node is computed within the stage of its only consumer. */
-const STAGES: { readonly [Kind in NodeKind]: Make<Kind> } = {
+const STAGES: { readonly [Kind in CommonKind]: Make<Kind> } = {
   input: (_node, id, fuser) => ({ kind: "input", ...fuser.output(id) }),
   conv: ({ input, kernel, size, stride }, id, fuser) => ({
     kind: "convolution",
@@ -61,7 +62,7 @@ class Fuser {
 
   /** TypeScript cannot see that a node and the row of its kind belong together; the table's type says that they do. */
   #stage<Kind extends NodeKind>(node: NodeOf<Kind>, id: NodeId): Stage | null {
-    return (STAGES[node.kind] as unknown as Make<Kind>)(node, id, this);
+    return (STAGES[node.kind as CommonKind] as unknown as Make<Kind>)(node, id, this);
   }
 
   values(id: NodeId): Values {

@@ -29,6 +29,13 @@ export type BackwardNode =
   | WithGradient<"activation_gradient">
   | WithGradient<"conv_input_gradient">
   | ParametersOnly<"conv_kernel_gradient">
+  | WithGradient<"depthwise_conv_input_gradient">
+  | ParametersOnly<"depthwise_conv_kernel_gradient">
+  /** To the first of equal largest pixels, as PyTorch does. */
+  | WithGradient<"max_pool_gradient">
+  | WithGradient<"average_pool_gradient">
+  | WithGradient<"concat_left_gradient">
+  | WithGradient<"concat_right_gradient">
   /** Gradient of a node with several consumers: the sum of their contributions, in this order. */
   | { readonly kind: "sum"; readonly gradients: readonly GradientId[]; readonly of: NodeId; readonly shape: Shape };
 
@@ -81,10 +88,20 @@ const RULES: { readonly [Kind in NodeKind]: Rule<Kind> } = {
     parametersOnly("conv_kernel_gradient", context);
     return toInput("conv_input_gradient", node.input, context);
   },
+  depthwise_conv: (node, context) => {
+    parametersOnly("depthwise_conv_kernel_gradient", context);
+    return toInput("depthwise_conv_input_gradient", node.input, context);
+  },
   batch_norm: (node, context) => withGradient("batch_norm_gradient", node.input, context),
   activation: (node, context) => withGradient("activation_gradient", node.input, context),
   add: (node, { gradient }) => [{ to: node.left, gradient }, { to: node.right, gradient }],
   shortcut: (node, context) => toInput("shortcut_gradient", node.input, context),
+  concat: (node, context) => [
+    ...toInput("concat_left_gradient", node.left, context),
+    ...toInput("concat_right_gradient", node.right, context),
+  ],
+  max_pool: (node, context) => toInput("max_pool_gradient", node.input, context),
+  average_pool: (node, context) => toInput("average_pool_gradient", node.input, context),
   global_average_pool: (node, context) => toInput("global_average_pool_gradient", node.input, context),
   dense: (node, context) => {
     parametersOnly("dense_parameter_gradient", context);
@@ -162,5 +179,5 @@ function hasParameter(node: Node): boolean {
 /** The nodes whose outputs a node reads. */
 export function inputsOf(node: Node): readonly NodeId[] {
   if (node.kind === "input") return [];
-  return node.kind === "add" ? [node.left, node.right] : [node.input];
+  return node.kind === "add" || node.kind === "concat" ? [node.left, node.right] : [node.input];
 }

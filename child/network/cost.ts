@@ -34,6 +34,8 @@ function products({ nodes }: Graph, id: NodeId): number {
   switch (node.kind) {
     case "conv":
       return sizeOf(node.shape) * node.size ** 2 * channelsOf(nodes[node.input].shape);
+    case "depthwise_conv":
+      return sizeOf(node.shape) * node.size ** 2;
     case "dense":
       return sizeOf(node.shape) * sizeOf(nodes[node.input].shape);
     case "input":
@@ -41,7 +43,10 @@ function products({ nodes }: Graph, id: NodeId): number {
     case "activation":
     case "add":
     case "shortcut":
+    case "concat":
     case "global_average_pool":
+    case "average_pool":
+    case "max_pool":
     case "softmax_cross_entropy":
       return 0;
   }

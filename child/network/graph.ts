@@ -21,6 +21,14 @@ export type Node =
       readonly size: number;
       readonly stride: number;
     }
+    /** A convolution whose output channels read one input channel each; padding as of `conv`. */
+    | {
+      readonly kind: "depthwise_conv";
+      readonly input: NodeId;
+      readonly kernel: string;
+      readonly size: number;
+      readonly stride: number;
+    }
     /**
      * Training uses the batch's mean and biased variance (eps 1e-5); evaluation the running ones, kept as
      * `<statistics>.mean` and `<statistics>.variance`: new = 0.9 old + 0.1 batch, with the unbiased variance.
@@ -37,7 +45,13 @@ export type Node =
     | { readonly kind: "add"; readonly left: NodeId; readonly right: NodeId }
     /** Option A of He et al. 2015: every `stride`-th pixel, new channels zero, padded equally on both sides. */
     | { readonly kind: "shortcut"; readonly input: NodeId; readonly stride: number }
+    /** Channels of the one, then of the other. */
+    | { readonly kind: "concat"; readonly left: NodeId; readonly right: NodeId }
     | { readonly kind: "global_average_pool"; readonly input: NodeId }
+    /** Means of squares of `size` pixels side by side; pixels left over at the right and below are dropped. */
+    | { readonly kind: "average_pool"; readonly input: NodeId; readonly size: number }
+    /** The largest of `size` x `size` pixels, `size` odd, at every `stride`-th pixel; beyond the edge is nothing. */
+    | { readonly kind: "max_pool"; readonly input: NodeId; readonly size: number; readonly stride: number }
     | { readonly kind: "dense"; readonly input: NodeId; readonly kernel: string; readonly bias: string }
     /** Mean over the batch of -log softmax(logits)[label]. Always the last node; its input is the logits. */
     | { readonly kind: "softmax_cross_entropy"; readonly input: NodeId }

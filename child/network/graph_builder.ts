@@ -19,6 +19,7 @@ export interface GraphOptions {
 /** The parameter names that each kind of layer appends to its own name. */
 const SUFFIX: Readonly<Record<ParameterRole, string>> = {
   conv_kernel: "kernel",
+  depthwise_kernel: "kernel",
   dense_kernel: "kernel",
   dense_bias: "bias",
   batch_norm_scale: "scale",
@@ -74,6 +75,15 @@ export class GraphBuilder {
     return this.#add({ kind: "conv", input, kernel, size, stride, shape });
   }
 
+  /** One kernel per channel, without bias: [h, w, c] -> [ceil(h / stride), ceil(w / stride), c]. */
+  depthwiseConv(name: string, input: NodeId, { size, stride = 1 }: { size: number; stride?: number }): NodeId {
+    this.#requireOdd(`convolution ${name}`, size);
+    const { height, width, channels } = imageSizes(this.shape(input));
+    const kernel = this.#parameter(name, "depthwise_kernel", [size, size, channels]);
+    const shape = [Math.ceil(height / stride), Math.ceil(width / stride), channels];
+    return this.#add({ kind: "depthwise_conv", input, kernel, size, stride, shape });
+  }
+
   batchNorm(name: string, input: NodeId): NodeId {
     const shape = this.shape(input);
     const scale = this.#parameter(name, "batch_norm_scale", [channelsOf(shape)]);
@@ -115,6 +125,37 @@ export class GraphBuilder {
     return this.#add({ kind: "shortcut", input, stride, shape });
   }
 
+  /** The channels of both, of images of one size. */
+  concat(left: NodeId, right: NodeId): NodeId {
+    const [one, other] = [left, right].map((node) => imageSizes(this.shape(node)));
+    if (one.height !== other.height || one.width !== other.width) {
+      const sizes = [one, other].map(({ height, width }) => `${height}x${width}`).join(" and ");
+      throw new RangeError(`Cannot concatenate nodes of ${this.#name} as their images differ in size: ${sizes}`);
+    }
+    const shape = [one.height, one.width, one.channels + other.channels];
+    return this.#add({ kind: "concat", left, right, shape });
+  }
+
+  /** The largest of `size` x `size` pixels around every `stride`-th one: [h, w, c] -> [ceil(h / stride), …, c]. */
+  maxPool(input: NodeId, { size, stride }: { size: number; stride: number }): NodeId {
+    this.#requireOdd("max pooling", size);
+    const { height, width, channels } = imageSizes(this.shape(input));
+    const shape = [Math.ceil(height / stride), Math.ceil(width / stride), channels];
+    return this.#add({ kind: "max_pool", input, size, stride, shape });
+  }
+
+  /** Means of `size` x `size` pixels side by side: [h, w, c] -> [floor(h / size), floor(w / size), c]. */
+  averagePool(input: NodeId, { size }: { size: number }): NodeId {
+    const { height, width, channels } = imageSizes(this.shape(input));
+    const shape = [Math.floor(height / size), Math.floor(width / size), channels];
+    if (shape.includes(0)) {
+      throw new RangeError(
+        `Cannot pool ${size}x${size} pixels in ${this.#name} as images are ${height}x${width} there`,
+      );
+    }
+    return this.#add({ kind: "average_pool", input, size, shape });
+  }
+
   globalAveragePool(input: NodeId): NodeId {
     return this.#add({ kind: "global_average_pool", input, shape: [1, 1, this.shape(input)[2]] });
   }
@@ -142,6 +183,13 @@ export class GraphBuilder {
       nodes: [...this.#nodes],
       parameters: [...this.#parameters],
     };
+  }
+
+  #requireOdd(what: string, size: number): void {
+    if (size % 2 === 1) return;
+    throw new RangeError(
+      `Cannot add ${what} to ${this.#name} as its kernel size must be odd: current value is ${size}`,
+    );
   }
 
   #add(node: Node): NodeId {

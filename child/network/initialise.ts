@@ -19,6 +19,11 @@ const START: { readonly [Role in ParameterRole]: Start } = {
     const deviation = Math.sqrt(kernelGain / (height * width * inputs));
     return () => deviation * random.normal();
   },
+  /** The same, with the pixels under the kernel for fan in. */
+  depthwise_kernel: ({ shape: [height, width] }, { kernelGain = 2 }, random) => {
+    const deviation = Math.sqrt(kernelGain / (height * width));
+    return () => deviation * random.normal();
+  },
   /** Uniform within sqrt(6 / (in + out)): Glorot & Bengio 2010, eq. 16, as no rectifier follows the logits. */
   dense_kernel: ({ shape: [inputs, outputs] }, _activation, random) => {
     const bound = Math.sqrt(6 / (inputs + outputs));

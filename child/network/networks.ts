@@ -1,6 +1,9 @@
 /** The table of architectures by the name that a user types. */
 import type { Graph } from "./graph.ts";
 import type { GraphOptions } from "./graph_builder.ts";
+import { buildDenseNet } from "./densenet.ts";
+import { buildResNet18, buildResNet50 } from "./imagenet_resnet.ts";
+import { buildMobileNet } from "./mobilenet.ts";
 import { buildPreactivationResNet } from "./preactivation_resnet.ts";
 import { buildResNet } from "./resnet.ts";
 import { buildWideResNet } from "./wide_resnet.ts";
@@ -19,6 +22,16 @@ const BUILDERS: Readonly<Record<string, (options: GraphOptions) => Graph>> = {
   /** For small machines. */
   "wrn-16-4": (options) => buildWideResNet(16, 4, options),
   "wrn-28-10": (options) => buildWideResNet(28, 10, options),
+  /** The smallest of the family of densenet-100-12. */
+  "densenet-10-12": (options) => buildDenseNet(10, 12, options),
+  "densenet-100-12": (options) => buildDenseNet(100, 12, options),
+  mobilenet: (options) => buildMobileNet("mobilenet", 1, options),
+  /** Half and a quarter of the channels. */
+  "mobilenet-0.5": (options) => buildMobileNet("mobilenet-0.5", 0.5, options),
+  "mobilenet-0.25": (options) => buildMobileNet("mobilenet-0.25", 0.25, options),
+  /** For ImageNet; resnet20 and its neighbours are for CIFAR. */
+  resnet18: buildResNet18,
+  resnet50: buildResNet50,
 };
 
 /** Every name that `buildNetwork` knows. */

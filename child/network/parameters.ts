@@ -2,6 +2,7 @@
 
 export type ParameterRole =
   | "conv_kernel" // HWIO
+  | "depthwise_kernel" // [height, width, channels]
   | "dense_kernel" // [in, out]
   | "dense_bias" // [out]
   | "batch_norm_scale" // [channels], starts at 1
@@ -17,6 +18,7 @@ export interface Parameter {
 
 const DECAYS: Readonly<Record<ParameterRole, boolean>> = {
   conv_kernel: true,
+  depthwise_kernel: true,
   dense_kernel: true,
   dense_bias: false,
   batch_norm_scale: false,

@@ -82,6 +82,37 @@ export const FORWARD: { readonly [Kind in NodeKind]: Forward<Kind> } = {
     for (let i = 0; i < output.length; i++) output[i] = left[i] + right[i];
   },
 
+  depthwise_conv(node, output, pass) {
+    const input = pass.values[node.input], kernel = parameter(pass, node.kernel), channels = channelsOf(node.shape);
+    forEachWindow(node, pass, (from, to, place) => {
+      for (let c = 0; c < channels; c++) output[to + c] += input[from + c] * kernel[place * channels + c];
+    });
+  },
+
+  concat(node, output, pass) {
+    const [left, right] = [pass.values[node.left], pass.values[node.right]], channels = channelsOf(node.shape);
+    const first = channelsOf(pass.graph.nodes[node.left].shape), second = channels - first;
+    for (let pixel = 0; pixel < output.length / channels; pixel++) {
+      output.set(left.subarray(pixel * first, (pixel + 1) * first), pixel * channels);
+      output.set(right.subarray(pixel * second, (pixel + 1) * second), pixel * channels + first);
+    }
+  },
+
+  max_pool(node, output, pass) {
+    const input = pass.values[node.input], channels = channelsOf(node.shape);
+    output.fill(-Infinity);
+    forEachWindow(node, pass, (from, to) => {
+      for (let c = 0; c < channels; c++) output[to + c] = Math.max(output[to + c], input[from + c]);
+    });
+  },
+
+  average_pool(node, output, pass) {
+    const input = pass.values[node.input], channels = channelsOf(node.shape), area = node.size ** 2;
+    forEachSquare(node, pass, (from, to) => {
+      for (let c = 0; c < channels; c++) output[to + c] += input[from + c] / area;
+    });
+  },
+
   shortcut(node, output, pass) {
     const input = pass.values[node.input];
     const channels = channelsOf(pass.graph.nodes[node.input].shape);
@@ -235,6 +266,53 @@ export const BACKWARD: { readonly [Kind in BackwardKind]: Backward<Kind> } = {
     });
   },
 
+  depthwise_conv_input_gradient({ of, gradient }, output, pass) {
+    const node = forwardNode(pass, of, "depthwise_conv"), channels = channelsOf(node.shape);
+    const incoming = pass.gradients[gradient], kernel = parameter(pass, node.kernel);
+    forEachWindow(node, pass, (from, to, place) => {
+      for (let c = 0; c < channels; c++) output[from + c] += incoming[to + c] * kernel[place * channels + c];
+    });
+  },
+
+  depthwise_conv_kernel_gradient({ of, gradient }, _output, pass) {
+    const node = forwardNode(pass, of, "depthwise_conv"), channels = channelsOf(node.shape);
+    const [incoming, input] = [pass.gradients[gradient], pass.values[node.input]];
+    const kernelGradient = parameterGradient(pass, node.kernel);
+    forEachWindow(node, pass, (from, to, place) => {
+      for (let c = 0; c < channels; c++) kernelGradient[place * channels + c] += incoming[to + c] * input[from + c];
+    });
+  },
+
+  max_pool_gradient({ of, gradient }, output, pass) {
+    const node = forwardNode(pass, of, "max_pool"), channels = channelsOf(node.shape);
+    const [incoming, input, largest] = [pass.gradients[gradient], pass.values[node.input], pass.values[of]];
+    const isSent = new Uint8Array(incoming.length);
+    forEachWindow(node, pass, (from, to) => {
+      for (let c = 0; c < channels; c++) {
+        if (isSent[to + c] || input[from + c] !== largest[to + c]) continue;
+        isSent[to + c] = 1;
+        output[from + c] += incoming[to + c];
+      }
+    });
+  },
+
+  average_pool_gradient({ of, gradient }, output, pass) {
+    const node = forwardNode(pass, of, "average_pool"), channels = channelsOf(node.shape), area = node.size ** 2;
+    const incoming = pass.gradients[gradient];
+    forEachSquare(node, pass, (from, to) => {
+      for (let c = 0; c < channels; c++) output[from + c] = incoming[to + c] / area;
+    });
+  },
+
+  concat_left_gradient({ of, gradient, shape }, output, pass) {
+    takeChannels(pass.gradients[gradient], channelsOf(forwardNode(pass, of, "concat").shape), 0, output, shape);
+  },
+
+  concat_right_gradient({ of, gradient, shape }, output, pass) {
+    const channels = channelsOf(forwardNode(pass, of, "concat").shape);
+    takeChannels(pass.gradients[gradient], channels, channels - channelsOf(shape), output, shape);
+  },
+
   sum({ gradients }, output, pass) {
     for (const gradient of gradients) {
       const incoming = pass.gradients[gradient];
@@ -286,6 +364,64 @@ function gather(image: Float64Array, places: Int32Array, patches: Float64Array):
 /** The reverse of `gather`: adds each element to where it came from. */
 function scatter(patches: Float64Array, places: Int32Array, image: Float64Array): void {
   for (let k = 0; k < places.length; k++) if (places[k] >= 0) image[places[k]] += patches[k];
+}
+
+/** Fills `output`, of `shape`, with some of `channels` channels of each pixel, from channel `first` on. */
+function takeChannels(
+  values: Float64Array,
+  channels: number,
+  first: number,
+  output: Float64Array,
+  shape: Shape,
+): void {
+  const count = channelsOf(shape);
+  for (let pixel = 0; pixel < output.length / count; pixel++) {
+    const from = pixel * channels + first;
+    output.set(values.subarray(from, from + count), pixel * count);
+  }
+}
+
+type Window = NodeOf<"depthwise_conv"> | NodeOf<"max_pool">;
+
+/**
+ * Visits each pixel under each window of `size` x `size` that lies in the image: its offset in the input, that of the
+ * window's pixel in the output, and its place in the window, row by row.
+ */
+function forEachWindow(
+  { input, size, stride, shape }: Window,
+  pass: Pass,
+  visit: (from: number, to: number, place: number) => void,
+): void {
+  const inputShape = pass.graph.nodes[input].shape, { height, width } = imageSizes(inputShape);
+  const out = imageSizes(shape), edge = (size - 1) / 2;
+  for (let n = 0; n < pass.images; n++) {
+    for (let y = 0; y < out.height; y++) {
+      for (let x = 0; x < out.width; x++) {
+        for (let place = 0; place < size * size; place++) {
+          const row = y * stride + Math.floor(place / size) - edge, column = x * stride + place % size - edge;
+          if (row < 0 || row >= height || column < 0 || column >= width) continue;
+          visit(offset(n, row, column, inputShape), offset(n, y, x, shape), place);
+        }
+      }
+    }
+  }
+}
+
+/** Visits each pixel of each square of an average pooling: its offset in the input, and that of the square's pixel. */
+function forEachSquare(
+  { input, size, shape }: NodeOf<"average_pool">,
+  pass: Pass,
+  visit: (from: number, to: number) => void,
+): void {
+  const inputShape = pass.graph.nodes[input].shape, { height, width } = imageSizes(shape);
+  for (let n = 0; n < pass.images; n++) {
+    for (let row = 0; row < height * size; row++) {
+      for (let column = 0; column < width * size; column++) {
+        const to = offset(n, Math.floor(row / size), Math.floor(column / size), shape);
+        visit(offset(n, row, column, inputShape), to);
+      }
+    }
+  }
 }
 
 /** The values of image `n`. */

@@ -3,6 +3,7 @@
  * gradients are tensors [images, height, width, channels]; a kernel returns a new tensor, and the scope it runs in
  * frees the others that it makes.
  */
+import type { CommonBackwardKind, CommonKind } from "../../network/kinds.ts";
 import type { BackwardKind, BackwardOf } from "../../network/autodiff.ts";
 import { type Graph, type NodeId, type NodeKind, type NodeOf } from "../../network/graph.ts";
 import { type ActivationList, ActivationWriter, type Constants } from "./expression.ts";
@@ -36,7 +37,7 @@ export interface Pass {
 
 type Forward<Kind extends NodeKind> = (node: NodeOf<Kind>, pass: Pass, id: NodeId) => Tensor;
 
-export const FORWARD: { readonly [Kind in NodeKind]: Forward<Kind> } = {
+export const FORWARD: { readonly [Kind in CommonKind]: Forward<Kind> } = {
   input: () => {
     throw new TypeError("Cannot compute the input node: it is given");
   },
@@ -100,7 +101,7 @@ export const FORWARD: { readonly [Kind in NodeKind]: Forward<Kind> } = {
 type Backward<Kind extends BackwardKind> = (node: BackwardOf<Kind>, pass: Pass) => Tensor | null;
 
 /** Each returns the gradient of the node's input, null if it only makes gradients of parameters. */
-export const BACKWARD: { readonly [Kind in BackwardKind]: Backward<Kind> } = {
+export const BACKWARD: { readonly [Kind in CommonBackwardKind]: Backward<Kind> } = {
   softmax_cross_entropy_gradient({ of, shape }, pass) {
     const gradient = kept(pass, of).get("gradient")!;
     const mean = pass.session.run("Mul", [gradient, pass.constant(1 / pass.images)]);
@@ -199,7 +200,7 @@ export const BACKWARD: { readonly [Kind in BackwardKind]: Backward<Kind> } = {
 };
 
 /** Forward values that a backward node reads. */
-export const READS: { readonly [Kind in BackwardKind]: boolean } = {
+export const READS: { readonly [Kind in CommonBackwardKind]: boolean } = {
   softmax_cross_entropy_gradient: false,
   dense_input_gradient: false,
   dense_parameter_gradient: true,

@@ -2,6 +2,7 @@
  * When a tensor of a step can be freed: after the last node that reads it. A step of ResNet-20 with 128 images makes
  * over a gigabyte, of which a fraction is needed at any time.
  */
+import type { CommonBackwardKind } from "../../network/kinds.ts";
 import { type BackwardGraph, inputsOf } from "../../network/autodiff.ts";
 import type { Graph, NodeId } from "../../network/graph.ts";
 import { READS } from "./kernels.ts";
@@ -23,7 +24,9 @@ export function lifetimes(graph: Graph, backward: BackwardGraph): Lifetimes {
   const lastBackward = new Map<NodeId, number>();
   const lastGradient = new Map<number, number>();
   backward.nodes.forEach((node, at) => {
-    if (READS[node.kind]) inputsOf(graph.nodes[node.of]).forEach((input) => lastBackward.set(input, at));
+    if (READS[node.kind as CommonBackwardKind]) {
+      inputsOf(graph.nodes[node.of]).forEach((input) => lastBackward.set(input, at));
+    }
     const gradients = "gradients" in node ? node.gradients : "gradient" in node ? [node.gradient] : [];
     gradients.forEach((gradient) => lastGradient.set(gradient, at));
     if (!lastGradient.has(at) && node.shape !== null) lastGradient.set(at, at); // until a reader is found

@@ -3,6 +3,7 @@
  * parameters into tensors, walks the graph forward and backward, joins the gradients and updates. Every tensor that a
  * call makes is freed before it returns, except those vectors, the running statistics and the constants.
  */
+import { type CommonBackwardKind, type CommonKind, requireCommonKinds } from "../../network/kinds.ts";
 import type { Batch } from "../../../datasets/dataset.ts";
 import type { Activation } from "../../activation/expression.ts";
 import { differentiate } from "../../compiler/derivatives.ts";
@@ -40,6 +41,7 @@ export class TensorFlowProgram implements Program {
   #disposed = false;
 
   constructor(session: Session, graph: Graph, activation: Activation, options: CompileOptions) {
+    requireCommonKinds(graph, "this engine");
     checkActivation(graph, activation);
     this.#session = session;
     this.#graph = graph;
@@ -351,11 +353,14 @@ function decayVector(session: Session, graph: Graph, { weightDecay }: Optimizer,
 
 /** TypeScript cannot see that a node and the kernel of its kind belong together; the tables' types say that they do. */
 function runForward<Kind extends NodeKind>(pass: Pass, node: NodeOf<Kind>, id: NodeId): Tensor {
-  const kernel = FORWARD[node.kind] as unknown as (node: NodeOf<Kind>, pass: Pass, id: NodeId) => Tensor;
+  const kernel = FORWARD[node.kind as CommonKind] as unknown as (node: NodeOf<Kind>, pass: Pass, id: NodeId) => Tensor;
   return kernel(node, pass, id);
 }
 
 function runBackward<Kind extends BackwardKind>(pass: Pass, node: BackwardOf<Kind>): Tensor | null {
-  const kernel = BACKWARD[node.kind] as unknown as (node: BackwardOf<Kind>, pass: Pass) => Tensor | null;
+  const kernel = BACKWARD[node.kind as CommonBackwardKind] as unknown as (
+    node: BackwardOf<Kind>,
+    pass: Pass,
+  ) => Tensor | null;
   return kernel(node, pass);
 }

@@ -1,4 +1,5 @@
 /** The engine that runs anywhere: WebAssembly SIMD generated for each child, on the cores of the machine. */
+import { requireCommonKinds } from "../../network/kinds.ts";
 import type { Activation } from "../../activation/expression.ts";
 import type { Graph } from "../../network/graph.ts";
 import { compileChild } from "../../compiler/child.ts";
@@ -53,6 +54,7 @@ class WasmEngine implements Engine {
   }
 
   async compile(graph: Graph, activation: Activation, options: CompileOptions): Promise<Program> {
+    requireCommonKinds(graph, "wasm");
     checkActivation(graph, activation);
     const threads = options.threads ?? 1;
     const { winograd, packable } = this.kernels;

@@ -1,4 +1,5 @@
 /** The engine of graphics cards: kernels in WGSL on Deno's WebGPU, on cards of every maker, with nothing to install. */
+import { requireCommonKinds } from "../../network/kinds.ts";
 import type { Activation } from "../../activation/expression.ts";
 import { differentiate } from "../../compiler/derivatives.ts";
 import type { Dataset } from "../../../datasets/dataset.ts";
@@ -45,6 +46,7 @@ class WebGpuEngine implements Engine {
   }
 
   async compile(graph: Graph, activation: Activation, options: CompileOptions): Promise<Program> {
+    requireCommonKinds(graph, "webgpu");
     checkActivation(graph, activation);
     const { batch, optimizer, children = 1 } = options;
     const plan = makePlan(commonGraph(graph), differentiate(activation), { batch, optimizer, fused: this.fused });

@@ -5,6 +5,7 @@
  */
 import { inputsOf } from "../../network/autodiff.ts";
 import type { Graph, NodeId, NodeOf } from "../../network/graph.ts";
+import type { CommonKind } from "../../network/kinds.ts";
 
 export interface Term {
   /** The node whose tensor is read. */
@@ -45,7 +46,7 @@ export function stagesOf(graph: Graph): readonly Stage[] {
 }
 
 function stageAt(graph: Graph, id: NodeId, consumers: readonly number[], folded: Set<NodeId>): Stage {
-  const node = graph.nodes[id];
+  const node = graph.nodes[id] as NodeOf<CommonKind>;
   switch (node.kind) {
     case "input":
       return { kind: "input", id };

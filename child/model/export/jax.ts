@@ -2,6 +2,7 @@
  * A network as pure JAX functions of nested dictionaries of parameters, NHWC. Batch norm uses the trained running
  * statistics, so that the function can be evaluated and differentiated; training on needs a loop that updates them.
  */
+import { channelsOf } from "../../network/shape.ts";
 import type { Model } from "../model_file.ts";
 import { blockLines, type Framework, frameworkFiles, type LayerTable, plainLines, shaped } from "./framework.ts";
 import { indented, snakeCase, sumOf } from "./python.ts";
@@ -34,6 +35,25 @@ const LAYERS: LayerTable = {
     call: (self, [x], _number, { beta }) =>
       beta === undefined ? `activation(${x})` : `activation(${x}, ${self}["beta"])`,
   },
+  depthwise_conv: {
+    numbers: ({ stride }) => ({ stride }),
+    tensors: (node, _graph, tensor) => ({
+      kernel: shaped([node.size, node.size, 1, channelsOf(node.shape)], tensor(node.kernel)),
+    }),
+    call: (self, [x], number) => `conv(${self}, ${x}, ${number("stride")}, groups=${x}.shape[-1])`,
+    uses: "conv",
+  },
+  concat: { numbers: () => ({}), call: (_self, [left, right]) => `jnp.concatenate([${left}, ${right}], axis=-1)` },
+  max_pool: {
+    numbers: ({ size, stride }) => ({ size, stride }),
+    call: (_self, [x], number) => `max_pool(${x}, ${number("size")}, ${number("stride")})`,
+    uses: "max_pool",
+  },
+  average_pool: {
+    numbers: ({ size }) => ({ size }),
+    call: (_self, [x], number) => `average_pool(${x}, ${number("size")})`,
+    uses: "average_pool",
+  },
   add: { numbers: () => ({}), call: (_self, inputs) => sumOf(inputs) },
   shortcut: {
     numbers: ({ shape, stride }) => ({ channels: shape[2], stride }),
@@ -52,12 +72,25 @@ const LAYERS: LayerTable = {
 };
 
 const HELPERS = {
-  conv: `def conv(p, x, stride=1):
+  conv: `def conv(p, x, stride=1, groups=1):
     """Convolution with zeros around the image: half the kernel's size on each side."""
     edge = p["kernel"].shape[0] // 2
     return jax.lax.conv_general_dilated(
-        x, p["kernel"], (stride, stride), [(edge, edge)] * 2, dimension_numbers=("NHWC", "HWIO", "NHWC")
+        x,
+        p["kernel"],
+        (stride, stride),
+        [(edge, edge)] * 2,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=groups,
     )`,
+  max_pool: `def max_pool(x, size, stride):
+    edge = (size // 2, size // 2)
+    return jax.lax.reduce_window(
+        x, -jnp.inf, jax.lax.max, (1, size, size, 1), (1, stride, stride, 1), [(0, 0), edge, edge, (0, 0)]
+    )`,
+  average_pool: `def average_pool(x, size):
+    window = (1, size, size, 1)
+    return jax.lax.reduce_window(x, 0.0, jax.lax.add, window, window, "VALID") / size**2`,
   batch_norm: `def batch_norm(p, x):
     """With the running statistics of training."""
     return (x - p["mean"]) * (p["scale"] / jnp.sqrt(p["variance"] + 1e-5)) + p["shift"]`,

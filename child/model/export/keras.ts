@@ -2,6 +2,7 @@
  * A network as a Keras 3 functional model, NHWC, on any of its backends. Keras keeps the biased variance of a batch where
  * PyTorch and this project keep the unbiased one: that matters only to training on.
  */
+import { channelsOf } from "../../network/shape.ts";
 import type { Model } from "../model_file.ts";
 import { blockLines, type Framework, frameworkFiles, type LayerTable, plainLines, shaped } from "./framework.ts";
 import { indented, snakeCase, sumOf } from "./python.ts";
@@ -37,6 +38,27 @@ const LAYERS: LayerTable = {
       beta === undefined ? {} : { beta: { shape: [shape[2]], values: tensor(beta) } },
     call: (self, [x]) => `Activation(name=${self})(${x})`,
   },
+  depthwise_conv: {
+    numbers: ({ size, stride }) => ({ size, stride }),
+    tensors: (node, _graph, tensor) => ({
+      kernel: shaped([node.size, node.size, channelsOf(node.shape), 1], tensor(node.kernel)),
+    }),
+    call: (self, [x], number) => {
+      const stride = number("stride") === "1" ? "" : `, ${number("stride")}`;
+      return `depthwise_conv(${x}, ${number("size")}${stride}, name=${self})`;
+    },
+    uses: "depthwise_conv",
+  },
+  concat: { numbers: () => ({}), call: (_self, [left, right]) => `ops.concatenate([${left}, ${right}], axis=-1)` },
+  max_pool: {
+    numbers: ({ size, stride }) => ({ size, stride }),
+    call: (_self, [x], number) => `max_pool(${x}, ${number("size")}, ${number("stride")})`,
+    uses: "max_pool",
+  },
+  average_pool: {
+    numbers: ({ size }) => ({ size }),
+    call: (_self, [x], number) => `layers.AveragePooling2D(${number("size")})(${x})`,
+  },
   add: { numbers: () => ({}), call: (_self, inputs) => sumOf(inputs) },
   shortcut: {
     numbers: ({ shape, stride }) => ({ channels: shape[2], stride }),
@@ -60,6 +82,15 @@ const HELPERS = {
     if size > 1:
         x = layers.ZeroPadding2D(size // 2)(x)
     return layers.Conv2D(channels, size, strides=stride, use_bias=False, name=name)(x)`,
+  depthwise_conv: `def depthwise_conv(x, size, stride=1, *, name):
+    """One kernel per channel, with zeros around the image as in conv."""
+    x = layers.ZeroPadding2D(size // 2)(x)
+    return layers.DepthwiseConv2D(size, strides=stride, use_bias=False, name=name)(x)`,
+  max_pool: `def max_pool(x, size, stride):
+    """The largest pixel around every stride-th one; beyond the edge is nothing."""
+    edge = (size // 2, size // 2)
+    x = ops.pad(x, ((0, 0), edge, edge, (0, 0)), constant_values=float("-inf"))
+    return layers.MaxPooling2D(size, strides=stride)(x)`,
   batch_norm: `def batch_norm(x, *, name):
     return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)`,
   shortcut: `def shortcut(x, channels, stride):

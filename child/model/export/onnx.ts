@@ -1,4 +1,5 @@
 /** A network as one ONNX file: NCHW, float32, weights inside. What it is stands in the file's metadata. */
+import { channelsOf } from "../../network/shape.ts";
 import type { Expression } from "../../activation/expression.ts";
 import { printExpression } from "../../activation/print.ts";
 import { simplify } from "../../activation/simplify.ts";
@@ -9,7 +10,7 @@ import { inputChannels, type LayerKind } from "./framework.ts";
 import { OnnxBuilder, type ValueName } from "./onnx_builder.ts";
 import { encodeOnnx, FLOAT, IR_VERSION, type OnnxValue, OPSET } from "./onnx_format.ts";
 import { writeFunction } from "./onnx_function.ts";
-import { outputsFirst, tensorsOf } from "./weights.ts";
+import { outputsFirst, tensorsOf, transposed } from "./weights.ts";
 import { BATCH_NORM_EPSILON } from "../../network/batch_norm.ts";
 
 interface Context {
@@ -33,6 +34,27 @@ const LAYERS: { readonly [Kind in LayerKind]: Write<Kind> } = {
       pads: [edge, edge, edge, edge],
     });
   },
+  depthwise_conv: ({ size, stride, kernel, shape }, [x], { builder, tensor }) => {
+    const channels = channelsOf(shape), edge = (size - 1) / 2;
+    const values = transposed(tensor(kernel), [size * size, channels]);
+    return builder.op("Conv", [x, builder.tensor(kernel, [channels, 1, size, size], values)], {
+      kernel_shape: [size, size],
+      strides: [stride, stride],
+      pads: [edge, edge, edge, edge],
+      group: channels,
+    });
+  },
+  concat: (_node, inputs, { builder }) => builder.op("Concat", inputs, { axis: 1 }),
+  max_pool: ({ size, stride }, [x], { builder }) => {
+    const edge = (size - 1) / 2;
+    return builder.op("MaxPool", [x], {
+      kernel_shape: [size, size],
+      strides: [stride, stride],
+      pads: [edge, edge, edge, edge],
+    });
+  },
+  average_pool: ({ size }, [x], { builder }) =>
+    builder.op("AveragePool", [x], { kernel_shape: [size, size], strides: [size, size] }),
   batch_norm: ({ scale, shift, statistics, shape: [, , channels] }, [x], { builder, tensor }) => {
     const vectors = [scale, shift, `${statistics}.mean`, `${statistics}.variance`];
     const names = vectors.map((name) => builder.tensor(name, [channels], tensor(name)));

@@ -10,7 +10,7 @@ export type WriteLayer = (layer: Layer, inputs: readonly string[]) => string;
 const VALUES = ["y", "z", "w", "v", "u"];
 
 /** Layers that are written into the call of the next one, where they have no other reader. */
-const INLINE: ReadonlySet<string> = new Set(["conv", "batch_norm", "add", "shortcut"]);
+const INLINE: ReadonlySet<string> = new Set(["conv", "depthwise_conv", "batch_norm", "add", "shortcut"]);
 
 /**
  * Statements that compute a chain of layers from the value named `x`, and the expression of the last layer. A value's

@@ -1,4 +1,5 @@
 /** A network as a PyTorch module, NCHW, whose weights a safetensors file holds under the names of its state dict. */
+import { channelsOf } from "../../network/shape.ts";
 import type { Model } from "../model_file.ts";
 import {
   blockLines,
@@ -59,6 +60,28 @@ const LAYERS: LayerTable = {
       beta === undefined ? {} : { beta: { shape: [shape[2]], values: tensor(beta) } },
     create: (number, { beta }) => `Activation(${beta === undefined ? "" : number("channels")})`,
     call: (self, [x]) => `${self}(${x})`,
+  },
+  depthwise_conv: {
+    numbers: ({ shape, size, stride }) => ({ channels: channelsOf(shape), size, stride }),
+    tensors: (node, _graph, tensor) => {
+      const { size } = node, channels = channelsOf(node.shape);
+      const values = transposed(tensor(node.kernel), [size * size, channels]);
+      return { weight: shaped([channels, 1, size, size], values) };
+    },
+    create: (number) =>
+      `nn.Conv2d(${number("channels")}, ${number("channels")}, ${number("size")}${strideOf(number("stride"))}` +
+      `${paddingOf(number("size"))}, groups=${number("channels")}, bias=False)`,
+    call: (self, [x]) => `${self}(${x})`,
+  },
+  concat: { numbers: () => ({}), call: (_self, [left, right]) => `torch.cat([${left}, ${right}], dim=1)` },
+  max_pool: {
+    numbers: ({ size, stride }) => ({ size, stride }),
+    call: (_self, [x], number) =>
+      `nn.functional.max_pool2d(${x}, ${number("size")}, ${number("stride")}${paddingOf(number("size"))})`,
+  },
+  average_pool: {
+    numbers: ({ size }) => ({ size }),
+    call: (_self, [x], number) => `nn.functional.avg_pool2d(${x}, ${number("size")})`,
   },
   add: { numbers: () => ({}), call: (_self, inputs) => sumOf(inputs) },
   shortcut: {

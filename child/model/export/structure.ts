@@ -225,6 +225,8 @@ function uniqueName(wanted: string, taken: Set<string>, separator = ""): string 
 /** The first kind that the block has. */
 const CLASS_NAMES: readonly (readonly [kind: NodeKind, name: string])[] = [
   ["shortcut", "WideningBlock"],
+  ["concat", "DenseLayer"],
+  ["depthwise_conv", "SeparableBlock"],
   ["add", "ResidualBlock"],
 ];
 

@@ -6,7 +6,7 @@ import { openReference } from "../../../child/engine/reference/engine.ts";
 import { uniform } from "../../../child/golden.ts";
 import type { Graph } from "../../../child/network/graph.ts";
 import { engineCases } from "./cases.ts";
-import { randomBatch, randomParameters, SMALL_GRAPHS } from "./small_graphs.ts";
+import { randomBatch, randomParameters, RARE_GRAPHS, SMALL_GRAPHS } from "./small_graphs.ts";
 
 await engineCases("reference", () => Promise.resolve(openReference()), 0);
 
@@ -14,7 +14,7 @@ const OPTIONS = { batch: 3, optimizer: { kind: "sgd", momentum: 0, weightDecay: 
 const SWISH = activationFrom("swish");
 
 describe("gradients of the reference", () => {
-  for (const { name, build } of SMALL_GRAPHS) {
+  for (const { name, build } of [...SMALL_GRAPHS, ...RARE_GRAPHS]) {
     it(`are those of finite differences on ${name}`, async () => {
       await checkGradients(build(true));
     });

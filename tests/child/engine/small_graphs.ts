@@ -147,6 +147,51 @@ export const SMALL_GRAPHS: readonly SmallGraph[] = [
   { name: "ResNet-8", build: (usesBeta) => buildResNet(8, { classes: 10, usesBeta, image: [8, 8, 3] }) },
 ];
 
+/** Kinds that only some engines have (`child/network/kinds.ts`): odd and even sizes, windows over every edge. */
+export const RARE_GRAPHS: readonly SmallGraph[] = [
+  ...([[7, 9, 5, 3, 1], [8, 6, 16, 3, 2], [5, 5, 4, 5, 2], [6, 4, 7, 1, 1]] as const).map((
+    [height, width, channels, size, stride],
+  ) =>
+    small(`depthwise convolution ${size}x${size} of stride ${stride}, ${height}x${width}x${channels}`, [
+      height,
+      width,
+      3,
+    ], (
+      builder,
+      input,
+    ) => {
+      const first = block(builder, "first", input, channels, 3);
+      return normAct(builder, "second", builder.depthwiseConv("second", first, { size, stride }));
+    })
+  ),
+  ...([[7, 9, 3, 2], [8, 6, 3, 1], [5, 5, 5, 3]] as const).map(([height, width, size, stride]) =>
+    small(
+      `max pooling ${size}x${size} of stride ${stride}, ${height}x${width}`,
+      [height, width, 3],
+      (builder, input) =>
+        block(builder, "second", builder.maxPool(block(builder, "first", input, 6, 3), { size, stride }), 5, 3),
+    )
+  ),
+  ...([[7, 9, 2], [6, 6, 3], [4, 5, 1]] as const).map(([height, width, size]) =>
+    small(
+      `average pooling ${size}x${size}, ${height}x${width}`,
+      [height, width, 3],
+      (builder, input) =>
+        block(builder, "second", builder.averagePool(block(builder, "first", input, 6, 3), { size }), 5, 3),
+    )
+  ),
+  small("concatenation, also of the images and of one node with itself", [5, 6, 3], (builder, input) => {
+    const first = block(builder, "first", input, 7, 3);
+    const both = builder.concat(builder.concat(first, input), first);
+    return block(builder, "second", builder.concat(both, both), 5, 1);
+  }),
+  small(
+    "7x7 convolution of stride 2",
+    [11, 9, 3],
+    (builder, input) => normAct(builder, "first", builder.conv("first", input, { channels: 6, size: 7, stride: 2 })),
+  ),
+];
+
 /** The graph of one activation after batch norm, for cases about functions and about optimisers. */
 export function activationGraph(usesBeta: boolean): Graph {
   return small("activation", [6, 6, 3], (builder, input) => block(builder, "first", input, 16, 3)).build(usesBeta);
@@ -175,6 +220,7 @@ function normAct(builder: GraphBuilder, name: string, input: NodeId): NodeId {
 /** Centre and half width of the random parameters; kernels are scaled by their inputs instead. */
 const AROUND: { readonly [Role in ParameterRole]: readonly [centre: number, width: number] } = {
   conv_kernel: [0, 1],
+  depthwise_kernel: [0, 1],
   dense_kernel: [0, 1],
   dense_bias: [0, 0.5],
   batch_norm_scale: [1, 0.4],

@@ -5,12 +5,13 @@ import { parameterCount } from "../../../child/network/graph.ts";
 import { buildNetwork, NETWORK_NAMES } from "../../../child/network/networks.ts";
 import type { Shape } from "../../../child/network/shape.ts";
 
-const CIFAR: Shape = [32, 32, 3];
+const CIFAR: Shape = [32, 32, 3], PHOTOGRAPH: Shape = [224, 224, 3];
 
 /**
  * One row per network: what it was made for, the exact count here, and the published one, in millions with as many
  * digits as its authors print. He et al. 2015, table 6 (resnet20 to 110); He et al. 2016, table 2 (resnet164: 1.7);
- * Zagoruyko & Komodakis 2016, tables 4 and 5. The smallest of a family were published by nobody: null.
+ * Zagoruyko & Komodakis 2016, tables 4 and 5; Huang et al. 2017, table 2; Howard et al. 2017, table 6. Of ResNet-18 and 50
+ * He et al. give none; the counts are torchvision's. The smallest of a family were published by nobody: null.
  */
 const COUNTS: Readonly<
   Record<string, readonly [image: Shape, classes: number, count: number, millions: string | null]>
@@ -26,6 +27,13 @@ const COUNTS: Readonly<
   resnet164: [CIFAR, 10, 1_703_258, "1.7"],
   "wrn-16-4": [CIFAR, 10, 2_748_890, "2.7"],
   "wrn-28-10": [CIFAR, 10, 36_479_194, "36.5"],
+  "densenet-10-12": [CIFAR, 10, 20_902, null],
+  "densenet-100-12": [CIFAR, 10, 769_162, "0.8"],
+  mobilenet: [PHOTOGRAPH, 1000, 4_231_976, "4.2"],
+  "mobilenet-0.5": [PHOTOGRAPH, 1000, 1_331_592, "1.3"],
+  "mobilenet-0.25": [PHOTOGRAPH, 1000, 470_072, "0.5"],
+  resnet18: [PHOTOGRAPH, 1000, 11_689_512, null],
+  resnet50: [PHOTOGRAPH, 1000, 25_557_032, null],
 };
 
 describe("networks by name", () => {

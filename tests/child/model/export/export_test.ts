@@ -63,11 +63,14 @@ async function checkOf({ graph, activation, parameters, statistics }: Model): Pr
   return { images, logits, count };
 }
 
+/** Of more than 40 MB of weights, eight times. */
+const LARGE = ["wrn-28-10", "resnet18", "resnet50"];
+
 const NOTHING: Check = { images: new Float32Array(), logits: new Float32Array(), count: 0 };
 const text = (content: Uint8Array | string | undefined) => content as string;
 
 describe("exportModel", () => {
-  for (const name of NETWORK_NAMES.filter((name) => name !== "wrn-28-10")) { // that has 146 MB of weights
+  for (const name of NETWORK_NAMES.filter((name) => !LARGE.includes(name))) {
     it(`writes ${name} for every target, with and without beta, and every trained tensor once`, () => {
       for (const act of ["relu", "swish"]) {
         const model = modelOf(name, act);
@@ -237,7 +240,10 @@ describe("ONNX", () => {
 });
 
 /** One network of each family, functions with and without beta, and one that frameworks lack. */
-const CHECKED = [["resnet8", "swish"], ["preresnet11", "x * gauss(b * x) + sinc(x)"], ["wrn-16-4", "relu"]] as const;
+const CHECKED = [["resnet8", "swish"], ["preresnet11", "x * gauss(b * x) + sinc(x)"], ["wrn-16-4", "relu"], [
+  "densenet-10-12",
+  "elu",
+], ["mobilenet-0.25", "swish"]] as const;
 
 describe("check.py", () => {
   for (const target of EXPORT_TARGETS) {
