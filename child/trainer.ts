@@ -64,6 +64,8 @@ export interface ChildRequest {
   readonly seed: number;
   /** CPU threads; 1 by default. */
   readonly threads?: number;
+  /** Children of such requests that train at the same time on the engine's device; 1 by default. */
+  readonly children?: number;
   /** Called once for each image of a streamed data set that cannot be decoded, and another one stands in for. */
   readonly onSkipped?: OnSkipped;
 }
@@ -169,14 +171,14 @@ export class Child {
 
   /** Compiles the child and gives it its starting parameters. */
   static async open(request: ChildRequest): Promise<Child> {
-    const { activation, engine, dataset, settings, seed, threads } = request;
+    const { activation, engine, dataset, settings, seed, threads, children } = request;
     const graph = buildNetwork(settings.network, {
       classes: dataset.classes.length,
       usesBeta: hasBeta(activation),
       image: [dataset.height, dataset.width, dataset.channels],
     });
     const { batch, optimizer } = settings;
-    const program = await engine.compile(graph, activation, { batch, optimizer, threads });
+    const program = await engine.compile(graph, activation, { batch, optimizer, threads, children });
     await program.write("parameters", initialParameters(graph, activation, seed));
     return new Child(request, graph, program);
   }

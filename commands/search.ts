@@ -235,12 +235,12 @@ async function runSearch(
   const space = new SearchSpace(settings.units);
   const sampler = createSampler(settings.sampler, space, settings.seed, { controller: settings.controller });
   const machine = await machineFor(settings.engine);
-  const { threads, gpus } = placeChildren(settings.workers, machine);
+  const { threads, gpus, sideBySide } = placeChildren(settings.workers, machine);
   if (machine.gpusUnused > 0) {
     io.err(`${machine.gpusUnused} of the GPUs are unused: \`deno task search:gpus\` may start a process for each`);
   }
   if (dataset.notice !== undefined) io.err(dataset.notice);
-  const running = new Search({ store, sampler, space, dataset, threads, gpus });
+  const running = new Search({ store, sampler, space, dataset, threads, gpus, sideBySide });
   io.err(
     `run ${info.name}: ${settings.sampler}, ${settings.trials} trials of ${settings.child.network} for ` +
       `${settings.child.steps} steps of ${settings.child.batch} on ${info.dataset}` +

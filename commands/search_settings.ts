@@ -120,12 +120,17 @@ export function referencesOf({ reference }: SearchFlags): string[] {
  * processes.
  */
 export async function machineFor(engine: string): Promise<Machine & { readonly gpusUnused: number }> {
-  const onGpu = await gpuEngine(engine);
-  // WebGPU's card is the one that its driver prefers; TensorFlow's are those of CUDA.
-  const visible = onGpu === null ? [] : onGpu === "webgpu" ? ["0"] : visibleGpus();
+  const onGpu = await gpuEngine(engine), cores = navigator.hardwareConcurrency;
+  if (onGpu === "webgpu" || engine === "webgpu") {
+    return { cores, gpus: [], gpusUnused: 0, sideBySide: onGpu === null ? cores : CARD_CHILDREN };
+  }
+  const visible = onGpu === null ? [] : visibleGpus();
   const gpus = mayStartProcesses() ? visible : visible.slice(-1);
-  return { cores: navigator.hardwareConcurrency, gpus, gpusUnused: visible.length - gpus.length };
+  return { cores, gpus, gpusUnused: visible.length - gpus.length };
 }
+
+/** Children side by side on a graphics card: one child of ResNet-20 leaves a large one idle. */
+const CARD_CHILDREN = 16;
 
 export function infoOf(name: string, settings: RunSettings, dataset: Dataset): RunInfo {
   return {

@@ -62,6 +62,8 @@ export interface SearchOptions {
   readonly threads: number;
   /** GPUs dealt out among worker processes; none by default: workers are threads. */
   readonly gpus?: readonly string[];
+  /** Whether the workers' children train side by side on one device. */
+  readonly sideBySide?: boolean;
   /** Module of the child workers; tests give scripted ones. */
   readonly workerModule?: URL;
   readonly hangMs?: number;
@@ -103,6 +105,7 @@ export class Search implements RunSource {
       workers: settings.workers,
       module: options.workerModule,
       gpus: options.gpus,
+      sideBySide: options.sideBySide,
       hangMs: options.hangMs,
       pauseMs: options.pauseMs,
       settings: {
@@ -110,6 +113,7 @@ export class Search implements RunSource {
         engine: settings.engine,
         child: settings.child,
         threads: options.threads,
+        children: options.sideBySide ? settings.workers : 1,
         checkpointEveryMs: options.checkpointEveryMs,
       },
       hooks: {

@@ -1,7 +1,8 @@
 /**
  * Where a search trains its children. On the CPU: one child per core, as children are independent. On GPUs: one child
  * per GPU, and with several of them each worker in a process of its own that sees one (`process_worker.ts`), since
- * TensorFlow's binding gives a process one GPU. With one GPU or none a worker computes in its own thread.
+ * TensorFlow's binding gives a process one GPU. With one GPU or none a worker computes in its own thread. The engine
+ * webgpu trains several children side by side on one card, whose workers share a thread (`side_by_side.ts`).
  */
 
 export interface Placement {
@@ -9,24 +10,28 @@ export interface Placement {
   readonly threads: number;
   /** GPUs to distribute among worker processes; empty if workers are threads. */
   readonly gpus: readonly string[];
+  /** Whether the workers share one thread and its device, which trains their children side by side. */
+  readonly sideBySide: boolean;
 }
 
 export interface Machine {
   readonly cores: number;
   /** GPUs that the chosen engine may use, as CUDA_VISIBLE_DEVICES names them; empty for an engine on the CPU. */
   readonly gpus: readonly string[];
+  /** Children that the engine trains side by side on its device, if it does. */
+  readonly sideBySide?: number;
 }
 
 /** `asked` is the user's number, undefined for one per core or GPU. Throws a RangeError if it is not 1 to 256. */
 export function placeChildren(
   asked: number | undefined,
-  { cores, gpus }: Machine = { cores: navigator.hardwareConcurrency, gpus: [] },
+  { cores, gpus, sideBySide }: Machine = { cores: navigator.hardwareConcurrency, gpus: [] },
 ): Placement {
   if (asked !== undefined && !(Number.isInteger(asked) && asked >= 1 && asked <= 256)) {
     throw new RangeError(`Cannot start workers as their number must be 1 to 256: it is ${asked}`);
   }
-  const workers = asked ?? (gpus.length || cores);
-  return { workers, threads: 1, gpus: gpus.length > 1 ? gpus : [] };
+  const workers = asked ?? sideBySide ?? (gpus.length || cores);
+  return { workers, threads: 1, gpus: gpus.length > 1 ? gpus : [], sideBySide: sideBySide !== undefined };
 }
 
 /** NVIDIA GPUs visible to this process: those of CUDA_VISIBLE_DEVICES, else all that the driver lists. */

@@ -17,6 +17,7 @@
 import type { Outcome } from "../child/trainer.ts";
 import { AwakeClock } from "./awake_clock.ts";
 import { ProcessWorker, type WorkerLike } from "./process_worker.ts";
+import { SideBySide } from "./side_by_side.ts";
 import { type ChildJob, type OpenedEngine, readFromWorker, type ToWorker, type WorkerSettings } from "./protocol.ts";
 
 /** The result of a job: the child's outcome, or why no worker could produce one. */
@@ -61,6 +62,8 @@ export interface PoolOptions {
   readonly module?: URL;
   /** GPUs distributed among the workers, each then a process that sees one; none by default: workers are threads. */
   readonly gpus?: readonly string[];
+  /** Whether all workers are in one thread, with one device that trains their children side by side. */
+  readonly sideBySide?: boolean;
 }
 
 /** A step of a large child may block a worker's event loop for seconds, never for this long. */
@@ -101,6 +104,7 @@ export class Pool {
   readonly #slots: Slot[] = [];
   readonly #queue: Task[] = [];
   readonly #clock = new AwakeClock(WATCH_MS);
+  readonly #thread = new SideBySide(() => startThread(this.#options.module ?? SIDE_BY_SIDE_MODULE));
   readonly #watch: ReturnType<typeof setInterval>;
   #nextId = 0;
   #cancelled = false;
@@ -193,6 +197,7 @@ export class Pool {
         if (task.attempts < MAX_ATTEMPTS) return void this.#queue.unshift(task);
         task.resolve({ outcome: "failed", reason, attempts: task.attempts });
       },
+      sideBySide: () => this.#thread.newWorker(),
       startFailed: (reason) => this.#giveUpWithoutWorkers(reason),
       left: () => {
         const at = this.#slots.indexOf(slot);
@@ -229,6 +234,8 @@ interface SlotEvents {
   /** A worker broke before it was given a task. */
   startFailed(reason: string): void;
   left(): void;
+  /** A worker of the common thread. */
+  sideBySide(): WorkerLike;
 }
 
 /** A slot of the pool: a worker, and its replacement if it breaks. */
@@ -348,7 +355,8 @@ class Slot {
   }
 
   #newWorker(): WorkerLike {
-    const { module = new URL("./child_worker.ts", import.meta.url), gpus = [] } = this.options;
+    const { module = new URL("./child_worker.ts", import.meta.url), gpus = [], sideBySide } = this.options;
+    if (sideBySide) return this.events.sideBySide();
     return gpus.length === 0 ? startThread(module) : new ProcessWorker(module, gpus[this.id % gpus.length]);
   }
 
@@ -438,6 +446,8 @@ class Slot {
     });
   }
 }
+
+const SIDE_BY_SIDE_MODULE = new URL("./side_by_side_worker.ts", import.meta.url);
 
 function startThread(module: URL): Worker {
   return new Worker(new URL("./worker_entry.ts", import.meta.url), { type: "module", name: module.href });

@@ -14,6 +14,8 @@ export interface WorkerSettings {
   readonly child: ChildSettings;
   /** CPU threads of each child. */
   readonly threads: number;
+  /** Children that train side by side on one device; 1 by default. */
+  readonly children?: number;
   /** Milliseconds between two checkpoints of a child; 30 s by default. */
   readonly checkpointEveryMs?: number;
 }
@@ -38,7 +40,9 @@ export type ToWorker =
   | { readonly kind: "train"; readonly job: ChildJob }
   | { readonly kind: "cancel" }
   /** The child's time is up: it ends as timed out. */
-  | { readonly kind: "time_up" };
+  | { readonly kind: "time_up" }
+  /** The worker ends, in a thread that others share. */
+  | { readonly kind: "leave" };
 
 export interface OpenedEngine {
   readonly name: string;

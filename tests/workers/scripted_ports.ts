@@ -1,0 +1,52 @@
+/// <reference lib="deno.worker" />
+/**
+ * A thread of several workers that trains nothing: what it does with a trial is written in its expression. x + 1 throws,
+ * x + 2 blocks the thread, x + 4 throws a moment later outside any child, x + 5 never answers; all else is complete
+ * after some milliseconds, and its score is the number of children in training at that moment.
+ */
+import type { ToWorker } from "../../workers/protocol.ts";
+
+let training = 0;
+
+self.onmessage = ({ data: port }: MessageEvent<MessagePort>) => {
+  let heartbeat: ReturnType<typeof setInterval>;
+  port.onmessage = ({ data }: MessageEvent<ToWorker>) => {
+    switch (data.kind) {
+      case "open": {
+        const beat = data.heartbeat;
+        heartbeat = setInterval(() => Atomics.add(beat, 0, 1), 10);
+        const engine = { name: "scripted", device: "none", notices: [], passedOver: [] };
+        return port.postMessage({ kind: "opened", engine });
+      }
+      case "leave":
+        clearInterval(heartbeat);
+        return port.close();
+      case "train":
+        return train(port, data.job);
+    }
+  };
+};
+
+function train(
+  port: MessagePort,
+  { trial, expression }: { readonly trial: number; readonly expression: string },
+): void {
+  switch (expression) {
+    case "x + 1":
+      return port.postMessage({ kind: "broken", message: "scripted failure" });
+    case "x + 2":
+      return void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);
+    case "x + 4":
+      return void setTimeout(() => {
+        throw new Error("scripted failure");
+      }, 5);
+    case "x + 5":
+      return;
+  }
+  training++;
+  setTimeout(() => {
+    const outcome = { outcome: "complete", score: training, steps: 1, finalLoss: 0, seconds: 0 };
+    port.postMessage({ kind: "finished", trial, outcome: { ...outcome, imagesPerSecond: 0, betaMean: null } });
+    training--;
+  }, 100);
+}

@@ -1,0 +1,43 @@
+/** Children of the engine webgpu under the pool: side by side in one thread, and in two threads with a device each. */
+import { assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { openCard } from "../../child/engine/webgpu/device.ts";
+import { PRESETS } from "../../controller/presets.ts";
+import { makeShapes } from "../../datasets/images/shapes.ts";
+import { Pool } from "../../workers/pool.ts";
+
+const FUNCTIONS = ["relu", "x * sigmoid(b * x)", "tanh(x)"];
+const CHILD = { ...PRESETS.smoke.child, steps: 3, batch: 4, validationImages: 8 };
+
+async function reasonForNone(): Promise<string | null> {
+  try {
+    await openCard();
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+async function scores(workers: number, sideBySide: boolean) {
+  const dataset = makeShapes({ train: 16, validation: 8, test: 1 });
+  const settings = { dataset, engine: "webgpu", child: CHILD, threads: 1, children: sideBySide ? workers : 1 };
+  const pool = new Pool({ workers, settings, sideBySide });
+  try {
+    const results = await Promise.all(
+      FUNCTIONS.map((expression, trial) => pool.train({ trial, training: 0, expression, seed: trial })),
+    );
+    return results.map((result) => [result.outcome, result.outcome === "complete" && [result.score, result.finalLoss]]);
+  } finally {
+    pool.close();
+  }
+}
+
+const reason = await reasonForNone();
+describe("children on a card under the pool", { skip: reason !== null }, () => {
+  it("have the same losses and scores side by side, in two threads at once, and alone", async () => {
+    const alone = await scores(1, false);
+    assertEquals(alone.map(([outcome]) => outcome), ["complete", "complete", "complete"]);
+    assertEquals(await scores(3, true), alone);
+    assertEquals(await scores(2, false), alone);
+  });
+});

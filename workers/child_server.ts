@@ -1,0 +1,95 @@
+/**
+ * What a worker does with the messages of the pool: it opens an engine, and trains one child after the other. It has no
+ * state between them; a long child saves its own in a file.
+ */
+import { activationFrom } from "../child/activation/catalog.ts";
+import type { Engine } from "../child/engine/engine.ts";
+import type { Opened } from "../child/engine/open.ts";
+import { trainChild } from "../child/trainer.ts";
+import type { ChildJob, FromWorker, ToWorker, WorkerSettings } from "./protocol.ts";
+
+const HEARTBEAT_MS = 200;
+/** Training time in ms that a kill may lose; shorter children are never saved. */
+const CHECKPOINT_EVERY_MS = 30_000;
+
+/** The pool's side of the conversation: a worker's own scope, or a port. */
+export interface Port {
+  onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
+  postMessage(message: FromWorker): void;
+  close(): void;
+}
+
+/** Answers the messages of the port until it is told to leave. */
+export function serveChildren(port: Port, open: (name: string) => Promise<Opened>): void {
+  const server = new ChildServer(port, open);
+  port.onmessage = async ({ data }) => {
+    try {
+      await server.handle(data);
+    } catch (error) {
+      port.postMessage({ kind: "broken", message: error instanceof Error ? error.message : String(error) });
+    }
+  };
+}
+
+class ChildServer {
+  #settings!: WorkerSettings;
+  #engine!: Engine;
+  #running = new AbortController();
+  #heartbeat: ReturnType<typeof setInterval> | undefined;
+
+  constructor(readonly port: Port, readonly openEngine: (name: string) => Promise<Opened>) {}
+
+  async handle(message: ToWorker): Promise<void> {
+    switch (message.kind) {
+      case "open":
+        return await this.#open(message.settings, message.heartbeat);
+      case "train":
+        return await this.#train(message.job);
+      case "cancel":
+        return this.#running.abort();
+      case "time_up":
+        return this.#running.abort(new DOMException("the child's time is up", "TimeoutError"));
+      case "leave":
+        clearInterval(this.#heartbeat);
+        this.#running.abort();
+        return this.port.close();
+    }
+  }
+
+  async #open(settings: WorkerSettings, heartbeat: Int32Array): Promise<void> {
+    this.#heartbeat = setInterval(() => Atomics.add(heartbeat, 0, 1), HEARTBEAT_MS);
+    this.#settings = settings;
+    const { engine, passedOver } = await this.openEngine(settings.engine);
+    this.#engine = engine;
+    const { name, device, notices } = engine;
+    this.#say({ kind: "opened", engine: { name, device, notices, passedOver } });
+  }
+
+  async #train({ trial, expression, seed, checkpoint }: ChildJob): Promise<void> {
+    this.#running = new AbortController();
+    const { dataset, child, threads, children, checkpointEveryMs = CHECKPOINT_EVERY_MS } = this.#settings;
+    const keeping = checkpoint
+      ? {
+        path: checkpoint,
+        everyMs: checkpointEveryMs,
+        onNotice: (message: string) => this.#say({ kind: "notice", trial, message }),
+      }
+      : undefined;
+    const outcome = await trainChild({
+      engine: this.#engine,
+      dataset,
+      activation: activationFrom(expression),
+      settings: child,
+      ...{ seed, threads, children },
+    }, {
+      signal: this.#running.signal,
+      onProgress: ({ step, loss }, imagesPerSecond) =>
+        this.#say({ kind: "progress", trial, step, loss, imagesPerSecond }),
+    }, keeping);
+    this.#say({ kind: "finished", trial, outcome });
+  }
+
+  #say(message: FromWorker): void {
+    this.port.postMessage(message);
+  }
+}
