@@ -3,6 +3,7 @@
  * `deno task bench kernels`: where the time of a step of the wasm engine goes, or of a graphics card.
  */
 import { activationFrom } from "../child/activation/catalog.ts";
+import type { Engine } from "../child/engine/engine.ts";
 import { hasBeta } from "../child/compiler/derivatives.ts";
 import { type KernelTime, measurePeak, profileStep } from "../child/engine/wasm/profile.ts";
 import { type KernelCost, profileStep as profileCard } from "../child/engine/webgpu/profile.ts";
@@ -90,9 +91,10 @@ export const bench = command({
 
 async function benchTrain({ acts, children, turns, json, ...flags }: Flags, io: Io): Promise<number> {
   const engine = await openChosenEngine(flags.engine, io);
-  engine.close(); // each child opens its own
   const { batch, threads } = flags;
   const functions = acts?.split(";") ?? FUNCTIONS;
+  const memory = functions.map((act) => mebibytesOf(act, engine, flags));
+  engine.close(); // each child opens its own
   for (const group of turns > 1 ? [functions] : functions.map((act) => [act])) {
     // A card computes its children side by side in one worker; on the processor each has a worker.
     const sideBySide = engine.name === "webgpu" ? children : 1;
@@ -101,11 +103,29 @@ async function benchTrain({ acts, children, turns, json, ...flags }: Flags, io: 
     if (!rates) return EXIT.interrupted;
     for (const [i, act] of group.entries()) {
       const rate = summarise(rates[i])!.median;
-      const row = { bench: "train", engine: engine.name, act, batch, children, threads, images_per_s: tenths(rate) };
-      io.out(json ? JSON.stringify(row) : `${act.padEnd(30)} ${rate.toFixed(0).padStart(6)} images/s`);
+      const mebibytes = memory[functions.indexOf(act)];
+      const about = { bench: "train", engine: engine.name, act, batch, children, threads, mib_per_child: mebibytes };
+      const each = mebibytes === null ? "" : `, ${mebibytes} MiB per child`;
+      io.out(
+        json
+          ? JSON.stringify({ ...about, images_per_s: tenths(rate) })
+          : `${act.padEnd(30)} ${rate.toFixed(0).padStart(6)} images/s${each}`,
+      );
     }
   }
   return EXIT.done;
+}
+
+/** What a child of the function takes; null if the engine cannot know before it trains. */
+function mebibytesOf(
+  act: string,
+  engine: Engine,
+  { network, batch, threads }: Pick<Flags, "network" | "batch" | "threads">,
+) {
+  const activation = activationFrom(act), optimizer = DEFAULT_OPTIMIZER;
+  const graph = buildNetwork(network, { classes: 10, usesBeta: hasBeta(activation) });
+  const bytes = engine.memoryNeeded?.(graph, activation, { batch, threads, optimizer });
+  return bytes === undefined ? null : Math.round(bytes / 2 ** 20);
 }
 
 /** Images per second of each measurement in each turn; null when interrupted. All children stay warm. */

@@ -74,6 +74,8 @@ export interface Engine {
   /** Findings of the self-check at opening (a fallback, a slower path); shown to the user and stored. */
   readonly notices: readonly string[];
   compile(graph: Graph, activation: Activation, options: CompileOptions): Promise<Program>;
+  /** Bytes that such a program would take, all its life; of engines that place every tensor themselves. */
+  memoryNeeded?(graph: Graph, activation: Activation, options: CompileOptions): number;
   /**
    * Whether its programs take picked batches of the data set, of which its device then keeps the training split. Left
    * out by engines that never do.

@@ -14,9 +14,11 @@ describe("deno task bench train", () => {
     inFolder(async (cwd) => {
       const [row, ...more] = rows(await commandLine(["bench", "train", ...TINY, "--children", "2"], { cwd }));
       assertEquals(more, []);
-      const { images_per_s: rate, ...said } = row;
+      const { images_per_s: rate, mib_per_child: mebibytes, ...said } = row;
       assertEquals(said, { bench: "train", engine: "wasm", act: "relu", batch: 16, children: 2, threads: 1 });
       assert(Number(rate) > 0, `${rate}`);
+      // Of its 19 tensors of 16 images the largest is 1.1 MiB, with a border.
+      assert(Number(mebibytes) > 5 && Number(mebibytes) < 30, `${mebibytes}`);
     }));
 
   it("takes the functions in turns", () =>

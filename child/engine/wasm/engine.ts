@@ -2,13 +2,15 @@
 import { requireCommonKinds } from "../../network/kinds.ts";
 import type { Activation } from "../../activation/expression.ts";
 import type { Graph } from "../../network/graph.ts";
-import { compileChild } from "../../compiler/child.ts";
+import { compileChild, type CompiledChild } from "../../compiler/child.ts";
+import { printChild } from "../../compiler/print.ts";
 import { checkActivation } from "../checks.ts";
 import type { CompileOptions, Engine, Probe, Program } from "../engine.ts";
+import { printsKernels } from "../prints_kernels.ts";
 import { selfCheck } from "../self_check.ts";
 import { assemble } from "./assemble.ts";
 import { MAXIMUM_PAGES, moduleText, PAGE_BYTES } from "./module.ts";
-import { makePlan } from "./plan.ts";
+import { makePlan, type Plan } from "./plan.ts";
 import { probe } from "./probe.ts";
 import { WasmProgram } from "./program.ts";
 
@@ -56,14 +58,23 @@ class WasmEngine implements Engine {
   async compile(graph: Graph, activation: Activation, options: CompileOptions): Promise<Program> {
     requireCommonKinds(graph, "wasm");
     checkActivation(graph, activation);
-    const threads = options.threads ?? 1;
-    const { winograd, packable } = this.kernels;
-    const plan = makePlan(compileChild(graph, activation), { batch: options.batch, threads, winograd, packable });
+    const child = compileChild(graph, activation), threads = options.threads ?? 1;
+    if (printsKernels()) console.error(printChild(child));
+    const plan = this.#plan(child, options);
     checkMemory(plan.totalBytes); // before the text, in which addresses beyond 4 GiB are no longer valid
     const module = await assemble(graph.name, moduleText(plan, options.optimizer));
     const memory = this.#takeMemory(plan.totalBytes);
     const release = () => this.#free.push(memory);
     return await WasmProgram.start(graph, plan, options.optimizer, module, memory, threads, release);
+  }
+
+  memoryNeeded(graph: Graph, activation: Activation, options: CompileOptions): number {
+    return this.#plan(compileChild(graph, activation), options).totalBytes;
+  }
+
+  #plan(child: CompiledChild, { batch, threads = 1 }: CompileOptions): Plan {
+    const { winograd, packable } = this.kernels;
+    return makePlan(child, { batch, threads, winograd, packable });
   }
 
   probe(activation: Activation, x: ArrayLike<number>, b: number): Promise<Probe> {
