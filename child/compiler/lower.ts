@@ -12,8 +12,8 @@ import type { Derivatives } from "./derivatives.ts";
 import { erfcOfNegative, MATH } from "./math.ts";
 import { ListBuilder, type OperationList, type Value } from "./operations.ts";
 
-/** "expanded" into the operations of `math.ts`, or "called" by their names. */
-export type Functions = "expanded" | "called";
+/** "expanded" into the operations of `math.ts`, "called" by their names, or only these called. */
+export type Functions = "expanded" | "called" | ReadonlySet<string>;
 
 /** Writes expressions of one `x` and `b` into a list. */
 export class Lowering {
@@ -66,9 +66,14 @@ export class Lowering {
   #unary(name: UnaryName, argument: Expression): Value {
     const { f } = this;
     if (name === "sqrt" && isNeverNegative(argument)) return f.root(this.#write(argument));
-    if (this.functions === "called" && !(name in PLAIN)) return f.call(name, this.#write(argument));
+    if (this.#isCalled(name)) return f.call(name, this.#write(argument));
     const opposite = name === "erfc" && withoutMinus(argument);
     return opposite ? erfcOfNegative(f, this.#write(opposite)) : MATH[name](f, this.#write(argument));
+  }
+
+  #isCalled(name: UnaryName): boolean {
+    if (name in PLAIN) return false;
+    return typeof this.functions === "string" ? this.functions === "called" : this.functions.has(name);
   }
 
   #binary(e: Extract<Expression, { kind: "binary" }>): Value {

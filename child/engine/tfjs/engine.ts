@@ -61,7 +61,10 @@ export class TensorFlowEngine implements Engine {
     return session.scope(() => {
       const points = session.floats([x.length], Float32Array.from(x));
       const ones = session.floats([x.length], new Float32Array(x.length).fill(1));
-      const writer = new ActivationWriter(session, (value) => session.scalar(value), list, points, session.scalar(b));
+      const writer = new ActivationWriter(session, (value) => session.scalar(value), list, {
+        x: points,
+        b: session.scalar(b),
+      });
       const { value, byX, byB } = list;
       return {
         value: session.data(writer.writeWhole(value)),

@@ -1,17 +1,19 @@
 /**
- * Activations as TensorFlow operations: the operation list with TensorFlow's own functions. `x` is a tensor [images,
+ * Activations as TensorFlow operations: the operation list with TensorFlow's own functions, and those that it lacks
+ * written out. `x` is a tensor [images,
  * height, width, channels], `b` a vector [channels] that TensorFlow broadcasts, and constants are scalars. What the
  * derivatives share with the value is kept from the forward pass.
  */
 import type { UnaryName } from "../../activation/expression.ts";
 import type { Derivatives } from "../../compiler/derivatives.ts";
 import { lowerActivation } from "../../compiler/lower.ts";
-import {
-  ARITHMETIC,
-  type ArithmeticKind,
-  type Operation,
-  type OperationList,
-  type Value,
+import type {
+  ArithmeticKind,
+  BitwiseKind,
+  Operation,
+  OperationList,
+  ShiftKind,
+  Value,
 } from "../../compiler/operations.ts";
 import type { Session, Tensor } from "./session.ts";
 
@@ -27,7 +29,7 @@ export interface ActivationList {
 }
 
 export function activationList(derivatives: Derivatives): ActivationList {
-  const list = lowerActivation(derivatives, "called");
+  const list = lowerActivation(derivatives, OWN_FUNCTIONS);
   const resultOf = (name: string) =>
     list.find((operation) => operation.kind === "store" && operation.name === name)?.operands[0] ?? null;
   const value = resultOf("value")!, byX = resultOf("byX")!, byB = resultOf("byB");
@@ -82,9 +84,8 @@ export class ActivationWriter {
   constructor(
     readonly session: Session,
     readonly constant: Constants,
-    readonly activation: ActivationList,
-    readonly x: Tensor,
-    readonly b: Tensor | null,
+    readonly activation: Pick<ActivationList, "list" | "kept">,
+    readonly inputs: { readonly x: Tensor; readonly b: Tensor | null; readonly [name: string]: Tensor | null },
     known: ReadonlyMap<Value, Tensor> = new Map(),
   ) {
     this.#tensors = new Map(known);
@@ -110,7 +111,7 @@ export class ActivationWriter {
     const tensor = this.write(value);
     // Another handle of the same memory.
     if (dependsOnX(this.activation.list, value)) return this.session.run("Identity", [tensor]);
-    return this.session.run("AddV2", [this.session.run("ZerosLike", [this.x]), tensor]);
+    return this.session.run("AddV2", [this.session.run("ZerosLike", [this.inputs.x]), tensor]);
   }
 
   /** gradient * slope, in one fused operation if TensorFlow has one. The gradient has the shape of `x`. */
@@ -126,17 +127,32 @@ export class ActivationWriter {
     const operands = operation.operands.map((operand) => this.#tensors.get(operand)!);
     switch (operation.kind) {
       case "input":
-        return this.x;
-      case "channel":
-        if (this.b === null) throw new TypeError("Cannot compile b as this activation site has no beta");
-        return this.b;
+      case "channel": {
+        const tensor = this.inputs[operation.name];
+        if (tensor === null) throw new TypeError("Cannot compile b as this activation site has no beta");
+        return tensor;
+      }
       case "constant":
         return this.constant(operation.value);
+      case "bits":
+        return this.integer(operation.bits | 0);
       case "call":
-        return FUNCTIONS[operation.name as UnaryName](this, operands[0]);
+        return FUNCTIONS[operation.name as UnaryName]!(this, operands[0]);
+      case "shiftLeft":
+      case "shiftRight":
+        return this.run(SHIFTS[operation.kind], operands[0], this.integer(operation.by));
+      case "store":
+      case "sum":
+      case "keep":
+      case "kept":
+        throw new TypeError(`Cannot compute ${operation.kind}: it has no value`);
+      default:
+        return OPERATIONS[operation.kind](this, ...operands);
     }
-    if (!(operation.kind in ARITHMETIC)) throw new TypeError(`TensorFlow has no operation ${operation.kind}`);
-    return OPERATIONS[operation.kind as ArithmeticKind](this, ...operands);
+  }
+
+  integer(value: number): Tensor {
+    return this.session.integers([value], []);
   }
 
   run(name: string, ...inputs: Tensor[]): Tensor {
@@ -148,7 +164,7 @@ type Write = (w: ActivationWriter, ...operands: Tensor[]) => Tensor;
 
 const operation = (name: string): Write => (w, ...operands) => w.run(name, ...operands);
 
-const OPERATIONS: Readonly<Record<ArithmeticKind, Write>> = {
+const OPERATIONS: Readonly<Record<ArithmeticKind | BitwiseKind, Write>> = {
   add: operation("AddV2"),
   sub: operation("Sub"),
   mul: (w, a, b) => a === b ? w.run("Square", a) : w.run("Mul", a, b),
@@ -167,13 +183,24 @@ const OPERATIONS: Readonly<Record<ArithmeticKind, Write>> = {
   select: operation("SelectV2"),
   keepWhere: (w, mask, value) => w.run("SelectV2", mask, value, w.constant(0)),
   zeroWhere: (w, mask, value) => w.run("SelectV2", mask, w.constant(0), value),
+  bitsOf: (w, a) => w.session.bitcast(a, "int32"),
+  numberOf: (w, a) => w.session.bitcast(a, "float32"),
+  maskOf: (w, a) => w.run("Less", a, w.integer(0)),
+  integerToNumber: (w, a) => w.session.cast(a, "float32"),
+  and: operation("BitwiseAnd"),
+  andNot: (w, a, b) => w.run("BitwiseAnd", a, w.run("Invert", b)),
+  or: operation("BitwiseOr"),
+  xor: operation("BitwiseXor"),
+  addIntegers: operation("AddV2"),
+  subtractIntegers: operation("Sub"),
 };
+
+const SHIFTS: Readonly<Record<ShiftKind, string>> = { shiftLeft: "LeftShift", shiftRight: "RightShift" };
 
 type Unary = (w: ActivationWriter, u: Tensor) => Tensor;
 
-const FUNCTIONS: Readonly<Record<UnaryName, Unary>> = {
-  neg: operation("Neg"),
-  abs: operation("Abs"),
+/** Functions that TensorFlow has, or that are faster in its operations than written out as `math.ts` does. */
+const FUNCTIONS: Readonly<Partial<Record<UnaryName, Unary>>> = {
   sqrt: (w, u) => w.run("Sqrt", w.run("Relu", u)),
   hypot1,
   log: operation("Log"),
@@ -206,6 +233,8 @@ const FUNCTIONS: Readonly<Record<UnaryName, Unary>> = {
   datan: (w, u) => w.run("Reciprocal", onePlus(w, w.run("Square", u))),
   dasinh: (w, u) => w.run("Reciprocal", hypot1(w, u)),
 };
+
+const OWN_FUNCTIONS: ReadonlySet<string> = new Set(Object.keys(FUNCTIONS));
 
 function onePlus(w: ActivationWriter, u: Tensor): Tensor {
   return w.run("AddV2", w.constant(1), u);

@@ -300,7 +300,7 @@ function activationWriter(
   known?: ReadonlyMap<number, Tensor>,
 ): ActivationWriter {
   const b = beta === undefined ? null : pass.parameter(beta);
-  return new ActivationWriter(pass.session, pass.constant, pass.activation, value(pass, input), b, known);
+  return new ActivationWriter(pass.session, pass.constant, pass.activation, { x: value(pass, input), b }, known);
 }
 
 /** Zero channels on each side of a shortcut. */

@@ -53,6 +53,12 @@ export class Session {
     return this.run("Cast", [tensor], [this.attribute("type", "DstT", type)]);
   }
 
+  /** The same 32 bits as elements of the other type. */
+  bitcast(tensor: Tensor, to: "float32" | "int32"): Tensor {
+    const type = to === "float32" ? this.#binding.TF_FLOAT : this.#binding.TF_INT32;
+    return this.run("Bitcast", [tensor], [this.attribute("type", "type", type)]);
+  }
+
   floats(shape: readonly number[], values: Float32Array): Tensor {
     return this.#own(this.#binding.createTensor(shape, this.#binding.TF_FLOAT, values));
   }

@@ -156,7 +156,10 @@ function tensorFlowElementwise(session: Session, expression: Expression, x: Floa
   session.scope(() => {
     const input = session.floats([x.length], x), beta = session.scalar(b);
     const activation = activationList(differentiate({ expression })), { value, byX, byB } = activation;
-    const writer = new ActivationWriter(session, (value) => session.scalar(value), activation, input, beta);
+    const writer = new ActivationWriter(session, (value) => session.scalar(value), activation, {
+      x: input,
+      b: beta,
+    });
     for (const result of [value, byX, ...byB === null ? [] : [byB]]) {
       results.push(session.data(writer.writeWhole(result)));
     }
