@@ -8,7 +8,7 @@
 
 /**
  * Functions of one argument. To add one, add its name here and a row to each table that the compiler then reports as
- * incomplete: `functions.ts` and the engines' kernels. A function that others express accurately needs only a row in
+ * incomplete: `functions.ts`, `compiler/math.ts` for all engines, and code for other frameworks. A function that others express accurately needs only a row in
  * `shorthands.ts`.
  */
 export type UnaryName =

@@ -172,8 +172,24 @@ export function trainableNodes(graph: Graph): boolean[] {
   return result;
 }
 
-function hasParameter(node: Node): boolean {
-  return "kernel" in node || "scale" in node || ("beta" in node && node.beta !== undefined);
+const HAS_PARAMETER: { readonly [Kind in NodeKind]: (node: NodeOf<Kind>) => boolean } = {
+  input: () => false,
+  conv: () => true,
+  depthwise_conv: () => true,
+  batch_norm: () => true,
+  activation: ({ beta }) => beta !== undefined,
+  add: () => false,
+  shortcut: () => false,
+  concat: () => false,
+  max_pool: () => false,
+  average_pool: () => false,
+  global_average_pool: () => false,
+  dense: () => true,
+  softmax_cross_entropy: () => false,
+};
+
+function hasParameter<Kind extends NodeKind>(node: NodeOf<Kind>): boolean {
+  return (HAS_PARAMETER[node.kind] as unknown as (node: NodeOf<Kind>) => boolean)(node);
 }
 
 /** The nodes whose outputs a node reads. */
