@@ -9,6 +9,7 @@ export const runs = command({
   summary: "Lists the runs in runs/: searches, the newest first, and trainings.",
   positionals: [],
   flags: [{ name: "json", type: "boolean", help: "print one JSON object per run" }],
+  examples: ["runs", "runs --json"],
   async run({ json }, io) {
     let unreadable = 0;
     const passOver = (error: Error) => {

@@ -10,6 +10,7 @@ export const show = command({
   summary: "Shows a run's settings and best functions.",
   positionals: [{ name: "run", help: "a name that deno task runs lists" }],
   flags: [{ name: "json", type: "boolean", help: "print settings and best trial as one JSON object" }],
+  examples: ["show first", "show first --json"],
   run({ run, json }, io) {
     const stored = loadRun(runFolder("runs", run));
     if (json) {
