@@ -12,24 +12,17 @@ import { findForms, type Form } from "./images/cifar_forms.ts";
 import { PYTHON } from "./images/cifar_python.ts";
 import { loadImages } from "./images/folder.ts";
 import { loadImageNet } from "./imagenet/imagenet.ts";
-import { FASHION_MNIST, findIdx, IDX_FILES, type IdxFormat, loadIdx, missingIdx, MNIST } from "./images/idx.ts";
+import { findIdx, IDX_FILES, IDX_FORMATS, type IdxFormat, loadIdx, missingIdx } from "./images/idx.ts";
 import { makeShapes } from "./images/shapes.ts";
 import { requireWhole, stateOf, sweep, unpack } from "./images/unpack.ts";
 
 type Load = (options: DatasetOptions) => Promise<Dataset>;
 
-/** Where packages put their files: Debian's dataset-fashion-mnist. */
-const INSTALLED: Readonly<Record<IdxFormat["name"], readonly string[]>> = {
-  mnist: [],
-  "fashion-mnist": ["/usr/share/datasets/fashion-mnist"],
-};
-
 const LOADERS: Readonly<Record<string, Load>> = {
   cifar10: (options) => cifar(CIFAR10, options),
   cifar100: (options) => cifar(options.labels === "coarse" ? CIFAR100_COARSE : CIFAR100, options),
-  "fashion-mnist": (options) => idx(FASHION_MNIST, options),
+  ...Object.fromEntries(IDX_FORMATS.map((format): [string, Load] => [format.name, (options) => idx(format, options)])),
   shapes: ({ seed }) => Promise.resolve(makeShapes({ seed })),
-  mnist: (options) => idx(MNIST, options),
   images: loadImages,
   imagenet: loadImageNet,
 };
@@ -199,7 +192,7 @@ async function withManualWay(way: string, download: () => Promise<unknown>): Pro
 /** From the folder named, the cache or an installed package, else downloaded. */
 async function idx(format: IdxFormat, options: DatasetOptions): Promise<Dataset> {
   const { directory, cache = "data" } = options, own = `${cache}/${format.name}`;
-  const folders = directory !== undefined ? [directory] : [own, cache, ...INSTALLED[format.name]];
+  const folders = directory !== undefined ? [directory] : [own, cache, ...format.installed];
   const missing = await Promise.all(folders.map(async (folder) => missingIdx(await findIdx(format, folder))));
   const whole = missing.findIndex((files) => files.length === 0);
   if (whole >= 0) return await loadIdx(format, folders[whole], options);

@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { type Dataset, DatasetError, datasetOf, newSplit, type Split } from "../dataset.ts";
+import type { SOURCES } from "../download/sources.ts";
 import { kindOf, reading, reasonOf } from "../files.ts";
 import { breathe } from "./cifar.ts";
 import { readAllUnpacked, readUnpacked } from "./gzip.ts";
@@ -21,7 +22,8 @@ export const IDX_FILES = [
 type Role = typeof IDX_FILES[number];
 
 export interface IdxFormat {
-  readonly name: "mnist" | "fashion-mnist";
+  /** Its row in the table of sources. */
+  readonly name: keyof typeof SOURCES;
   readonly title: string;
   readonly classes: readonly string[];
   /** MD5 of the four official files, unpacked: compressed ones differ between publishers. */
@@ -30,6 +32,8 @@ export interface IdxFormat {
   readonly moreClasses: boolean;
   /** Where torchvision puts the files, below its root folder. */
   readonly subfolders: readonly string[];
+  /** Folders where packages put the files. */
+  readonly installed: readonly string[];
 }
 
 /** Checksums as torchvision-like readers list them; those of Fashion-MNIST were also computed from Debian's package. */
@@ -48,6 +52,7 @@ export const FASHION_MNIST: IdxFormat = {
   },
   moreClasses: false,
   subfolders: ["raw", "FashionMNIST/raw"],
+  installed: ["/usr/share/datasets/fashion-mnist"], // Debian's dataset-fashion-mnist
 };
 
 export const MNIST: IdxFormat = {
@@ -62,7 +67,11 @@ export const MNIST: IdxFormat = {
   },
   moreClasses: true,
   subfolders: ["raw", "MNIST/raw", "KMNIST/raw", "EMNIST/raw"],
+  installed: [],
 };
+
+/** All data sets in this form. */
+export const IDX_FORMATS: readonly IdxFormat[] = [FASHION_MNIST, MNIST];
 
 /** The files of a folder by role; missing ones are left out. */
 export type FoundIdx = ReadonlyMap<Role, string>;
@@ -132,7 +141,7 @@ function noticeOf(format: IdxFormat, folder: string, sums: ReadonlyMap<Role, str
   const differing = ({ md5 }: IdxFormat) => IDX_FILES.filter((role) => sums.get(role) !== md5[role]);
   const others = differing(format);
   if (others.length === 0) return null;
-  const real = [MNIST, FASHION_MNIST].find((other) => differing(other).length === 0);
+  const real = IDX_FORMATS.find((other) => differing(other).length === 0);
   if (real !== undefined) return `${folder} holds ${real.title}, not ${format.title}. It is used as it is`;
   return `${folder} holds unknown images in IDX form, not the official ${format.title}: ` +
     `the checksum of ${others.length === 4 ? "every file" : others.join(", ")} differs. They are used as they are`;
