@@ -24,6 +24,9 @@ const RULES: { readonly [Kind in StageKind]: Rule<Kind> } = {
   convolution: (of, terms, backward) => {
     backward.stages.push({ kind: "convolution", of, terms, into: backward.gradientOfInput(of) });
   },
+  depthwise: (of, terms, backward) => {
+    backward.stages.push({ kind: "depthwise", of, terms, into: backward.gradientOfInput(of) });
+  },
   dense: (of, terms, backward) => {
     backward.stages.push({ kind: "dense", of, terms, into: backward.gradientOfInput(of) });
   },
@@ -34,6 +37,21 @@ const RULES: { readonly [Kind in StageKind]: Rule<Kind> } = {
   average_pool: (of, terms, backward) => {
     const into = backward.gradientOfInput(of);
     if (into) backward.stages.push({ kind: "average_pool", of, terms, into });
+  },
+  square_pool: (of, terms, backward) => {
+    const into = backward.gradientOfInput(of);
+    if (into) backward.stages.push({ kind: "square_pool", of, terms, into });
+  },
+  max_pool: (of, terms, backward) => {
+    const into = backward.gradientOfInput(of);
+    if (into) backward.stages.push({ kind: "max_pool", of, terms, into });
+  },
+  concatenation: (of, terms, backward) => {
+    for (const part of [0, 1] as const) {
+      const input = of.parts[part];
+      const into = backward.gradientOfInput({ input, needsInputGradient: of.needsGradients[part] });
+      if (into) backward.stages.push({ kind: "concatenation", of, terms, part, into });
+    }
   },
   pointwise: (of, terms, backward) => {
     const isAddition = of.batchNorm === null && of.activation === null;

@@ -4,10 +4,9 @@
  */
 import { inputsOf, trainableNodes } from "../network/autodiff.ts";
 import type { Graph, Node, NodeId, NodeKind, NodeOf } from "../network/graph.ts";
-import type { CommonKind } from "../network/kinds.ts";
-import type { BatchNorm, PointwiseStage, Stage, Stages, Values } from "./stages.ts";
+import type { BatchNorm, ConcatenationStage, PointwiseStage, Stage, Stages, Values } from "./stages.ts";
 
-/** Stages and batch norms in the order of the graph, whose kinds are common ones: see `requireCommonKinds`. */
+/** Stages and batch norms in the order of the graph. */
 export function forwardStages(graph: Graph): Pick<Stages, "forward" | "batchNorms"> {
   const fuser = new Fuser(graph);
   return { forward: fuser.stages(), batchNorms: fuser.batchNorms };
@@ -16,10 +15,15 @@ export function forwardStages(graph: Graph): Pick<Stages, "forward" | "batchNorm
 type Make<Kind extends NodeKind> = (node: NodeOf<Kind>, id: NodeId, fuser: Fuser) => Stage | null;
 
 /** The stage that ends at a node of each kind; null if the node is computed within the stage of its only consumer. */
-const STAGES: { readonly [Kind in CommonKind]: Make<Kind> } = {
+const STAGES: { readonly [Kind in NodeKind]: Make<Kind> } = {
   input: (_node, id, fuser) => ({ kind: "input", ...fuser.output(id) }),
   conv: ({ input, kernel, size, stride }, id, fuser) => ({
     kind: "convolution",
+    ...{ size, stride, kernel },
+    ...fuser.inputAndOutput(input, id),
+  }),
+  depthwise_conv: ({ input, kernel, size, stride }, id, fuser) => ({
+    kind: "depthwise",
     ...{ size, stride, kernel },
     ...fuser.inputAndOutput(input, id),
   }),
@@ -30,6 +34,13 @@ const STAGES: { readonly [Kind in CommonKind]: Make<Kind> } = {
   }),
   shortcut: ({ input, stride }, id, fuser) => ({ kind: "shortcut", stride, ...fuser.inputAndOutput(input, id) }),
   global_average_pool: ({ input }, id, fuser) => ({ kind: "average_pool", ...fuser.inputAndOutput(input, id) }),
+  average_pool: ({ input, size }, id, fuser) => ({ kind: "square_pool", size, ...fuser.inputAndOutput(input, id) }),
+  max_pool: ({ input, size, stride }, id, fuser) => ({
+    kind: "max_pool",
+    ...{ size, stride },
+    ...fuser.inputAndOutput(input, id),
+  }),
+  concat: ({ left, right }, id, fuser) => fuser.concatenation(left, right, id),
   softmax_cross_entropy: ({ input }, id, fuser) => ({ kind: "loss", ...fuser.inputAndOutput(input, id) }),
   batch_norm: (_node, id, fuser) => fuser.pointwise(id),
   add: (_node, id, fuser) => fuser.pointwise(id),
@@ -62,7 +73,7 @@ class Fuser {
 
   /** TypeScript cannot see that a node and the row of its kind belong together; the table's type says that they do. */
   #stage<Kind extends NodeKind>(node: NodeOf<Kind>, id: NodeId): Stage | null {
-    return (STAGES[node.kind as CommonKind] as unknown as Make<Kind>)(node, id, this);
+    return (STAGES[node.kind] as unknown as Make<Kind>)(node, id, this);
   }
 
   values(id: NodeId): Values {
@@ -76,6 +87,15 @@ class Fuser {
 
   inputAndOutput(input: NodeId, id: NodeId) {
     return { input: this.values(input), needsInputGradient: this.#trainable[input], ...this.output(id) };
+  }
+
+  concatenation(left: NodeId, right: NodeId, id: NodeId): ConcatenationStage {
+    return {
+      kind: "concatenation",
+      parts: [this.values(left), this.values(right)],
+      needsGradients: [this.#trainable[left], this.#trainable[right]],
+      ...this.output(id),
+    };
   }
 
   /** The stage that ends at a batch norm, addition or activation. */

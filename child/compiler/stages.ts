@@ -44,6 +44,14 @@ export interface ConvolutionStage extends WithInput {
   readonly kernel: string;
 }
 
+/** A convolution whose output channels read one input channel each. */
+export interface DepthwiseStage extends WithInput {
+  readonly kind: "depthwise";
+  readonly size: number;
+  readonly stride: number;
+  readonly kernel: string;
+}
+
 /** Reads its input as one vector per image. */
 export interface DenseStage extends WithInput {
   readonly kind: "dense";
@@ -71,6 +79,27 @@ export interface AveragePoolStage extends WithInput {
   readonly kind: "average_pool";
 }
 
+/** Means of squares of `size` pixels side by side; those left over at the right and below are dropped. */
+export interface SquarePoolStage extends WithInput {
+  readonly kind: "square_pool";
+  readonly size: number;
+}
+
+/** The largest of `size` x `size` pixels around every `stride`-th one; beyond the edge is nothing. */
+export interface MaxPoolStage extends WithInput {
+  readonly kind: "max_pool";
+  readonly size: number;
+  readonly stride: number;
+}
+
+/** The channels of one, then of the other. */
+export interface ConcatenationStage extends StageParts {
+  readonly kind: "concatenation";
+  readonly parts: readonly [Values, Values];
+  /** Whether something before each part is trained. */
+  readonly needsGradients: readonly [boolean, boolean];
+}
+
 /** Softmax and cross-entropy of the logits: the last stage. Its `out` is one loss per image. */
 export interface LossStage extends StageParts {
   readonly kind: "loss";
@@ -80,10 +109,14 @@ export interface LossStage extends StageParts {
 export type Stage =
   | InputStage
   | ConvolutionStage
+  | DepthwiseStage
   | DenseStage
   | PointwiseStage
   | ShortcutStage
   | AveragePoolStage
+  | SquarePoolStage
+  | MaxPoolStage
+  | ConcatenationStage
   | LossStage;
 export type StageKind = Stage["kind"];
 export type StageOf<Kind extends StageKind> = Extract<Stage, { kind: Kind }>;
@@ -114,9 +147,14 @@ export type GradientStage =
   | { readonly kind: "loss"; readonly of: LossStage; readonly into: Values }
   /** The gradient of the kernel, and of the input where that is needed. */
   | WithTerms<"convolution"> & { readonly into: Values | null }
+  | WithTerms<"depthwise"> & { readonly into: Values | null }
   | WithTerms<"dense"> & { readonly into: Values | null }
   | WithTerms<"shortcut"> & { readonly into: Values }
   | WithTerms<"average_pool"> & { readonly into: Values }
+  | WithTerms<"square_pool"> & { readonly into: Values }
+  | WithTerms<"max_pool"> & { readonly into: Values }
+  /** The channels of one part. */
+  | WithTerms<"concatenation"> & { readonly part: 0 | 1; readonly into: Values }
   /** With batch norm, `into` is the gradient of what that gave, and its sums over the batch are complete afterwards. */
   | WithTerms<"pointwise"> & { readonly into: Values }
   /** The sum of several terms as one tensor. */
@@ -144,19 +182,27 @@ type Reads<S> = (stage: S) => readonly (Values | null)[];
 const READS: { readonly [Kind in StageKind]: Reads<StageOf<Kind>> } = {
   input: () => [],
   convolution: ({ input }) => [input],
+  depthwise: ({ input }) => [input],
   dense: ({ input }) => [input],
   pointwise: ({ y, residual }) => [y, residual],
   shortcut: ({ input }) => [input],
   average_pool: ({ input }) => [input],
+  square_pool: ({ input }) => [input],
+  max_pool: ({ input }) => [input],
+  concatenation: ({ parts }) => parts,
   loss: ({ input }) => [input],
 };
 
 const GRADIENT_READS: { readonly [Kind in GradientKind]: Reads<GradientOf<Kind>> } = {
   loss: ({ of }) => [of.input],
   convolution: ({ of }) => [of.input],
+  depthwise: ({ of }) => [of.input],
   dense: ({ of }) => [of.input],
   shortcut: () => [],
   average_pool: () => [],
+  square_pool: () => [],
+  max_pool: ({ of }) => [of.input],
+  concatenation: () => [],
   pointwise: ({ of }) => [of.y, of.residual],
   gather: () => [],
 };

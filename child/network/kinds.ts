@@ -1,4 +1,4 @@
-/** Which kinds of nodes every engine computes, and which `reference` alone does so far. */
+/** Which kinds of nodes every engine computes, and which `reference` and `wasm` alone do so far. */
 import type { BackwardKind } from "./autodiff.ts";
 import type { Graph, NodeKind } from "./graph.ts";
 
@@ -10,13 +10,13 @@ export type RareKind = typeof RARE[number];
 export type CommonKind = Exclude<NodeKind, RareKind>;
 export type CommonBackwardKind = Exclude<BackwardKind, `${RareKind}_${string}` | `concat_${string}`>;
 
-/** Throws a RangeError that names the first kind of the graph that the engine lacks. */
+/** Throws a RangeError that names the first kind of the graph that the engine, which has the common ones, lacks. */
 export function requireCommonKinds(graph: Graph, engine: string): void {
   const rare: readonly NodeKind[] = RARE;
   const found = graph.nodes.find(({ kind }) => rare.includes(kind));
   if (found === undefined) return;
   throw new RangeError(
     `Cannot compile ${graph.name} with ${engine} as it has no ${found.kind.replaceAll("_", " ")} yet: ` +
-      "use --engine reference, which is slow, or another --network",
+      "use --engine wasm, or another --network",
   );
 }

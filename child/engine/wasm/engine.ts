@@ -1,5 +1,4 @@
 /** The engine that runs anywhere: WebAssembly SIMD generated for each child, on the cores of the machine. */
-import { requireCommonKinds } from "../../network/kinds.ts";
 import type { Activation } from "../../activation/expression.ts";
 import type { Graph } from "../../network/graph.ts";
 import { compileChild, type CompiledChild } from "../../compiler/child.ts";
@@ -56,7 +55,6 @@ class WasmEngine implements Engine {
   }
 
   async compile(graph: Graph, activation: Activation, options: CompileOptions): Promise<Program> {
-    requireCommonKinds(graph, "wasm");
     checkActivation(graph, activation);
     const child = compileChild(graph, activation), threads = options.threads ?? 1;
     if (printsKernels()) console.error(printChild(child));

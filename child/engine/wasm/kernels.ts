@@ -1,6 +1,8 @@
 /** The kernels of one program, each generated once under a name that says its kind and shapes. */
 import { type Correlation, correlation, directKernelGradient, kernelTranspose } from "./convolution/direct.ts";
+import { depthwise, depthwiseInputGradient, depthwiseKernelGradient, type Window } from "./depthwise.ts";
 import type { Kernel, Target } from "./function_builder.ts";
+import { joinChannels, maxPool, squarePool } from "./joining.ts";
 import type { Layout } from "./layout.ts";
 import {
   averagePool,
@@ -121,6 +123,44 @@ export class Kernels {
   }
   statistics(y: Layout): string {
     return this.#named(`statistics_${y.key}`, (name) => statistics(name, y, this.target));
+  }
+
+  depthwise(input: Layout, output: Layout, window: Window): string {
+    return this.#named(
+      `depthwise_${input.key}_${output.key}_${window.size}_${window.stride}`,
+      (name) => depthwise(name, input, output, window, this.target),
+    );
+  }
+  depthwiseInputGradient(gradient: Layout, into: Layout, window: Window): string {
+    return this.#named(
+      `depthwise_input_gradient_${gradient.key}_${into.key}_${window.size}_${window.stride}`,
+      (name) => depthwiseInputGradient(name, gradient, into, window, this.target),
+    );
+  }
+  depthwiseKernelGradient(input: Layout, gradient: Layout, window: Window): string {
+    return this.#named(
+      `depthwise_kernel_gradient_${input.key}_${gradient.key}_${window.size}_${window.stride}`,
+      (name) => depthwiseKernelGradient(name, input, gradient, window, this.target),
+    );
+  }
+
+  squarePool(input: Layout, output: Layout, size: number, backward: boolean): string {
+    return this.#named(
+      `square_pool_${backward ? "gradient_" : ""}${input.key}_${output.key}_${size}`,
+      (name) => squarePool(name, input, output, size, backward, this.target),
+    );
+  }
+  maxPool(input: Layout, output: Layout, window: Window, into: Layout | null): string {
+    return this.#named(
+      `max_pool_${into ? `gradient_${into.key}_` : ""}${input.key}_${output.key}_${window.size}_${window.stride}`,
+      (name) => maxPool(name, input, output, window, into, this.target),
+    );
+  }
+  joinChannels(part: Layout, whole: Layout, first: number, backward: boolean): string {
+    return this.#named(
+      `join_channels_${backward ? "gradient_" : ""}${part.key}_${whole.key}_${first}`,
+      (name) => joinChannels(name, part, whole, first, backward, this.target),
+    );
   }
 
   averagePool(input: Layout, output: Layout): string {

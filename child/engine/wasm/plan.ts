@@ -92,6 +92,13 @@ type Emit<Stage> = (stage: Stage, planner: Planner) => void;
 const FORWARD: { readonly [Kind in StageKind]: Emit<StageOf<Kind>> } = {
   input: () => {},
   convolution: (stage, planner) => planner.convolution(stage, planner.tensor(stage.input), stage, 0),
+  depthwise({ input, out, kernel, ...window }, planner) {
+    const [from, to] = [planner.tensor(input), planner.tensor(out)];
+    planner.emit(planner.kernels.depthwise(from.layout, to.layout, window), [
+      ...[images, tensor(from), tensor(to)],
+      fixed(planner.lasting.parameter(kernel)),
+    ]);
+  },
   dense: (stage, planner) =>
     planner.convolution(stage, planner.flattened(stage), { size: 1, stride: 1 }, planner.lasting.parameter(stage.bias)),
   pointwise: (stage, planner) => planner.pointwise(stage),
@@ -102,6 +109,25 @@ const FORWARD: { readonly [Kind in StageKind]: Emit<StageOf<Kind>> } = {
   average_pool({ input, out }, planner) {
     const [from, to] = [planner.tensor(input), planner.tensor(out)];
     planner.emit(planner.kernels.averagePool(from.layout, to.layout), [images, tensor(from), tensor(to)]);
+  },
+  square_pool({ input, out, size }, planner) {
+    const [from, to] = [planner.tensor(input), planner.tensor(out)];
+    planner.emit(planner.kernels.squarePool(from.layout, to.layout, size, false), [images, tensor(from), tensor(to)]);
+  },
+  max_pool({ input, out, ...window }, planner) {
+    const [from, to] = [planner.tensor(input), planner.tensor(out)];
+    planner.emit(planner.kernels.maxPool(from.layout, to.layout, window, null), [images, tensor(from), tensor(to)]);
+  },
+  concatenation({ parts, out }, planner) {
+    const to = planner.tensor(out);
+    for (const [at, values] of parts.entries()) {
+      const part = planner.tensor(values), first = at === 0 ? 0 : channelsOf(parts[0].shape);
+      planner.emit(planner.kernels.joinChannels(part.layout, to.layout, first, false), [
+        images,
+        tensor(part),
+        tensor(to),
+      ]);
+    }
   },
   loss: () => {}, // evaluation has no labels: it is computed with its gradient
 };
@@ -119,6 +145,19 @@ const BACKWARD: { readonly [Kind in GradientKind]: Emit<GradientOf<Kind>> } = {
     ]);
   },
   convolution: (stage, planner) => planner.convolutionGradient(stage, (stage.of.size - 1) / 2),
+  depthwise({ of, terms, into }, planner) {
+    const gradient = planner.gathered(terms, of.out.shape, (of.size - 1) / 2), input = planner.tensor(of.input);
+    planner.emit(planner.kernels.depthwiseKernelGradient(input.layout, gradient.layout, of), [
+      ...[images, tensor(input), tensor(gradient)],
+      { kind: "chunk_gradient", address: planner.lasting.chunkGradient(of.kernel) },
+    ]);
+    if (into === null) return;
+    const to = planner.tensor(into);
+    planner.emit(planner.kernels.depthwiseInputGradient(gradient.layout, to.layout, of), [
+      ...[images, tensor(gradient), tensor(to)],
+      fixed(planner.lasting.parameter(of.kernel)),
+    ]);
+  },
   dense: (stage, planner) => planner.convolutionGradient(stage, 0),
   shortcut({ of, terms, into }, planner) {
     const gradient = planner.gathered(terms, of.out.shape, 0), to = planner.tensor(into);
@@ -134,6 +173,31 @@ const BACKWARD: { readonly [Kind in GradientKind]: Emit<GradientOf<Kind>> } = {
       images,
       tensor(gradient),
       tensor(to),
+    ]);
+  },
+  square_pool({ of, terms, into }, planner) {
+    const gradient = planner.gathered(terms, of.out.shape, 0), to = planner.tensor(into);
+    planner.emit(planner.kernels.squarePool(to.layout, gradient.layout, of.size, true), [
+      images,
+      tensor(to),
+      tensor(gradient),
+    ]);
+  },
+  max_pool({ of, terms, into }, planner) {
+    const gradient = planner.gathered(terms, of.out.shape, 0),
+      to = planner.tensor(into),
+      input = planner.tensor(of.input);
+    planner.emit(planner.kernels.maxPool(input.layout, gradient.layout, of, to.layout), [
+      ...[images, tensor(input), tensor(gradient), tensor(to)],
+    ]);
+  },
+  concatenation({ of, terms, part, into }, planner) {
+    const gradient = planner.gathered(terms, of.out.shape, 0), to = planner.tensor(into);
+    const first = part === 0 ? 0 : channelsOf(of.parts[0].shape);
+    planner.emit(planner.kernels.joinChannels(to.layout, gradient.layout, first, true), [
+      images,
+      tensor(to),
+      tensor(gradient),
     ]);
   },
   pointwise: (stage, planner) => planner.pointwiseGradient(stage),
@@ -180,7 +244,7 @@ class Planner {
     this.#times = timesOf(child);
     this.#lifetimes = lifetimesOf(stages, this.#times);
     for (const stage of stages.forward) {
-      if (stage.kind !== "convolution") continue;
+      if (stage.kind !== "convolution" && stage.kind !== "depthwise") continue;
       const { id } = stage.input;
       this.#pads.set(id, Math.max(this.#pads.get(id) ?? 0, (stage.size - 1) / 2));
     }
