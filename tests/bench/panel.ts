@@ -4,8 +4,11 @@
  *
  *     deno run ... tests/bench/panel.ts draw RAW.jsonl --data DIR
  *     deno run ... tests/bench/panel.ts train RAW.jsonl --data DIR --child target --seeds 1 [--of known|random|all] [--part 1/2]
+ *     deno run --allow-read tests/bench/panel.ts analyse RAW.jsonl
+ *     deno run --allow-read tests/bench/panel.ts children
  *
  * The raw data so far is tests/bench/records/2026-11-26_panel.jsonl: the 32 random members are drawn, the target is begun.
+ * `analyse` prints the record's tables (`panel_analysis.ts`), `children` the names that --child takes.
  *
  * `draw` trains random members of the search space on the present laptop child until `RANDOM_MEMBERS` of them train at
  * all; `train` trains what has no line yet, so that either can be stopped and started again. The permissions and V8 flags
@@ -23,18 +26,31 @@ import { PRESETS } from "../../controller/presets.ts";
 import { FunctionFacts } from "../../controller/samplers/function_facts.ts";
 import { RandomSampler } from "../../controller/samplers/random.ts";
 import { SearchSpace } from "../../controller/search_space.ts";
-import type { Dataset } from "../../datasets/dataset.ts";
+import type { Dataset, Split } from "../../datasets/dataset.ts";
 import { loadDataset } from "../../datasets/load.ts";
+import { type PanelRow as Row, tablesOf } from "./panel_analysis.ts";
 
 /** The paper's setting, shortened so that one training takes minutes. */
 const TARGET: ChildSettings = { ...PRESETS.paper.child, steps: 2000 };
 const SMALL: ChildSettings = { ...PRESETS.laptop.child, validationImages: null };
 
+interface PanelChild extends ChildSettings {
+  /** Trained and judged on images of half the side, each pixel the mean of four. */
+  readonly halved?: true;
+}
+
 /** Every child that was tried. All are judged on the full validation split. */
-const CHILDREN: Readonly<Record<string, ChildSettings>> = {
+const CHILDREN: Readonly<Record<string, PanelChild>> = {
   target: TARGET,
   laptop: SMALL,
+  "resnet8, 100 steps of 64": { ...SMALL, steps: 100 },
   "resnet8, 400 steps of 64": { ...SMALL, steps: 400 },
+  "resnet8, 600 steps of 64": { ...SMALL, steps: 600 },
+  "resnet8, 1000 steps of 64": { ...SMALL, steps: 1000 },
+  "resnet8 of 16x16, 200 steps of 64": { ...SMALL, halved: true },
+  "resnet8 of 16x16, 600 steps of 64": { ...SMALL, steps: 600, halved: true },
+  "resnet20 of 16x16, 600 steps of 64": { ...SMALL, network: "resnet20", steps: 600, halved: true },
+  "wrn-16-4, 200 steps of 64": { ...SMALL, network: "wrn-16-4" },
   "resnet8, 200 steps of 128": { ...SMALL, batch: 128 },
   "resnet8, 400 steps of 32": { ...SMALL, steps: 400, batch: 32 },
   "resnet8, 200 steps of 64, lr 0.05": { ...SMALL, learningRate: 0.05 },
@@ -49,21 +65,6 @@ const RANDOM_MEMBERS = 32;
 const DRAW_SEED = 2026;
 /** Twice the accuracy of guessing: below it a function is said not to train. */
 const TRAINS_AT_ALL = 0.2;
-
-/** One training. */
-interface Row {
-  readonly expression: string;
-  /** "known": of the catalogue, a baseline or a finding of the paper; "random": a member of the search space. */
-  readonly kind: "known" | "random";
-  readonly child: string;
-  readonly seed: number;
-  readonly outcome: "complete" | "diverged";
-  /** On the validation split; null where the child diverged. */
-  readonly accuracy: number | null;
-  readonly loss: number | null;
-  readonly trainLoss: number;
-  readonly seconds: number;
-}
 
 const KNOWN = CATALOG.filter(({ name }) => name !== "identity").map(({ name }) => name);
 
@@ -108,8 +109,9 @@ async function trainOnce(
     row.expression === member.expression && row.child === child && row.seed === seed
   );
   if (done) return;
-  const started = performance.now(), settings = CHILDREN[child];
-  const network = await Child.open({ engine, dataset, activation: activationFrom(member.expression), settings, seed });
+  const started = performance.now(), { halved: isHalved, ...settings } = CHILDREN[child];
+  const images = isHalved ? halved(dataset) : dataset, activation = activationFrom(member.expression);
+  const network = await Child.open({ engine, dataset: images, activation, settings, seed });
   try {
     const stop = await network.train(settings.steps);
     const judged = stop === null ? await network.evaluate("validation") : null;
@@ -129,6 +131,41 @@ async function trainOnce(
   } finally {
     network.dispose();
   }
+}
+
+const HALVED = new WeakMap<Dataset, Dataset>();
+
+/** The data set with images of half the side; mean and deviation stay those of the whole images. */
+function halved(dataset: Dataset): Dataset {
+  let half = HALVED.get(dataset);
+  if (!half) {
+    const { height, width, channels } = dataset;
+    const split = (one: Split): Split => ({
+      ...one,
+      pixels: halvedPixels(one.pixels, one.count, height, width, channels),
+    });
+    const [train, validation, test] = [dataset.train, dataset.validation, dataset.test].map(split);
+    HALVED.set(dataset, half = { ...dataset, height: height / 2, width: width / 2, train, validation, test });
+  }
+  return half;
+}
+
+function halvedPixels(pixels: Uint8Array, count: number, height: number, width: number, channels: number) {
+  const half = new Uint8Array(new SharedArrayBuffer(pixels.length / 4));
+  const at = (image: number, y: number, x: number, c: number) => ((image * height + y) * width + x) * channels + c;
+  let place = 0;
+  for (let image = 0; image < count; image++) {
+    for (let y = 0; y < height; y += 2) {
+      for (let x = 0; x < width; x += 2) {
+        for (let c = 0; c < channels; c++) {
+          const sum = pixels[at(image, y, x, c)] + pixels[at(image, y, x + 1, c)] +
+            pixels[at(image, y + 1, x, c)] + pixels[at(image, y + 1, x + 1, c)];
+          half[place++] = Math.round(sum / 4);
+        }
+      }
+    }
+  }
+  return half;
 }
 
 function read(file: string): Row[] {
@@ -165,6 +202,14 @@ if (import.meta.main) {
   const parsed = parseArgs(Deno.args, { string: ["data", "child", "seeds", "part", "of"] });
   const flag = (name: string, otherwise: string) => String(parsed[name] ?? otherwise);
   const [mode, file] = parsed._.map(String);
+  if (mode === "children" || mode === "analyse") {
+    (mode === "children" ? Object.keys(CHILDREN) : tablesOf(read(file))).forEach((line) => console.log(line));
+    Deno.exit(0);
+  }
+  if (!Object.hasOwn(CHILDREN, flag("child", "target"))) {
+    console.error(`there is no child "${flag("child", "target")}": there are ${Object.keys(CHILDREN).join("; ")}`);
+    Deno.exit(2);
+  }
   const dataset = await loadDataset("cifar10", { directory: flag("data", "data"), download: false });
   const { engine } = await openEngine("wasm");
   append(file, provenance(dataset));
