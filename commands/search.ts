@@ -28,11 +28,15 @@ import { runRegistry } from "../controller/runs/run_registry.ts";
 import {
   controllerOf,
   infoOf,
+  judgedBy,
   machineFor,
+  OBJECTIVES,
   referencesOf,
   requireNoSettings,
   type SearchFlags,
   settingsOf,
+  warmStartOf,
+  withTableSeeds,
 } from "./search_settings.ts";
 
 const RUNS = "runs";
@@ -70,6 +74,18 @@ export const search = command({
         "running time after which a child counts as failed (unlimited, so that results do not depend on the machine's speed)",
     },
     CONTROLLER_FLAG,
+    {
+      name: "objective",
+      type: "choice",
+      choices: OBJECTIVES,
+      help: "what children are judged on: validation images, or the same under shift (validation)",
+    },
+    {
+      name: "learn-from",
+      type: "string",
+      value: "RUN|FILE",
+      help: "a run or a table of functions that the sampler learns from first; what a table has is not trained again",
+    },
     { name: "time", type: "duration", help: "propose nothing new after this long: 10m, 2h" },
     { name: "seed", type: "integer", help: "seed of everything random (1)" },
     { name: "units", type: "integer", min: 1, max: 3, help: "core units of an expression (2)" },
@@ -160,13 +176,16 @@ async function begin(flags: SearchFlags, io: Io): Promise<Opened> {
   requireRunName("--run", flags.run);
   referencesOf(flags); // throws before anything starts
   controllerOf(flags); // as well
+  const warmStart = warmStartOf(flags, RUNS); // as well
   const { engine = "auto" } = flags;
   if (engine !== "auto") (await openEngine(engine)).engine.close(); // throws before anything starts
   const name = makeFolder(flags.run), folder = runFolder(RUNS, name); // before the data set, which may take long to load
   try {
     const dataset = await openChosenDataset(flags.dataset, flags.data, "Searching", io);
     io.signal.throwIfAborted();
-    return { store: RunStore.create(folder, infoOf(name, await settingsOf(flags, dataset), dataset)), dataset };
+    const settings = withTableSeeds(await settingsOf(flags, dataset), warmStart);
+    judgedBy(settings, dataset); // throws before anything is stored
+    return { store: RunStore.create(folder, infoOf(name, settings, dataset)), dataset };
   } catch (error) {
     removeIfEmpty(folder);
     throw error;
@@ -240,7 +259,9 @@ async function runSearch(
     io.err(`${machine.gpusUnused} of the GPUs are unused: \`deno task search:gpus\` may start a process for each`);
   }
   if (dataset.notice !== undefined) io.err(dataset.notice);
-  const running = new Search({ store, sampler, space, dataset, threads, gpus, sideBySide });
+  const warmStart = warmStartOf(settings, RUNS), judged = judgedBy(settings, dataset);
+  const running = new Search({ store, sampler, space, dataset: judged, threads, gpus, sideBySide, warmStart });
+  if (warmStart) io.err(`${settings.sampler} learns from ${warmStart.known.length} functions of ${settings.learnFrom}`);
   io.err(
     `run ${info.name}: ${settings.sampler}, ${settings.trials} trials of ${settings.child.network} for ` +
       `${settings.child.steps} steps of ${settings.child.batch} on ${info.dataset}` +

@@ -1,5 +1,5 @@
 /** The settings of a search, from its flags: what is saved with the run and resumed with it. */
-import type { JudgingSettings, RunInfo, RunSettings } from "../controller/runs/events.ts";
+import type { JudgingSettings, Objective, RunInfo, RunSettings } from "../controller/runs/events.ts";
 import { activationFrom } from "../child/activation/catalog.ts";
 import { type PresetName, PRESETS } from "../controller/presets.ts";
 import type { PrunerName } from "../controller/pruners/pruners.ts";
@@ -8,8 +8,17 @@ import type { Dataset } from "../datasets/dataset.ts";
 import { type Machine, mayStartProcesses, placeChildren, visibleGpus } from "../workers/placement.ts";
 import type { ChildSettings } from "../child/trainer.ts";
 import { type ControllerSettings, DEFAULT_CONTROLLER } from "../controller/samplers/ppo/config.ts";
+import { isSameChild, openWarmStart, type WarmStart } from "../controller/warm_start.ts";
+import { withShiftedValidation } from "../datasets/shift.ts";
 import { hasPolicy, parseController } from "./controller_flag.ts";
 import { UsageError } from "./command.ts";
+
+/** What a score is called, by objective. */
+const METRICS: Readonly<Record<Objective, string>> = {
+  validation: "validation accuracy",
+  shift: "validation accuracy under shift",
+};
+export const OBJECTIVES = Object.keys(METRICS) as readonly Objective[];
 
 /** None has a default, so that what was asked for can be told from what was not. */
 export interface SearchFlags {
@@ -26,6 +35,8 @@ export interface SearchFlags {
   readonly lr?: number;
   readonly childTime?: number;
   readonly controller?: string;
+  readonly objective?: string;
+  readonly learnFrom?: string;
   readonly time?: number;
   readonly seed?: number;
   readonly units?: number;
@@ -41,7 +52,7 @@ export interface SearchFlags {
 const SETTING_FLAGS = [
   ...["sampler", "preset", "dataset", "data", "engine", "workers", "trials", "time", "seed", "units", "run"] as const,
   ...["pruner", "reference", "finals", "seeds"] as const,
-  ...["network", "steps", "batch", "lr", "childTime", "controller"] as const,
+  ...["network", "steps", "batch", "lr", "childTime", "controller", "objective", "learnFrom"] as const,
 ] satisfies (keyof SearchFlags)[];
 
 export async function settingsOf(flags: SearchFlags, dataset: Dataset): Promise<RunSettings> {
@@ -66,7 +77,26 @@ export async function settingsOf(flags: SearchFlags, dataset: Dataset): Promise<
     engine,
     child: childOf(flags, preset.child, dataset),
     judging: judgingOf(flags, preset.judging),
+    objective: (flags.objective ?? "validation") as Objective,
+    learnFrom: flags.learnFrom ?? null,
   };
+}
+
+/** Decided at the start, so that a resumed run has the same seeds. */
+export function withTableSeeds(settings: RunSettings, warmStart: WarmStart | null): RunSettings {
+  const { dataset, child, objective } = settings, table = warmStart?.table;
+  const tableSeeds = objective === "validation" && table != null && isSameChild(table, dataset, child);
+  return { ...settings, tableSeeds };
+}
+
+/** What a run learns from that is named so, or null. Throws an Error if there is no such thing. */
+export function warmStartOf({ learnFrom }: Pick<RunSettings, "learnFrom">, runs: string): WarmStart | null {
+  return learnFrom == null ? null : openWarmStart(learnFrom, runs);
+}
+
+/** The data set as the run's children are judged on it. Throws a RangeError if its images cannot be shifted. */
+export function judgedBy({ objective = "validation", seed }: RunSettings, dataset: Dataset): Dataset {
+  return objective === "shift" ? withShiftedValidation(dataset, seed) : dataset;
 }
 
 /** How the sampler learns, as far as the user said. Throws a UsageError if the sampler has no such settings. */
@@ -142,7 +172,7 @@ export function infoOf(name: string, settings: RunSettings, dataset: Dataset): R
     dataset: dataset.name,
     synthetic: dataset.synthetic,
     classes: dataset.classes.length,
-    metric: "validation accuracy",
+    metric: METRICS[settings.objective ?? "validation"],
     createdAt: Date.now(),
   };
 }
@@ -154,6 +184,8 @@ export function requireNoSettings(flags: SearchFlags): void {
   const changed = SETTING_FLAGS.find((name) => isGiven(flags[name]));
   if (flags.resume === undefined || !changed) return;
   throw new UsageError(
-    `--resume continues a run with the settings it has: leave out --${changed.replace("childTime", "child-time")}`,
+    `--resume continues a run with the settings it has: leave out --${
+      changed.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`)
+    }`,
   );
 }

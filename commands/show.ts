@@ -14,7 +14,13 @@ export const show = command({
   run({ run, json }, io) {
     const stored = loadRun(runFolder("runs", run));
     if (json) {
-      io.out(JSON.stringify({ ...stored.info, state: stored.state, ...jsonOfEnd(stored) }));
+      io.out(
+        JSON.stringify({
+          ...stored.info,
+          state: stored.state,
+          ...jsonOfEnd({ trials: stored.trials, run: stored.info }),
+        }),
+      );
     } else {
       closingTable({ snapshot: () => snapshotOf(stored) }).forEach(io.out);
       io.out(`settings: ${JSON.stringify(stored.info.settings)}`);

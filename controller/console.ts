@@ -138,10 +138,10 @@ function kindOf({ id, role }: Trial, told: Set<number>): "reference" | "trial" |
  * Result of a run. `best` is the function judged on fresh seeds, null without them; `leader` is the candidate with the
  * highest shrunken score.
  */
-export function jsonOfEnd({ trials }: Pick<RunSnapshot, "trials">): Record<string, unknown> {
+export function jsonOfEnd({ trials, run }: Pick<RunSnapshot, "trials" | "run">): Record<string, unknown> {
   const outcome = outcomeOf(trials), leader = bestTrial(trials);
   return {
-    best: outcome && jsonOfOutcome(outcome),
+    best: outcome && jsonOfOutcome(outcome, run.metric),
     found: outcome?.verdict.found ?? false,
     leader: leader && {
       ...{ expression: leader.expression, score: leader.score, deviation: leader.deviation },
@@ -170,11 +170,11 @@ function finished(source: RunSource): Record<string, unknown> {
 }
 
 /** The named function, as programs see it. */
-function jsonOfOutcome({ trial, verdict }: Outcome): Record<string, unknown> {
+function jsonOfOutcome({ trial, verdict }: Outcome, metric: string): Record<string, unknown> {
   const { score, standardError, halfWidth, n, versus } = verdict;
   return {
     ...{ expression: trial.expression, simplified: trial.simplified, trial: trial.id },
-    ...{ score, standard_error: standardError, half_width_95: halfWidth, n },
+    ...{ score, metric, standard_error: standardError, half_width_95: halfWidth, n },
     versus: Object.fromEntries(
       Object.entries(versus).map(([name, { difference, standardError, p, n }]) => [
         name,

@@ -23,6 +23,7 @@ import { nextDecision, promotionsAfter } from "./finals.ts";
 import type {
   Notice,
   RunInfo,
+  RunSettings,
   RunSnapshot,
   RunSource,
   RunState,
@@ -44,6 +45,7 @@ import type { Sampler } from "./samplers/sampler.ts";
 import type { SearchSpace } from "./search_space.ts";
 import { isByHand, isCandidate, isFinished, type Training, type Trial } from "./trial.ts";
 import { isNear, newTrial, requeued, withResult } from "./trial_changes.ts";
+import type { WarmStart } from "./warm_start.ts";
 
 /** How often the progress of children is saved, in ms, for processes that follow the run in its store. */
 const HEARTBEAT_MS = 1000;
@@ -69,6 +71,8 @@ export interface SearchOptions {
   readonly hangMs?: number;
   /** Milliseconds before a worker whose start failed is tried again; as the pool's. */
   readonly pauseMs?: number;
+  /** What is known from elsewhere; must be that of the run's start if it is continued. */
+  readonly warmStart?: WarmStart | null;
   /** Milliseconds between two checkpoints of a long child in the run's folder. */
   readonly checkpointEveryMs?: number;
 }
@@ -247,6 +251,7 @@ export class Search implements RunSource {
     const { trials, batch: batchSize } = this.#info.settings;
     const stored = this.#stored;
     if (stored.samplerState) await sampler.restore(stored.samplerState);
+    else await sampler.learnFrom(this.#options.warmStart?.known ?? []);
     for (let batch = stored.batchesTold;; batch++) {
       let proposed = this.#trials.filter((trial) => trial.batch === batch && isCandidate(trial));
       if (proposed.length === 0) {
@@ -270,14 +275,26 @@ export class Search implements RunSource {
 
   async #propose(batch: number, count: number): Promise<Trial[]> {
     const { sampler, space, store } = this.#options;
+    const told = await this.#tellByHand();
     const candidates = await sampler.ask(count);
     const proposed = candidates.map(({ tokens }, i) => {
       const text = printExpression(space.expressionOf(tokens));
       return newTrial({ id: this.#trials.length + i, batch, role: "candidate", expression: text, tokens, seeds: 1 });
     });
-    store.saveProposals(proposed, await sampler.state());
-    for (const trial of proposed) this.#emit({ event: "trial_changed", trial });
+    store.saveProposals([...told, ...proposed], await sampler.state());
+    for (const trial of [...told, ...proposed]) this.#emit({ event: "trial_changed", trial });
     return proposed;
+  }
+
+  /** Tells the sampler of the functions added by hand that are judged since; their trials, with what it learnt. */
+  async #tellByHand(): Promise<Trial[]> {
+    const judged = this.#trials.filter((trial) =>
+      isByHand(trial) && trial.state === "complete" && trial.reward === null
+    )
+      .map((trial) => ({ ...trial, reward: trial.score }));
+    if (judged.length === 0) return [];
+    await this.#options.sampler.learnFrom(judged.map(({ expression, reward }) => ({ expression, reward: reward! })));
+    return judged;
   }
 
   /** Finishes every trial of the batch: one child per distinct function, whose duplicates take its result. */
@@ -390,7 +407,9 @@ export class Search implements RunSource {
   async #train(id: number): Promise<void> {
     const { expression } = this.#trials[id];
     const run = async ({ seed, stage }: Training, training: number) => {
-      const number = seedOf(this.#info.settings.seed, stage, seed);
+      const known = this.#resultInTable(this.#trials[id], { seed, stage });
+      if (known) return this.#finishTraining(id, training, known, "table");
+      const number = seedOf(this.#info.settings, stage, seed);
       const checkpoint = this.#options.store.checkpointOf(id, training);
       const job = { trial: id, training, expression, seed: number, checkpoint };
       const result = await this.#pool.train({ ...job, timeLimitMs: this.#info.settings.childTimeMs });
@@ -404,16 +423,28 @@ export class Search implements RunSource {
     await Promise.all(queued().map(([training, asked]) => run(asked, training)));
   }
 
+  /** The result of a training that the table has of the same child, data and engine; null if it has none. */
+  #resultInTable({ fingerprint }: Trial, { seed, stage }: Pick<Training, "seed" | "stage">): JobResult | null {
+    const { settings: { tableSeeds, child }, engine } = this.#info, table = this.#options.warmStart?.table;
+    if (!table || !tableSeeds || stage === "verdict" || table.header.engine !== engine) return null;
+    const score = table.entry(fingerprint)?.scores[seed];
+    if (score === undefined) return null;
+    const trained = { steps: child.steps, finalLoss: NaN, seconds: 0, imagesPerSecond: 0, betaMean: null, attempts: 0 };
+    return score === null
+      ? { ...trained, outcome: "diverged", reason: "the child diverged when the table was made" }
+      : { ...trained, outcome: "complete", score };
+  }
+
   #dropQueued(id: number): void {
     const trial = this.#trials[id], trainings = trial.trainings.filter(({ state }) => state !== "queued");
     if (trainings.length < trial.trainings.length) this.#change({ ...trial, trainings });
   }
 
   /** The first training decides the trial's state; later ones only refine its score. */
-  #finishTraining(id: number, training: number, result: JobResult): void {
+  #finishTraining(id: number, training: number, result: JobResult, from?: "table"): void {
     const trial = this.#trials[id];
     if (result.outcome === "interrupted") return training === 0 ? this.#change(requeued(trial)) : undefined;
-    const judged = withResult(trial, training, result, this.#info.classes);
+    const judged = withResult(trial, training, result, this.#info.classes, from);
     if (training === 0) return this.#finish(judged, result);
     this.#change(judged);
     if (result.outcome === "failed" || result.outcome === "timed_out") {
@@ -521,7 +552,7 @@ export class Search implements RunSource {
     }
   };
 
-  /** Trains a candidate that the sampler neither proposed nor learns from. */
+  /** Trains a candidate that the sampler did not propose; it is told of the result before its next batch. */
   #addCandidate(expression: string, seeds: number): string | null {
     try {
       activationFrom(expression);
@@ -644,8 +675,9 @@ function beginning(stored: StoredRun): RunSnapshot {
 }
 
 /** The run's k-th seed, common to all candidates; those of the verdict are not used in the search. */
-function seedOf(runSeed: number, stage: Training["stage"], k: number): number {
-  return new Random(runSeed).split(stage === "verdict" ? "verdict" : "training", k).nextUint32();
+function seedOf({ seed, tableSeeds }: RunSettings, stage: Training["stage"], k: number): number {
+  if (tableSeeds && stage !== "verdict") return 1 + k;
+  return new Random(seed).split(stage === "verdict" ? "verdict" : "training", k).nextUint32();
 }
 
 /** Whether the search itself trains it; what a user adds is trained beside it. */

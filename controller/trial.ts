@@ -29,7 +29,7 @@ export type Role =
   | "candidate"
   /** A known function, trained first, that candidates are compared with. */
   | "reference"
-  /** Asked for by a user: the sampler does not learn from it. */
+  /** Asked for by a user. The sampler is told of it, as of a function found elsewhere. */
   | "by hand";
 
 /** One child, trained from one seed and judged once. */
@@ -41,6 +41,8 @@ export interface Training {
   readonly state: "queued" | "complete" | "diverged" | "failed";
   /** By the run's metric, in [0, 1]; that of guessing where the child diverged; null while queued, and if it failed. */
   readonly score: number | null;
+  /** Not trained here, as a table has this child (`warm_start.ts`); absent if it was trained. */
+  readonly from?: "table";
 }
 
 export interface Trial {
@@ -67,7 +69,7 @@ export interface Trial {
   readonly score: number | null;
   /** Standard deviation of the score; null until it is estimated. */
   readonly deviation: number | null;
-  /** What the sampler learns from; null until finished, and if it is not a candidate of the sampler's. */
+  /** What the sampler learnt; null until finished, of a reference, and by hand until the sampler is told. */
   readonly reward: number | null;
   readonly finalLoss: number | null;
   readonly curve: readonly CurvePoint[];
@@ -108,7 +110,7 @@ export function isCandidate(trial: Pick<Trial, "role">): boolean {
   return trial.role === "candidate";
 }
 
-/** Whether a user asked for it: the sampler does not learn from it. */
+/** Whether a user asked for it. */
 export function isByHand(trial: Pick<Trial, "role">): boolean {
   return trial.role === "by hand";
 }

@@ -23,6 +23,7 @@ export function withResult(
   index: number,
   result: Exclude<JobResult, { readonly outcome: "interrupted" }>,
   classes: number,
+  from?: "table",
 ): Trial {
   const of = (): Pick<Training, "state" | "score"> => {
     switch (result.outcome) {
@@ -35,7 +36,8 @@ export function withResult(
         return { state: "failed", score: null };
     }
   };
-  return { ...trial, trainings: trial.trainings.with(index, { ...trial.trainings[index], ...of() }) };
+  const training = { ...trial.trainings[index], ...of(), ...from && { from } };
+  return { ...trial, trainings: trial.trainings.with(index, training) };
 }
 
 /** Whether the scores are the same to a reader. */

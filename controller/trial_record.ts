@@ -14,6 +14,8 @@ const FIELDS = {
   score: ({ score }: TrialRow) => score,
   deviation: ({ deviation }: TrialRow) => deviation,
   n: (trial: TrialRow) => trainingsJudged(trial),
+  /** How many of its trainings were not done here, as a table has them. */
+  from_table: ({ trainings }: TrialRow) => trainings.filter(({ from }) => from === "table").length,
   reward: ({ reward }: TrialRow) => reward,
   final_loss: ({ finalLoss }: TrialRow) => finalLoss,
   beta_mean: ({ betaMean }: TrialRow) => betaMean,

@@ -43,7 +43,16 @@ export interface RunSettings {
   readonly engine: string;
   readonly child: ChildSettings;
   readonly judging: JudgingSettings;
+  /** What the validation split measures; absent in older runs: "validation". */
+  readonly objective?: Objective;
+  /** The run or table that the sampler learnt from at first; null, or absent in older runs, if there is none. */
+  readonly learnFrom?: string | null;
+  /** The k-th training has seed k, as in tables, so that those of a table of the same child need not be repeated. */
+  readonly tableSeeds?: boolean;
 }
+
+/** `shift`: on images that are changed, see `datasets/shift.ts`. */
+export type Objective = "validation" | "shift";
 
 /** How candidates are judged: see `pruners/`, `comparison/playoff.ts` and `comparison/verdict.ts`. */
 export interface JudgingSettings {
@@ -84,7 +93,7 @@ export interface RunInfo {
   readonly dataset: string;
   readonly synthetic: boolean;
   readonly classes: number;
-  /** What a score is: "validation accuracy". */
+  /** What a score is: "validation accuracy", or "validation accuracy under shift". */
   readonly metric: string;
   readonly createdAt: number;
 }

@@ -6,6 +6,7 @@ import type { Sampler } from "../../controller/samplers/sampler.ts";
 import { loadRun, RunStore } from "../../controller/runs/run_store.ts";
 import { Search } from "../../controller/search.ts";
 import { SearchSpace } from "../../controller/search_space.ts";
+import type { WarmStart } from "../../controller/warm_start.ts";
 import { makeShapes } from "../../datasets/images/shapes.ts";
 
 export interface ScriptOptions {
@@ -16,6 +17,7 @@ export interface ScriptOptions {
   readonly batch?: number;
   readonly seed?: number;
   readonly verdictSeeds?: number;
+  readonly warmStart?: WarmStart;
 }
 
 /** The search in the folder, new or from wherever it was. */
@@ -23,7 +25,7 @@ export function openScripted(
   folder: string,
   workers: number,
   asked: Sampler | undefined = undefined,
-  { hangMs, engine = "scripted", trials = 60, batch = 6, seed = 7, verdictSeeds = 4 }: ScriptOptions = {},
+  { hangMs, engine = "scripted", trials = 60, batch = 6, seed = 7, verdictSeeds = 4, warmStart }: ScriptOptions = {},
 ): { search: Search; store: RunStore } {
   const sampler = asked ?? new RandomSampler(new FunctionFacts(new SearchSpace(1)), seed);
   const dataset = makeShapes({ train: 1, validation: 1, test: 1 });
@@ -44,6 +46,7 @@ export function openScripted(
       engine,
       child: PRESETS.smoke.child,
       judging: { pruner: "asha", references: ["ReLU", "Swish"], finals: 0.25, finalists: 4, verdictSeeds },
+      tableSeeds: warmStart?.table != null,
     },
     engine: "",
     device: "",
@@ -56,7 +59,9 @@ export function openScripted(
   });
   const space = new SearchSpace(1);
   const workerModule = new URL("../workers/scripted_worker.ts", import.meta.url);
-  const search = new Search({ store, sampler, space, dataset, threads: 1, workerModule, hangMs, pauseMs: 10 });
+  const search = new Search({
+    ...{ store, sampler, space, dataset, threads: 1, workerModule, hangMs, pauseMs: 10, warmStart },
+  });
   return { search, store };
 }
 

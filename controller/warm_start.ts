@@ -1,0 +1,57 @@
+/**
+ * What a new search may know from elsewhere (`--learn-from`): functions and what they were worth, which the sampler
+ * learns from, and the trainings of a table, which need not be repeated if its children are those of the search.
+ */
+import { Random } from "../datasets/random.ts";
+import { type FunctionTable, parseTable } from "./comparison/function_table.ts";
+import { truthsOf } from "./comparison/simulated_training.ts";
+import { isRunFolder, isRunName, runFolder } from "./runs/run_files.ts";
+import { loadRun } from "./runs/run_store.ts";
+import type { Known } from "./samplers/sampler.ts";
+import type { ChildSettings } from "../child/trainer.ts";
+
+/** Of larger sources the best half of so many, and others drawn from a seed: learning from thousands takes minutes. */
+const MAX_KNOWN = 400;
+
+export interface WarmStart {
+  /** In the order of learning. */
+  readonly known: readonly Known[];
+  /** Null if the source is a run. */
+  readonly table: FunctionTable | null;
+}
+
+/** The run of that name in the folder of runs, else the table's file. Throws an Error if there is neither. */
+export function openWarmStart(source: string, runs: string): WarmStart {
+  if (isRunName(source) && isRunFolder(runFolder(runs, source))) {
+    const { trials } = loadRun(runFolder(runs, source));
+    const judged = trials.filter(({ state, duplicateOf }) => state === "complete" && duplicateOf === null);
+    return { known: someOf(judged.map(({ expression, score }) => ({ expression, reward: score! }))), table: null };
+  }
+  const table = parseTable(textOf(source)), truths = truthsOf(table);
+  const known = table.entries.map(({ expression, fingerprint }) => ({ expression, reward: truths.get(fingerprint)! }));
+  return { known: someOf(known), table };
+}
+
+/** Whether a table's trainings are those that a search would do, apart from the engine. */
+export function isSameChild({ header }: FunctionTable, dataset: string, child: ChildSettings): boolean {
+  const text = (settings: ChildSettings) => JSON.stringify(Object.entries(settings).sort(([a], [b]) => a < b ? -1 : 1));
+  return header.dataset === dataset && text(header.child) === text(child);
+}
+
+function textOf(file: string): string {
+  try {
+    return Deno.readTextFileSync(file);
+  } catch (cause) {
+    throw new Error(`Cannot learn from ${file} as it is neither a run that \`deno task runs\` lists nor a file`, {
+      cause,
+    });
+  }
+}
+
+function someOf(known: readonly Known[]): readonly Known[] {
+  if (known.length <= MAX_KNOWN) return known;
+  const sorted = known.toSorted((a, b) => b.reward - a.reward), best = sorted.slice(0, MAX_KNOWN / 2);
+  const rest = sorted.slice(MAX_KNOWN / 2);
+  const order = new Random(0).split("known").permutation(rest.length);
+  return [...best, ...[...order].slice(0, MAX_KNOWN / 2).map((at) => rest[at])];
+}

@@ -1,0 +1,138 @@
+/** Searches that begin with what is known from elsewhere, and samplers that are told what a user adds. */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { FunctionTable, newHeader, tableText } from "../../controller/comparison/function_table.ts";
+import { distinctFunctions } from "../../controller/comparison/table_plan.ts";
+import { PRESETS } from "../../controller/presets.ts";
+import { FunctionFacts } from "../../controller/samplers/function_facts.ts";
+import { RandomSampler } from "../../controller/samplers/random.ts";
+import type { Known } from "../../controller/samplers/sampler.ts";
+import { SearchSpace } from "../../controller/search_space.ts";
+import { isByHand, isCandidate } from "../../controller/trial.ts";
+import { isSameChild, openWarmStart } from "../../controller/warm_start.ts";
+import { inFolder } from "../commands/command_line.ts";
+import { openScripted, runScripted } from "./search_program.ts";
+
+/** A random sampler that keeps what it is told. */
+class Listening extends RandomSampler {
+  readonly heard: Known[][] = [];
+
+  constructor() {
+    super(new FunctionFacts(new SearchSpace(1)), 7);
+  }
+
+  override learnFrom(known: readonly Known[]): Promise<void> {
+    if (known.length > 0) this.heard.push([...known]);
+    return super.learnFrom(known);
+  }
+}
+
+/** Every function of one core unit has one training, of seed 1; every tenth diverged. */
+function tableOf(engine: string): FunctionTable {
+  const child = PRESETS.smoke.child;
+  const about = { dataset: "shapes", synthetic: true, guessing: 0.1, device: "", date: "2026-11-26" };
+  const table = new FunctionTable(newHeader({ ...about, child, engine }));
+  distinctFunctions().forEach(({ expression, fingerprint }, i) =>
+    table.add(expression, 1, i % 10 === 0 ? null : 0.2 + (i % 97) / 200, fingerprint)
+  );
+  return table;
+}
+
+describe("a function added by hand", () => {
+  it("is told to the sampler once, with its score, before the next batch", () =>
+    inFolder(async (folder) => {
+      const sampler = new Listening(), { search, store } = openScripted(folder, 2, sampler, { trials: 30 });
+      let added = false;
+      search.subscribe((event) => {
+        if (added || event.event !== "sampler_updated") return;
+        added = true;
+        search.control({ control: "add_candidate", expression: "x * tanh(x)", seeds: 2 });
+      });
+      await search.run(new AbortController().signal).finally(() => store.close());
+      const byHand = search.snapshot().trials.filter(isByHand);
+      assertEquals(sampler.heard.flat().map(({ expression }) => expression), ["x * tanh(x)"]);
+      assertEquals(byHand.map(({ reward }) => reward), sampler.heard.flat().map(({ reward }) => reward));
+    }));
+});
+
+describe("a search with a table", () => {
+  it("trains what the table lacks, takes the rest from it and says so, and has fresh seeds for its verdict", () =>
+    inFolder(async (folder) => {
+      const table = tableOf("scripted"), warmStart = { known: [], table };
+      const { search, store } = openScripted(folder, 2, undefined, { trials: 30, warmStart });
+      await search.run(new AbortController().signal).finally(() => store.close());
+      const candidates = search.snapshot().trials.filter((trial) => isCandidate(trial) && trial.duplicateOf === null);
+      for (const { fingerprint, trainings, state } of candidates) {
+        const [known] = table.entry(fingerprint)!.scores;
+        assertEquals(trainings[0].from, "table");
+        assertEquals([state, trainings[0].score], known === null ? ["diverged", 0.1] : ["complete", known]);
+        for (const training of trainings.slice(1)) assertEquals(training.from, undefined);
+      }
+      assert(candidates.some(({ trainings }) => trainings.some(({ stage }) => stage === "verdict")));
+    }));
+
+  it("is the same with other numbers of workers, and resumed", () =>
+    inFolder(async (folder) => {
+      const warmStart = { known: [], table: tableOf("scripted") }, trials = 30;
+      /** Runs until the batch is told, or to the end. */
+      const runUntil = async (name: string, workers: number, batch: number | null) => {
+        const { search, store } = openScripted(`${folder}/${name}`, workers, undefined, { trials, warmStart });
+        const controller = new AbortController();
+        search.subscribe((event) => {
+          if (event.event === "sampler_updated" && event.update.batch === batch) controller.abort();
+        });
+        await search.run(controller.signal).finally(() => store.close());
+        return search.snapshot().trials.map(({ expression, trainings }) => [
+          expression,
+          trainings.map(({ seed, stage, score, from }) => [seed, stage, score, from]),
+        ]);
+      };
+      const one = await runUntil("one", 1, null);
+      assertEquals(await runUntil("three", 3, null), one);
+      await runUntil("stopped", 2, 1);
+      assertEquals(await runUntil("stopped", 2, null), one);
+    }));
+
+  it("trains everything itself if the table is of another engine", () =>
+    inFolder(async (folder) => {
+      const warmStart = { known: [], table: tableOf("another") };
+      const { search, store } = openScripted(folder, 2, undefined, { trials: 6, warmStart });
+      await search.run(new AbortController().signal).finally(() => store.close());
+      assert(search.snapshot().trials.every(({ trainings }) => trainings.every(({ from }) => from === undefined)));
+    }));
+});
+
+describe("what is known from elsewhere", () => {
+  it("is read from a run by its name, and from a table by its file", () =>
+    inFolder(async (folder) => {
+      await runScripted(`${folder}/first`, 2, { trials: 12 });
+      const run = openWarmStart("first", folder);
+      assert(run.table === null && run.known.length > 0);
+      assert(run.known.every(({ reward }) => reward >= 0 && reward <= 1));
+      await Deno.writeTextFile(`${folder}/t.jsonl`, tableText(tableOf("scripted")));
+      const { table, known } = openWarmStart(`${folder}/t.jsonl`, folder);
+      assert(table !== null && known.length === 400);
+      const rewards = known.map(({ reward }) => reward), best = Math.max(...rewards);
+      assert(rewards.slice(0, 200).every((reward) => reward > 0.9 * best) && Math.min(...rewards) < 0.7 * best);
+      assertThrows(() => openWarmStart("none", folder), Error, "neither a run");
+    }));
+
+  it("of a table counts as the same child whatever the order of its settings, and not with other steps", () => {
+    const table = tableOf("scripted"), { child } = table.header;
+    const reordered = Object.fromEntries(Object.entries(child).toReversed()) as unknown as typeof child;
+    assert(isSameChild(table, "shapes", reordered));
+    assert(!isSameChild(table, "shapes", { ...child, steps: 21 }) && !isSameChild(table, "cifar10", child));
+  });
+
+  it("reaches the sampler before its first batch, once, even if the run is resumed", () =>
+    inFolder(async (folder) => {
+      const known = [{ expression: "x * tanh(x)", reward: 0.5 }], warmStart = { known, table: null };
+      const first = new Listening(), controller = new AbortController();
+      const { search, store } = openScripted(folder, 2, first, { trials: 18, warmStart });
+      search.subscribe((event) => event.event === "sampler_updated" && controller.abort());
+      await search.run(controller.signal).finally(() => store.close());
+      const second = new Listening(), resumed = openScripted(folder, 2, second, { trials: 18, warmStart });
+      await resumed.search.run(new AbortController().signal).finally(() => resumed.store.close());
+      assertEquals([first.heard, second.heard], [[known], []]);
+    }));
+});
