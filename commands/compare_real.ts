@@ -75,7 +75,9 @@ function sourceOf(trainer: TableTrainer, space: SearchSpace, onTrained: (isNew: 
     async train({ expression, fingerprint }, seed) {
       const isNew = trainer.table.entry(fingerprint)?.scores[seed - 1] === undefined;
       const score = await trainer.train({ expression, fingerprint, seed });
-      if (score === undefined) throw new NotTrained(`Cannot go on as ${expression} was not trained from seed ${seed}`);
+      if (score === undefined) {
+        throw new NotTrained(`Cannot continue as ${expression} was not trained from seed ${seed}`);
+      }
       onTrained(isNew);
       return score ?? guessing;
     },

@@ -86,11 +86,9 @@ export async function openDashboard(source: RunRegistry, flags: DashboardFlags):
   }
 }
 
-/** The line with the dashboard's address, for the terminal of the user who started it. */
+/** The line with the dashboard's URL, for the terminal of the user who started it. */
 export function dashboardLine({ url, token }: Dashboard): string {
-  return `dashboard: ${url}${
-    token === null ? "" : " (anybody with this address can control the search: keep it secret)"
-  }`;
+  return `dashboard: ${url}${token === null ? "" : " (anybody with this URL can control the search: keep it secret)"}`;
 }
 
 function addressError(host: string, port: number | undefined, error: unknown): UsageError {

@@ -72,7 +72,7 @@ function status(source: RunSource, finishedBefore: number, elapsedMs: number): s
   return [
     `${done}/${wanted} trials`,
     stageOf(source) ?? (best ? `leads ${scoreOf(best)} ${best.simplified}` : "none judged yet"),
-    rate > 0 && done < wanted ? `${Math.round(rate)} an hour` : null,
+    rate > 0 && done < wanted ? `${Math.round(rate)} per hour` : null,
     left === null ? null : `${duration(left)} left`,
     running.length ? `training ${running.join(", ")}` : null,
     run.synthetic ? `synthetic data (${run.dataset})` : null,

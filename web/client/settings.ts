@@ -12,7 +12,7 @@ export function settingRows(settings: RunSettings): [string, string][] {
     ["seed", String(settings.seed)],
     ["preset", settings.preset],
     ["core units", String(settings.units)],
-    ["candidates a batch", String(settings.batch)],
+    ["candidates per batch", String(settings.batch)],
     ["trials", count(settings.trials)],
     ...settings.timeLimitMs === null ? [] : [["time limit", duration(settings.timeLimitMs)] as [string, string]],
     ["child", `${child.network}, ${count(child.steps)} steps of ${child.batch}`],
@@ -24,7 +24,7 @@ export function settingRows(settings: RunSettings): [string, string][] {
       child.validationImages === null ? "all validation images" : `${count(child.validationImages)} validation images`,
     ],
     ["workers", String(settings.workers)],
-    ["data set asked for", settings.datasetNamed ? settings.dataset : `${settings.dataset} (by default)`],
+    ["data set requested", settings.datasetNamed ? settings.dataset : `${settings.dataset} (by default)`],
   ];
 }
 

@@ -130,7 +130,7 @@ function WorkerCount({ active }: { active: number }): VNode {
   const apply = async (event: Event) => {
     event.preventDefault();
     if (wanted === null || !await control({ control: "set_workers", workers: wanted })) return;
-    say(`The search goes on with ${wanted} worker${wanted > 1 ? "s" : ""}.`);
+    say(`The search now has ${wanted} worker${wanted > 1 ? "s" : ""}.`);
     setWanted(null);
   };
   return (
