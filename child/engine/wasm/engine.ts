@@ -1,7 +1,7 @@
 /** The engine that runs anywhere: WebAssembly SIMD generated for each child, on the cores of the machine. */
 import type { Activation } from "../../activation/expression.ts";
 import type { Graph } from "../../network/graph.ts";
-import { compileChild, type CompiledChild } from "../../compiler/child.ts";
+import { compileChild } from "../../compiler/child.ts";
 import { printChild } from "../../compiler/print.ts";
 import { checkActivation } from "../checks.ts";
 import type { CompileOptions, Engine, Probe, Program } from "../engine.ts";
@@ -55,10 +55,7 @@ class WasmEngine implements Engine {
   }
 
   async compile(graph: Graph, activation: Activation, options: CompileOptions): Promise<Program> {
-    checkActivation(graph, activation);
-    const child = compileChild(graph, activation), threads = options.threads ?? 1;
-    if (printsKernels()) console.error(printChild(child));
-    const plan = this.#plan(child, options);
+    const plan = this.#plan(graph, activation, options), threads = options.threads ?? 1;
     checkMemory(plan.totalBytes); // before the text, in which addresses beyond 4 GiB are no longer valid
     const module = await assemble(graph.name, moduleText(plan, options.optimizer));
     const memory = this.#takeMemory(plan.totalBytes);
@@ -67,11 +64,13 @@ class WasmEngine implements Engine {
   }
 
   memoryNeeded(graph: Graph, activation: Activation, options: CompileOptions): number {
-    return this.#plan(compileChild(graph, activation), options).totalBytes;
+    return this.#plan(graph, activation, options).totalBytes;
   }
 
-  #plan(child: CompiledChild, { batch, threads = 1 }: CompileOptions): Plan {
-    const { winograd, packable } = this.kernels;
+  #plan(graph: Graph, activation: Activation, { batch, threads = 1 }: CompileOptions): Plan {
+    checkActivation(graph, activation);
+    const { winograd, packable } = this.kernels, child = compileChild(graph, activation);
+    if (printsKernels()) console.error(printChild(child));
     return makePlan(child, { batch, threads, winograd, packable });
   }
 
