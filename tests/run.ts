@@ -57,6 +57,7 @@ const LONG_RUNNING = [
   "tests/controller/samplers/sampler_cases_test.ts",
   "tests/commands/compare_test.ts",
   "tests/child/engine/reference_test.ts",
+  "tests/child/engine/webgpu_test.ts",
   "tests/child/engine/wasm_plain_test.ts",
   "tests/commands/confirm_test.ts",
 ];

@@ -70,7 +70,8 @@ class WebGpuEngine implements Engine {
       const groups = (this.#groups.get(key) ?? []).filter((group) => !group.isClosed);
       let group = groups.find((group) => group.reserve());
       if (!group) {
-        group = await Group.open(this.card, plan, places);
+        // Children that do not fit have groups of their own.
+        group = await mostPlaces(places, (places) => Group.open(this.card, plan, places));
         group.reserve();
         groups.push(group);
       }
@@ -83,5 +84,15 @@ class WebGpuEngine implements Engine {
 
   close(): void {
     // The device stays, as it is the worker's and is not freed sooner for being destroyed.
+  }
+}
+
+/** What opens with so many places, or with half as many, and so on. Throws why it does not open with one. */
+export async function mostPlaces<Opened>(places: number, open: (places: number) => Promise<Opened>): Promise<Opened> {
+  try {
+    return await open(places);
+  } catch (error) {
+    if (places === 1) throw error;
+    return await mostPlaces(Math.ceil(places / 2), open);
   }
 }

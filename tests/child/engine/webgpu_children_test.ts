@@ -4,7 +4,7 @@ import { afterAll, describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../../child/activation/catalog.ts";
 import { usesBeta } from "../../../child/activation/expression.ts";
 import type { Engine, Program } from "../../../child/engine/engine.ts";
-import { openWebGpu } from "../../../child/engine/webgpu/engine.ts";
+import { mostPlaces, openWebGpu } from "../../../child/engine/webgpu/engine.ts";
 import type { Optimizer } from "../../../child/network/optimizer.ts";
 import { activationGraph, randomBatch, randomParameters } from "./small_graphs.ts";
 import type { Tensors } from "../../../child/network/parameters.ts";
@@ -72,6 +72,19 @@ async function alone(engine: Engine, k: number, count: number): Promise<Result> 
   }
 }
 
+describe("the places of a group", () => {
+  it("are halved until the card holds them, and the last refusal is told", async () => {
+    const asked: number[] = [];
+    const open = (most: number) => (places: number) => {
+      asked.push(places);
+      return places <= most ? Promise.resolve(places) : Promise.reject(new RangeError(`no room for ${places}`));
+    };
+    assertEquals(await mostPlaces(13, open(3)), 2);
+    assertEquals(asked, [13, 7, 4, 2]);
+    await assertRejects(() => mostPlaces(2, open(0)), RangeError, "no room for 1");
+  });
+});
+
 const opened = await openOrReason();
 if (typeof opened === "string") {
   describe("children side by side", () => it.skip(`are not tested as there is no WebGPU: ${opened}`, () => {}));
@@ -120,13 +133,9 @@ if (typeof opened === "string") {
       programs.forEach((program) => program.dispose());
     });
 
-    it("are refused in one sentence if their largest tensor is more than the card binds", async () => {
+    it("are refused in one sentence if a tensor of one is more than the card binds", async () => {
       const compile = () =>
-        engine.compile(graphOf("relu"), activationFrom("relu"), {
-          batch: BATCH,
-          optimizer: ADAM,
-          children: 10_000_000,
-        });
+        engine.compile(graphOf("relu"), activationFrom("relu"), { batch: 4_000_000, optimizer: ADAM });
       await assertRejects(compile, RangeError, "ask for fewer children or a smaller batch");
     });
   });
