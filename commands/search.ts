@@ -93,7 +93,7 @@ export const search = command({
       name: "pruner",
       type: "choice",
       choices: Object.keys(PRUNERS),
-      help: "which leading candidates train more than once (race)",
+      help: "which leading candidates train more than once before the playoff (none)",
     },
     {
       name: "reference",
@@ -101,7 +101,7 @@ export const search = command({
       value: "EXPR",
       help: "a function to compare with, instead of relu and swish; may be given several times",
     },
-    { name: "finals", type: "number", min: 0, max: 0.9, help: "share of the trainings kept for the playoff (0.2)" },
+    { name: "finals", type: "number", min: 0, max: 0.9, help: "share of the trainings kept for the playoff (a third)" },
     { name: "seeds", type: "integer", min: 1, max: 1000, help: "fresh seeds to judge the named function (16)" },
     { name: "run", type: "string", value: "NAME", help: "name of the run's folder in runs/ (by time)" },
     { name: "resume", type: "string", value: "NAME", help: "continue this run exactly where it was" },

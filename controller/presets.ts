@@ -22,16 +22,17 @@ const CHILD = {
 } as const;
 
 /**
- * How candidates are judged, chosen by measurement: of 500 simulated searches of 200 trainings, 62 % name a function of
- * the true top 1 % if a fifth is reserved for a playoff of ten, 58 % if a third is, and 28 % if the highest single
- * training is named (tests/bench/records/2026-11-26_naming.md). 16 fresh seeds show a true gain of one point in five of
- * six cases at the noise of ResNet-20 after 300 steps.
+ * How candidates are judged, chosen by measurement: of 120 simulated searches of 200 trainings by the surrogate, 86 %
+ * name a function of the true top 1 % if each candidate is trained once and a third of the trainings is reserved for a
+ * playoff of twenty; 78 % if leading candidates are trained three times and a fifth is reserved for ten
+ * (tests/bench/records/2026-11-26_naming.md). 16 fresh seeds show a true gain of one point in five of six cases at the
+ * noise of ResNet-20 after 300 steps.
  */
 const JUDGING: JudgingSettings = {
-  pruner: "race",
+  pruner: "none",
   references: ["ReLU", "Swish"],
-  finals: 0.2,
-  finalists: 10,
+  finals: 1 / 3,
+  finalists: 20,
   verdictSeeds: 16,
 };
 
@@ -41,7 +42,7 @@ export const PRESETS = {
     trials: 4,
     batch: 4,
     child: { ...CHILD, network: "resnet8", steps: 20, batch: 32, validationImages: 500 },
-    judging: { ...JUDGING, pruner: "none", finalists: 2, verdictSeeds: 2 },
+    judging: { ...JUDGING, finals: 0.2, finalists: 2, verdictSeeds: 2 },
   },
   /** A real search in minutes: children small enough that dozens are judged in a coffee break. */
   laptop: {

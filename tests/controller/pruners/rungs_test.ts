@@ -25,6 +25,13 @@ describe("a pruner of rungs", () => {
     assertEquals(promoted(asha, after), []);
   });
 
+  it("promotes those above the median to two trainings, and the better half of these to four", () => {
+    const standings = once(8);
+    assertEquals(promoted(PRUNERS.median, standings), [[7, 2], [6, 2], [5, 2], [4, 2]]);
+    const after = standings.map(({ id, scores }) => ({ id, scores: id >= 4 ? [scores[0], scores[0]] : scores }));
+    assertEquals(promoted(PRUNERS.median, after), [[7, 4], [6, 4]]);
+  });
+
   it("promotes from each rung among those that ever reached it", () => {
     const standings = Array.from({ length: 16 }, (_, id) => ({
       id,
