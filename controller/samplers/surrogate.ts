@@ -7,8 +7,6 @@
  */
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { activationFrom } from "../../child/activation/catalog.ts";
-import { ranksOf } from "../comparison/statistics.ts";
-import { normalQuantile } from "./useless.ts";
 import { Random, type RandomState } from "../../datasets/random.ts";
 import { BatchSampler, type Learnt, NOTHING_LEARNT } from "./batch_sampler.ts";
 import { mutateToken } from "./evolution.ts";
@@ -27,7 +25,6 @@ export interface SurrogateSettings {
   readonly length: number;
   /** Variance of one training's reward about the function's, as a share of that of all rewards. */
   readonly noise: number;
-  readonly ranked: boolean;
 }
 
 /**
@@ -35,7 +32,7 @@ export interface SurrogateSettings {
  * 0.71 with their accuracy, within 0.02 for any length from 0.6 to 5 and noise of 0.03 or 0.3 (three nearest
  * neighbours: 0.64). `hope` and `start` are not tuned: one deviation, and two batches of the laptop preset.
  */
-export const DEFAULT_SURROGATE: SurrogateSettings = { start: 20, hope: 1, length: 2.5, noise: 0.03, ranked: false };
+export const DEFAULT_SURROGATE: SurrogateSettings = { start: 20, hope: 1, length: 2.5, noise: 0.03 };
 
 /** Members from which a batch is chosen if the space is too large to list: half random, half near the best. */
 const POOL = 800;
@@ -99,9 +96,7 @@ export class SurrogateSampler extends BatchSampler<Own> {
       process.observe(places[process.observations]);
       await turns.next();
     }
-    const means = process.means(
-      (this.#settings.ranked ? normalScores : standardised)(samples.map(({ reward }) => reward)),
-    );
+    const means = process.means(standardised(samples.map(({ reward }) => reward)));
     const left = new Set(members.keys());
     return await process.imagining(async () => {
       const taken: Tokens[] = [];
@@ -228,11 +223,6 @@ function standardised(rewards: readonly number[]): number[] {
   const mean = rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length;
   const variance = rewards.reduce((sum, reward) => sum + (reward - mean) ** 2, 0) / rewards.length;
   return rewards.map((reward) => (reward - mean) / (Math.sqrt(variance) || 1));
-}
-
-/** What normal values of the same ranks would be: equal ones share the middle of their ranks. */
-function normalScores(rewards: readonly number[]): number[] {
-  return ranksOf(rewards).map((rank) => normalQuantile((rank - 0.5) / rewards.length));
 }
 
 /** Yields to the event loop after every 10 ms of work. */
