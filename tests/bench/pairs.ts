@@ -1,0 +1,81 @@
+/**
+ * Two checkouts of the project against each other, in pairs: for each function both right after one another, in
+ * alternating order, so that a machine that gets slower or faster does so for both. Each checkout needs its
+ * `deno install --frozen`.
+ *
+ *     deno run --allow-read --allow-run --allow-write --allow-sys tests/bench/pairs.ts measure BEFORE AFTER RAW.jsonl ROUNDS
+ *     deno run --allow-read tests/bench/pairs.ts summary RAW.jsonl
+ *
+ * A pair is the images per second of `deno task bench train` with two children, then with two threads. A round of the
+ * 12 functions takes some 10 minutes. `summary` prints the ratio after / before: geometric mean, n, and its spread.
+ */
+import { cpus } from "node:os";
+import { halfWidth95, meanOf, varianceOf } from "../../controller/comparison/statistics.ts";
+
+const FUNCTIONS = [
+  ...["relu", "swish", "max(x, sigmoid(x))", "cos(x) - x", "min(x, sin(x))", "atan(x)^2 - x", "max(x, tanh(x))"],
+  ...["sinc(x) + x", "x * (asinh(x))^2", "exp(-(x^2)) * erf(x)", "log(1 + exp(x)) - sigmoid(x)"],
+  "atan(x) / (1 + exp(-x))",
+];
+const WAYS = { "2 children": ["--children", "2"], "2 threads": ["--threads", "2"] } as const;
+
+interface Pair {
+  readonly act: string;
+  readonly way: keyof typeof WAYS;
+  /** Images per second. */
+  readonly before: number;
+  readonly after: number;
+}
+
+async function measure(before: string, after: string, file: string, rounds: number): Promise<void> {
+  await append(file, { machine: cpus()[0].model, date: new Date().toISOString(), deno: Deno.version.deno });
+  for (let round = 0; round < rounds; round++) {
+    for (const act of FUNCTIONS) {
+      for (const way of Object.keys(WAYS) as (keyof typeof WAYS)[]) {
+        const order = round % 2 ? [after, before] : [before, after];
+        const rates = new Map<string, number>();
+        for (const checkout of order) rates.set(checkout, await rateOf(checkout, act, WAYS[way]));
+        await append(file, { act, way, before: rates.get(before), after: rates.get(after) });
+      }
+    }
+    console.error(`${new Date().toLocaleTimeString()} round ${round + 1} of ${rounds}`);
+  }
+}
+
+async function rateOf(checkout: string, act: string, way: readonly string[]): Promise<number> {
+  const args = ["task", "-q", "bench", "train", "--json", "--engine", "wasm", ...way, "--acts", act];
+  const { code, stdout, stderr } = await new Deno.Command("deno", { args, cwd: checkout }).output();
+  if (code !== 0) throw new Error(`Cannot measure ${act} in ${checkout}: ${new TextDecoder().decode(stderr)}`);
+  return JSON.parse(new TextDecoder().decode(stdout)).images_per_s;
+}
+
+function append(file: string, row: unknown): Promise<void> {
+  return Deno.writeTextFile(file, JSON.stringify(row) + "\n", { append: true });
+}
+
+function summary(file: string): void {
+  const pairs = Deno.readTextFileSync(file).trim().split("\n").map((line) => JSON.parse(line))
+    .filter((row): row is Pair => "way" in row);
+  for (const way of Object.keys(WAYS)) {
+    const ofWay = pairs.filter((pair) => pair.way === way);
+    console.log(`${way}, after / before: ${ratioOf(ofWay)}`);
+    for (const act of FUNCTIONS) {
+      console.log(`  ${act.padEnd(30)} ${ratioOf(ofWay.filter((pair) => pair.act === act))}`);
+    }
+  }
+}
+
+/** "1.012 (95 % interval 0.998 to 1.026, n = 24, 0.95 to 1.06)" */
+function ratioOf(pairs: readonly Pair[]): string {
+  const logs = pairs.map(({ before, after }) => Math.log(after / before)), n = logs.length;
+  if (n === 0) return "not measured";
+  const mean = meanOf(logs), half = n > 1 ? halfWidth95(Math.sqrt(varianceOf(logs) / n), n) : NaN;
+  const number = (log: number) => Math.exp(log).toFixed(3);
+  return `${number(mean)} (95 % interval ${number(mean - half)} to ${number(mean + half)}, n = ${n}, ` +
+    `single pairs ${number(Math.min(...logs))} to ${number(Math.max(...logs))})`;
+}
+
+const [what, ...args] = Deno.args;
+if (what === "measure") await measure(args[0], args[1], args[2], Number(args[3] ?? 1));
+else if (what === "summary") summary(args[0]);
+else console.error("measure BEFORE AFTER RAW.jsonl ROUNDS | summary RAW.jsonl");
