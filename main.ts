@@ -9,6 +9,7 @@ import { helpPage, overviewPage } from "./commands/help.ts";
 import { nearest } from "./commands/nearest.ts";
 import { parseCommandLine } from "./commands/parse.ts";
 import { openTerminal } from "./commands/terminal.ts";
+import { threadsOfCardsEnded } from "./workers/side_by_side.ts";
 
 interface Entry {
   readonly summary: string;
@@ -168,7 +169,10 @@ function debugging(): boolean {
 if (import.meta.main) {
   const [name = ""] = Deno.args;
   const { io, end } = openTerminal(Object.hasOwn(COMMANDS, name) && COMMANDS[name].keepsResults === true);
-  const exit = async (code: number) => Deno.exit(await end(code));
+  const exit = async (code: number) => {
+    await threadsOfCardsEnded();
+    Deno.exit(await end(code));
+  };
   // Uncaught errors are reported on one line, like any failure.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();

@@ -101,7 +101,6 @@ export const compare = command({
     requireOnePlace(flags);
     const judging = judgingOf(flags), controller = controllerOf(flags, samplers);
     const { seeds: count = flags.real ? 3 : 100, trials = flags.real ? 60 : 200 } = flags, { batch } = controller;
-    io.err(`${samplers.length} samplers, ${count} searches of ${trials} trainings each`);
     const seeds = Array.from({ length: count }, (_, at) => flags.seed + at);
     const job: Job = {
       settings: { trainings: trials, batch, judging, controller },
@@ -148,6 +147,7 @@ interface TableFlags {
 async function simulate({ settings, searches }: Job, flags: TableFlags, io: Io): Promise<Compared> {
   const table = readTableText({ ...flags, file: flags.table || undefined }), parsed = parseTable(table);
   const functions = new SimulatedTable(parsed);
+  io.err(`${searches.length} searches of ${settings.trainings} trainings each`);
   const results = await simulateAll({
     ...{ table, settings, searches, signal: io.signal },
     workers: flags.workers ?? navigator.hardwareConcurrency,

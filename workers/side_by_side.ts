@@ -5,6 +5,16 @@
 import type { WorkerLike } from "./process_worker.ts";
 import type { ToWorker } from "./protocol.ts";
 
+/** A driver may crash a process that ends within some ms of a thread that used a card (Mesa 22.3 did). */
+const TEARDOWN_MS = 200;
+let lastTerminated = -Infinity;
+
+/** Resolves when the threads that were terminated are gone: to be awaited before the process exits. */
+export async function threadsOfCardsEnded(): Promise<void> {
+  const left = lastTerminated + TEARDOWN_MS - performance.now();
+  if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));
+}
+
 export class SideBySide {
   #thread: Thread | undefined;
 
@@ -44,7 +54,10 @@ class Thread {
 
   #left(worker: PortWorker, wasSilent: boolean): void {
     this.#workers.delete(worker);
-    if (this.#workers.size === 0) this.worker.terminate();
+    if (this.#workers.size === 0) {
+      this.worker.terminate();
+      lastTerminated = performance.now();
+    }
     this.isSuspect ||= wasSilent || this.#workers.size === 0;
   }
 

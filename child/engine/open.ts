@@ -53,7 +53,7 @@ export async function openEngine(name: string): Promise<Opened> {
   if (!ENGINE_NAMES.includes(name)) {
     throw new RangeError(`Cannot open engine "${name}" as it is none of ${ENGINE_NAMES.join(", ")}`);
   }
-  if (name === "auto") return await openFirst(PREFERENCE.map((name) => [name, AUTOMATIC[name] ?? OPENERS[name]]));
+  if (name === "auto") return await openPreferred(AUTOMATIC);
   try {
     return { engine: await OPENERS[name](), passedOver: [] };
   } catch (cause) {
@@ -62,8 +62,27 @@ export async function openEngine(name: string): Promise<Opened> {
   }
 }
 
+/**
+ * As `openEngine`, for a thread that trains one child at a time: `auto` leaves graphics cards to the one thread that
+ * trains children side by side. A driver may crash a process that ends while such a thread is torn down (Mesa 22.3 did
+ * in one of ten), so that no thread opens one in vain.
+ */
+export async function openEngineOfThread(name: string): Promise<Opened> {
+  return name === "auto" ? await openPreferred({ webgpu: noCard }) : await openEngine(name);
+}
+
 /** How `auto` opens an engine, where it asks for more than a user who names it. */
 const AUTOMATIC: Readonly<Record<string, Opener>> = { webgpu: openFastCard };
+
+function openPreferred(instead: Readonly<Record<string, Opener>>): Promise<Opened> {
+  return openFirst(PREFERENCE.map((name) => [name, instead[name] ?? OPENERS[name]]));
+}
+
+function noCard(): Promise<Engine> {
+  return Promise.reject(
+    new Error("no graphics card was found before the workers started; software drivers do not count"),
+  );
+}
 
 /** The engine of a real card that trains faster than the processor; throws an Error with the reason otherwise. */
 async function openFastCard(): Promise<Engine> {
