@@ -4,7 +4,7 @@
  * both decide here.
  */
 import type { Estimates } from "./comparison/estimate.ts";
-import { playoffRound, roundsOf } from "./comparison/playoff.ts";
+import { affordableFinalists, playoffRound, roundsOf } from "./comparison/playoff.ts";
 import { type SeedScores, type Verdict, verdictOf } from "./comparison/verdict.ts";
 import type { Standing } from "./pruners/pruner.ts";
 import { PRUNERS } from "./pruners/pruners.ts";
@@ -75,19 +75,17 @@ function withSeeds<T extends Contestant>(trial: T, stage: Training["stage"], fir
 }
 
 /**
- * The playoff before its first round: the sampler's best candidates, and the trainings reserved for them. Candidates
- * added by hand are excluded, as they must not affect the sampler's own: `confirm` compares them.
+ * The playoff before its first round: the sampler's best candidates, and the trainings reserved for them; fewer finalists
+ * where those do not suffice for all rounds. Candidates added by hand are excluded, as they must not affect the
+ * sampler's own: `confirm` compares them.
  */
 function playoffOf(trials: readonly Contestant[], { finals, finalists }: JudgingSettings): Playoff {
   const able = trials.filter((trial) => isCandidate(trial) && trial.state === "complete" && trial.duplicateOf === null)
     .sort((a, b) => b.score! - a.score! || a.id - b.id);
   const spent = trials.filter(isCandidate).reduce((sum, trial) => sum + trainingsJudged(trial), 0);
-  return {
-    name: "playoff",
-    round: 0,
-    finalists: able.slice(0, finalists).map(({ id }) => id),
-    trainings: Math.round(spent * finals / (1 - finals)),
-  };
+  const trainings = Math.round(spent * finals / (1 - finals));
+  const most = Math.min(finalists, affordableFinalists(trainings));
+  return { name: "playoff", round: 0, finalists: able.slice(0, most).map(({ id }) => id), trainings };
 }
 
 interface Round {

@@ -23,6 +23,22 @@ export function roundsOf(finalists: number): number {
   return finalists < 2 ? 0 : Math.ceil(Math.log2(finalists));
 }
 
+/** The most finalists, at least two, of whom that many trainings let each train once in every round it reaches. */
+export function affordableFinalists(trainings: number): number {
+  let finalists = 2;
+  while (leastTrainings(finalists + 1) <= trainings) finalists++;
+  return finalists;
+}
+
+function leastTrainings(finalists: number): number {
+  return Array.from({ length: roundsOf(finalists) }, (_, round) => fieldSize(finalists, round))
+    .reduce((sum, size) => sum + size, 0);
+}
+
+function fieldSize(finalists: number, round: number): number {
+  return Math.max(2, Math.ceil(finalists / 2 ** round));
+}
+
 /**
  * Round `round` of a playoff that began with `finalists` candidates and has `left` trainings to spend, this round and
  * later ones. The field is the best of `standing`; each trains at least once, whatever the budget.
@@ -31,7 +47,7 @@ export function playoffRound(
   standing: readonly Finalist[],
   { finalists, round, left }: { readonly finalists: number; readonly round: number; readonly left: number },
 ): PlayoffRound {
-  const size = Math.max(2, Math.ceil(finalists / 2 ** round));
+  const size = fieldSize(finalists, round);
   const field = standing.toSorted((a, b) => b.value - a.value || a.id - b.id).slice(0, size).map(({ id }) => id);
   const share = left / (roundsOf(finalists) - round);
   return { field, trainings: Math.max(1, Math.floor(share / field.length)) };

@@ -80,7 +80,7 @@ describe("a wrong command line", () => {
     [["cifar10", "--name", "a", "--name", "a"], "--name is given twice"],
     [["show"], "show needs RUN"],
     [["golden"], "golden needs FILE"],
-    [["download", "imagenet"], "DATASET takes one of cifar10, cifar100, fashion-mnist, shapes"],
+    [["download", "imagenet"], "DATASET takes one of cifar10, cifar100, fashion-mnist, mnist, shapes, images"],
   ];
 
   it("is reported on one line that names the flag, the rule and the help page", () =>

@@ -1,7 +1,7 @@
 /** The verdict and the playoff before it. */
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { playoffRound, roundsOf } from "../../../controller/comparison/playoff.ts";
+import { affordableFinalists, playoffRound, roundsOf } from "../../../controller/comparison/playoff.ts";
 import { verdictOf } from "../../../controller/comparison/verdict.ts";
 import { Random } from "../../../datasets/random.ts";
 
@@ -52,6 +52,10 @@ describe("the playoff", () => {
   it("takes the best, the earlier of equals, and trains each at least once", () => {
     const { field, trainings } = playoffRound(standing, { finalists: 10, round: 2, left: 0 });
     assertEquals([field, trainings], [[4, 9, 3], 1]);
+  });
+
+  it("takes no more finalists than its trainings let train in every round they reach", () => {
+    assertEquals([0, 2, 19, 20, 40].map(affordableFinalists), [2, 2, 9, 10, 20]);
   });
 
   it("has no round for fewer than two", () => assertEquals([roundsOf(0), roundsOf(1), roundsOf(2)], [0, 0, 1]));
