@@ -68,7 +68,7 @@ function exists(path: string): boolean {
 }
 
 describe("a search that named no data set", () => {
-  const offline = (words: string[]) => words.map((word) => word.replace(/^(--allow-net=127[.]0[.]0[.]1),.*/, "$1"));
+  const offline = (words: string[]) => words.filter((word) => !word.startsWith("--allow-net="));
 
   it("says why CIFAR-10 is not available, and continues with drawn shapes", () =>
     inFolder(async (cwd) => {
