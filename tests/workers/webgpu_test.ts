@@ -29,6 +29,8 @@ async function scores(workers: number, sideBySide: boolean) {
     return results.map((result) => [result.outcome, result.outcome === "complete" && [result.score, result.finalLoss]]);
   } finally {
     pool.close();
+    // A process that ends while a thread of a card is torn down may crash (Mesa 22.3 did): see side_by_side.ts.
+    await new Promise((resolve) => setTimeout(resolve, 300));
   }
 }
 
