@@ -132,16 +132,22 @@ function mebibytesOf(
 async function ratesInTurns(measurements: readonly Measurement[], count: number, turns: number, io: Io) {
   const rates: number[][] = measurements.map(() => []);
   const warm: WarmChildren[] = [];
+  const interrupted = new Promise<null>((resolve) => {
+    if (io.signal.aborted) resolve(null);
+    io.signal.addEventListener("abort", () => resolve(null), { once: true });
+  });
   try {
     for (const measurement of measurements) {
       io.live(`measuring ${measurement.act} …`);
-      if (io.signal.aborted) return null;
-      warm.push(await warmChildren(measurement, count));
+      const children = await Promise.race([warmChildren(measurement, count), interrupted]);
+      if (children === null) return null;
+      warm.push(children);
     }
     for (let turn = 0; turn < turns; turn++) {
       for (const [i, children] of warm.entries()) {
-        if (io.signal.aborted) return null;
-        rates[i].push(await children.measure());
+        const rate = await Promise.race([children.measure(), interrupted]);
+        if (rate === null) return null;
+        rates[i].push(rate);
       }
     }
   } finally {
