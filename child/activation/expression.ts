@@ -131,7 +131,10 @@ export function select(
   return { kind: "select", comparison, left, right, then, otherwise };
 }
 
-/** The same node with other parts: those that `change` makes of its own. A node without parts is itself. */
+/**
+ * The same node with other parts: those that `change` makes of its own, asked in the order of `children`. A node without
+ * parts is itself.
+ */
 export function mapChildren(e: Expression, change: (part: Expression) => Expression): Expression {
   switch (e.kind) {
     case "x":

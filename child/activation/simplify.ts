@@ -24,7 +24,15 @@
  *
  * Over 400 lines in one file, as its rules call one another in a circle.
  */
-import { type BinaryName, bottomUp, children, type Comparison, type Expression, type UnaryName } from "./expression.ts";
+import {
+  type BinaryName,
+  bottomUp,
+  children,
+  type Comparison,
+  type Expression,
+  mapChildren,
+  type UnaryName,
+} from "./expression.ts";
 import { binary, number, power, select, unary } from "./expression.ts";
 import { BINARY_FUNCTIONS, COMPARE, UNARY_FUNCTIONS } from "./functions.ts";
 import { Numbering } from "./numbering.ts";
@@ -171,22 +179,10 @@ class Walk {
   }
 }
 
-/** The node with these parts. */
-function rebuilt(e: Expression, [first, second, then, otherwise]: readonly Expression[]): Expression {
-  switch (e.kind) {
-    case "x":
-    case "b":
-    case "number":
-      return e;
-    case "unary":
-      return unary(e.name, first);
-    case "binary":
-      return binary(e.name, first, second);
-    case "power":
-      return power(first, e.exponent);
-    case "select":
-      return select(first, second, then, otherwise, e.comparison);
-  }
+/** The node with these parts, in the order of `children`. */
+function rebuilt(e: Expression, parts: readonly Expression[]): Expression {
+  let next = 0;
+  return mapChildren(e, () => parts[next++]);
 }
 
 interface Part {
