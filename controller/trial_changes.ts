@@ -56,16 +56,15 @@ interface NewTrial {
   readonly seeds: number;
 }
 
-export function newTrial({ id, batch, role, expression, tokens, seeds }: NewTrial): Trial {
-  const parsed = activationFrom(expression).expression;
+export function newTrial(trial: NewTrial): Trial {
+  const parsed = activationFrom(trial.expression).expression;
+  return queuedTrial({ ...trial, simplified: printExpression(simplify(parsed)), fingerprint: fingerprint(parsed) });
+}
+
+/** A new trial of which the simplified expression and the fingerprint are known. */
+export function queuedTrial({ seeds, ...known }: NewTrial & Pick<Trial, "simplified" | "fingerprint">): Trial {
   return {
-    id,
-    batch,
-    expression,
-    simplified: printExpression(simplify(parsed)),
-    fingerprint: fingerprint(parsed),
-    tokens,
-    role,
+    ...known,
     trainings: Array.from({ length: seeds }, (_, seed) => ({ seed, stage: "search", state: "queued", score: null })),
     state: "queued",
     score: null,

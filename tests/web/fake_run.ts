@@ -20,6 +20,7 @@ import type {
   WorkerStatus,
 } from "../../controller/runs/events.ts";
 import { SearchSpace } from "../../controller/search_space.ts";
+import { queuedTrial } from "../../controller/trial_changes.ts";
 import { bestTrial, type CurvePoint, type Training, type Trial, type TrialState } from "../../controller/trial.ts";
 
 export interface FakeOptions {
@@ -358,30 +359,16 @@ export class FakeRun implements RunSource {
     if (added === undefined && id >= this.#wanted) return null;
     const asked = reference ?? added;
     const made = asked === undefined ? this.#draw() : describe(asked);
-    const trial: Trial = {
+    const trial = queuedTrial({
       id,
       batch: Math.max(0, Math.floor((id - this.#references.length) / BATCH)),
+      role: reference !== undefined ? "reference" : added !== undefined ? "by hand" : "candidate",
       expression: made.expression,
       simplified: made.simplified,
       fingerprint: made.fingerprint,
       tokens: made.tokens,
-      role: reference !== undefined ? "reference" : added !== undefined ? "by hand" : "candidate",
-      trainings: [{ seed: 0, stage: "search", state: "queued", score: null }],
-      state: "queued",
-      score: null,
-      deviation: null,
-      reward: null,
-      finalLoss: null,
-      curve: [],
-      betaMean: null,
-      steps: 0,
-      duplicateOf: null,
-      attempts: 0,
-      worker: null,
-      reason: null,
-      startedAt: null,
-      finishedAt: null,
-    };
+      seeds: 1,
+    });
     this.#putTrial(trial);
     return trial;
   }
