@@ -30,23 +30,39 @@ export function stageImages(images: number, shape: Shape, to: BufferName, toStri
 ${[0, 1, 2, 3].map((j) => `    if (c + ${j}u < channels) { value.${"xyzw"[j]} = images[at + ${j}u]; }`).join("\n")}
     values[child * values_child + i] = value;
   }`;
+  const reads = [{ name: "control", type: "u32" }, { name: "images", type: "f32" }] as const;
+  const bytes = images * sizeOf(shape) * 4;
+  return imagesDispatch("images of a step", reads, { numbers, body, count, bytes, to });
+}
+
+/** What fills `count` quads of `to`, reading `bytes` from the buffers of these names. */
+function imagesDispatch(
+  name: string,
+  reads: readonly { readonly name: string; readonly type: "u32" | "f32" }[],
+  { numbers, body, count, bytes, to }: {
+    readonly numbers: Numbers;
+    readonly body: string;
+    readonly count: number;
+    readonly bytes: number;
+    readonly to: BufferName;
+  },
+): Dispatch {
   return {
     kernel: kernel(
-      "images of a step",
+      name,
       [
-        { name: "control", access: "read", type: "u32" },
-        { name: "images", access: "read", type: "f32" },
+        ...reads.map((buffer) => ({ ...buffer, access: "read" as const })),
         { name: "values", access: "read_write" },
       ],
       THREADS,
       numbers,
       { body },
     ),
-    buffers: ["control", "images", to],
+    buffers: [...reads.map(({ name }) => name), to],
     record: numbers.words,
     workgroups: [Math.min(1024, Math.ceil(count / THREADS)), 1],
     own: false,
-    cost: { operations: 0, bytes: images * sizeOf(shape) * 4 + quadBytes(count) },
+    cost: { operations: 0, bytes: bytes + quadBytes(count) },
   };
 }
 
@@ -85,26 +101,14 @@ export function pickImages(images: number, shape: Shape, to: BufferName, toStrid
     }
     values[child * values_child + i] = value;
   }`;
-  return {
-    kernel: kernel(
-      "picked images of a step",
-      [
-        { name: "control", access: "read", type: "u32" },
-        { name: "picks", access: "read", type: "u32" },
-        { name: "pixels", access: "read", type: "u32" },
-        { name: "table", access: "read", type: "f32" },
-        { name: "values", access: "read_write" },
-      ],
-      THREADS,
-      numbers,
-      { body },
-    ),
-    buffers: ["control", "picks", "pixels", "table", to],
-    record: numbers.words,
-    workgroups: [Math.min(1024, Math.ceil(count / THREADS)), 1],
-    own: false,
-    cost: { operations: 0, bytes: images * sizeOf(shape) + quadBytes(count) },
-  };
+  const reads = [
+    { name: "control", type: "u32" },
+    { name: "picks", type: "u32" },
+    { name: "pixels", type: "u32" },
+    { name: "table", type: "f32" },
+  ] as const;
+  const bytes = images * sizeOf(shape);
+  return imagesDispatch("picked images of a step", reads, { numbers, body, count, bytes, to });
 }
 
 export interface Loss {

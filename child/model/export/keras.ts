@@ -4,17 +4,17 @@
  */
 import { channelsOf } from "../../network/shape.ts";
 import type { Model } from "../model_file.ts";
+import { COMMON_ROWS, convTensors, denseTensors } from "./channels_last.ts";
 import { blockLines, type Framework, frameworkFiles, type LayerTable, plainLines, shaped } from "./framework.ts";
-import { indented, snakeCase, sumOf } from "./python.ts";
+import { indented, snakeCase } from "./python.ts";
 import { type Block, type BlockClass, repeats, type Structure } from "./structure.ts";
 
 /** `self` is the text of the layer's name. */
 const LAYERS: LayerTable = {
+  ...COMMON_ROWS,
   conv: {
     numbers: ({ shape, size, stride }) => ({ channels: shape[2], size, stride }),
-    tensors: (node, { nodes }, tensor) => ({
-      kernel: shaped([node.size, node.size, nodes[node.input].shape[2], node.shape[2]], tensor(node.kernel)),
-    }),
+    tensors: convTensors,
     call: (self, [x], number) => {
       const stride = number("stride") === "1" ? "" : `, ${number("stride")}`;
       return `conv(${x}, ${number("channels")}, ${number("size")}${stride}, name=${self})`;
@@ -50,28 +50,14 @@ const LAYERS: LayerTable = {
     uses: "depthwise_conv",
   },
   concat: { numbers: () => ({}), call: (_self, [left, right]) => `ops.concatenate([${left}, ${right}], axis=-1)` },
-  max_pool: {
-    numbers: ({ size, stride }) => ({ size, stride }),
-    call: (_self, [x], number) => `max_pool(${x}, ${number("size")}, ${number("stride")})`,
-    uses: "max_pool",
-  },
   average_pool: {
     numbers: ({ size }) => ({ size }),
     call: (_self, [x], number) => `layers.AveragePooling2D(${number("size")})(${x})`,
   },
-  add: { numbers: () => ({}), call: (_self, inputs) => sumOf(inputs) },
-  shortcut: {
-    numbers: ({ shape, stride }) => ({ channels: shape[2], stride }),
-    call: (_self, [x], number) => `shortcut(${x}, ${number("channels")}, ${number("stride")})`,
-    uses: "shortcut",
-  },
   global_average_pool: { numbers: () => ({}), call: (_self, [x]) => `layers.GlobalAveragePooling2D()(${x})` },
   dense: {
     numbers: ({ shape }) => ({ outputs: shape[2] }),
-    tensors: (node, { nodes }, tensor) => ({
-      kernel: shaped([nodes[node.input].shape[2], node.shape[2]], tensor(node.kernel)),
-      bias: shaped([node.shape[2]], tensor(node.bias)),
-    }),
+    tensors: denseTensors,
     call: (self, [x], number) => `layers.Dense(${number("outputs")}, name=${self})(${x})`,
   },
 };
