@@ -10,6 +10,7 @@
  * median of each.
  */
 import { cpus } from "node:os";
+import { appendLine } from "./json_lines.ts";
 
 const FUNCTIONS = [
   "relu",
@@ -56,7 +57,7 @@ interface Row {
 }
 
 async function measure(commands: readonly Command[], python: string, file: string): Promise<void> {
-  await append(file, {
+  appendLine(file, {
     machine: cpus()[0].model,
     cores: cpus().length,
     date: new Date().toISOString(),
@@ -67,15 +68,11 @@ async function measure(commands: readonly Command[], python: string, file: strin
       const [name, ...args] = command(act, python);
       const { code, stdout } = await new Deno.Command(name, { args, stderr: "null" }).output();
       const lines = new TextDecoder().decode(stdout).split("\n").filter((line) => line.startsWith("{"));
-      for (const line of lines) await append(file, JSON.parse(line));
+      for (const line of lines) appendLine(file, JSON.parse(line));
       if (code !== 0) console.error(`no figure from: ${name} ${args.join(" ")}`);
     }
     console.error(`${new Date().toLocaleTimeString()} ${act}`);
   }
-}
-
-function append(file: string, row: unknown): Promise<void> {
-  return Deno.writeTextFile(file, JSON.stringify(row) + "\n", { append: true });
 }
 
 const torch = (mode: string) => ({ peer }: Row) => peer?.startsWith("torch") === true && peer.includes(` ${mode}`);

@@ -23,6 +23,7 @@ import { PRESETS } from "../../controller/presets.ts";
 import { TrainingBatches } from "../../datasets/batches.ts";
 import type { Dataset } from "../../datasets/dataset.ts";
 import { loadDataset } from "../../datasets/load.ts";
+import { appendLine, readLines } from "./json_lines.ts";
 
 const BATCH = 128;
 /** Losses of the first steps are kept one by one: there, only rounding may part two trainings from one start. */
@@ -117,19 +118,7 @@ function rowOf(task: Task, { losses, validation, test, seconds }: Result): Row {
   return { ...task, validation, test, seconds: Math.round(seconds), firstLosses, meanLosses };
 }
 
-function read(file: string): Row[] {
-  try {
-    return Deno.readTextFileSync(file).trim().split("\n").map((line) => JSON.parse(line)).filter((line) =>
-      "act" in line
-    );
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
-}
-
-const append = (file: string, line: unknown) =>
-  Deno.writeTextFileSync(file, `${JSON.stringify(line)}\n`, { append: true });
+const read = (file: string) => readLines<Row>(file).filter((line) => "act" in line);
 
 /** Mean accuracy in per cent with a 95 % interval of Student's t, per function and trainer. */
 function report(rows: readonly Row[]): string {
@@ -173,7 +162,7 @@ if (import.meta.main) {
     if (mode === "feed") {
       await feed(Deno.stdout.writable, flag("act", "relu"), Number(flag("seed", "1")), steps, dataset);
     } else {
-      append(file, { started: new Date().toISOString(), machine: cpus()[0].model, deno: Deno.version.deno });
+      appendLine(file, { started: new Date().toISOString(), machine: cpus()[0].model, deno: Deno.version.deno });
       for (const seed of flag("seeds", "1,2,3,4,5,6").split(",").map(Number)) {
         for (const act of flag("acts", "relu;swish-1;gelu;elu").split(";")) {
           for (const by of flag("by", "wasm;torch;torch fed").split(";")) {
@@ -184,7 +173,7 @@ if (import.meta.main) {
               ? await trainInTorch(task, flag("python", "python3"), data, dataset)
               : await trainHere(task, dataset);
             const row = rowOf(task, result);
-            append(file, row);
+            appendLine(file, row);
             console.error(JSON.stringify({ ...row, firstLosses: undefined, meanLosses: undefined }));
           }
         }

@@ -11,6 +11,7 @@
  */
 import { cpus } from "node:os";
 import { halfWidth95, meanOf, varianceOf } from "../../controller/comparison/statistics.ts";
+import { appendLine } from "./json_lines.ts";
 
 const FUNCTIONS = [
   ...["relu", "swish", "max(x, sigmoid(x))", "cos(x) - x", "min(x, sin(x))", "atan(x)^2 - x", "max(x, tanh(x))"],
@@ -28,14 +29,14 @@ interface Pair {
 }
 
 async function measure(before: string, after: string, file: string, rounds: number): Promise<void> {
-  await append(file, { machine: cpus()[0].model, date: new Date().toISOString(), deno: Deno.version.deno });
+  appendLine(file, { machine: cpus()[0].model, date: new Date().toISOString(), deno: Deno.version.deno });
   for (let round = 0; round < rounds; round++) {
     for (const act of FUNCTIONS) {
       for (const way of Object.keys(WAYS) as (keyof typeof WAYS)[]) {
         const order = round % 2 ? [after, before] : [before, after];
         const rates = new Map<string, number>();
         for (const checkout of order) rates.set(checkout, await rateOf(checkout, act, WAYS[way]));
-        await append(file, { act, way, before: rates.get(before), after: rates.get(after) });
+        appendLine(file, { act, way, before: rates.get(before), after: rates.get(after) });
       }
     }
     console.error(`${new Date().toLocaleTimeString()} round ${round + 1} of ${rounds}`);
@@ -47,10 +48,6 @@ async function rateOf(checkout: string, act: string, way: readonly string[]): Pr
   const { code, stdout, stderr } = await new Deno.Command("deno", { args, cwd: checkout }).output();
   if (code !== 0) throw new Error(`Cannot measure ${act} in ${checkout}: ${new TextDecoder().decode(stderr)}`);
   return JSON.parse(new TextDecoder().decode(stdout)).images_per_s;
-}
-
-function append(file: string, row: unknown): Promise<void> {
-  return Deno.writeTextFile(file, JSON.stringify(row) + "\n", { append: true });
 }
 
 function summary(file: string): void {

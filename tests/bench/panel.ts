@@ -29,6 +29,7 @@ import { SearchSpace } from "../../controller/search_space.ts";
 import type { Dataset, Split } from "../../datasets/dataset.ts";
 import { loadDataset } from "../../datasets/load.ts";
 import { type PanelRow as Row, tablesOf } from "./panel_analysis.ts";
+import { appendLine, readLines } from "./json_lines.ts";
 
 /** The paper's setting, shortened so that one training takes minutes. */
 const TARGET: ChildSettings = { ...PRESETS.paper.child, steps: 2000 };
@@ -126,7 +127,7 @@ async function trainOnce(
       trainLoss: network.recentLoss(20),
       seconds: Math.round((performance.now() - started) / 100) / 10,
     };
-    append(file, row);
+    appendLine(file, row);
     console.error(JSON.stringify(row));
   } finally {
     network.dispose();
@@ -168,22 +169,7 @@ function halvedPixels(pixels: Uint8Array, count: number, height: number, width: 
   return half;
 }
 
-function read(file: string): Row[] {
-  return lines(file).filter((line) => "expression" in line) as unknown as Row[];
-}
-
-function lines(file: string): Record<string, unknown>[] {
-  try {
-    return Deno.readTextFileSync(file).trim().split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
-}
-
-function append(file: string, line: unknown): void {
-  Deno.writeTextFileSync(file, `${JSON.stringify(line)}\n`, { append: true });
-}
+const read = (file: string) => readLines<Row>(file).filter((line) => "expression" in line);
 
 /** Of the code that trains: lines of one file may be of several days and machines. */
 function provenance(dataset: Dataset): Record<string, unknown> {
@@ -212,7 +198,7 @@ if (import.meta.main) {
   }
   const dataset = await loadDataset("cifar10", { directory: flag("data", "data"), download: false });
   const { engine } = await openEngine("wasm");
-  append(file, provenance(dataset));
+  appendLine(file, provenance(dataset));
   if (mode === "draw") await draw(file, dataset, engine);
   else {
     const [part, parts] = flag("part", "1/1").split("/").map(Number);

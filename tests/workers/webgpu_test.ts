@@ -1,22 +1,13 @@
 /** Children of the engine webgpu under the pool: side by side in one thread, and in two threads with a device each. */
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { openCard } from "../../child/engine/webgpu/device.ts";
 import { PRESETS } from "../../controller/presets.ts";
 import { makeShapes } from "../../datasets/images/shapes.ts";
 import { Pool } from "../../workers/pool.ts";
+import { whyNoCard } from "../child/engine/why_no_card.ts";
 
 const FUNCTIONS = ["relu", "x * sigmoid(b * x)", "tanh(x)"];
 const CHILD = { ...PRESETS.smoke.child, steps: 3, batch: 4, validationImages: 8 };
-
-async function reasonForNone(): Promise<string | null> {
-  try {
-    await openCard();
-    return null;
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
 
 async function scores(workers: number, sideBySide: boolean) {
   const dataset = makeShapes({ train: 16, validation: 8, test: 1 });
@@ -34,7 +25,7 @@ async function scores(workers: number, sideBySide: boolean) {
   }
 }
 
-const reason = await reasonForNone();
+const reason = await whyNoCard();
 describe("children on a card under the pool", { skip: reason !== null }, () => {
   it("have the same losses and scores side by side, in two threads at once, and alone", async () => {
     const alone = await scores(1, false);

@@ -10,6 +10,7 @@ import { usesBeta } from "../../../child/activation/expression.ts";
 import { FUNCTION_NAMES } from "../../../child/activation/parse.ts";
 import { simplify } from "../../../child/activation/simplify.ts";
 import { openReference } from "../../../child/engine/reference/engine.ts";
+import { python3 } from "../python3.ts";
 
 /** Beside the catalogue: every function, choices whose other side overflows, beta alone, constants. */
 const MORE = [
@@ -97,33 +98,14 @@ for code, b in cases:
 print(json.dumps(out))
 `;
 
-async function python(code: string, input: string): Promise<{ ok: boolean; out: string; error: string }> {
-  try {
-    const child = new Deno.Command("python3", {
-      args: ["-c", code],
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    const writer = child.stdin.getWriter();
-    await writer.write(new TextEncoder().encode(input)).then(() => writer.close()).catch(() => {});
-    const { success, stdout, stderr } = await child.output();
-    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-    return { ok: success, out: text(stdout), error: text(stderr) };
-  } catch (error) {
-    return { ok: false, out: "", error: (error as Error).message };
-  }
-}
-
 const activations = TEXTS.map((text) => activationFrom(text));
 
 describe("codeOf", () => {
   for (const [target, script] of Object.entries(PYTHON) as [Exclude<CodeTarget, "latex">, string][]) {
     const modules = /^import (.+)$/gm[Symbol.match](script)!.join("\n");
     it(`writes for ${target} what the reference engine computes, with its derivatives`, async () => {
-      const found = await python(
+      const found = await python3(
         `${target === "keras" ? 'import os; os.environ["KERAS_BACKEND"] = "torch"\n' : ""}${modules}`,
-        "",
       );
       if (!found.ok) {
         console.log(`not compared: python3 has no ${target} here (${found.error.trim().split("\n").at(-1)})`);
@@ -136,7 +118,7 @@ describe("codeOf", () => {
         codeOf(activation, target),
         usesBeta(simplify(activation.expression)),
       ]);
-      const { ok, out, error } = await python(script + MAIN, JSON.stringify([cases, POINTS, NEGATIVE]));
+      const { ok, out, error } = await python3(script + MAIN, { input: JSON.stringify([cases, POINTS, NEGATIVE]) });
       assert(ok, error);
       const results = JSON.parse(out) as (readonly ((number | string)[] | null)[])[];
       const engine = openReference();

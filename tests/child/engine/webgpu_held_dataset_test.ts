@@ -11,6 +11,7 @@ import { normalisation, TrainingBatches } from "../../../datasets/batches.ts";
 import type { Dataset } from "../../../datasets/dataset.ts";
 import { Random } from "../../../datasets/random.ts";
 import { randomParameters } from "./small_graphs.ts";
+import { whyNoCard } from "./why_no_card.ts";
 
 const BATCH = 4;
 
@@ -33,16 +34,7 @@ function dataset(count: number, height: number, width: number, channels: number)
   };
 }
 
-async function reasonForNone(): Promise<string | null> {
-  try {
-    await openCard();
-    return null;
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
-
-const reason = await reasonForNone();
+const reason = await whyNoCard();
 describe("a data set on the card", { skip: reason !== null }, () => {
   for (const [height, width, channels] of [[8, 8, 3], [5, 7, 3], [6, 9, 1]]) {
     for (const augment of [true, false]) {

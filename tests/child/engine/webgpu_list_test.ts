@@ -7,21 +7,13 @@ import { runOnce } from "../../../child/engine/webgpu/group.ts";
 import { pointwise } from "../../../child/engine/webgpu/pointwise.ts";
 import { fusesMultiplyAdd } from "../../../child/engine/webgpu/probe.ts";
 import { OPERATION_CASES, POINTS, rightResults } from "../compiler/operation_cases.ts";
+import { whyNoCard } from "./why_no_card.ts";
 
 /** WGSL grants division and roots 2.5 units in the last place. */
 const RELATIVE_ERROR = 2.5 * 2 ** -23;
 /** Below float32's normal numbers a card may take 0. */
 const SMALLEST_NORMAL = 2 ** -126;
 const INPUTS = ["a", "b", "c"] as const;
-
-async function reasonForNone(): Promise<string | null> {
-  try {
-    await openCard();
-    return null;
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
 
 /** What a list of the inputs stores as `y` at every point. */
 async function compute(list: OperationList): Promise<Float32Array> {
@@ -54,7 +46,7 @@ function isRight(found: number, right: number): boolean {
   return Math.abs(found - right) <= Math.max(RELATIVE_ERROR * Math.abs(right), SMALLEST_NORMAL);
 }
 
-const reason = await reasonForNone();
+const reason = await whyNoCard();
 describe("the table of WGSL", { skip: reason !== null }, () => {
   for (const operation of OPERATION_CASES) {
     it(`computes ${operation.kind} as the interpreter does`, async () => {

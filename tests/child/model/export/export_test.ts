@@ -21,7 +21,7 @@ import { buildNetwork, NETWORK_NAMES } from "../../../../child/network/networks.
 import { DEFAULT_OPTIMIZER } from "../../../../child/network/optimizer.ts";
 import { Random } from "../../../../datasets/random.ts";
 import { withFolder } from "../../../datasets/scratch.ts";
-import { lacksPython, python3 } from "./python3.ts";
+import { lacksPython, python3 } from "../../python3.ts";
 import { type Shape, sizeOf } from "../../../../child/network/shape.ts";
 
 const IMAGE: Shape = [8, 8, 3];

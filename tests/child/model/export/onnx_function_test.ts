@@ -23,7 +23,7 @@ import { simplify } from "../../../../child/activation/simplify.ts";
 import { OnnxBuilder } from "../../../../child/model/export/onnx_builder.ts";
 import { encodeOnnx, FLOAT, IR_VERSION, OPSET } from "../../../../child/model/export/onnx_format.ts";
 import { writeFunction } from "../../../../child/model/export/onnx_function.ts";
-import { lacksPython, python3 } from "./python3.ts";
+import { lacksPython, python3 } from "../../python3.ts";
 
 const BETA = 0.75;
 
