@@ -120,35 +120,65 @@ function rowOf(task: Task, { losses, validation, test, seconds }: Result): Row {
 
 const read = (file: string) => readLines<Row>(file).filter((line) => "act" in line);
 
-/** Mean accuracy in per cent with a 95 % interval of Student's t, per function and trainer. */
+/** Accuracies by seed. */
+type Scores = ReadonlyMap<number, number>;
+
+/** Mean accuracy in per cent with a 95 % interval of Student's t, per function and trainer, and the differences. */
 function report(rows: readonly Row[]): string {
   const acts = [...new Set(rows.map(({ act }) => act))], bys = [...new Set(rows.map(({ by }) => by))];
   const steps = [...new Set(rows.map(({ steps }) => steps))];
-  const scores = (split: "validation" | "test", by: string, act: string, at: number) =>
-    new Map(
-      rows.filter((row) => row.by === by && row.act === act && row.steps === at).map((row) => [row.seed, row[split]]),
-    );
-  const cell = (values: readonly number[]) => {
-    if (values.length === 0) return "";
-    if (values.length === 1) return `${(100 * values[0]).toFixed(2)} (n 1)`;
-    const half = halfWidth95(Math.sqrt(varianceOf(values) / values.length), values.length);
-    return `${(100 * meanOf(values)).toFixed(2)} ± ${(100 * half).toFixed(2)} (n ${values.length})`;
+  const table = (split: "validation" | "test", at: number) => {
+    const scores = (by: string, act: string): Scores =>
+      new Map(
+        rows.filter((row) => row.by === by && row.act === act && row.steps === at).map((row) => [row.seed, row[split]]),
+      );
+    const fromWasm = (by: string, act: string) =>
+      by === "torch" ? unpaired(scores("wasm", act), scores(by, act)) : paired(scores("wasm", act), scores(by, act));
+    const others = bys.filter((by) => by !== "wasm");
+    return [
+      `## ${split}, ${at} steps\n`,
+      `| function | ${bys.join(" | ")} | ${others.map((by) => `wasm − ${by}`).join(" | ")} |`,
+      `| --- | ${[...bys, ...others].map(() => "---").join(" | ")} |`,
+      ...acts.map((act) =>
+        `| ${
+          [act, ...bys.map((by) => meanCell([...scores(by, act).values()])), ...others.map((by) => fromWasm(by, act))]
+            .join(" | ")
+        } |`
+      ),
+      ...acts.slice(1).map((act) =>
+        `| ${
+          [`${act} − ${acts[0]}, paired`, ...bys.map((by) => paired(scores(by, act), scores(by, acts[0])))].join(" | ")
+        } |${" |".repeat(others.length)}`
+      ),
+      "",
+    ];
   };
-  const table = (split: "validation" | "test", at: number) => [
-    `## ${split}, ${at} steps\n`,
-    `| function | ${bys.join(" | ")} |`,
-    `| --- | ${bys.map(() => "---").join(" | ")} |`,
-    ...acts.map((act) => `| ${act} | ${bys.map((by) => cell([...scores(split, by, act, at).values()])).join(" | ")} |`),
-    ...acts.slice(1).map((act) => {
-      const against = (by: string) => {
-        const these = scores(split, by, act, at), first = scores(split, by, acts[0], at);
-        return cell([...these].filter(([seed]) => first.has(seed)).map(([seed, score]) => score - first.get(seed)!));
-      };
-      return `| ${act} − ${acts[0]}, paired | ${bys.map(against).join(" | ")} |`;
-    }),
-    "",
-  ];
   return steps.flatMap((at) => [...table("validation", at), ...table("test", at)]).join("\n");
+}
+
+const withInterval = (mean: number, half: number, n: string) =>
+  `${(100 * mean).toFixed(2)} ± ${(100 * half).toFixed(2)} (n ${n})`;
+
+function meanCell(values: readonly number[]): string {
+  if (values.length === 0) return "";
+  if (values.length === 1) return `${(100 * values[0]).toFixed(2)} (n 1)`;
+  return withInterval(
+    meanOf(values),
+    halfWidth95(Math.sqrt(varianceOf(values) / values.length), values.length),
+    `${values.length}`,
+  );
+}
+
+/** The mean difference of the seeds that both have. */
+const paired = (scores: Scores, others: Scores) =>
+  meanCell([...scores].filter(([seed]) => others.has(seed)).map(([seed, score]) => score - others.get(seed)!));
+
+/** The difference of two means of independent seeds; the interval takes the degrees of freedom of the smaller one. */
+function unpaired(scores: Scores, others: Scores): string {
+  const these = [...scores.values()], those = [...others.values()], n = Math.min(these.length, those.length);
+  if (n < 2) return "";
+  const error = Math.sqrt(varianceOf(these) / these.length + varianceOf(those) / those.length);
+  return withInterval(meanOf(these) - meanOf(those), halfWidth95(error, n), `${these.length} and ${those.length}`);
 }
 
 if (import.meta.main) {

@@ -6,8 +6,9 @@
  *     deno run --allow-read --allow-run --allow-write --allow-sys tests/bench/pairs.ts measure BEFORE AFTER RAW.jsonl ROUNDS
  *     deno run --allow-read tests/bench/pairs.ts summary RAW.jsonl
  *
- * A pair is the images per second of `deno task bench train` with two children, then with two threads. A round of the
- * 12 functions takes some 10 minutes. `summary` prints the ratio after / before: geometric mean, n, and its spread.
+ * A pair is the images per second of `deno task bench train` with two children, then with two threads, then the children
+ * compiled in a second (`planning.ts`). A round of the 12 functions takes some 5 minutes. `summary` prints the ratio
+ * after / before: geometric mean, n, and its spread.
  */
 import { cpus } from "node:os";
 import { halfWidth95, meanOf, varianceOf } from "../../controller/comparison/statistics.ts";
@@ -18,12 +19,17 @@ const FUNCTIONS = [
   ...["sinc(x) + x", "x * (asinh(x))^2", "exp(-(x^2)) * erf(x)", "log(1 + exp(x)) - sigmoid(x)"],
   "atan(x) / (1 + exp(-x))",
 ];
-const WAYS = { "2 children": ["--children", "2"], "2 threads": ["--threads", "2"] } as const;
+/** How a function is measured in a checkout: the rate that it gives, in images or compiled children per second. */
+const WAYS = {
+  "2 children": (checkout, act) => trainingRate(checkout, act, "--children"),
+  "2 threads": (checkout, act) => trainingRate(checkout, act, "--threads"),
+  "planning": planningRate,
+} satisfies Record<string, (checkout: string, act: string) => Promise<number>>;
 
 interface Pair {
   readonly act: string;
   readonly way: keyof typeof WAYS;
-  /** Images per second. */
+  /** Images, or compiled children, per second. */
   readonly before: number;
   readonly after: number;
 }
@@ -35,7 +41,7 @@ async function measure(before: string, after: string, file: string, rounds: numb
       for (const way of Object.keys(WAYS) as (keyof typeof WAYS)[]) {
         const order = round % 2 ? [after, before] : [before, after];
         const rates = new Map<string, number>();
-        for (const checkout of order) rates.set(checkout, await rateOf(checkout, act, WAYS[way]));
+        for (const checkout of order) rates.set(checkout, await WAYS[way](checkout, act));
         appendLine(file, { act, way, before: rates.get(before), after: rates.get(after) });
       }
     }
@@ -43,11 +49,21 @@ async function measure(before: string, after: string, file: string, rounds: numb
   }
 }
 
-async function rateOf(checkout: string, act: string, way: readonly string[]): Promise<number> {
-  const args = ["task", "-q", "bench", "train", "--json", "--engine", "wasm", ...way, "--acts", act];
-  const { code, stdout, stderr } = await new Deno.Command("deno", { args, cwd: checkout }).output();
-  if (code !== 0) throw new Error(`Cannot measure ${act} in ${checkout}: ${new TextDecoder().decode(stderr)}`);
-  return JSON.parse(new TextDecoder().decode(stdout)).images_per_s;
+async function trainingRate(checkout: string, act: string, twice: string): Promise<number> {
+  const bench = ["task", "-q", "bench", "train", "--json", "--engine", "wasm", twice, "2", "--acts", act];
+  return JSON.parse(await output(bench, checkout)).images_per_s;
+}
+
+async function planningRate(checkout: string, act: string): Promise<number> {
+  const permissions = ["--allow-read", "--allow-env", "--allow-sys"];
+  const script = new URL("planning.ts", import.meta.url).pathname;
+  return Number(await output(["run", ...permissions, "--config", "deno.json", script, checkout, act], checkout));
+}
+
+async function output(args: readonly string[], cwd: string): Promise<string> {
+  const { code, stdout, stderr } = await new Deno.Command("deno", { args: [...args], cwd }).output();
+  if (code !== 0) throw new Error(`deno ${args.join(" ")} in ${cwd} fails: ${new TextDecoder().decode(stderr)}`);
+  return new TextDecoder().decode(stdout);
 }
 
 function summary(file: string): void {

@@ -1,19 +1,8 @@
 import { assert } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import type { Derivatives } from "../../../child/compiler/derivatives.ts";
-import { interpret } from "../../../child/compiler/interpret.ts";
-import { lowerActivation } from "../../../child/compiler/lower.ts";
-import { type ActivationFunctions, openReference } from "../../../child/engine/reference/engine.ts";
+import { openReference } from "../../../child/engine/reference/engine.ts";
 import { readGolden, runGoldenTrace } from "../../../child/golden.ts";
-
-/** Derivatives by the interpreter of operations in float64. */
-function interpreted(derivatives: Derivatives): ActivationFunctions {
-  const of = (result: keyof Derivatives) => {
-    const run = interpret(lowerActivation(derivatives, "called", [result]), "float64");
-    return (x: number, b: number) => run({ x, b })[result] ?? 0;
-  };
-  return { value: of("value"), byX: of("byX"), byB: of("byB") };
-}
+import { interpreted } from "./interpreted.ts";
 
 describe("the reference with lists interpreted in float64", () => {
   it("reproduces a step of the traces of another framework within 1e-9", async () => {
