@@ -37,7 +37,8 @@ export function codeOf(activation: Activation, target: CodeTarget): string {
 
 interface Dialect {
   readonly imports: string;
-  readonly functions: Readonly<Record<UnaryName, string>>;
+  /** Those that it has, or that `helpers` defines; the others are written by their definitions in `functions.ts`. */
+  readonly functions: Readonly<Partial<Record<UnaryName, string>>>;
   readonly max: string;
   readonly min: string;
   readonly where: string;
@@ -62,11 +63,23 @@ function pythonOf({ betaStart }: Activation, expression: Expression, dialect: Di
     hasBeta,
     beta: pythonNumber(betaStart),
   });
-  const helpers = neededHelpers(body, dialect.helpers);
-  return [dialect.imports, ...helpers.map((name) => dialect.helpers[name]), body].join("\n\n\n");
+  return [dialect.imports, ...neededHelpers(body, { ...dialect.helpers, ...definedHelpers(dialect) }), body].join(
+    "\n\n\n",
+  );
 }
 
-/** Helpers named in the code, with those that they call, in the order of their table. */
+/** A helper for each function that the framework lacks and others define. */
+function definedHelpers(dialect: Dialect): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(UNARY_FUNCTIONS).flatMap(([name, { definition }]) => {
+      if (!definition || Object.hasOwn(dialect.functions, name)) return [];
+      const e = dialect.differentiates ? guarded(definition(X), 1) : definition(X);
+      return [[`_${name}`, `def _${name}(x):\n    return ${write(e, dialect).text}`]];
+    }),
+  );
+}
+
+/** Definitions of helpers named in the code, and of those that they call, in the order of their table. */
 function neededHelpers(code: string, helpers: Readonly<Record<string, string>>): string[] {
   const names = Object.keys(helpers);
   const needed = new Set<string>();
@@ -77,12 +90,10 @@ function neededHelpers(code: string, helpers: Readonly<Record<string, string>>):
     }
   };
   visit(code);
-  return names.filter((name) => needed.has(name));
+  return names.filter((name) => needed.has(name)).map((name) => helpers[name]);
 }
 
-function usesX(e: Expression): boolean {
-  return e.kind === "x" || children(e).some(usesX);
-}
+const usesX = (e: Expression): boolean => e.kind === "x" || children(e).some(usesX);
 
 // Python's operators have the same precedence as the text form's, ** as ^
 
@@ -115,7 +126,7 @@ function write(e: Expression, dialect: Dialect): Written {
       return { text: pythonNumber(e.value), binding: e.value < 0 ? Binding.Negation : Binding.Atom };
     case "unary":
       if (e.name === "neg") return { text: `-${within(e.argument, Binding.Power)}`, binding: Binding.Negation };
-      return call(dialect.functions[e.name], text(e.argument));
+      return call(dialect.functions[e.name] ?? helperOf(e.name, dialect), text(e.argument));
     case "binary": {
       const operator = OPERATORS[e.name];
       if (!operator) return call(e.name === "max" ? dialect.max : dialect.min, ...[e.left, e.right].map(operand));
@@ -129,6 +140,14 @@ function write(e: Expression, dialect: Dialect): Written {
       return call(dialect.where, question, text(e.then), text(e.otherwise));
     }
   }
+}
+
+/** The name of the helper that is written by the function's definition. */
+function helperOf(name: UnaryName, { module }: Dialect): string {
+  if (UNARY_FUNCTIONS[name].definition) return `_${name}`;
+  throw new TypeError(
+    `Cannot write ${name} for ${module}: give its row in functions.ts a definition, or code.ts a name`,
+  );
 }
 
 function parenthesised(text: string): string {
@@ -180,7 +199,7 @@ function replaceX(e: Expression, by: Expression): Expression {
 // The frameworks
 
 /** Names common to most frameworks, after the prefix of the module; with an underscore they are helpers. */
-function common(prefix: string): Record<UnaryName, string> {
+function common(prefix: string): Partial<Record<UnaryName, string>> {
   const own = (name: string) => `${prefix}.${name}`;
   return {
     neg: "-", // an operator
@@ -188,9 +207,8 @@ function common(prefix: string): Record<UnaryName, string> {
     ...{ sin: own("sin"), cos: own("cos"), sinh: own("sinh"), cosh: own("cosh"), tanh: own("tanh") },
     ...{ asinh: own("arcsinh"), acosh: own("arccosh"), atanh: own("arctanh"), sign: own("sign") },
     ...{ asin: own("arcsin"), acos: own("arccos"), atan: own("arctan"), cbrt: "_cbrt" },
-    ...{ sqrt: "_sqrt", sinc: "_sinc", sigmoid: "_sigmoid", softplus: "_softplus", gauss: "_gauss", relu: "_relu" },
-    ...{ erf: "_erf", erfc: "_erfc", dsinc: "_dsinc", dtanh: "_dtanh", dsigmoid: "_dsigmoid" },
-    ...{ hypot1: "_hypot1", datan: "_datan", dasinh: "_dasinh" },
+    ...{ sqrt: "_sqrt", sinc: "_sinc", sigmoid: "_sigmoid", softplus: "_softplus", relu: "_relu" },
+    ...{ erf: "_erf", erfc: "_erfc", dsinc: "_dsinc", hypot1: "_hypot1" },
   };
 }
 
@@ -198,7 +216,6 @@ function helpers(prefix: string, own: Readonly<Record<string, string>>): Readonl
   const define = (name: string, ...lines: string[]) =>
     `def _${name}(u):\n${lines.map((line) => `    ${line}`).join("\n")}`;
   return {
-    _gauss: define("gauss", `return ${prefix}.exp(-u * u)`),
     _sqrt: define(
       "sqrt",
       '"""0 with derivative 0 for u <= 0."""',
@@ -230,9 +247,6 @@ function helpers(prefix: string, own: Readonly<Record<string, string>>): Readonl
       `quotient = (${prefix}.cos(safe) - ${prefix}.sin(safe) / safe) / safe`,
       `return ${prefix}.where(far, 0.0, ${prefix}.where(near, ${prefix}.where(near, u, 0.0) * series, quotient))`,
     ),
-    _dtanh: define("dtanh", "return 4.0 * _dsigmoid(2.0 * u)"),
-    _dsigmoid: define("dsigmoid", "return _sigmoid(u) * _sigmoid(-u)"),
-    _datan: define("datan", "return 1.0 / (1.0 + u * u)"),
     _hypot1: define(
       "hypot1",
       '"""sqrt(1 + u^2), whose square does not overflow."""',
@@ -241,7 +255,6 @@ function helpers(prefix: string, own: Readonly<Record<string, string>>): Readonl
       `ratio = ${prefix}.where(size > 1.0, 1.0 / larger, size)`,
       `return larger * ${prefix}.sqrt(1.0 + ratio * ratio)`,
     ),
-    _dasinh: define("dasinh", "return 1.0 / _hypot1(u)"),
     ...own,
   };
 }

@@ -6,46 +6,9 @@
  * Trees are immutable and may share subtrees, so walk large ones (derivatives) with a memo, not a node at a time.
  */
 
-/**
- * Functions of one argument. To add one, add its name here and a row to each table that the compiler then reports as
- * incomplete: `functions.ts`, `compiler/math.ts` for all engines, and code for other frameworks. A function that others express accurately needs only a row in
- * `shorthands.ts`.
- */
-export type UnaryName =
-  | "neg"
-  | "abs"
-  | "sqrt" // sqrt(max(x, 0))
-  | "hypot1" // sqrt(1 + x^2)
-  | "log"
-  | "log1p" // log(1 + x)
-  | "exp"
-  | "expm1" // exp(x) - 1
-  | "sin"
-  | "cos"
-  | "sinh"
-  | "cosh"
-  | "tanh"
-  | "asinh"
-  | "acosh"
-  | "atanh"
-  | "asin"
-  | "acos"
-  | "atan"
-  | "sinc" // sin(x) / x, 1 at 0
-  | "sigmoid"
-  | "softplus" // log(1 + exp(x))
-  | "gauss" // exp(-x^2)
-  | "erf"
-  | "erfc" // 1 - erf(x)
-  | "relu"
-  | "cbrt"
-  | "sign" // -1, 0 or 1
-  // Derivatives, where alone they arise:
-  | "dsinc" // of sinc: (cos(x) - sinc(x)) / x, 0 at 0
-  | "dtanh" // of tanh: 1 - tanh(x)^2, which would cancel
-  | "dsigmoid" // of sigmoid: sigmoid(x) sigmoid(-x)
-  | "datan" // of atan: 1 / (1 + x^2)
-  | "dasinh"; // of asinh: 1 / sqrt(1 + x^2), whose square would overflow
+import type { UnaryName } from "./functions.ts";
+
+export type { UnaryName };
 
 /** Functions of two arguments. max and min of a NaN are NaN. */
 export type BinaryName = "add" | "sub" | "mul" | "div" | "max" | "min";

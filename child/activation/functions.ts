@@ -19,8 +19,49 @@
  * Over 400 lines, as it is one table.
  */
 import { erf, erfc } from "./erf.ts";
-import type { BinaryName, Comparison, Expression, UnaryName } from "./expression.ts";
+import type { BinaryName, Comparison, Expression } from "./expression.ts";
 import { binary, number, power, select, unary } from "./expression.ts";
+
+/**
+ * Functions of one argument. To add one, add its name here, its row below, and what TypeScript then reports as missing:
+ * its operations for all engines in `compiler/math.ts`. A function that others express as accurately needs only a row in
+ * `shorthands.ts`.
+ */
+export type UnaryName =
+  | "neg"
+  | "abs"
+  | "sqrt" // sqrt(max(x, 0))
+  | "hypot1" // sqrt(1 + x^2)
+  | "log"
+  | "log1p" // log(1 + x)
+  | "exp"
+  | "expm1" // exp(x) - 1
+  | "sin"
+  | "cos"
+  | "sinh"
+  | "cosh"
+  | "tanh"
+  | "asinh"
+  | "acosh"
+  | "atanh"
+  | "asin"
+  | "acos"
+  | "atan"
+  | "sinc" // sin(x) / x, 1 at 0
+  | "sigmoid"
+  | "softplus" // log(1 + exp(x))
+  | "gauss" // exp(-x^2)
+  | "erf"
+  | "erfc" // 1 - erf(x)
+  | "relu"
+  | "cbrt"
+  | "sign" // -1, 0 or 1
+  // Derivatives, where alone they arise:
+  | "dsinc" // of sinc: (cos(x) - sinc(x)) / x, 0 at 0
+  | "dtanh" // of tanh: 1 - tanh(x)^2, which would cancel
+  | "dsigmoid" // of sigmoid: sigmoid(x) sigmoid(-x)
+  | "datan" // of atan: 1 / (1 + x^2)
+  | "dasinh"; // of asinh: 1 / sqrt(1 + x^2), whose square would overflow
 
 interface NamedFunction {
   /** How it is written: `name(…)`, an operator, or as an unlisted call, because it occurs only in derivatives. */
@@ -46,6 +87,11 @@ export interface UnaryFunction extends NamedFunction {
   readonly undoes?: UnaryName;
   value(u: number): number;
   derivative(u: Expression, du: Expression, self: Expression): Expression;
+  /**
+   * Its value by other functions, for frameworks that have no function of their own for it in `code.ts` and
+   * `onnx_function.ts`. It need not be as exact as a kernel, but must be finite where the value is.
+   */
+  definition?(u: Expression): Expression;
 }
 
 export interface BinaryFunction extends NamedFunction {
@@ -278,6 +324,7 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
     domain: "exp(-x^2); 0 at -inf and inf",
     value: (u) => Math.exp(-u * u),
     derivative: (u, du, self) => mul(mul(mul(number(-2), u), self), du),
+    definition: (u) => unary("exp", neg(mul(u, u))),
   },
   erf: {
     written: "call",
@@ -352,6 +399,7 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
     domain: "derivative of tanh; 1 at 0, 0 at -inf and inf",
     value: dtanh,
     derivative: (u, du, self) => mul(mul(mul(number(-2), unary("tanh", u)), self), du),
+    definition: (u) => mul(number(4), unary("dsigmoid", mul(number(2), u))),
   },
   dsigmoid: {
     written: "derivative",
@@ -363,6 +411,7 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
     value: dsigmoid,
     // 1 - 2 sigmoid(u) is -tanh(u / 2).
     derivative: (u, du, self) => mul(neg(mul(unary("tanh", mul(number(0.5), u)), self)), du),
+    definition: (u) => mul(unary("sigmoid", u), unary("sigmoid", neg(u))),
   },
   datan: {
     written: "derivative",
@@ -373,6 +422,7 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
     domain: "derivative of atan; 1 at 0, 0 at -inf and inf",
     value: (u) => 1 / (1 + u * u),
     derivative: (u, du, self) => mul(mul(mul(number(-2), u), square(self)), du),
+    definition: (u) => div(ONE, add(ONE, mul(u, u))),
   },
   dasinh: {
     written: "derivative",
@@ -383,6 +433,7 @@ export const UNARY_FUNCTIONS: Readonly<Record<UnaryName, UnaryFunction>> = {
     domain: "derivative of asinh; 1 at 0, 1 / |x| for large |x|",
     value: (u) => 1 / Math.hypot(u, 1),
     derivative: (u, du, self) => mul(neg(mul(u, power(self, 3))), du),
+    definition: (u) => div(ONE, unary("hypot1", u)),
   },
 };
 

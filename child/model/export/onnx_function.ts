@@ -11,7 +11,9 @@ import {
   type Comparison,
   type Expression,
   type UnaryName,
+  X,
 } from "../../activation/expression.ts";
+import { UNARY_FUNCTIONS } from "../../activation/functions.ts";
 import type { OnnxBuilder, ValueName } from "./onnx_builder.ts";
 
 /** Writes the function of the value `x`, with `b` for beta (null where it has none). Returns the value's name. */
@@ -29,7 +31,7 @@ export function writeFunction(e: Expression, x: ValueName, b: ValueName | null, 
       case "number":
         return f.number(e.value);
       case "unary":
-        return UNARY[e.name](f, written(e.argument));
+        return writeUnary(e.name, f, written(e.argument));
       case "binary":
         return builder.op(BINARY[e.name], [written(e.left), written(e.right)]);
       case "power":
@@ -43,6 +45,14 @@ export function writeFunction(e: Expression, x: ValueName, b: ValueName | null, 
   return [...names.keys()].some(({ kind }) => kind === "x")
     ? value
     : builder.op("Expand", [value, builder.op("Shape", [x])]);
+}
+
+/** By its row below, else by its definition in `functions.ts`. */
+function writeUnary(name: UnaryName, f: Operators, u: ValueName): ValueName {
+  const formula = UNARY[name], { definition } = UNARY_FUNCTIONS[name];
+  if (formula) return formula(f, u);
+  if (definition) return writeFunction(definition(X), u, null, f.builder);
+  throw new TypeError(`Cannot write ${name} as ONNX: give its row in functions.ts a definition, or UNARY a formula`);
 }
 
 const BINARY: Readonly<Record<BinaryName, string>> = {
@@ -157,7 +167,8 @@ const ERFCC = [
   0.17087277,
 ];
 
-const UNARY: Readonly<Record<UnaryName, Formula>> = {
+/** Those that need more care than their definition, or have none. */
+const UNARY: Readonly<Partial<Record<UnaryName, Formula>>> = {
   neg: own("Neg"),
   abs: own("Abs"),
   sqrt: (f, u) => f.op("Sqrt", f.op("Max", u, 0)),
@@ -180,15 +191,11 @@ const UNARY: Readonly<Record<UnaryName, Formula>> = {
   sinc,
   sigmoid,
   softplus: (f, u) => f.add(f.op("Max", u, 0), log1p(f, small(f, u))),
-  gauss: (f, u) => f.exp(f.neg(f.square(u))),
   erf: own("Erf"),
   erfc,
   relu: own("Relu"),
   cbrt: (f, u) => f.mul(f.op("Sign", u), f.op("Pow", f.abs(u), 1 / 3)),
   sign: own("Sign"),
   dsinc,
-  dtanh: (f, u) => f.mul(4, dsigmoid(f, f.mul(2, u))),
   dsigmoid,
-  datan: (f, u) => f.div(1, f.add(1, f.square(u))),
-  dasinh: (f, u) => f.div(1, hypot1(f, u)),
 };

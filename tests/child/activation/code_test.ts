@@ -6,7 +6,8 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { activationFrom, CATALOG } from "../../../child/activation/catalog.ts";
 import { CODE_TARGETS, codeOf, type CodeTarget } from "../../../child/activation/code.ts";
-import { usesBeta } from "../../../child/activation/expression.ts";
+import { unary, type UnaryName, usesBeta, X } from "../../../child/activation/expression.ts";
+import { UNARY_FUNCTIONS } from "../../../child/activation/functions.ts";
 import { FUNCTION_NAMES } from "../../../child/activation/parse.ts";
 import { simplify } from "../../../child/activation/simplify.ts";
 import { openReference } from "../../../child/engine/reference/engine.ts";
@@ -146,6 +147,17 @@ describe("codeOf", () => {
       assertEquals(wrong, []);
     });
   }
+
+  it("writes every function for every target, and defines every helper that it calls", () => {
+    for (const target of CODE_TARGETS.filter((target) => target !== "latex")) {
+      for (const name of Object.keys(UNARY_FUNCTIONS) as UnaryName[]) {
+        const code = codeOf({ name, expression: unary(name, X), betaStart: 1 }, target);
+        for (const [, helper] of code.matchAll(/(?<![.\w])(_[a-z]\w*)\(/g)) {
+          assert(new RegExp(`^(def ${helper}\\(|${helper} = )`, "m").test(code), `${name} for ${target}: ${code}`);
+        }
+      }
+    }
+  });
 
   it("makes beta trainable where the function has one, and nowhere else", () => {
     const swish = (target: CodeTarget) => codeOf(activationFrom("prelu"), target);

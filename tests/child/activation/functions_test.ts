@@ -1,7 +1,17 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { compileToClosure, evaluate } from "../../../child/activation/evaluate.ts";
-import { B, binary, number, select, unary, type UnaryName, X } from "../../../child/activation/expression.ts";
+import {
+  B,
+  binary,
+  children,
+  type Expression,
+  number,
+  select,
+  unary,
+  type UnaryName,
+  X,
+} from "../../../child/activation/expression.ts";
 import { UNARY_FUNCTIONS } from "../../../child/activation/functions.ts";
 import { parseExpression } from "../../../child/activation/parse.ts";
 
@@ -214,6 +224,34 @@ describe("UNARY_FUNCTIONS", () => {
         if (undoes && x < 5) assertAlmostEquals(value(UNARY_FUNCTIONS[undoes].value(x + 0.1)), x + 0.1, 1e-12, name);
       }
     }
+  });
+});
+
+describe("definitions by other functions", () => {
+  const defined = Object.entries(UNARY_FUNCTIONS).flatMap(([name, { value, definition }]) =>
+    definition ? [{ name, value, defined: compileToClosure(definition(X)) }] : []
+  );
+
+  it("compute what the functions do, also far out", () => {
+    for (const { name, value, defined: f } of defined) {
+      for (const x of [...POINTS, -1e4, -100, 100, 1e4, -1e30, 1e30, -Infinity, Infinity]) {
+        assertAlmostEquals(f(x, 1), value(x), 1e-12 * Math.max(1, Math.abs(value(x))), `${name}(${x})`);
+      }
+    }
+    assert(defined.length >= 5);
+  });
+
+  it("do not go round in circles", () => {
+    const uses = (e: Expression): UnaryName[] => [
+      ...e.kind === "unary" ? [e.name] : [],
+      ...children(e).flatMap(uses),
+    ];
+    const expand = (name: UnaryName, above: readonly string[]): string[] => {
+      if (above.includes(name)) return [[...above, name].join(" is defined by ")];
+      const { definition } = UNARY_FUNCTIONS[name];
+      return definition ? uses(definition(X)).flatMap((part) => expand(part, [...above, name])) : [];
+    };
+    assertEquals(defined.flatMap(({ name }) => expand(name as UnaryName, [])), []);
   });
 });
 

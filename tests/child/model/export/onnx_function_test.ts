@@ -77,6 +77,11 @@ const CASES: readonly (readonly [name: string, e: Expression])[] = [
 const TOLERANCE = 1e-5;
 
 describe("writeFunction", () => {
+  it("writes every function", () => {
+    // It throws where a function has neither a formula nor a definition.
+    for (const [name, e] of CASES) assert(modelOf(e).length > 0, name);
+  });
+
   it("computes every function as it is, in the tails too", async () => {
     if (await lacksPython(["numpy", "onnx", "onnxruntime"]) !== null) return;
     const input = JSON.stringify([
