@@ -8,7 +8,7 @@ import { simplify } from "../../activation/simplify.ts";
 import { parameterCount } from "../../network/graph.ts";
 import type { Model } from "../model_file.ts";
 import { warningOf } from "../model_file.ts";
-import { checkScript } from "./check.ts";
+import { checkScript, type Recomputation } from "./check.ts";
 import { jaxFiles } from "./jax.ts";
 import { kerasFiles } from "./keras.ts";
 import { encodeNpy } from "./npy.ts";
@@ -33,6 +33,8 @@ interface Target {
   readonly packages: string;
   /** How the model is used, as Python. */
   readonly usage: string;
+  /** What `check.py` does. */
+  readonly check: Recomputation;
 }
 
 export const EXPORTS = {
@@ -41,24 +43,44 @@ export const EXPORTS = {
     packages: "torch safetensors numpy",
     usage:
       "from network import load, normalise\n\nlogits = load()(normalise(pixels))  # pixels: uint8 [n, height, width, 3]",
+    check: {
+      imports: "import numpy\nimport torch\n\nfrom network import load",
+      run: "with torch.no_grad():\n    found = load()(torch.from_numpy(images).permute(0, 3, 1, 2)).numpy()",
+    },
   },
   onnx: {
     files: onnxFiles,
     packages: "onnx onnxruntime numpy",
     usage: 'import onnxruntime\n\nsession = onnxruntime.InferenceSession("model.onnx")\n' +
       'logits = session.run(None, {"images": images})[0]  # images: float32 [n, 3, height, width], normalised',
+    check: {
+      imports: "import numpy\nimport onnx\nimport onnxruntime",
+      run: [
+        'onnx.checker.check_model(onnx.load("model.onnx"), full_check=True)',
+        'session = onnxruntime.InferenceSession("model.onnx", providers=["CPUExecutionProvider"])',
+        'found = session.run(None, {"images": numpy.ascontiguousarray(images.transpose(0, 3, 1, 2))})[0]',
+      ].join("\n"),
+    },
   },
   keras: {
     files: kerasFiles,
     packages: "keras jax safetensors numpy",
     usage:
       "from network import load, normalise\n\nlogits = load().predict(normalise(pixels))  # pixels: uint8 [n, height, width, 3]",
+    check: {
+      imports: 'import os\n\nos.environ.setdefault("KERAS_BACKEND", "jax")\nimport numpy\n\nfrom network import load',
+      run: "found = load().predict(images, verbose=0)",
+    },
   },
   jax: {
     files: jaxFiles,
     packages: "jax safetensors numpy",
     usage: "from network import forward, load, normalise\n\n" +
       "logits = forward(load(), normalise(pixels))  # pixels: uint8 [n, height, width, 3]",
+    check: {
+      imports: "import numpy\n\nfrom network import forward, load",
+      run: "found = numpy.asarray(forward(load(), images))",
+    },
   },
 } as const satisfies Readonly<Record<string, Target>>;
 
@@ -72,7 +94,7 @@ export function exportModel(model: Model, target: ExportTarget, { images, logits
     ...EXPORTS[target].files(model),
     ["images.npy", encodeNpy(images, [count, ...image])],
     ["logits.npy", encodeNpy(logits, [count, classes])],
-    ["check.py", checkScript(target)],
+    ["check.py", checkScript(EXPORTS[target].check)],
     ["README.md", readme(model, target)],
   ]);
 }
@@ -84,7 +106,7 @@ function readme(model: Model, target: ExportTarget): string {
   return [
     `# ${about.network} with ${about.act}`,
     "",
-    ...warning === null ? [] : [`**Of no use: ${warning}.**`, ""],
+    ...warning === null ? [] : [`**Do not use: ${warning}.**`, ""],
     `- activation: \`${printExpression(simplify(activation.expression))}\``,
     `- parameters: ${parameterCount(graph)}, classes: ${about.classes}, images: ${about.image.join(" x ")}`,
     `- trained on ${about.dataset} (${about.labels} labels) for ${about.steps} steps of ${about.batch} images, seed ${about.seed}`,
