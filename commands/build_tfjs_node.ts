@@ -20,6 +20,12 @@ export const buildTfjsNode = command({
     { name: "libtensorflow", type: "string", value: "DIR", help: "a TensorFlow with include/ (by pip, about 300 MB)" },
   ],
   examples: ["build-tfjs-node", "build-tfjs-node --gpu", "build-tfjs-node --libtensorflow /usr/local"],
+  permissions: {
+    write: "the folder that it builds",
+    run: "npm's package by deno, TensorFlow's by python3 or pip, and the compiler",
+    env: "settings that TensorFlow reads when it is loaded",
+    ffi: "the check of what was built",
+  },
   async run({ gpu, libtensorflow }, io) {
     const tensorFlow = gpu ? GPU_PACKAGE : CPU_PACKAGE;
     await build(tensorFlow, { folder: packageFolder(tensorFlow), libtensorflow, run: runProgram, io });

@@ -42,7 +42,12 @@ export interface Positional {
   readonly help: string;
   readonly optional?: boolean;
   readonly choices?: readonly string[];
+  /** A line for the help page about each choice. */
+  readonly about?: Readonly<Record<string, string>>;
 }
+
+/** Kinds of Deno's permissions that tasks give by `--allow-KIND=`. */
+export type Permission = "read" | "write" | "net" | "env" | "run" | "sys" | "ffi";
 
 type CamelCase<Name extends string> = Name extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`
@@ -94,6 +99,8 @@ interface Definition<P extends readonly Positional[], F extends readonly Flag[]>
   readonly flags: F;
   /** Whole command lines for the help page, without `deno task`. */
   readonly examples?: readonly string[];
+  /** What for its task in `deno.json` has more permissions than the base task that it starts with. */
+  readonly permissions?: Readonly<Partial<Record<Permission, string>>>;
   /** Resolves to the exit code; a failure may also be thrown: `main.ts` prints it on one line. */
   run(values: Values<P, F>, io: Io): Promise<number>;
 }

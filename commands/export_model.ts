@@ -30,6 +30,7 @@ export const exportModel = command({
     "export-model runs/NAME/seed-1.safetensors --to onnx",
     "export-model a.safetensors --to pytorch --out out",
   ],
+  permissions: { write: "the exported folder" },
   async run({ file, to, out, engine: engineName, json }, io) {
     if (to === undefined) throw new UsageError(`--to names the framework: ${EXPORT_TARGETS.join(", ")}`);
     const model = await readModel(file);

@@ -37,6 +37,7 @@ export const functionCommand = command({
     "function mish --svg mish.svg",
     "function swish --as pytorch",
   ],
+  permissions: { write: "--svg FILE" },
   async run({ expression: text, at, engine, b, svg, as, json }, io) {
     if (text === undefined) {
       if (at !== undefined || as !== undefined || svg !== undefined) throw new UsageError("function needs EXPRESSION");
@@ -87,7 +88,9 @@ function readPoints(list: string): number[] {
     const text = part.trim().toLowerCase();
     const value = Object.hasOwn(named, text) ? named[text] : constant(text);
     if (value === null) {
-      throw new UsageError(`--at takes numbers separated by commas, such as "-1,0,2.5,inf": "${part.trim()}" is none`);
+      throw new UsageError(
+        `--at takes numbers separated by commas, such as "-1,0,2.5,inf": "${part.trim()}" is not a number`,
+      );
     }
     return value;
   });
@@ -229,7 +232,7 @@ const MONOTONE: Readonly<Record<NonNullable<Analysis["monotone"]> | "undefined",
   increasing: "yes: never decreases",
   decreasing: "yes: never increases",
   no: "no",
-  undefined: "not everywhere a number",
+  undefined: "not a number everywhere",
 };
 
 function limitText(limit: Limit): string {

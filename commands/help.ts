@@ -1,7 +1,7 @@
 /** The help pages: one for a command, one for all of them. */
 import type { Command, Flag } from "./command.ts";
 
-/** Page of one command: usage, what it does, positionals, flags with their defaults, examples. */
+/** Page of one command: usage, what it does, positionals, flags with their defaults, examples, its own permissions. */
 export function helpPage(command: Command): string {
   const positionals = command.positionals.map(({ name, optional }) =>
     optional ? `[${name.toUpperCase()}]` : name.toUpperCase()
@@ -13,11 +13,15 @@ export function helpPage(command: Command): string {
       table(command.positionals.map(({ name, help, choices }) => [name.toUpperCase(), withChoices(help, choices)])),
     );
   }
+  for (const { about } of command.positionals) if (about) sections.push(table(Object.entries(about)));
   sections.push(
     table([...command.flags.map((flag) => [written(flag), described(flag)]), ["--help", "print this page"]]),
   );
   if (command.examples) {
     sections.push(["Examples:", ...command.examples.map((line) => `  deno task ${line}`)].join("\n"));
+  }
+  if (command.permissions) {
+    sections.push(`Permissions of its own (docs/permissions.md):\n${table(Object.entries(command.permissions))}`);
   }
   return sections.join("\n\n");
 }

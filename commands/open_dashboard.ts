@@ -9,6 +9,11 @@ const DEFAULT_PORT = 8422;
 const PORTS_TRIED = 20;
 const LOOPBACK = "127.0.0.1";
 
+/** Of the tasks that open the dashboard: `--allow-net=` of the addresses that it may listen on. */
+export const DASHBOARD_PERMISSIONS = {
+  net: "the dashboard, on this machine or on all of its addresses (--host)",
+} as const;
+
 export const DASHBOARD_FLAGS = [
   { name: "port", type: "integer", max: 65535, help: `the dashboard's port (from ${DEFAULT_PORT})` },
   {
@@ -22,7 +27,7 @@ export const DASHBOARD_FLAGS = [
     name: "allow-host",
     type: "strings",
     value: "NAME",
-    help: "a name, besides localhost, that browsers reach the dashboard by; with a port, or for any",
+    help: "a host, besides localhost, by which browsers reach the dashboard; without a port, on any port",
   },
   {
     name: "base-path",
@@ -33,7 +38,7 @@ export const DASHBOARD_FLAGS = [
   {
     name: "trust-proxy",
     type: "boolean",
-    help: "believe X-Forwarded-For, -Host and -Proto; only where every request comes through a proxy that sets them",
+    help: "trust X-Forwarded-For, -Host and -Proto; only where every request comes through a proxy that sets them",
   },
 ] as const;
 

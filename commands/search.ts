@@ -19,6 +19,7 @@ import { DATASET_FLAG, openChosenDataset } from "./training/chosen_dataset.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
 import {
   DASHBOARD_FLAGS,
+  DASHBOARD_PERMISSIONS,
   type DashboardFlags,
   dashboardLine,
   openDashboard,
@@ -120,6 +121,7 @@ export const search = command({
     { name: "json", type: "boolean", help: "one JSON object per line on stdout, prose on stderr" },
   ],
   examples: ["search", "search --preset smoke --dataset shapes --no-web", "search --resume NAME"],
+  permissions: DASHBOARD_PERMISSIONS,
   async run(flags, io) {
     requireOneEnd(flags);
     requireNoSettings(flags);

@@ -12,7 +12,7 @@ import type { Engine } from "../child/engine/engine.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import { loadDataset } from "../datasets/load.ts";
 import { openChosenEngine } from "./training/chosen_engine.ts";
-import { command, EXIT, type FlagValues, type Io } from "./command.ts";
+import { type Command, command, EXIT, type FlagValues, type Io } from "./command.ts";
 import { loadProgress } from "./training/load_progress.ts";
 import { nameOf, openRunFolder } from "../controller/runs/run_folder.ts";
 import { followTraining } from "./training/training_console.ts";
@@ -65,10 +65,17 @@ const FREE_SETTINGS = ["seeds", "seed", "data"];
 
 export const cifar10 = trainCommand("cifar10", "CIFAR-10", []);
 export const cifar100 = trainCommand("cifar100", "CIFAR-100", [COARSE_FLAG]);
-export const imagenet = trainCommand("imagenet", "ImageNet, or another folder of photographs by class,", [SIZE_FLAG]);
+export const imagenet = trainCommand("imagenet", "ImageNet, or another folder of photographs by class,", [SIZE_FLAG], {
+  write: "the run's folder in runs/",
+});
 
 /** `own` are flags that only this data set has. */
-function trainCommand(dataset: string, title: string, own: readonly (typeof COARSE_FLAG | typeof SIZE_FLAG)[]) {
+function trainCommand(
+  dataset: string,
+  title: string,
+  own: readonly (typeof COARSE_FLAG | typeof SIZE_FLAG)[],
+  permissions?: Command["permissions"],
+) {
   return command({
     name: dataset,
     summary: `Trains a network with one activation function on ${title} and tests it, over several seeds.`,
@@ -79,6 +86,7 @@ function trainCommand(dataset: string, title: string, own: readonly (typeof COAR
       `${dataset} --act "x * sigmoid(b*x)" --steps 2000 --seeds 3 --save`,
       `${dataset} --resume NAME`,
     ],
+    permissions,
     run: (flags, io) => run(dataset, { ...flags, coarse: dataset === "cifar100" && flags.coarse }, io),
   });
 }
