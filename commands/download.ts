@@ -1,6 +1,7 @@
 /** `deno task download DATASET`: fetches, checks and unpacks a data set into data/. */
 import type { Dataset } from "../datasets/dataset.ts";
-import { DATASET_NAMES, loadDataset } from "../datasets/load.ts";
+import { hostsOf } from "../datasets/download/sources.ts";
+import { DATASET_NAMES, DATASETS, loadDataset } from "../datasets/load.ts";
 import { command, EXIT } from "./command.ts";
 import { loadProgress } from "./training/load_progress.ts";
 
@@ -11,7 +12,12 @@ export const download = command({
   name: "download",
   summary:
     "Fetches a data set into data/ from the first source that answers well, resumes an interrupted download, and checks it.",
-  positionals: [{ name: "dataset", help: "which", choices: DOWNLOADED }],
+  positionals: [{
+    name: "dataset",
+    help: "which",
+    choices: DOWNLOADED,
+    about: Object.fromEntries(DATASET_NAMES.map((name) => [name, aboutOf(name)])),
+  }],
   flags: [
     {
       name: "from",
@@ -21,6 +27,7 @@ export const download = command({
     },
   ],
   examples: ["download cifar10", "download cifar10 --from http://localhost:8000/cifar-10-binary.tar.gz"],
+  permissions: { net: "--from URL: a mirror of your own on this machine" },
   async run({ dataset: name, from }, io) {
     const dataset = await loadDataset(name as string, { download: true, strict: true, from, ...loadProgress(io) });
     if (dataset.notice !== undefined) io.err(dataset.notice);
@@ -37,4 +44,9 @@ function checked({ synthetic, official }: Dataset): string {
   if (synthetic) return " (drawn, nothing to fetch)";
   if (official === undefined) return "";
   return official ? ", every checksum that of the official files" : ", not the official files";
+}
+
+function aboutOf(name: string): string {
+  const { about, sources } = DATASETS[name];
+  return sources ? `${about}; from ${hostsOf(sources).join(", ")}` : about;
 }

@@ -1,9 +1,9 @@
-/** The table of data sets: where each is searched for and fetched from, and how it is read. */
+/** The table of data sets: what each is, where it is searched for and fetched from, and how it is read. */
 import { type Dataset, DatasetError, type DatasetOptions } from "./dataset.ts";
 import { dirname } from "node:path";
-import { downloadFirst, type DownloadOptions } from "./download/download.ts";
+import { fetchFiles } from "./download/download.ts";
 import { mirror } from "./download/mirror.ts";
-import { DATASET_HOSTS, type Source, SOURCES } from "./download/sources.ts";
+import type { Source } from "./download/sources.ts";
 import { SourceFailure } from "./download/transfer.ts";
 import { absenceOf, kindOf } from "./files.ts";
 import { findCifar, loadCifar, loadRecords, type RecordFile, Review } from "./images/cifar.ts";
@@ -18,17 +18,42 @@ import { requireWhole, stateOf, sweep, unpack } from "./images/unpack.ts";
 
 type Load = (options: DatasetOptions) => Promise<Dataset>;
 
-const LOADERS: Readonly<Record<string, Load>> = {
-  cifar10: (options) => cifar(CIFAR10, options),
-  cifar100: (options) => cifar(options.labels === "coarse" ? CIFAR100_COARSE : CIFAR100, options),
-  ...Object.fromEntries(IDX_FORMATS.map((format): [string, Load] => [format.name, (options) => idx(format, options)])),
-  shapes: ({ seed }) => Promise.resolve(makeShapes({ seed })),
-  images: loadImages,
-  imagenet: loadImageNet,
+interface Row {
+  /** For the help page: its images of the training, validation and test splits, or where they come from. */
+  readonly about: string;
+  /** Where it is downloaded from, tried from the top; none if it cannot be. */
+  readonly sources?: readonly Source[];
+  readonly load: Load;
+}
+
+export const DATASETS: Readonly<Record<string, Row>> = {
+  cifar10: {
+    about: "45,000 / 5,000 / 10,000 colour photographs of 10 classes, 32x32",
+    sources: CIFAR10.sources,
+    load: (options) => cifar(CIFAR10, options),
+  },
+  cifar100: {
+    about: "45,000 / 5,000 / 10,000 colour photographs of 100 classes, 32x32",
+    sources: CIFAR100.sources,
+    load: (options) => cifar(options.labels === "coarse" ? CIFAR100_COARSE : CIFAR100, options),
+  },
+  ...Object.fromEntries(IDX_FORMATS.map((format): [string, Row] => [
+    format.name,
+    { about: format.about, sources: format.sources, load: (options) => idx(format, options) },
+  ])),
+  shapes: {
+    about: "drawn colour images of 10 classes, 32x32, made from a seed: says nothing about photographs",
+    load: ({ seed }) => Promise.resolve(makeShapes({ seed })),
+  },
+  images: { about: "your PNG or JPEG files in folders by class (--data), scaled to 32x32", load: loadImages },
+  imagenet: {
+    about: "ImageNet or its small relatives in folders by class (--data), decoded while training",
+    load: loadImageNet,
+  },
 };
 
 /** The names that `loadDataset` knows. */
-export const DATASET_NAMES: readonly string[] = Object.keys(LOADERS);
+export const DATASET_NAMES: readonly string[] = Object.keys(DATASETS);
 
 /**
  * Loads a data set. Throws a DatasetError: `unavailable` if it is not here and cannot be fetched, `malformed` if
@@ -36,13 +61,13 @@ export const DATASET_NAMES: readonly string[] = Object.keys(LOADERS);
  * have.
  */
 export function loadDataset(name: string, options: DatasetOptions): Promise<Dataset> {
-  if (!Object.hasOwn(LOADERS, name)) {
+  if (!Object.hasOwn(DATASETS, name)) {
     throw new RangeError(`Cannot load data set "${name}" as there are ${DATASET_NAMES.join(", ")}`);
   }
   if (options.labels === "coarse" && name !== "cifar100") {
     throw new RangeError(`Cannot load data set "${name}" with coarse labels as only cifar100 has them`);
   }
-  return LOADERS[name](options);
+  return DATASETS[name].load(options);
 }
 
 function cifar(format: CifarFormat, options: DatasetOptions): Promise<Dataset> {
@@ -78,11 +103,11 @@ async function firstWhole(format: CifarFormat, forms: readonly Form[]): Promise<
 async function lacks(path: string, { folder, archive, title }: CifarFormat): Promise<string> {
   const kind = await kindOf(path);
   if (kind === null) return await absenceOf(path);
-  return kind === "file" ? `it is a file that is no archive of ${title}` : `it has neither ${folder} nor ${archive}`;
+  return kind === "file" ? `it is a file, but not an archive of ${title}` : `it has neither ${folder} nor ${archive}`;
 }
 
-const byHand = ({ name }: CifarFormat) =>
-  `put ${SOURCES[name].at(-1)!.files[0].url} into a folder and name it with --data`;
+const byHand = ({ sources }: CifarFormat) =>
+  `put ${sources.at(-1)!.files[0].url} into a folder and name it with --data`;
 
 /** From the cache; missing files are unpacked from an archive, which is downloaded if necessary. */
 async function cachedCifar(format: CifarFormat, options: DatasetOptions): Promise<Dataset> {
@@ -122,7 +147,7 @@ async function wholeFolder(format: CifarFormat, cache: string): Promise<string |
 /** Downloads from the first source that works and unpacks it into `folder`; bad files are discarded. */
 async function fetchCifar(format: CifarFormat, cache: string, folder: string, options: DatasetOptions): Promise<void> {
   const { from, signal } = options, archives = [format.archive, PYTHON[format.name].archive];
-  const sources = from === undefined ? SOURCES[format.name] : [mirror(format.name, from, archives)];
+  const sources = from === undefined ? format.sources : [mirror(format.name, from, archives)];
   const check = async (source: Source) => {
     try {
       const form = await formOf(format, source, cache);
@@ -139,7 +164,7 @@ async function fetchCifar(format: CifarFormat, cache: string, folder: string, op
     }
   };
   const way = `${byHand(format)}${await incomplete(format, cache)}`;
-  await withManualWay(way, () => downloadSource(format.name, sources, cache, { ...options, check }));
+  await fetchFiles(format.name, sources, cache, way, { ...options, check });
 }
 
 /** " (data/cifar-10-batches-bin is there without a whole data_batch_3.bin)"; nothing where there is no such folder. */
@@ -169,26 +194,6 @@ async function* reviewed(files: AsyncIterable<RecordFile>, review: Review | null
   if (others.length > 0) throw new SourceFailure(`its images are not the official ones (${others.join(", ")})`);
 }
 
-function downloadSource(
-  what: string,
-  sources: readonly Source[],
-  folder: string,
-  options: DatasetOptions & Pick<DownloadOptions, "check">,
-): Promise<Source> {
-  const hosts = options.from === undefined ? DATASET_HOSTS : undefined;
-  return downloadFirst(what, sources, folder, { ...options, hosts });
-}
-
-/** Adds what to do instead to the error of a failed download. */
-async function withManualWay(way: string, download: () => Promise<unknown>): Promise<void> {
-  try {
-    await download();
-  } catch (error) {
-    if (!(error instanceof DatasetError) || !error.message.startsWith("Cannot download")) throw error;
-    throw new DatasetError(error.reason, `${error.message}. Or ${way}`);
-  }
-}
-
 /** From the folder named, the cache or an installed package, else downloaded. */
 async function idx(format: IdxFormat, options: DatasetOptions): Promise<Dataset> {
   const { directory, cache = "data" } = options, own = `${cache}/${format.name}`;
@@ -197,8 +202,8 @@ async function idx(format: IdxFormat, options: DatasetOptions): Promise<Dataset>
   const whole = missing.findIndex((files) => files.length === 0);
   if (whole >= 0) return await loadIdx(format, folders[whole], options);
   if (directory === undefined && options.download) {
-    const way = `put the four files of ${SOURCES[format.name][0].files[0].url} into a folder and name it with --data`;
-    await withManualWay(way, () => downloadSource(format.name, idxSources(format, options.from), own, options));
+    const way = `put the four files of ${format.sources[0].files[0].url} into a folder and name it with --data`;
+    await fetchFiles(format.name, idxSources(format, options.from), own, way, options);
     return await loadIdx(format, own, options);
   }
   const begun = missing.findIndex((files) => files.length < IDX_FILES.length);
@@ -213,10 +218,8 @@ async function idx(format: IdxFormat, options: DatasetOptions): Promise<Dataset>
 }
 
 /** The user's own mirror is a folder with the four files under their usual names. */
-function idxSources({ name }: IdxFormat, from: string | undefined): readonly Source[] {
-  if (from === undefined) return SOURCES[name];
-  const files = SOURCES[name][0].files.flatMap((file) =>
-    mirror(name, `${from.replace(/\/?$/, "/")}`, [file.name]).files
-  );
+function idxSources({ name, sources }: IdxFormat, from: string | undefined): readonly Source[] {
+  if (from === undefined) return sources;
+  const files = sources[0].files.flatMap((file) => mirror(name, `${from.replace(/\/?$/, "/")}`, [file.name]).files);
   return [{ files, redirects: [] }];
 }

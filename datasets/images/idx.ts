@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { type Dataset, DatasetError, datasetOf, newSplit, type Split } from "../dataset.ts";
-import type { SOURCES } from "../download/sources.ts";
+import { type Published, type Source, sourceAt } from "../download/sources.ts";
 import { kindOf, reading, reasonOf } from "../files.ts";
 import { breathe } from "./cifar.ts";
 import { readAllUnpacked, readUnpacked } from "./gzip.ts";
@@ -22,9 +22,12 @@ export const IDX_FILES = [
 type Role = typeof IDX_FILES[number];
 
 export interface IdxFormat {
-  /** Its row in the table of sources. */
-  readonly name: keyof typeof SOURCES;
+  readonly name: string;
   readonly title: string;
+  /** Its row in the list of data sets (`datasets/load.ts`). */
+  readonly about: string;
+  /** Of the four files. */
+  readonly sources: readonly Source[];
   readonly classes: readonly string[];
   /** MD5 of the four official files, unpacked: compressed ones differ between publishers. */
   readonly md5: Readonly<Record<Role, string>>;
@@ -36,10 +39,33 @@ export interface IdxFormat {
   readonly installed: readonly string[];
 }
 
+/** Checksums of https://github.com/zalandoresearch/fashion-mnist, "Get the Data". */
+const FASHION_MNIST_FILES: readonly Published[] = [
+  { name: "train-images-idx3-ubyte.gz", md5: "8d4fb7e6c68d591d4c3dfef9ec88bf0d", size: 26_421_880 },
+  { name: "train-labels-idx1-ubyte.gz", md5: "25c81989df183df01b3e8a0aad5dffbe", size: 29_515 },
+  { name: "t10k-images-idx3-ubyte.gz", md5: "bef4ecab320f06d8554ea6380940ec79", size: 4_422_102 },
+  { name: "t10k-labels-idx1-ubyte.gz", md5: "bb300cfdad3c16e7a12a480ee83cd310", size: 5_148 },
+];
+/** Checksums as torchvision lists them. */
+const MNIST_FILES: readonly Published[] = [
+  { name: "train-images-idx3-ubyte.gz", md5: "f68b3c2dcbeaaa9fbdd348bbdeb94873", size: 9_912_422 },
+  { name: "train-labels-idx1-ubyte.gz", md5: "d53e105ee54ea40749a09fcbcd1e9432", size: 28_881 },
+  { name: "t10k-images-idx3-ubyte.gz", md5: "9fb629c4189551a2d022fa330f9573f3", size: 1_648_877 },
+  { name: "t10k-labels-idx1-ubyte.gz", md5: "ec29112dd5afa0611ce80d1b7f02629c", size: 4_542 },
+];
+
 /** Checksums as torchvision-like readers list them; those of Fashion-MNIST were also computed from Debian's package. */
 export const FASHION_MNIST: IdxFormat = {
   name: "fashion-mnist",
   title: "Fashion-MNIST",
+  about: "55,000 / 5,000 / 10,000 grey pictures of 10 kinds of clothes, 28x28, padded to 32x32x3",
+  sources: [
+    sourceAt(
+      "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+      FASHION_MNIST_FILES,
+    ),
+    sourceAt("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/", FASHION_MNIST_FILES),
+  ],
   classes: [
     ...["T-shirt/top", "trouser", "pullover", "dress", "coat"],
     ...["sandal", "shirt", "sneaker", "bag", "ankle boot"],
@@ -58,6 +84,11 @@ export const FASHION_MNIST: IdxFormat = {
 export const MNIST: IdxFormat = {
   name: "mnist",
   title: "MNIST",
+  about: "55,000 / 5,000 / 10,000 grey handwritten digits, 28x28, padded to 32x32x3",
+  sources: [
+    sourceAt("https://storage.googleapis.com/cvdf-datasets/mnist/", MNIST_FILES),
+    sourceAt("https://ossci-datasets.s3.amazonaws.com/mnist/", MNIST_FILES),
+  ],
   classes: Array.from({ length: 10 }, (_, digit) => String(digit)),
   md5: {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -275,7 +306,7 @@ async function readIdx(role: Role, path: string, sums: Map<Role, string>, signal
   await reading(path, async () => (await Deno.open(path)).close());
   const bytes = await readAllUnpacked(path, signal).catch((error) => {
     signal?.throwIfAborted();
-    throw malformed(`it is no whole gzip file (${reasonOf(error)})`);
+    throw malformed(`it is not a complete gzip file (${reasonOf(error)})`);
   });
   sums.set(role, createHash("md5").update(bytes).digest("hex"));
   const dimensions = role.includes("images") ? 3 : 1, header = 4 + 4 * dimensions;

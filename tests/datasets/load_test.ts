@@ -3,8 +3,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { CIFAR10, type CifarFormat } from "../../datasets/images/cifar_format.ts";
 import { DatasetError } from "../../datasets/dataset.ts";
-import { DATASET_NAMES, loadDataset } from "../../datasets/load.ts";
-import { SOURCES } from "../../datasets/download/sources.ts";
+import { DATASET_NAMES, DATASETS, loadDataset } from "../../datasets/load.ts";
 import { IDX_FILES } from "../../datasets/images/idx.ts";
 import { makeShapes } from "../../datasets/images/shapes.ts";
 import { withFolder, writeTarGz } from "./scratch.ts";
@@ -110,7 +109,7 @@ describe("loadDataset", () => {
   it("asks every source in turn, and is unavailable with every address if none can be reached", () =>
     withFolder(async (cache) => {
       for (const name of ["cifar10", "cifar100"] as const) {
-        const urls = SOURCES[name].map(({ files: [{ url }] }) => url);
+        const urls = DATASETS[name].sources!.map(({ files: [{ url }] }) => url);
         for (
           const [network, says] of [[offline, "there seems to be no network"], [notFound, "HTTP status 404"]] as const
         ) {
@@ -216,7 +215,7 @@ describe("loadDataset", () => {
       const asked = await withNetwork(notFound, async () => {
         await assertRejects(() => load(true), DatasetError, "HTTP status 404");
       });
-      assertEquals(asked.length, SOURCES.cifar10.length);
+      assertEquals(asked.length, CIFAR10.sources.length);
       await malformed(() => load(false), `${cache}/${CIFAR10.folder}/data_batch_1.bin as it must have 30730000 bytes`);
     }));
 

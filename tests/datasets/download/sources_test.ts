@@ -1,8 +1,9 @@
-/** The table of sources: the tasks' permissions are made from it, and redirects stay within it. */
+/** The sources of data sets: the tasks' permissions name their hosts, and redirects stay within them. */
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import config from "../../../deno.json" with { type: "json" };
-import { DATASET_HOSTS, hostIsListed, OWN_MIRROR_HOSTS, SOURCES } from "../../../datasets/download/sources.ts";
+import { hostIsListed, hostsOf, OWN_MIRROR_HOSTS } from "../../../datasets/download/sources.ts";
+import { DATASETS } from "../../../datasets/load.ts";
 import { flagsOfTask } from "../../../workers/task_flags.ts";
 
 const DASHBOARD_HOSTS = ["127.0.0.1", "[::1]", "0.0.0.0", "[::]"];
@@ -10,23 +11,35 @@ const DASHBOARD_HOSTS = ["127.0.0.1", "[::1]", "0.0.0.0", "[::]"];
 /** What a task may reach besides: the dashboard's own addresses, and the user's own mirror. */
 const OTHER_HOSTS: readonly string[] = [...DASHBOARD_HOSTS, ...OWN_MIRROR_HOSTS];
 
+/** Data sets with their sources. */
+const SOURCES = Object.entries(DATASETS).flatMap(([name, { sources }]) => sources ? [[name, sources] as const] : []);
+const HOSTS = hostsOf(SOURCES.flatMap(([, sources]) => sources));
+
 const starts = Object.entries(config.tasks).filter(([, line]) => !line.includes("&&"))
   .map(([task]) => task);
 const netOf = (task: string) =>
   flagsOfTask(task).flatMap((flag) => /^--allow-net=(\S+)/.exec(flag)?.[1].split(",") ?? []);
 
 describe("the sources of data sets", () => {
-  const fetching = starts.filter((task) => netOf(task).some((host) => DATASET_HOSTS.includes(host)));
+  const fetching = starts.filter((task) => netOf(task).some((host) => HOSTS.includes(host)));
 
   it("are reached by the tasks that load data sets", () => {
     const needed = ["search", "search:gpus", "cifar10", "cifar100", "baselines", "swish", "download"];
     assertEquals(needed.filter((task) => !fetching.includes(task)), []);
   });
 
+  it("are the hosts that the task fetch may reach", () => {
+    const allowed = netOf("fetch");
+    const missing = HOSTS.filter((host) => !allowed.includes(host));
+    assertEquals(missing, [], `add ,${missing.join(",")} to --allow-net of the task fetch in deno.json`);
+    const idle = allowed.filter((host) => !HOSTS.includes(host));
+    assertEquals(idle, [], `no data set comes from ${idle.join(", ")}: remove it from the task fetch in deno.json`);
+  });
+
   for (const task of fetching) {
-    it(`are the hosts that deno task ${task} may reach, and no others`, () => {
-      const hosts = netOf(task).filter((host) => !OTHER_HOSTS.includes(host));
-      assertEquals(hosts.toSorted(), DATASET_HOSTS.toSorted());
+    it(`are what deno task ${task} may reach besides the dashboard and this machine`, () => {
+      const others = netOf(task).filter((host) => !OTHER_HOSTS.includes(host));
+      assertEquals(others.toSorted(), netOf("fetch").toSorted());
     });
   }
 
@@ -35,13 +48,13 @@ describe("the sources of data sets", () => {
   });
 
   it("each have a checksum, or are checked by what they decode to", () => {
-    for (const { files } of Object.values(SOURCES).flat()) {
+    for (const { files } of SOURCES.flatMap(([, sources]) => sources)) {
       for (const { md5, name } of files) assert(md5 !== null || name.endsWith(".parquet"), name);
     }
   });
 
   it("are of the same files wherever a data set has several mirrors", () => {
-    for (const [name, sources] of Object.entries(SOURCES)) {
+    for (const [name, sources] of SOURCES) {
       const archives = sources.filter(({ files }) => files.every(({ md5 }) => md5 !== null));
       const described = archives.map(({ files }) => JSON.stringify(files.map(({ url: _, ...file }) => file)));
       assertEquals(new Set(described).size, 1, name);
