@@ -5,12 +5,14 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { ENGINE_NAMES } from "../child/engine/open.ts";
+import { EXPORT_TARGETS } from "../child/model/export/export.ts";
+import { NETWORK_NAMES } from "../child/network/networks.ts";
 import { helpPage } from "../commands/help.ts";
 import { parseCommandLine } from "../commands/parse.ts";
 import { PRUNERS } from "../controller/pruners/pruners.ts";
 import { SAMPLER_NAMES } from "../controller/samplers/samplers.ts";
-import { DATASET_HOSTS } from "../datasets/download/sources.ts";
-import { DATASET_NAMES } from "../datasets/load.ts";
+import { hostsOf } from "../datasets/download/sources.ts";
+import { DATASETS } from "../datasets/load.ts";
 import { COMMANDS } from "../main.ts";
 
 const readme = Deno.readTextFileSync("README.md");
@@ -77,9 +79,12 @@ describe("README", () => {
     assertEquals(named.filter((path) => !theirs.has(path) && !exists(path)), []);
   });
 
-  it("names every sampler, pruner, data set and engine", () => {
-    const names = [...SAMPLER_NAMES, ...Object.keys(PRUNERS), ...DATASET_NAMES, ...ENGINE_NAMES];
-    assertEquals(names.filter((name) => name !== "auto" && !everything.includes(`\`${name}\``)), []);
+  it("names every sampler, pruner, network, engine and target of export-model", () => {
+    const names = [
+      ...[...SAMPLER_NAMES, ...Object.keys(PRUNERS), ...NETWORK_NAMES, ...EXPORT_TARGETS],
+      ...ENGINE_NAMES.filter((name) => name !== "auto"),
+    ];
+    assertEquals(names.filter((name) => !everything.includes(`\`${name}\``)), []);
   });
 
   it("lists every request that /api answers, and no other", () => {
@@ -97,16 +102,32 @@ describe("README", () => {
     assertEquals(packages.filter((name) => !everything.includes(`\n| \`${name}\` `)), []);
   });
 
-  it("gives a reason for every permission of the tasks", () => {
-    const granted = Object.values(tasks).flatMap((line) => [...line.matchAll(/--allow-(write|net|env|run|sys)=(\S+)/g)])
+  it("gives a reason for every permission of the tasks that others start with, or that are no command", () => {
+    const granted = Object.entries(tasks).filter(([name]) => !Object.hasOwn(COMMANDS, name))
+      .flatMap(([, line]) => [...line.matchAll(/--allow-(write|net|env|run|sys|ffi)=(\S+)/g)])
       .flatMap(([, kind, list]) => list.split(",").map((item) => ({ kind, item })));
-    assertEquals(everything.includes("| net: the hosts of `datasets/download/sources.ts` "), true);
-    // Those hosts have one reason together: sources_test.ts compares the table with the tasks.
-    const missing = granted.filter(({ item }) => !DATASET_HOSTS.includes(item)).filter(({ kind, item }) =>
+    assertEquals(everything.includes("| net: the hosts that data sets come from "), true);
+    // Those hosts have one reason together: sources_test.ts compares them with the tasks.
+    const hosts = hostsOf(Object.values(DATASETS).flatMap(({ sources = [] }) => sources));
+    const missing = granted.filter(({ item }) => !hosts.includes(item)).filter(({ kind, item }) =>
       !everything.split("\n").some((row) => row.startsWith("| ") && row.includes(`${kind} \`${item}\``))
     );
-    assertEquals(missing, []);
+    assertEquals(missing, [], "each has a row in docs/permissions.md");
   });
+
+  for (const name of Object.keys(COMMANDS)) {
+    it(`gives a reason on the help page for each permission that the task ${name} adds to its base`, async () => {
+      const { permissions = {} } = await COMMANDS[name].load();
+      const added = [...tasks[name].matchAll(/--allow-(\w+)/g)].map(([, kind]) => kind);
+      assertEquals(
+        [...new Set(added)].toSorted(),
+        Object.keys(permissions).toSorted(),
+        `deno.json gives the task ${name} ${
+          added.join(", ") || "nothing of its own"
+        }: say why in the command's "permissions"`,
+      );
+    });
+  }
 });
 
 /** Words of a shell line; double quotes keep spaces. */
