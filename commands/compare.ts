@@ -69,7 +69,7 @@ export const compare = command({
     },
     { name: "dataset", type: "choice", choices: DATASET_NAMES, default: "cifar10", help: "images" },
     { name: "seeds", type: "integer", min: 2, help: "searches per sampler (100; 3 with --real)" },
-    { name: "seed", type: "integer", default: 1, help: "of the first search" },
+    { name: "seed", type: "integer", default: 1, help: "seed of the first search" },
     { name: "trials", type: "integer", min: 2, help: "trainings per search (200; 60 with --real)" },
     { name: "batch", type: "integer", min: 1, default: 10, help: "candidates that a sampler learns from at once" },
     {
@@ -79,8 +79,8 @@ export const compare = command({
       default: "search",
       help: "how a search names its best: as deno task search does, or the maximum of single trainings",
     },
-    { name: "pruner", type: "choice", choices: Object.keys(PRUNERS), help: "as that of deno task search (by preset)" },
-    { name: "finals", type: "number", min: 0, max: 0.9, help: "as that of deno task search (by preset)" },
+    { name: "pruner", type: "choice", choices: Object.keys(PRUNERS), help: "as in deno task search (by preset)" },
+    { name: "finals", type: "number", min: 0, max: 0.9, help: "as in deno task search (by preset)" },
     CONTROLLER_FLAG,
     {
       name: "workers",

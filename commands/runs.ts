@@ -28,7 +28,7 @@ export const runs = command({
         const row = { run: name, state, trials: done, best: best?.expression ?? null, score: accuracy };
         io.out(JSON.stringify({ ...row, sampler: settings.sampler, dataset, synthetic, seed: settings.seed }));
       } else {
-        const found = best ? `${(100 * best.score!).toFixed(2)} % ${best.simplified}` : "nothing judged";
+        const found = best ? `${(100 * best.score!).toFixed(2)} % ${best.simplified}` : "nothing judged yet";
         io.out(`${name}  ${state}  ${done}/${settings.trials} trials  ${settings.sampler} on ${dataset}  ${found}`);
       }
     }

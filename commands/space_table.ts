@@ -51,7 +51,7 @@ export const table = command({
   examples: ["table", "table --csv", "table --train --workers 2", "table --train --random 1500 --seed 1"],
   async run(flags, io) {
     if (!flags.train && flags.random !== undefined) throw new UsageError("--random is for --train: give both");
-    if (flags.csv && flags.json) throw new UsageError("--csv and --json both take stdout: give one of them");
+    if (flags.csv && flags.json) throw new UsageError("--csv and --json both write to stdout: give only one");
     if (flags.train) return await train(flags, io);
     show(readTable(flags), distinctFunctions(), flags, io);
     return EXIT.done;

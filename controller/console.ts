@@ -45,7 +45,7 @@ export function followRun(source: RunSource, output: ConsoleOutput, json: boolea
     const now = bestTrial(source.snapshot().trials);
     if (now === null || now.id === best?.id) return;
     best = now;
-    output.err(`leads now: ${scoreOf(best)} ${best.simplified} (trial ${best.id})`);
+    output.err(`new leader: ${scoreOf(best)} ${best.simplified} (trial ${best.id})`);
   });
   return () => {
     clearInterval(tick);
@@ -213,7 +213,7 @@ export function closingTable(source: Pick<RunSource, "snapshot">): string[] {
     } trials, ${distinct.length} functions trained to the end`,
     `${run.metric} on ${where}`,
     ...verdictLines(outcomeOf(trials)),
-    "leaders, by all their trainings but those on fresh seeds, shrunken for luck:",
+    "leaders, by all their trainings except those on fresh seeds, corrected for luck:",
     ...distinct.slice(0, TABLE_ROWS).map((trial, i) => {
       const n = trainingsJudged(trial), mark = trial.role === "candidate" ? "" : ` (${trial.role})`;
       return `${String(i + 1).padStart(3)}  ${percent(trial.score!).padStart(7)} ± ${

@@ -586,7 +586,7 @@ export class Search implements RunSource {
       this.#givenAt.set(id, performance.now());
       this.#change({ ...trial, state: "running", worker, attempts: attempt, startedAt: Date.now(), curve: [] });
     }
-    if (attempt > 1) this.notice("warning", `trial ${id} starts again on worker ${worker}`);
+    if (attempt > 1) this.notice("warning", `trial ${id} restarts on worker ${worker}`);
   }
 
   #trialProgressed(

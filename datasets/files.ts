@@ -10,7 +10,9 @@ export async function writing<T>(path: string, action: () => Promise<T>): Promis
     return await action();
   } catch (cause) {
     if (cause instanceof DatasetError) throw cause;
-    const message = `Cannot write ${path}: ${reasonOf(cause)}. Name a folder that can be written, or make room`;
+    const message = `Cannot write ${path}: ${
+      reasonOf(cause)
+    }. Name a folder that can be written, or free some disk space`;
     throw new DatasetError("unavailable", message, { cause });
   }
 }
@@ -20,7 +22,7 @@ export async function reading<T>(path: string, action: () => Promise<T>): Promis
   try {
     return await action();
   } catch (cause) {
-    throw new DatasetError("unavailable", `Cannot read ${path}: ${reasonOf(cause)}. Check who may read it`, { cause });
+    throw new DatasetError("unavailable", `Cannot read ${path}: ${reasonOf(cause)}. Check its permissions`, { cause });
   }
 }
 

@@ -115,7 +115,7 @@ function checkState(state: RandomState): RandomState {
   if (state.path.every(isWord) && state.words.every(isWord) && state.words.length === 4 && state.words.some(Boolean)) {
     return { path: [...state.path], words: state.words };
   }
-  throw new RangeError(`Cannot restore random numbers as this is no state of theirs: ${JSON.stringify(state)}`);
+  throw new RangeError(`Cannot restore a random generator as this is not a state of one: ${JSON.stringify(state)}`);
 }
 
 /** A label as 32-bit words: first how many follow (and for text how many bytes), so that no two paths read alike. */

@@ -322,7 +322,7 @@ class Slot {
     if (silence > hangMs) return this.#broken(`the worker gave no sign of life for ${seconds(silence)}`);
     if (this.#state === "idle") return;
     const quiet = now - this.#heardAt;
-    if (quiet > stallMs) return this.#broken(`the worker lives, but has reported nothing for ${seconds(quiet)}`);
+    if (quiet > stallMs) return this.#broken(`the worker is alive but has reported nothing for ${seconds(quiet)}`);
     this.#keepTime(now, hangMs);
   }
 
@@ -383,7 +383,7 @@ class Slot {
       case "finished":
         // After a cancel its task is gone already, and the worker is free again.
         if (task && task.job.trial !== message.trial) {
-          return this.#broken("the worker finished another trial than its own");
+          return this.#broken("the worker finished a trial that is not its own");
         }
         this.#finished++;
         this.failedStarts = 0;

@@ -63,7 +63,9 @@ export function checkBatch(
   const size = sizeOf(graph.nodes[0].shape);
   if (images.length !== count * size) {
     throw new RangeError(
-      `Cannot take a batch as ${count} images of ${graph.name} have ${count * size} values: given are ${images.length}`,
+      `Cannot take a batch as ${count} images of ${graph.name} have ${
+        count * size
+      } values: current number is ${images.length}`,
     );
   }
   const wrong = labels.find((label) => label < 0 || label >= graph.classes);

@@ -81,7 +81,7 @@ function requireSame(path: string, theirs: Identity, ours: Identity): void {
     .find((key) => theirs[key] !== ours[key]);
   if (different === undefined) return;
   throw new Error(
-    `Cannot resume from ${path} as it is of another training: its ${different} is ${theirs[different]}, ` +
+    `Cannot resume from ${path} as it belongs to another training: its ${different} is ${theirs[different]}, ` +
       `and ${ours[different]} was asked for`,
   );
 }

@@ -108,7 +108,7 @@ function splitFile(bytes: Uint8Array): { header: Record<string, unknown>; data: 
   const length = view.getBigUint64(0, true), room = bytes.length - LENGTH_BYTES;
   if (length > room || length > MAX_HEADER_BYTES) {
     throw new RangeError(
-      `it is cut short or no safetensors file: its first bytes tell of a header of ${length} bytes, and ${room} follow`,
+      `it is cut short or not a safetensors file: its first bytes announce a header of ${length} bytes, and only ${room} follow`,
     );
   }
   const end = LENGTH_BYTES + Number(length);
@@ -125,13 +125,15 @@ function parseHeader(bytes: Uint8Array): Record<string, unknown> {
   };
   const header = parse();
   if (isRecord(header)) return header;
-  throw new RangeError("it is no safetensors file: its header is not a JSON object");
+  throw new RangeError("it is not a safetensors file: its header is not a JSON object");
 }
 
 function readDescription(name: string, value: unknown): Described {
   const { dtype, shape, data_offsets: offsets } = isRecord(value) ? value : {};
   if (!isSizes(shape) || !isSizes(offsets) || offsets.length !== 2) {
-    throw new RangeError(`it is no safetensors file: its header does not give the shape and place of ${shown(name)}`);
+    throw new RangeError(
+      `it is not a safetensors file: its header does not give the shape and place of ${shown(name)}`,
+    );
   }
   if (typeof dtype !== "string" || !Object.hasOwn(DTYPES, dtype)) {
     const known = Object.keys(DTYPES).join(", ");
@@ -150,7 +152,7 @@ function readMetadata(value: unknown): Record<string, string> {
   if (isRecord(value) && Object.values(value).every((text) => typeof text === "string")) {
     return value as Record<string, string>;
   }
-  throw new RangeError(`it is no safetensors file: its ${METADATA} is not an object of texts`);
+  throw new RangeError(`it is not a safetensors file: its ${METADATA} is not an object of strings`);
 }
 
 /** The tensors cover all bytes without gaps, as the format demands. */

@@ -209,7 +209,7 @@ function markdown(judged: Judged, table: BaselinesTable, about: Setting & { engi
     ...table.notes.flatMap((note) => [note, ""]),
     "![test accuracy by function](accuracy.svg)",
     "![training loss](loss.svg)",
-    "![validation accuracy on the way](validation.svg)",
+    "![validation accuracy during training](validation.svg)",
     "",
     "## Settings that differ from the paper's",
     "",
@@ -277,7 +277,12 @@ function accuracyChart({ functions }: Judged, { network, dataset }: Setting): Ch
     x: { label: "function", domain: [-0.5, names.length - 0.5], format: (value) => names[Math.round(value)] ?? "" },
     y: { label: "test accuracy (%)" },
     series: [
-      { label: "a seed", kind: "dots", x: tests.flatMap((values, place) => values.map(() => place)), y: tests.flat() },
+      {
+        label: "one seed",
+        kind: "dots",
+        x: tests.flatMap((values, place) => values.map(() => place)),
+        y: tests.flat(),
+      },
       {
         label: "median",
         kind: "line",

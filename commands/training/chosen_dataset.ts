@@ -9,7 +9,7 @@ export const DATASET_FLAG = {
   name: "dataset",
   type: "choice",
   choices: DATASET_NAMES,
-  help: "images (cifar10, or shapes if that is not available)",
+  help: "the images (cifar10, or shapes if that is not available)",
 } as const;
 
 /** Says so on stderr if it is `shapes`; `doing` is what is done with it: "Searching". */

@@ -226,7 +226,7 @@ function accuracyChart(functions: readonly Confirmed[], { network, dataset, clas
     y: { label: "test accuracy (%)" },
     series: [
       {
-        label: "a seed",
+        label: "one seed",
         kind: "dots",
         x: scores.flatMap((values, place) => values.map(() => place)),
         y: scores.flat(),

@@ -40,7 +40,7 @@ export async function tellEstimate(
   io.err(
     "warning: that is long. Ctrl-C stops it, --resume continues it; fewer --steps or --seeds or a smaller --network",
   );
-  io.err("  (wrn-16-4 for wrn-28-10, resnet20 for resnet164) shorten it, a machine with a GPU does more");
+  io.err("  (wrn-16-4 for wrn-28-10, resnet20 for resnet164) shorten it; a machine with a GPU is faster");
 }
 
 /** Trained images per second. */

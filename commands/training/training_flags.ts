@@ -18,13 +18,13 @@ export const TRAINING_FLAGS = [
     value: "EXPR",
     help: `an expression, or a name such as swish or gelu (${DEFAULT_ACT})`,
   },
-  { name: "network", type: "choice", choices: NETWORK_NAMES, help: "what is trained (resnet20)" },
+  { name: "network", type: "choice", choices: NETWORK_NAMES, help: "the network to train (resnet20)" },
   { name: "steps", type: "integer", min: 1, help: `training steps (${DEFAULT_STEPS})` },
   { name: "epochs", type: "integer", min: 1, help: "instead of --steps: passes through the training images" },
   { name: "batch", type: "integer", min: 1, help: "images per step (128)" },
   { name: "lr", type: "number", min: 0, help: "learning rate at the start (0.1 with sgd, else 0.001)" },
-  { name: "schedule", type: "choice", choices: SCHEDULES, help: "how the learning rate falls (cosine)" },
-  { name: "optimizer", type: "choice", choices: OPTIMIZER_NAMES, help: "what updates the weights (sgd)" },
+  { name: "schedule", type: "choice", choices: SCHEDULES, help: "schedule of the learning rate (cosine)" },
+  { name: "optimizer", type: "choice", choices: OPTIMIZER_NAMES, help: "the optimizer (sgd)" },
   { name: "seeds", type: "integer", min: 1, help: "trainings, from consecutive seeds (1)" },
   { name: "seed", type: "integer", help: "the first seed (1)" },
 ] as const;
@@ -51,7 +51,7 @@ export interface TrainingPlan {
  */
 export function planOf(flags: TrainingFlags, before: Partial<TrainingPlan>): (dataset: Dataset) => TrainingPlan {
   if (flags.steps !== undefined && flags.epochs !== undefined) {
-    throw new UsageError("--steps and --epochs say the same thing: give one of them");
+    throw new UsageError("--steps and --epochs set the same thing: give only one");
   }
   const batch = flags.batch ?? before.batch ?? 128;
   const optimizer = flags.optimizer ?? before.optimizer ?? "sgd";

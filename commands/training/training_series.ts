@@ -95,7 +95,7 @@ export async function settingsBefore<Settings extends object>(
 ): Promise<Partial<Settings>> {
   requireRunName("--name", name);
   if (name !== undefined && resume !== undefined) {
-    throw new UsageError("--name begins a run and --resume continues one: give one of them");
+    throw new UsageError("--name starts a run and --resume continues one: give only one");
   }
   if (resume === undefined) return {};
   const before = await readSettings(resume);

@@ -21,7 +21,9 @@ export const PATIENCE_MS = 5_000;
 /** Throws if the folder holds a run. Leftovers of a process killed before its run started are not a run. */
 export function requireNoRun(folder: string): void {
   if (!isRunFolder(folder) || isUnbegun(folder)) return;
-  throw new RunStoreError(`Cannot start a run in ${folder} as there is one: use --resume, or another --run name`);
+  throw new RunStoreError(
+    `Cannot start a run in ${folder} as it holds a run already: use --resume, or another --run name`,
+  );
 }
 
 function isUnbegun(folder: string): boolean {

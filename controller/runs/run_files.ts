@@ -76,12 +76,12 @@ export class NeverBegunError extends RunStoreError {
 
 export function logMissing(folder: string): RunStoreError {
   const why = `Cannot read ${folder}/${FILE} as a run as its log ${LOG}, which holds all of it, is missing`;
-  return new RunStoreError(`${why}. Put it back beside it, or delete the folder`);
+  return new RunStoreError(`${why}. Put it back next to that file, or delete the folder`);
 }
 
 export function unwritable(folder: string, cause: unknown): RunStoreError {
   const why = `Cannot write the run folder ${folder}: ${message(cause)}`;
-  return new RunStoreError(`${why}. Make runs/ a folder that can be written`, { cause });
+  return new RunStoreError(`${why}. Make runs/ writable`, { cause });
 }
 
 /** A RunStoreError unchanged, any other error as damage to the file. */
@@ -93,7 +93,7 @@ export function unreadable(folder: string, cause: unknown): RunStoreError {
     });
   }
   const why = `Cannot read ${folder}/${FILE} as a run: ${message(cause)}`;
-  return new RunStoreError(`${why}. Put a copy of it back, or delete the folder`, { cause });
+  return new RunStoreError(`${why}. Restore a copy of it, or delete the folder`, { cause });
 }
 
 export function message(error: unknown): string {

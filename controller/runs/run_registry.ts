@@ -63,7 +63,9 @@ async function changeRun(
     if (name === live?.snapshot().run.name) {
       throw new RunStoreError(heldHere(live, "rename it when it is done"));
     }
-    if (await exists(renamed)) throw new RunStoreError(`Cannot rename ${name} to ${change.name} as there is one`);
+    if (await exists(renamed)) {
+      throw new RunStoreError(`Cannot rename ${name} to ${change.name} as a run of that name exists`);
+    }
     requireIdle(folder);
   }
   if (change.notes !== undefined || change.tags !== undefined) {

@@ -138,7 +138,7 @@ export class RunStore {
   static open(folder: string, options: OpenOptions = {}): RunStore {
     if (exists(`${folder}/settings.json`) && !isRunFolder(folder)) {
       throw new RunStoreError(
-        `Cannot open ${folder} as a search as it is a training of cifar10, cifar100, baselines or swish: ` +
+        `Cannot open ${folder} as a search: it is a training of cifar10, cifar100, baselines or swish; ` +
           "look at its results.json",
       );
     }
@@ -303,7 +303,7 @@ export class RunStore {
       unlessLocked(file, body, (message) => this.onLocked(message));
     } catch (cause) {
       if (cause instanceof RunStoreError) throw cause;
-      throw new RunStoreError(`Cannot write ${file}: ${message(cause)}. Make room for it, then --resume the run`, {
+      throw new RunStoreError(`Cannot write ${file}: ${message(cause)}. Free some disk space, then --resume the run`, {
         cause,
       });
     }

@@ -130,7 +130,7 @@ export abstract class BatchSampler<Own> implements Sampler {
       }
       if (this.#pending) {
         throw new Error(
-          `Cannot propose candidates as the last batch was not told yet: ${this.#pending.length} of its candidates are waiting`,
+          `Cannot propose candidates as the last batch has not been told yet: ${this.#pending.length} of its candidates are waiting`,
         );
       }
       this.#pending = (await this.propose(count)).map((tokens) => ({ tokens }));
@@ -171,7 +171,7 @@ export abstract class BatchSampler<Own> implements Sampler {
 
   learnFrom(known: readonly Known[]): Promise<void> {
     return this.#alone("learn what others found", async () => {
-      if (this.#pending) throw new Error("Cannot learn what others found as the last batch was not told yet");
+      if (this.#pending) throw new Error("Cannot learn what others found as the last batch has not been told yet");
       const functions = known.map(({ expression: text, reward }) => {
         if (!Number.isFinite(reward)) {
           throw new RangeError(`Cannot learn from ${text} as rewards must be finite: its reward is ${reward}`);

@@ -172,7 +172,7 @@ class Transfer {
       return await this.verify();
     }
     throw new SourceFailure(
-      `it sent another file, of MD5 checksum ${md5} where ${this.remote.md5} is right, as a proxy or a login page might`,
+      `it sent a different file, as a proxy or a login page might: its MD5 checksum is ${md5} and must be ${this.remote.md5}`,
     );
   }
 
@@ -267,7 +267,7 @@ class Transfer {
     const total = this.#size;
     if (total !== null && this.#received + chunk.length > total) {
       await this.#restart();
-      throw new SourceFailure(`it sends another file: it must be ${total} bytes long and it is longer`);
+      throw new SourceFailure(`it sends a different file: it must be ${total} bytes long and is longer`);
     }
     const output = this.#output!;
     await writing(this.#part, async () => {
@@ -290,7 +290,7 @@ class Transfer {
   }
 }
 
-const WEB_PAGE = "it answers with a web page, as a login page or a proxy does, and not with the file";
+const WEB_PAGE = "it answers with a web page instead of the file, as a login page or a proxy does";
 
 /** "it sends 75 kB/s, which leaves 38 minutes" */
 export function describePace({ bytesPerSecond, secondsLeft }: Pace): string {

@@ -124,7 +124,7 @@ async function archived(archive: string, signal?: AbortSignal): Promise<Listed[]
     return found;
   } catch (cause) {
     signal?.throwIfAborted();
-    const what = `Cannot read ${archive} as it is no tar archive without compression, or damaged: ${reasonOf(cause)}`;
+    const what = `Cannot read ${archive} as it is not an uncompressed tar archive, or is damaged: ${reasonOf(cause)}`;
     throw new DatasetError("malformed", `${what}. Unpack it, or fetch it again`, { cause });
   }
 }

@@ -49,10 +49,10 @@ export function recordsOfPickle(
 
 function recordsFrom(format: CifarFormat, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const value = unpickle(bytes);
-  if (!(value instanceof Map)) throw new Error("it is a pickle of something else than a dict");
+  if (!(value instanceof Map)) throw new Error("it is a pickle of something other than a dict");
   const images = value.get("data");
   if (!(images instanceof NumpyArray) || images.shape.at(-1) !== IMAGE_BYTES || images.shape.length !== 2) {
-    throw new Error(`its "data" is no array of images of ${IMAGE_BYTES} bytes`);
+    throw new Error(`its "data" is not an array of images of ${IMAGE_BYTES} bytes`);
   }
   const count = images.shape[0], labels = PYTHON[format.name].labels.map((key) => labelsOf(value, key, count));
   const recordBytes = labels.length + IMAGE_BYTES, records = new Uint8Array(count * recordBytes);
@@ -69,7 +69,7 @@ function labelsOf(dict: PickleDict, key: string, count: number): ArrayLike<numbe
   if (list instanceof Uint8Array && list.length === count) return list;
   if (!Array.isArray(list) || list.length !== count) throw new Error(`its "${key}" are not ${count} labels`);
   if (!list.every((label) => typeof label === "number" && Number.isInteger(label) && label >= 0 && label <= 255)) {
-    throw new Error(`its "${key}" are no whole numbers from 0 to 255`);
+    throw new Error(`its "${key}" are not whole numbers from 0 to 255`);
   }
   return list as number[];
 }

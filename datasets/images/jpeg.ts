@@ -39,7 +39,7 @@ function refusalOf(bytes: Uint8Array): string | null {
   if (frame === null) return null;
   const { bits, width, height, components } = frame;
   if (components === 4) return "it is a CMYK image, which is not read: convert it to RGB";
-  if (bits !== 8) return `it has ${bits} bits a value, and JPEG images of 8 are read`;
+  if (bits !== 8) return `it has ${bits} bits per value, and only JPEG images of 8 are read`;
   return width * height > MAX_PIXELS ? `it is ${width}x${height} pixels large` : null;
 }
 
@@ -77,5 +77,5 @@ async function decoded(decoder: typeof decode, bytes: ArrayBuffer): Promise<Imag
   warnings.length = 0;
   const image = await decoder(bytes, { preserveOrientation: true }).catch(() => null);
   if (image !== null && warnings.length === 0) return image;
-  throw new Error(`it is a damaged JPEG image (${warnings.join(", ") || "nothing is in it"})`);
+  throw new Error(`it is a damaged JPEG image (${warnings.join(", ") || "it is empty"})`);
 }

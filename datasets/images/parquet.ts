@@ -116,7 +116,7 @@ async function metadata(file: AsyncBuffer) {
   try {
     return await (await library()).parquetMetadataAsync(file);
   } catch (cause) {
-    throw new Error(`it is no whole Parquet file (${reasonOf(cause)})`, { cause });
+    throw new Error(`it is not a complete Parquet file (${reasonOf(cause)})`, { cause });
   }
 }
 

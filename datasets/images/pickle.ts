@@ -216,7 +216,7 @@ const OPCODES: Readonly<Record<number, Step>> = {
   },
   0x62: (m) => { // BUILD
     const state = m.pop(), target = m.top();
-    if (!(target instanceof Pending)) throw new Error("it sets the state of what is no numpy array");
+    if (!(target instanceof Pending)) throw new Error("it sets the state of something that is not a numpy array");
     if (target.kind === "array") target.value = arrayOf(state);
   },
 };
@@ -251,7 +251,7 @@ function checkedArray(shape: Slot, dtype: Slot, fortran: Slot, data: Slot): Nump
   if (fortran === true) throw new Error("it holds a numpy array in Fortran's order");
   const bytes = typeof data === "string" ? latin1(data) : data;
   if (!(bytes instanceof Uint8Array) || bytes.length !== sizes.reduce((a, b) => a * b, 1)) {
-    throw new Error("it holds a numpy array that has not the bytes of its shape");
+    throw new Error("it holds a numpy array whose bytes do not match its shape");
   }
   return new NumpyArray(sizes, bytes);
 }

@@ -71,7 +71,7 @@ export function decodePng(bytes: Uint8Array): RgbImage {
 }
 
 function readChunks(bytes: Uint8Array): { header: Header; palette: Uint8Array; data: Uint8Array } {
-  if (!isPng(bytes)) throw new Error("it is no PNG image");
+  if (!isPng(bytes)) throw new Error("it is not a PNG image");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let header: Header | null = null, palette = new Uint8Array() as Uint8Array;
   const parts: Uint8Array[] = [];
@@ -131,7 +131,7 @@ function unfilter(filter: number, line: Uint8Array, above: Uint8Array, step: num
       }
       return;
     default:
-      throw new Error(`a line of it has the unknown filter ${filter}`);
+      throw new Error(`one of its lines has the unknown filter ${filter}`);
   }
 }
 

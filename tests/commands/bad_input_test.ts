@@ -272,7 +272,7 @@ describe("a place that is not available", () => {
       await Deno.writeTextFile(`${cwd}/runs`, "mine");
       await allFail(["search --data nowhere", "search --dataset shapes"], cwd, 1, ...[
         "Cannot write the run folder runs/",
-        "Make runs/ a folder that can be written",
+        "Make runs/ writable",
       ]);
     }));
 

@@ -150,8 +150,8 @@ describe("Random", () => {
   it("refuses a state that is none", () => {
     const state = new Random(1).state();
     for (const words of [[0, 0, 0, 0], [1, 2, 3], [1, 2, 3, -1], [1, 2, 3, 0.5], [1, 2, 3, 4, 5]]) {
-      assertThrows(() => Random.from({ ...state, words }), RangeError, "no state");
+      assertThrows(() => Random.from({ ...state, words }), RangeError, "not a state of one");
     }
-    assertThrows(() => Random.from({ ...state, path: [-1] }), RangeError, "no state");
+    assertThrows(() => Random.from({ ...state, path: [-1] }), RangeError, "not a state of one");
   });
 });

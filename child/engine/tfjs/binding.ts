@@ -92,9 +92,9 @@ export function requireGpu(tensorFlow: TensorFlowPackage, binding: Binding, driv
   if (!tensorFlow.gpu || binding.isUsingGpuDevice()) return;
   throw new Error(
     driver === null
-      ? "there is no NVIDIA driver: install it (Debian: apt-get install nvidia-driver), and `nvidia-smi` lists the GPU"
+      ? "there is no NVIDIA driver: install it (Debian: apt-get install nvidia-driver), then `nvidia-smi` lists the GPU"
       : `TensorFlow ${binding.TF_Version} finds no GPU though NVIDIA driver ${driver} is there, as CUDA or cuDNN is ` +
-        `missing or of another version: run \`${tensorFlow.build}\`, which brings those that fit`,
+        `missing or of the wrong version: run \`${tensorFlow.build}\`, which brings those that fit`,
   );
 }
 

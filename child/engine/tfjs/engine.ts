@@ -86,6 +86,6 @@ export async function requireSound(engine: Engine, { build }: TensorFlowPackage)
   const found = await selfCheck(engine);
   if (found === null) return;
   const reason = found.replaceAll(/\s+/g, " ").slice(0, 200);
-  const what = /cudnn|dnn library/i.test(reason) ? "its cuDNN is missing or of another version" : "its check failed";
+  const what = /cudnn|dnn library/i.test(reason) ? "its cuDNN is missing or of the wrong version" : "its check failed";
   throw new Error(`${engine.device} cannot train as ${what} (${reason}): run \`${build}\``);
 }

@@ -207,7 +207,11 @@ describe("warningOf", () => {
     await withFolder(async (folder) => {
       const path = `${folder}/a.safetensors`;
       await Deno.writeTextFile(path, "not a model at all, but long enough");
-      await assertRejects(() => readModel(path), Error, `Cannot read ${path}: it is cut short or no safetensors file`);
+      await assertRejects(
+        () => readModel(path),
+        Error,
+        `Cannot read ${path}: it is cut short or not a safetensors file`,
+      );
     });
   });
 });

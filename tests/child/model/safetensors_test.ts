@@ -88,8 +88,8 @@ describe("decodeSafetensors", () => {
 
   const broken: readonly (readonly [what: string, file: Uint8Array, says: string])[] = [
     ["nothing", new Uint8Array(), "it has 0 bytes, fewer than the 8"],
-    ["a header longer than the file", fileOf(tensor({}), 8).subarray(0, 30), "cut short or no safetensors file"],
-    ["an absurd length", new Uint8Array(64).fill(255), "a header of 18446744073709551615 bytes, and 56 follow"],
+    ["a header longer than the file", fileOf(tensor({}), 8).subarray(0, 30), "cut short or not a safetensors file"],
+    ["an absurd length", new Uint8Array(64).fill(255), "a header of 18446744073709551615 bytes, and only 56 follow"],
     ["a header that is no JSON", fileOf("{garbage", 8), "its header is not a JSON object"],
     ["a header that is a list", fileOf("[]", 0), "its header is not a JSON object"],
     ["values cut short", fileOf(tensor({}), 7), "it is cut short: its tensors have 8 bytes, and 7 follow"],
@@ -101,7 +101,7 @@ describe("decodeSafetensors", () => {
     ["a negative shape", fileOf(tensor({ shape: [-2] }), 8), "does not give the shape and place of t"],
     ["no place", fileOf(tensor({ data_offsets: null }), 8), "does not give the shape and place of t"],
     ["a hole", fileOf(tensor({ data_offsets: [4, 12] }), 12), "begins at byte 4 of its values, not at 0"],
-    ["metadata of numbers", fileOf('{"__metadata__":{"a":1}}', 0), "not an object of texts"],
+    ["metadata of numbers", fileOf('{"__metadata__":{"a":1}}', 0), "not an object of strings"],
   ];
   for (const [what, file, says] of broken) {
     it(`refuses ${what} and says why`, () => {

@@ -168,7 +168,7 @@ export function samplerCases(name: SamplerName): void {
       );
       assertEquals(await sampler.state(), before);
       await sampler.ask(2);
-      await assertRejects(() => sampler.learnFrom([]), Error, "as the last batch was not told yet");
+      await assertRejects(() => sampler.learnFrom([]), Error, "as the last batch has not been told yet");
     });
 
     it("resumes from a state of 2026-11-25, which does not record what was proposed", async () => {
@@ -187,7 +187,7 @@ export function samplerCases(name: SamplerName): void {
       await assertRejects(
         () => sampler.ask(3),
         Error,
-        "Cannot propose candidates as the last batch was not told yet: 3 of its candidates are waiting",
+        "Cannot propose candidates as the last batch has not been told yet: 3 of its candidates are waiting",
       );
     });
 

@@ -199,12 +199,15 @@ describe("download", () => {
 
   it("refuses a file of the wrong checksum, and keeps none of it", () =>
     withServer(() => new Response(CONTENT.with(150_000, CONTENT[150_000] ^ 1)), async (place) => {
-      await fails(place, `where ${MD5} is right`);
+      await fails(place, `and must be ${MD5}`);
       assertEquals(sizeOf(`${place.file}.part`), null);
     }));
 
   it("refuses a file that is longer or shorter than it should be", async () => {
-    await withServer(() => new Response(Uint8Array.from([...CONTENT, 0])), (place) => fails(place, "it is longer"));
+    await withServer(
+      () => new Response(Uint8Array.from([...CONTENT, 0])),
+      (place) => fails(place, "bytes long and is longer"),
+    );
     await withServer(
       (_, from) => ranged(from, CONTENT.slice(0, SIZE - 1)),
       (place) => fails(place, "Cannot download it: http://127.0.0.1"),

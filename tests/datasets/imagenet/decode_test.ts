@@ -46,7 +46,7 @@ describe("decodePicture", () => {
     huge.set([0xff, 0xff, 0xff, 0xff], frame + 5);
     const cases = [
       [photograph("cmyk"), "it is a CMYK image"],
-      [withBits(photograph("plain"), 12), "it has 12 bits a value"],
+      [withBits(photograph("plain"), 12), "it has 12 bits per value"],
       [huge, "it is 65535x65535 pixels large"],
       [photograph("plain").slice(0, 400), "damaged"],
       [photograph("plain").slice(0, 20), "damaged"],

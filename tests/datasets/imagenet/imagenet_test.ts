@@ -172,8 +172,8 @@ describe("loadImageNet", () => {
         ["short", "as the file of labels has none for it"],
         ["no-meta", "as meta.mat of the development kit is not there"],
         ["bad-meta", "Cannot use meta.mat of"],
-        ["file.zip", "as it is no tar archive without compression, or damaged"],
-        ["cut.tar", "as it is no tar archive without compression, or damaged"],
+        ["file.zip", "as it is not an uncompressed tar archive, or is damaged"],
+        ["cut.tar", "as it is not an uncompressed tar archive, or is damaged"],
         ["out.tar", "would be written outside its folder"],
       ];
       for (const [path, says] of cases) {

@@ -192,7 +192,11 @@ describe("a form of CIFAR", () => {
       await malformed(SMALL10, `${folder}/the Python folder`, `Cannot load ${batch} as it is cut short`);
       const parquet = `${folder}/Parquet files/test-00000-of-00001.parquet`;
       await Deno.truncate(parquet, 1000);
-      await malformed(SMALL10, `${folder}/Parquet files`, `Cannot load ${parquet} as it is no whole Parquet file`);
+      await malformed(
+        SMALL10,
+        `${folder}/Parquet files`,
+        `Cannot load ${parquet} as it is not a complete Parquet file`,
+      );
       await malformed(
         { ...SMALL10, trainRecords: 2 },
         `${folder}/Parquet files`,

@@ -112,7 +112,7 @@ describe("loadIdx", () => {
       const file = `${folder}/${TRAIN_LABELS}`, packed = await gzip(await Deno.readFile(file));
       await Deno.remove(file);
       await Deno.writeFile(`${file}.gz`, packed.slice(0, packed.length - 6));
-      await malformed(folder, `${file}.gz as it is no whole gzip file`);
+      await malformed(folder, `${file}.gz as it is not a complete gzip file`);
     }));
 
   it("refuses an invalid label, and images without their labels", () =>

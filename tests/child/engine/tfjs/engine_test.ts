@@ -22,7 +22,7 @@ describe("checking TensorFlow when it opens", () => {
   it("says in one line that cuDNN does not fit, and how to fix it", async () => {
     assertEquals(
       await sentence("No DNN in stream executor:\n\tthe DNN library is not initialized"),
-      "GPU, TensorFlow 2.21.0 cannot train as its cuDNN is missing or of another version (it fails with: No DNN in " +
+      "GPU, TensorFlow 2.21.0 cannot train as its cuDNN is missing or of the wrong version (it fails with: No DNN in " +
         "stream executor: the DNN library is not initialized): run `deno task build-tfjs-node --gpu`",
     );
   });

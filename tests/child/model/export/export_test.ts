@@ -153,7 +153,7 @@ describe("exportModel", () => {
     const about = { ...model.about, outcome: "diverged" as const, reason: "the loss became NaN at step 9" };
     assertStringIncludes(
       text(exportModel({ ...model, about }, "onnx", NOTHING).get("README.md")),
-      "**Of no use: this training diverged: the loss became NaN at step 9.**",
+      "**Do not use: this training diverged: the loss became NaN at step 9.**",
     );
   });
 
