@@ -88,7 +88,7 @@ function modelOf({ metadata, tensors }: Safetensors): Model {
   const shapes = shapesOf(graph);
   const stranger = [...tensors.keys()].find((name) => !shapes.has(name));
   if (stranger !== undefined) {
-    throw new RangeError(`it is of another network: ${graph.name} has no tensor ${shown(stranger)}`);
+    throw new RangeError(`it belongs to another network: ${graph.name} has no tensor ${shown(stranger)}`);
   }
   for (const [name, shape] of shapes) requireTensor(graph, name, shape, tensors.get(name));
   const isParameter = new Set(graph.parameters.map(({ name }) => name));

@@ -237,7 +237,9 @@ describe("a folder that is not a run", () => {
 
 describe("a run that is taken", () => {
   it("is not started again under the same name", () =>
-    withRun((cwd) => allFail(["search --run first --dataset shapes"], cwd, 1, "as there is one: use --resume")));
+    withRun((cwd) =>
+      allFail(["search --run first --dataset shapes"], cwd, 1, "as it holds a run already: use --resume")
+    ));
 
   it("is not continued by two processes, and can be looked at meanwhile", () =>
     withRun(async (cwd, run) => {

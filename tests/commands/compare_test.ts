@@ -146,6 +146,6 @@ describe("deno task table", () => {
   it("refuses flags that contradict each other", () =>
     inFolder(async (cwd) => {
       await fails(["table", "--random", "5"], { cwd }, 2, ["--random is for --train"]);
-      await fails(["table", "--csv", "--json"], { cwd }, 2, ["give one of them"]);
+      await fails(["table", "--csv", "--json"], { cwd }, 2, ["give only one"]);
     }));
 });

@@ -132,8 +132,8 @@ describe("deno task cifar100", () => {
         fails(["cifar100", "--data", "short"], { cwd }, 1, [
           "Cannot load short/train.bin as it must have 153700000 bytes: it has 153699000",
         ]),
-        fails(["cifar100", "--steps", "5", "--epochs", "1"], { cwd }, 2, ["--steps and --epochs", "give one of them"]),
-        fails(["cifar100", "--name", "a", "--resume", "b"], { cwd }, 2, ["--name begins a run and --resume continues"]),
+        fails(["cifar100", "--steps", "5", "--epochs", "1"], { cwd }, 2, ["--steps and --epochs", "give only one"]),
+        fails(["cifar100", "--name", "a", "--resume", "b"], { cwd }, 2, ["--name starts a run and --resume continues"]),
         fails(["cifar100", "--resume", "none"], { cwd }, 1, ["Cannot resume none as there is no runs/none"]),
         fails(["cifar10", "--coarse"], { cwd }, 2, ["cifar10 has no flag --coarse"]),
         fails(["test-model", "none.safetensors"], { cwd }, 1, ["Cannot read none.safetensors: there is no such file"]),

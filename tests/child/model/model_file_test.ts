@@ -90,7 +90,7 @@ describe("readModel", () => {
     await refused(withMetadata({ network: "vgg16" }), 'Cannot build network "vgg16"');
     await refused(
       withTensors((tensors) => tensors.set("other", tensors.get([...tensors.keys()][0])!)),
-      "it is of another",
+      "it belongs to another",
     );
   });
 
@@ -147,7 +147,7 @@ describe("readModel", () => {
   it("refuses a foreign tensor whose name would move the cursor, without printing it", () =>
     refused(
       withTensors((tensors) => tensors.set("a\u001b[2J", { shape: [1], values: Float32Array.of(1) })),
-      'it is of another network: resnet8 has no tensor "a\\u{1b}[2J"',
+      'it belongs to another network: resnet8 has no tensor "a\\u{1b}[2J"',
     ));
 
   it("reads a function that was typed in several lines, as one line", async () => {

@@ -75,7 +75,7 @@ describe("the runs on disk", () => {
     withRun(async (root) => {
       await Deno.mkdir(`${root}/taken`);
       const registry = runRegistry(root, null);
-      assertStringIncludes((await registry.change!("first", { name: "taken" }))!, "as there is one");
+      assertStringIncludes((await registry.change!("first", { name: "taken" }))!, "as a run of that name exists");
       for (const name of ["../first", "a/b", ".hidden", ""]) {
         assertStringIncludes((await registry.change!("first", { name }))!, "must be letters");
       }

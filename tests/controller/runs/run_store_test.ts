@@ -91,7 +91,7 @@ describe("a run", () => {
         RunStoreError,
         "its log run.sqlite-wal, which holds all of it, is missing",
       );
-      assertThrows(() => RunStore.makeFolder(folder), RunStoreError, "there is one");
+      assertThrows(() => RunStore.makeFolder(folder), RunStoreError, "it holds a run already");
       await runScripted(`${root}/whole`, 1);
       const store = RunStore.open(`${root}/whole`);
       store.saveState("running", 1);

@@ -149,7 +149,7 @@ describe("exportModel", () => {
     const page = text(exportModel(model, "onnx", NOTHING).get("README.md"));
     assertStringIncludes(page, "- activation: `x * sigmoid(b * x)`");
     assertStringIncludes(page, "test accuracy 25.00 %");
-    assert(!page.includes("Of no use"));
+    assert(!page.includes("Do not use"));
     const about = { ...model.about, outcome: "diverged" as const, reason: "the loss became NaN at step 9" };
     assertStringIncludes(
       text(exportModel({ ...model, about }, "onnx", NOTHING).get("README.md")),
