@@ -1,12 +1,13 @@
 /**
  * `deno task bench train`: images per second of training steps on random images, for each of several functions.
- * `deno task bench kernels`: where the time of a step of the wasm engine goes, or of a graphics card.
+ * `deno task bench kernels`: where the time of a step of the wasm engine goes, or of a graphics card, also of one that is
+ * not here, counted.
  */
 import { activationFrom } from "../child/activation/catalog.ts";
 import type { Engine } from "../child/engine/engine.ts";
 import { hasBeta } from "../child/compiler/derivatives.ts";
 import { type KernelTime, measurePeak, profileStep } from "../child/engine/wasm/profile.ts";
-import { type KernelCost, profileStep as profileCard } from "../child/engine/webgpu/profile.ts";
+import { CARDS, countStep, type KernelCost, measureStep } from "../child/engine/webgpu/profile.ts";
 import { multiplyAdds } from "../child/network/cost.ts";
 import { buildNetwork } from "../child/network/networks.ts";
 import { DEFAULT_OPTIMIZER } from "../child/network/optimizer.ts";
@@ -43,6 +44,7 @@ interface Flags {
   readonly acts?: string;
   readonly steps: number;
   readonly turns: number;
+  readonly card?: string;
   readonly json: boolean;
 }
 
@@ -81,10 +83,22 @@ export const bench = command({
       min: 1,
       help: "rounds over all functions, which stay in memory: a machine that slows down does so for all",
     },
+    {
+      name: "card",
+      type: "choice",
+      choices: Object.keys(CARDS),
+      help: "kernels of webgpu: count a step for this card, and measure nothing",
+    },
     { name: "json", type: "boolean", help: "print one JSON object per function or kernel" },
   ],
-  examples: ["bench train", 'bench train --acts "relu;swish" --children 2 --json', "bench kernels --acts relu"],
+  examples: [
+    "bench train",
+    'bench train --acts "relu;swish" --children 2 --json',
+    "bench kernels --acts relu",
+    "bench kernels --engine webgpu --children 16 --card H100",
+  ],
   async run({ what, ...flags }, io) {
+    if (what === "train" && flags.card !== undefined) throw new UsageError("bench train takes no --card");
     return what === "train" ? await benchTrain(flags, io) : await benchKernels(flags, io);
   },
 });
@@ -159,6 +173,7 @@ async function ratesInTurns(measurements: readonly Measurement[], count: number,
 async function benchKernels(flags: Flags, io: Io) {
   const { engine, acts, network, batch, steps, json, children, threads, turns } = flags;
   if (engine === "webgpu") return await benchCard(flags, io);
+  if (flags.card !== undefined) throw new UsageError("bench kernels --card counts for --engine webgpu alone");
   if (!["auto", "wasm"].includes(engine) || children > 1 || threads > 1 || turns > 1) {
     throw new UsageError(
       "bench kernels profiles the wasm engine, one child on one thread, or webgpu: leave out the other flags",
@@ -181,50 +196,86 @@ async function benchKernels(flags: Flags, io: Io) {
   return EXIT.done;
 }
 
-/** Counts and times of a step on a graphics card. */
-async function benchCard({ acts, network, batch, steps, json, children, threads, turns }: Flags, io: Io) {
+/** Counts of a step on a graphics card, and its times where no other card is named. */
+async function benchCard({ acts, network, batch, steps, json, children, threads, turns, card }: Flags, io: Io) {
   if (threads > 1 || turns > 1) throw new UsageError("bench kernels --engine webgpu takes no --threads and no --turns");
   for (const act of acts?.split(";") ?? ["swish"]) {
     if (io.signal.aborted) return EXIT.interrupted;
     io.live(`measuring ${act} …`);
-    const activation = activationFrom(act);
+    const activation = activationFrom(act), size = { batch, children };
     const graph = buildNetwork(network, { classes: 10, usesBeta: hasBeta(activation) });
-    const { card, memory, kernels } = await profileCard(graph, activation, { batch, children, steps });
-    const row = ({ kernel, dispatches, operations, bytes, floor, seconds }: KernelCost) => ({
-      kernel,
-      dispatches,
-      gflop: Math.round(operations / 1e6) / 1e3,
-      megabytes: tenths(bytes / 1e6),
-      [`floor_ms_${card}`]: Math.round(1e6 * floor) / 1e3,
-      ms: Math.round(1e5 * seconds!) / 100,
-    });
-    const total = (of: (kernel: KernelCost) => number) => kernels.reduce((sum, kernel) => sum + of(kernel), 0);
-    const step = row({
-      kernel: "a step",
-      dispatches: total(({ dispatches }) => dispatches),
-      operations: total(({ operations }) => operations),
-      bytes: total(({ bytes }) => bytes),
-      floor: total(({ floor }) => floor),
-      seconds: total(({ seconds }) => seconds!),
-    });
-    const rows = [step, ...kernels.map(row)];
-    const head = { bench: "kernels", engine: "webgpu", act, batch, children, memory_mib: Math.ceil(memory / 2 ** 20) };
-    if (json) rows.forEach((row) => io.out(JSON.stringify({ ...head, ...row })));
-    else printCard(`${network}, ${act}, batch ${batch}, ${children} children, ${head.memory_mib} MiB`, card, rows, io);
+    const counted = card
+      ? countStep(graph, activation, { ...size, card })
+      : await measureStep(graph, activation, { ...size, steps });
+    const kernels: readonly CardKernel[] = counted.kernels;
+    const rows = [stepOfCard(kernels), ...kernels].map((kernel, _, [step]) => cardRow(kernel, step));
+    const about = { bench: "kernels", engine: "webgpu", act, batch, children, card: counted.card };
+    const mebibytes = Math.ceil(counted.memory / 2 ** 20);
+    if (json) rows.forEach((row) => io.out(JSON.stringify({ ...about, memory_mib: mebibytes, ...row })));
+    else {
+      io.out(`${network}, ${act}, batch ${batch}, ${children} children, ${mebibytes} MiB`);
+      io.out(`floors are those of the mathematics at the peaks of ${counted.card}`);
+      printCard(rows, io);
+    }
   }
   return EXIT.done;
 }
 
-function printCard(title: string, card: string, rows: readonly Record<string, number | string>[], io: Io): void {
-  io.out(`${title}; floors are those of a card with the peaks of ${card}`);
+type CardKernel = KernelCost & { readonly seconds?: number };
+type Counts = Pick<CardKernel, "kernel" | "dispatches" | "cost" | "least" | "floor" | "seconds">;
+
+/** All kernels together. */
+function stepOfCard(kernels: readonly CardKernel[]): Counts {
+  const total = (of: (kernel: CardKernel) => number) => kernels.reduce((sum, kernel) => sum + of(kernel), 0);
+  const costs = (which: "cost" | "least") => ({
+    operations: total((kernel) => kernel[which].operations),
+    bytes: total((kernel) => kernel[which].bytes),
+  });
+  return {
+    kernel: "a step",
+    dispatches: total(({ dispatches }) => dispatches),
+    cost: costs("cost"),
+    least: costs("least"),
+    floor: total(({ floor }) => floor),
+    seconds: kernels.every(({ seconds }) => seconds === undefined) ? undefined : total(({ seconds }) => seconds ?? 0),
+  };
+}
+
+/** What a kernel does, as multiples of the least, and its floor, with its share of the step's. */
+function cardRow({ kernel, dispatches, cost, least, floor, seconds }: Counts, step: Counts) {
+  const over = (of: "operations" | "bytes") => least[of] === 0 ? null : Math.round(1e3 * cost[of] / least[of]) / 1e3;
+  return {
+    kernel,
+    dispatches,
+    gflop: Math.round(cost.operations / 1e6) / 1e3,
+    gflop_over_least: over("operations"),
+    megabytes: tenths(cost.bytes / 1e6),
+    megabytes_over_least: over("bytes"),
+    floor_ms: Math.round(1e6 * floor) / 1e3,
+    share_of_floor: Math.round(1e3 * floor / step.floor) / 1e3,
+    ...seconds !== undefined && { ms: Math.round(1e5 * seconds) / 100 },
+  };
+}
+
+function printCard(rows: readonly ReturnType<typeof cardRow>[], io: Io): void {
   const right = (title: string) => ({ title, align: "right" as const });
-  const columns = [...["ms", "floor ms", "GFLOP", "MB", "dispatches"].map(right), {
-    title: "kernel",
-    align: "left" as const,
-  }];
+  const isMeasured = rows[0].ms !== undefined;
+  const titles = ["floor ms", "% of floor", "GFLOP", "x least", "MB", "x least", "dispatches"];
+  const columns = [
+    ...[...isMeasured ? ["ms"] : [], ...titles].map(right),
+    { title: "kernel", align: "left" as const },
+  ];
+  const over = (value: number | null) => value === null ? "" : value.toFixed(2);
   const cells = rows.map((row) => [
-    ...[row.ms, row[`floor_ms_${card}`], row.gflop, row.megabytes, row.dispatches].map(String),
-    String(row.kernel),
+    ...isMeasured ? [row.ms!.toFixed(2)] : [],
+    row.floor_ms.toFixed(3),
+    (100 * row.share_of_floor).toFixed(1),
+    row.gflop.toFixed(2),
+    over(row.gflop_over_least),
+    row.megabytes.toFixed(1),
+    over(row.megabytes_over_least),
+    `${row.dispatches}`,
+    row.kernel,
   ]);
   textTable({ columns, rows: cells }).forEach(io.out);
 }

@@ -1,4 +1,4 @@
-/** Which kinds of nodes every engine computes, and which `reference` and `wasm` alone do so far. */
+/** Which kinds of nodes every engine computes, and which not all do so far. */
 import type { BackwardKind } from "./autodiff.ts";
 import type { Graph, NodeKind } from "./graph.ts";
 
@@ -17,6 +17,6 @@ export function requireCommonKinds(graph: Graph, engine: string): void {
   if (found === undefined) return;
   throw new RangeError(
     `Cannot compile ${graph.name} with ${engine} as it has no ${found.kind.replaceAll("_", " ")} yet: ` +
-      "use --engine wasm, or another --network",
+      "use --engine wasm or webgpu, or another --network",
   );
 }

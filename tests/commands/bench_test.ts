@@ -61,4 +61,19 @@ describe("deno task bench kernels", () => {
 
   it("says that it is about the wasm engine and one thread", () =>
     inFolder((cwd) => fails(["bench", "kernels", "--engine", "reference"], { cwd }, 2, ["wasm engine"])));
+
+  it("counts a step of a card that is not here, of which the kernels' floors make the step's", () =>
+    inFolder(async (cwd) => {
+      const args = ["bench", "kernels", "--engine", "webgpu", "--card", "A100", "--children", "3", ...TINY];
+      const [step, ...kernels] = rows(await commandLine(args, { cwd }));
+      assertEquals([step.kernel, step.card, step.children, step.ms], ["a step", "A100", 3, undefined]);
+      assert(Math.abs(Number(step.gflop) / 3.5 - 1) < 0.1, `${step.gflop}`); // three children, 1.2 each: see above
+      for (const column of ["floor_ms", "megabytes", "dispatches"]) {
+        const sum = kernels.reduce((sum, kernel) => sum + Number(kernel[column]), 0);
+        assert(Math.abs(sum / Number(step[column]) - 1) < 0.05, `${column}: ${sum} beside ${step[column]}`);
+      }
+    }));
+
+  it("counts for a named card with webgpu alone", () =>
+    inFolder((cwd) => fails(["bench", "kernels", "--card", "A100", ...TINY], { cwd }, 2, ["--engine webgpu"])));
 });

@@ -6,46 +6,67 @@
  * Forward and input gradient are the same product with the roles of pixels swapped. With a stride s, the gradient's
  * pixels fall into s x s classes by their row and column modulo s, each reached by its own taps, so that no product
  * with a zero is computed. A dense layer is a convolution of size 1 on an image of one pixel.
+ *
+ * What else touches the same data is done on the way: forward the moments of each tile for the batch norm that follows,
+ * backward the batch norm's gradient where the gradient is read.
  */
-import { type BufferName, type Dispatch, type Kernel, kernel, Numbers, quadBytes } from "./kernel.ts";
+import { addNorm, type Gradient, NORM_OPERATIONS, NORM_TEXT } from "./gradient.ts";
+import {
+  type Cost,
+  type Dispatch,
+  type Kernel,
+  kernel,
+  Numbers,
+  type Operand,
+  quadBytes,
+  valueBytes,
+} from "./kernel.ts";
 import { LANES } from "./layout.ts";
 
-/** Sizes of a layer: quads of channels at its input and output. */
+/** The images at one side of a layer. */
+interface Side {
+  readonly height: number;
+  readonly width: number;
+  readonly quads: number;
+  readonly channels: number;
+}
+
+/** Sizes of a layer. */
 export interface Convolution {
   readonly images: number;
-  readonly input: { readonly height: number; readonly width: number; readonly quads: number };
-  readonly output: { readonly height: number; readonly width: number; readonly quads: number };
+  readonly input: Side;
+  readonly output: Side;
   readonly size: number;
   readonly stride: number;
 }
 
 /** Pixels of a thread, and threads along the pixels. */
 const TILE = { pixels: 8, rows: 16 };
-/** Threads along the channels, a quad each: as few as the layer fills. */
-const LANE_COUNTS = [4, 8, 16];
-/** Quads of channels in a slab; one, where the layer has only one (the images). */
-const DEPTHS = { few: 1, many: 4 };
+/** Pixels of a tile, whose moments are one part, and operations for each value of which moments are taken. */
+export const TILE_PIXELS = TILE.pixels * TILE.rows, MOMENT_OPERATIONS = 4;
+/** Threads along the channels at most, a quad each. */
+const MAX_LANES = 16;
+/** Quads of channels in a slab: the most of which less than a sixth is idle in all slabs together. */
+const DEPTHS = [4, 2, 1];
 
 type Direction = "forward" | "gradient";
 
 /** The product of one layer: what it reads and writes, and where its kernel starts among the parameters. */
 export interface ConvolutionCall {
   readonly shape: Convolution;
-  readonly from: BufferName;
-  readonly to: BufferName;
+  readonly from: Gradient;
+  readonly to: Operand;
+  readonly parameters: Operand;
   /** In quads; the bias of a dense layer, forward only. */
   readonly kernelOffset: number;
   readonly biasOffset?: number;
-  /** Quads of a child's parameters. */
-  readonly parameterQuads: number;
+  /** Where the moments of tiles go: [child][mean, squares][tile][quad]. Forward only. */
+  readonly moments?: Operand;
   /**
    * Whether the device rounds a multiply-add once. Where it rounds twice, each tap is summed by itself, whose shorter
    * sums make up for that.
    */
   readonly fused: boolean;
-  /** Quads from one child to the next in `from` and `to`. */
-  readonly fromStride: number;
-  readonly toStride: number;
 }
 
 export function convolutionForward(call: ConvolutionCall): Dispatch {
@@ -57,21 +78,52 @@ export function convolutionInputGradient(call: ConvolutionCall): Dispatch {
   return product(call, "gradient");
 }
 
+/** Threads along so many quads of channels, so that few of the blocks' are idle. */
 export function lanesFor(quads: number): number {
-  return LANE_COUNTS.find((lanes) => lanes >= quads) ?? LANE_COUNTS.at(-1)!;
+  return Math.ceil(quads / Math.ceil(quads / MAX_LANES));
 }
 
 export function times(count: number, line: (i: number) => string): string {
   return Array.from({ length: count }, (_, i) => line(i)).join("\n");
 }
 
+/** Channels of a quad that are computed with: where a layer has one quad only, those that it fills. */
+export function usedChannels({ quads, channels }: Side): number {
+  return quads === 1 ? channels : LANES;
+}
+
+/** Multiplications and additions of the products of a layer, by its definition. */
+export function productOperations({ images, input, output, size }: Convolution): number {
+  return 2 * images * output.height * output.width * output.channels * input.channels * size ** 2;
+}
+
+/** Values of all images at a side of a layer, and the quads that hold them. */
+export function valuesAt({ images }: Convolution, { height, width, channels }: Side): number {
+  return images * height * width * channels;
+}
+
+export function quadsAt({ images }: Convolution, { height, width, quads }: Side): number {
+  return images * height * width * quads;
+}
+
+interface Variant {
+  readonly direction: Direction;
+  readonly lanes: number;
+  readonly depth: number;
+  readonly used: number;
+  readonly sumsTaps: boolean;
+  readonly hasBias: boolean;
+  readonly hasNorm: boolean;
+  readonly hasMoments: boolean;
+}
+
 function product(call: ConvolutionCall, direction: Direction): Dispatch {
-  const { shape: { input, output, images, size, stride }, biasOffset } = call;
+  const { shape: { input, output, images, size, stride }, from: source, biasOffset, moments } = call;
   const isForward = direction === "forward";
   const [from, to] = isForward ? [input, output] : [output, input];
   const step = isForward ? 1 : stride;
   const lanes = lanesFor(to.quads), blocks = Math.ceil(to.quads / lanes);
-  const depth = from.quads === 1 ? DEPTHS.few : DEPTHS.many;
+  const depth = DEPTHS.find((depth) => Math.ceil(from.quads / depth) * depth * 6 <= from.quads * 7)!;
   const pixels = images * Math.ceil(to.height / step) * Math.ceil(to.width / step);
 
   const numbers = new Numbers();
@@ -90,40 +142,72 @@ function product(call: ConvolutionCall, direction: Direction): Dispatch {
   numbers.signed("spread", isForward ? stride : 1);
   numbers.signed("direction", isForward ? 1 : -1);
   numbers.unsigned("blocks", blocks);
-  numbers.unsigned("from_child", call.fromStride);
-  numbers.unsigned("to_child", call.toStride);
-  numbers.unsigned("parameters_child", call.parameterQuads);
+  numbers.unsigned("from_child", source.stride);
+  numbers.unsigned("to_child", call.to.stride);
+  numbers.unsigned("parameters_child", call.parameters.stride);
   numbers.unsigned("kernel_offset", call.kernelOffset);
   if (biasOffset !== undefined) numbers.unsigned("bias_offset", biasOffset);
-
+  if (moments) numbers.unsigned("moments_child", moments.stride);
+  const normBuffers = addNorm(numbers, source);
+  const variant: Variant = {
+    ...{ direction, lanes, depth, used: usedChannels(from), sumsTaps: !call.fused },
+    hasBias: biasOffset !== undefined,
+    hasNorm: source.norm !== undefined,
+    hasMoments: moments !== undefined,
+  };
   return {
-    kernel: productKernel(numbers, direction, lanes, depth, {
-      hasBias: biasOffset !== undefined,
-      sumsTaps: !call.fused,
-    }),
-    buffers: ["parameters", call.from, call.to],
+    kernel: productKernel(numbers, variant),
+    buffers: [
+      ...[call.parameters.buffer, source.buffer, call.to.buffer],
+      ...normBuffers,
+      ...moments ? [moments.buffer] : [],
+    ],
     record: numbers.words,
-    workgroups: [Math.ceil(pixels / (TILE.pixels * TILE.rows)), blocks * step ** 2],
+    workgroups: [Math.ceil(pixels / TILE_PIXELS), blocks * step ** 2],
     own: false,
+    work: isForward ? "convolution" : "input gradient",
+    ...costs(call.shape, variant, Math.ceil(pixels / TILE_PIXELS), blocks),
+  };
+}
+
+function costs(
+  shape: Convolution,
+  { direction, lanes, depth, used, hasNorm, hasMoments }: Variant,
+  tiles: number,
+  blocks: number,
+): { readonly cost: Cost; readonly least: Cost } {
+  const { input, output, size } = shape;
+  const [from, to] = direction === "forward" ? [input, output] : [output, input];
+  const rows = tiles * TILE_PIXELS, slabs = Math.ceil(from.quads / depth), reads = hasNorm ? 2 : 1;
+  const loaded = rows * blocks * size ** 2 * slabs * depth * LANES;
+  return {
     cost: {
-      operations: 2 * images * output.height * output.width * output.quads * input.quads * LANES ** 2 * size ** 2,
+      operations: 2 * rows * blocks * lanes * LANES * size ** 2 * slabs * depth * used +
+        (hasNorm ? NORM_OPERATIONS * loaded : 0) +
+        (hasMoments ? MOMENT_OPERATIONS * rows * blocks * lanes * LANES : 0),
       bytes: quadBytes(
-        images * input.height * input.width * input.quads,
-        images * output.height * output.width * output.quads,
+        reads * quadsAt(shape, from),
+        quadsAt(shape, to),
         size ** 2 * input.quads * LANES * output.quads,
+        hasMoments ? 2 * tiles * to.quads : 0,
+      ),
+    },
+    least: {
+      operations: productOperations(shape) +
+        (hasNorm ? NORM_OPERATIONS * valuesAt(shape, from) : 0) +
+        (hasMoments ? MOMENT_OPERATIONS * valuesAt(shape, to) : 0),
+      bytes: valueBytes(
+        reads * valuesAt(shape, from),
+        valuesAt(shape, to),
+        size ** 2 * input.channels * output.channels,
       ),
     },
   };
 }
 
-function productKernel(
-  numbers: Numbers,
-  direction: Direction,
-  lanes: number,
-  depth: number,
-  { hasBias, sumsTaps }: { readonly hasBias: boolean; readonly sumsTaps: boolean },
-): Kernel {
-  const { pixels, rows } = TILE, tile = pixels * rows, threads = rows * lanes;
+function productKernel(numbers: Numbers, variant: Variant): Kernel {
+  const { direction, lanes, depth, used, sumsTaps, hasBias, hasNorm, hasMoments } = variant;
+  const { pixels, rows } = TILE, tile = TILE_PIXELS, threads = rows * lanes; // threads is a multiple of depth
   const row = depth + 1; // a quad more, against conflicts of memory banks
   /** Four quads of the kernel at a tap: rows k of columns n forward, columns k of rows n for the gradient. */
   const weight = (j: number) =>
@@ -146,7 +230,9 @@ function productKernel(
   let ky0 = (py + padding) % step;
   let kx0 = (px + padding) % step;
   let source_at = child * from_child;
+${hasNorm ? "  let y_at = child * y_child;" : ""}
   let kernel_at = child * parameters_child + kernel_offset;
+  let loaded = thread % ${depth}u;
 
   // Where the tile's pixels start in the tensor read, their row and column there at the first tap, and what they write.
   for (var i = thread; i < ${tile}u; i += ${threads}u) {
@@ -168,16 +254,20 @@ ${times(pixels, (i) => `  var sum${i} = vec4f();`)}
       let tap = ky * size + kx;
 ${sumsTaps ? times(pixels, (i) => `      var part${i} = vec4f();`) : ""}
       for (var k0 = 0u; k0 < from_quads; k0 += ${depth}u) {
+${hasNorm ? NORM_TEXT.coefficients("min(k0 + loaded, from_quads - 1u)") : ""}
         for (var e = thread; e < ${tile * depth}u; e += ${threads}u) {
-          let k = e % ${depth}u;
           let place = places[e / ${depth}u];
           let y = place.y + tap_y;
           let x = place.z + tap_x;
           var value = vec4f();
-          if (place.w >= 0 && y >= 0 && y < i32(from_height) && x >= 0 && x < i32(from_width) && k0 + k < from_quads) {
-            value = source_[source_at + u32((place.x + y) * i32(from_width) + x) * from_quads + k0 + k];
+          if (place.w >= 0 && y >= 0 && y < i32(from_height) && x >= 0 && x < i32(from_width)
+            && k0 + loaded < from_quads) {
+            let at = u32((place.x + y) * i32(from_width) + x) * from_quads + k0 + loaded;
+            value = ${
+    hasNorm ? NORM_TEXT.gradient("source_[source_at + at]", "y_[y_at + at]") : "source_[source_at + at]"
+  };
           }
-          pixel_tile[e / ${depth}u * ${row}u + k] = value;
+          pixel_tile[e / ${depth}u * ${row}u + loaded] = value;
         }
         for (var e = thread; e < ${depth * lanes}u; e += ${threads}u) {
           let k = e / ${lanes}u;
@@ -193,11 +283,11 @@ ${times(4, (j) => `          weight_tile[(k * 4u + ${j}u) * ${lanes}u + e % ${la
         }
         workgroupBarrier();
         for (var k = 0u; k < ${depth}u; k++) {
-${times(4, (j) => `          let w${j} = weight_tile[(k * 4u + ${j}u) * ${lanes}u + lane];`)}
+${times(used, (j) => `          let w${j} = weight_tile[(k * 4u + ${j}u) * ${lanes}u + lane];`)}
 ${
     times(pixels, (i) => `
           let a${i} = pixel_tile[(line + ${i * rows}u) * ${row}u + k];
-${times(4, (j) => `          ${sum}${i} = fma(vec4f(a${i}.${"xyzw"[j]}), w${j}, ${sum}${i});`)}`)
+${times(used, (j) => `          ${sum}${i} = fma(vec4f(a${i}.${"xyzw"[j]}), w${j}, ${sum}${i});`)}`)
   }
         }
         workgroupBarrier();
@@ -216,21 +306,72 @@ ${
     let place${i} = places[line + ${i * rows}u].w;
     if (place${i} >= 0) { target_[target_at + u32(place${i}) * to_quads] = sum${i}${hasBias ? " + bias" : ""}; }`)
   }
-  }`;
+  }
+${hasMoments ? tileMoments(lanes) : ""}`;
   return kernel(
-    `convolution ${direction}`,
+    `convolution ${direction}${hasMoments ? " and moments" : ""}${hasNorm ? " through batch norm" : ""}`,
     [
       { name: "parameters", access: "read" },
       { name: "source_", access: "read" },
       { name: "target_", access: "read_write" },
+      ...hasNorm ? NORM_TEXT.bindings : [],
+      ...hasMoments ? [{ name: "moments", access: "read_write" as const }] : [],
     ],
     threads,
     numbers,
     {
       declarations: `var<workgroup> places: array<vec4i, ${tile}>;
-var<workgroup> pixel_tile: array<vec4f, ${tile * row}>;
-var<workgroup> weight_tile: array<vec4f, ${depth * 4 * lanes}>;`,
+var<workgroup> pixel_tile: array<vec4f, ${Math.max(tile * row, hasMoments ? 2 * threads : 0)}>;
+var<workgroup> weight_tile: array<vec4f, ${depth * 4 * lanes}>;
+${hasMoments ? COUNT : ""}`,
       body,
     },
   );
+}
+
+/** Of the tile's first `valid` pixels, those of the lines that are `line` modulo `lines`. */
+const COUNT = `
+fn count(valid: u32, line: u32, lines: u32) -> u32 {
+  return select(0u, (valid - line + lines - 1u) / lines, valid > line);
+}`;
+
+/**
+ * Mean and sum of squared differences of the tile's pixels: of a thread's pixels from its first, so that a mean far
+ * from 0 cancels nothing, then merged over lines (Chan, Golub & LeVeque 1979). The tile's memory is free by now.
+ */
+function tileMoments(lanes: number): string {
+  const { pixels, rows } = TILE, threads = rows * lanes;
+  return `
+  let valid = min(${TILE_PIXELS}u, images * to_height * to_width - group.x * ${TILE_PIXELS}u);
+  var shifted = vec4f();
+  var squares = vec4f();
+${
+    times(pixels - 1, (i) => `
+  if (line + ${(i + 1) * rows}u < valid) {
+    let d = sum${i + 1} - sum0;
+    shifted += d;
+    squares = fma(d, d, squares);
+  }`)
+  }
+  let of_line = max(1.0f, f32(count(valid, line, ${rows}u)));
+  pixel_tile[thread] = sum0 + shifted / of_line;
+  pixel_tile[${threads}u + thread] = squares - shifted * shifted / of_line;
+  workgroupBarrier();
+  for (var half = ${rows / 2}u; half > 0u; half /= 2u) {
+    let other = count(valid, line + half, 2u * half);
+    if (line < half && other > 0u) {
+      let partner = thread + half * ${lanes}u;
+      let one = f32(count(valid, line, 2u * half));
+      let both = one + f32(other);
+      let d = pixel_tile[partner] - pixel_tile[thread];
+      pixel_tile[thread] += d * (f32(other) / both);
+      pixel_tile[${threads}u + thread] += fma(d * d, vec4f(one * f32(other) / both), pixel_tile[${threads}u + partner]);
+    }
+    workgroupBarrier();
+  }
+  if (line == 0u && n < to_quads) {
+    let at = child * moments_child + group.x * to_quads + n;
+    moments[at] = pixel_tile[thread];
+    moments[at + groups.x * to_quads] = pixel_tile[${threads}u + thread];
+  }`;
 }

@@ -1,7 +1,5 @@
 /** The engine of graphics cards: kernels in WGSL on Deno's WebGPU, on cards of every maker, with nothing to install. */
-import { requireCommonKinds } from "../../network/kinds.ts";
 import type { Activation } from "../../activation/expression.ts";
-import { differentiate } from "../../compiler/derivatives.ts";
 import type { Dataset } from "../../../datasets/dataset.ts";
 import type { Graph } from "../../network/graph.ts";
 import { checkActivation } from "../checks.ts";
@@ -9,7 +7,7 @@ import type { CompileOptions, Engine, Probe, Program } from "../engine.ts";
 import { selfCheck } from "../self_check.ts";
 import { type Card, openCard } from "./device.ts";
 import { commonGraph, shapeKey } from "./common_graph.ts";
-import { Group } from "./group.ts";
+import { bytesFor, Group } from "./group.ts";
 import { canHold } from "./held_dataset.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { fusesMultiplyAdd, probe } from "./probe.ts";
@@ -46,13 +44,21 @@ class WebGpuEngine implements Engine {
   }
 
   async compile(graph: Graph, activation: Activation, options: CompileOptions): Promise<Program> {
-    requireCommonKinds(graph, "webgpu");
     checkActivation(graph, activation);
     const { batch, optimizer, children = 1 } = options;
-    const plan = makePlan(commonGraph(graph), differentiate(activation), { batch, optimizer, fused: this.fused });
+    const plan = this.#plan(graph, activation, options);
     const group = await this.#groupFor(JSON.stringify([shapeKey(graph), batch, optimizer, children]), plan, children);
     const place = await group.place(plan);
     return new WebGpuProgram(graph, group, place);
+  }
+
+  memoryNeeded(graph: Graph, activation: Activation, options: CompileOptions): number {
+    const { children = 1 } = options;
+    return Math.ceil(bytesFor(this.#plan(graph, activation, options), children) / children);
+  }
+
+  #plan(graph: Graph, activation: Activation, { batch, optimizer }: CompileOptions): Plan {
+    return makePlan(commonGraph(graph), activation, { batch, optimizer, fused: this.fused });
   }
 
   holds(dataset: Dataset): boolean {

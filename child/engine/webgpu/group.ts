@@ -89,8 +89,7 @@ export class Group {
 
   private constructor(readonly card: Card, readonly plan: Plan, readonly places: number) {
     this.#children = new Array(places);
-    const imageBytes = places * plan.batch * sizeOf(plan.graph.nodes[0].shape) * 4;
-    this.#carriedSteps = Math.max(1, Math.min(MAX_STEPS, Math.floor(MAX_IMAGE_BYTES / imageBytes)));
+    this.#carriedSteps = carriedSteps(plan, places);
   }
 
   /** Makes the buffers. Throws an Error, or a RangeError if the card cannot bind or hold them, in one sentence. */
@@ -138,7 +137,7 @@ export class Group {
       this.leave(place);
       throw error;
     }
-    for (const name of this.#keptNames()) {
+    for (const name of keptNames(this.plan)) {
       const values = new Float32Array(this.plan.quads.get(name)! * LANES);
       if (name === "statistics") values.fill(1, this.plan.statistics.half * LANES);
       await this.write(place, name, values);
@@ -443,11 +442,6 @@ export class Group {
 
   // Buffers and pipelines -----------------------------------------------------------------------------------------
 
-  #keptNames(): Kept[] {
-    const slots = SLOTS[this.plan.optimizer.kind].map((_, i) => `slot${i}` as const);
-    return ["parameters", "gradients", ...slots, "statistics"];
-  }
-
   /** Throws a RangeError if one tensor is more than the card binds. */
   #checkLimits(): void {
     const { maxStorageBufferBindingSize, maxBufferSize } = this.card.device.limits;
@@ -462,39 +456,15 @@ export class Group {
   }
 
   #createBuffers(): void {
-    const { plan, places } = this;
-    const { training, evaluation, quads } = plan;
-    const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-    const create = (size: number, usage = storage) => {
-      const buffer = this.card.device.createBuffer({ size: Math.max(16, size), usage });
+    const { plan, places } = this, { queue } = this.card.device, { training, evaluation } = plan;
+    for (const { names, bytes, usage } of buffersFor(plan, places)) {
+      const buffer = this.card.device.createBuffer({ size: bytes, usage });
       this.#owned.push(buffer);
-      return buffer;
-    };
-    const kept = new Set<BufferName>(this.#keptNames());
-    for (const name of kept) this.#buffers.set(name, create(places * quads.get(name)! * QUAD_BYTES));
-    const tensors = new Map([...quads].filter(([name]) => !kept.has(name)));
-    const shared = shareBuffers([training, evaluation], tensors, new Set([plan.logits.buffer]));
-    const made = shared.sizes.map((size) => create(places * size * QUAD_BYTES));
-    for (const [name, place] of shared.places) this.#buffers.set(name, made[place]);
-
-    const children = places * MAX_STEPS;
-    this.#buffers.set("control", create(16));
-    this.#buffers.set("children", create(4 * places));
-    this.#buffers.set("places", create(ALIGNMENT * places));
-    this.#buffers.set("picks", create(8 * children * plan.batch));
-    this.#buffers.set("labels", create(4 * children * plan.batch));
-    this.#buffers.set("rates", create(16 * children));
-    this.#buffers.set("losses", create(4 * children));
-    this.#buffers.set(
-      "images",
-      create(4 * places * this.#carriedSteps * plan.batch * sizeOf(plan.graph.nodes[0].shape)),
-    );
-    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-    this.#buffers.set("records", create(ALIGNMENT * (training.length + evaluation.length + 1), usage));
-
+      for (const name of names) this.#buffers.set(name, buffer);
+    }
+    for (const [name, values] of plan.tables) queue.writeBuffer(this.#buffers.get(name)!, 0, values);
     const identity = new Uint32Array(places * ALIGNMENT / 4);
     for (let place = 0; place < places; place++) identity[place * ALIGNMENT / 4] = place;
-    const { queue } = this.card.device;
     queue.writeBuffer(this.#buffers.get("places")!, 0, identity);
     queue.writeBuffer(this.#buffers.get("records")!, 0, records([...training, ...evaluation, plan.picking]));
     queue.submit([]);
@@ -549,6 +519,64 @@ export class Group {
     const entries = resources.map((resource, binding) => ({ binding, resource }));
     return this.card.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
   }
+}
+
+function keptNames({ optimizer }: Plan): Kept[] {
+  return ["parameters", "gradients", ...SLOTS[optimizer.kind].map((_, i) => `slot${i}` as const), "statistics"];
+}
+
+/** Steps of one submission where they carry their images. */
+function carriedSteps(plan: Plan, places: number): number {
+  const imageBytes = places * plan.batch * sizeOf(plan.graph.nodes[0].shape) * 4;
+  return Math.max(1, Math.min(MAX_STEPS, Math.floor(MAX_IMAGE_BYTES / imageBytes)));
+}
+
+interface BufferRequest {
+  readonly names: readonly BufferName[];
+  readonly bytes: number;
+  readonly usage: GPUBufferUsageFlags;
+}
+
+/** The buffers of a group: tensors that are never needed at the same time share one. */
+function buffersFor(plan: Plan, places: number): BufferRequest[] {
+  const { training, evaluation, quads, tables } = plan;
+  const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+  const one = (name: BufferName, bytes: number, usage = storage) => ({
+    names: [name],
+    bytes: Math.max(16, bytes),
+    usage,
+  });
+  const kept = keptNames(plan), isKept = new Set<BufferName>(kept);
+  const tensors = new Map([...quads].filter(([name]) => !isKept.has(name)));
+  const shared = shareBuffers([training, evaluation], tensors, new Set([plan.logits.buffer]));
+  const steps = places * MAX_STEPS, images = plan.batch * sizeOf(plan.graph.nodes[0].shape);
+  return [
+    ...kept.map((name) => one(name, places * quads.get(name)! * QUAD_BYTES)),
+    ...shared.sizes.map((size, place) => ({
+      names: [...shared.places].filter(([, at]) => at === place).map(([name]) => name),
+      bytes: places * size * QUAD_BYTES,
+      usage: storage,
+    })),
+    ...[...tables].map(([name, { byteLength }]) => one(name, byteLength)),
+    one("control", 16),
+    one("children", 4 * places),
+    one("places", ALIGNMENT * places),
+    one("picks", 8 * steps * plan.batch),
+    one("labels", 4 * steps * plan.batch),
+    one("rates", 16 * steps),
+    one("losses", 4 * steps),
+    one("images", 4 * places * carriedSteps(plan, places) * images),
+    one(
+      "records",
+      ALIGNMENT * (training.length + evaluation.length + 1),
+      GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    ),
+  ];
+}
+
+/** Bytes of a group of so many places. */
+export function bytesFor(plan: Plan, places: number): number {
+  return buffersFor(plan, places).reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 function records(dispatches: readonly Dispatch[]): Uint32Array<ArrayBuffer> {

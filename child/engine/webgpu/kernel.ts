@@ -115,14 +115,38 @@ function bitsOf(value: number): number {
   return new Uint32Array(Float32Array.of(value).buffer)[0];
 }
 
-/** Work of a dispatch for one child, by count: floating-point operations, and bytes read and written once each. */
+/**
+ * Work of one child by count: floating-point operations, and bytes that pass between memory and the chip if each
+ * operand of a dispatch does so once.
+ */
 export interface Cost {
   readonly operations: number;
   readonly bytes: number;
 }
 
+/** What a dispatch is for. */
+export type Work =
+  | "images"
+  | "convolution"
+  | "input gradient"
+  | "kernel gradient"
+  | "pointwise"
+  | "pointwise gradient"
+  | "pooling"
+  | "concatenation"
+  | "loss"
+  | "update";
+
+export const NOTHING: Cost = { operations: 0, bytes: 0 };
+
 /** A buffer by its name in the plan. */
 export type BufferName = string;
+
+/** A tensor of all children: its buffer, and the quads from one child to the next. */
+export interface Operand {
+  readonly buffer: BufferName;
+  readonly stride: number;
+}
 
 /** One dispatch of a plan. */
 export interface Dispatch {
@@ -134,7 +158,15 @@ export interface Dispatch {
   readonly workgroups: readonly [x: number, y: number];
   /** Whether the kernel's text is the child's own, as it contains its activation function. */
   readonly own: boolean;
+  readonly work: Work;
+  /** What its threads do, also with channels that fill up quads, with idle parts of tiles and with partial sums. */
   readonly cost: Cost;
+  /** What the mathematics asks for at least: every value read and written once. */
+  readonly least: Cost;
+}
+
+export function valueBytes(...values: number[]): number {
+  return 4 * values.reduce((sum, count) => sum + count, 0);
 }
 
 export function quadBytes(...quads: number[]): number {

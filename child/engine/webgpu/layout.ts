@@ -3,7 +3,7 @@
  * channels of every tensor are filled up to whole quads; what is filled in is 0 in parameters. A tensor of values is
  * [child, image, row, column, quad].
  */
-import { type Graph } from "../../network/graph.ts";
+import { type Graph, type NodeOf } from "../../network/graph.ts";
 import { hasWeightDecay, type Parameter } from "../../network/parameters.ts";
 import { sizeOf } from "../../network/shape.ts";
 
@@ -45,11 +45,14 @@ export interface Entries {
   readonly quads: number;
   /** Entries before this quad have weight decay. */
   readonly decayed: number;
+  /** Where the scales of all batch norms start, in the order of the graph without gaps. */
+  readonly scales: number;
 }
 
 /** Kernels are [taps or pixels][inputs][outputs], all else is one row. */
 function sizes({ role, shape }: Parameter, inputs: number): Sizes {
   if (role === "conv_kernel") return matrices(shape[0] * shape[1], shape[2], shape[3]);
+  if (role === "depthwise_kernel") return { ...vector(shape[2]), blocks: shape[0] * shape[1] };
   if (role === "dense_kernel") return matrices(shape[0] / inputs, inputs, shape[1]);
   return vector(sizeOf(shape));
 }
@@ -68,7 +71,7 @@ function entryQuads({ blocks, filledRows, columns }: Sizes): number {
   return blocks * filledRows * quadsOf(columns);
 }
 
-/** Parameters in the order of the graph, those with weight decay before the others in memory. */
+/** Parameters in the order of the graph; in memory those with weight decay, scales of batch norms, then the others. */
 export function parameterEntries(graph: Graph): Entries {
   const channels = new Map<string, number>();
   for (const node of graph.nodes) {
@@ -84,19 +87,27 @@ export function parameterEntries(graph: Graph): Entries {
     return { entries, offset };
   };
   const kernels = place(graph.parameters.filter(hasWeightDecay), 0);
-  const others = place(graph.parameters.filter((parameter) => !hasWeightDecay(parameter)), kernels.offset);
-  const placed = new Map([...kernels.entries, ...others.entries].map((entry) => [entry.name, entry]));
+  const undecayed = graph.parameters.filter((parameter) => !hasWeightDecay(parameter));
+  const named = new Map(undecayed.map((parameter) => [parameter.name, parameter]));
+  const scales = place(normsOf(graph).map(({ scale }) => named.get(scale)!), kernels.offset);
+  const others = place(undecayed.filter(({ role }) => role !== "batch_norm_scale"), scales.offset);
+  const placed = new Map(
+    [kernels, scales, others].flatMap(({ entries }) => entries.map((entry) => [entry.name, entry])),
+  );
   return {
     entries: new Map(graph.parameters.map(({ name }) => [name, placed.get(name)!])),
     quads: aligned(others.offset),
     decayed: kernels.offset,
+    scales: kernels.offset,
   };
 }
 
+export type Statistics = Pick<Entries, "entries" | "quads"> & { readonly half: number };
+
 /** Running statistics: all means, then all variances at the same places `half` a child's quads later. */
-export function statisticsEntries(graph: Graph): Entries & { readonly half: number } {
+export function statisticsEntries(graph: Graph): Statistics {
   const entries: Entry[] = [];
-  const norms = graph.nodes.flatMap((node) => node.kind === "batch_norm" ? [node] : []);
+  const norms = normsOf(graph);
   const half = norms.reduce((sum, { shape }) => sum + quadsOf(shape[2]), 0);
   let offset = 0;
   for (const { statistics, shape } of norms) {
@@ -108,9 +119,12 @@ export function statisticsEntries(graph: Graph): Entries & { readonly half: numb
   return {
     entries: new Map(entries.map((entry) => [entry.name, entry])),
     quads: aligned(2 * half),
-    decayed: 0,
     half,
   };
+}
+
+function normsOf(graph: Graph): NodeOf<"batch_norm">[] {
+  return graph.nodes.flatMap((node) => node.kind === "batch_norm" ? [node] : []);
 }
 
 /** The values of an entry from a child's memory, without what fills up quads. */

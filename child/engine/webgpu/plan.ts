@@ -1,23 +1,71 @@
 /**
- * What one child computes, as dispatches on named buffers: those of a training step and those of an evaluation. The
- * plan knows sizes of one child; `group.ts` makes the buffers for as many children as train side by side.
+ * Stages -> plan: what one child computes, as dispatches on named buffers, for a training step and for an evaluation.
+ * The plan knows sizes of one child; `group.ts` makes the buffers for as many children as train side by side. What is
+ * derived from the graph, and how, is in `child/compiler/`; here is one row per kind of stage.
  *
- * Over 400 lines, as forward and backward of each stage are planned on the same buffers.
+ * Over 400 lines, as one class of stage after another is planned on the same tensors and parts.
  */
-import { ListBuilder, type Value } from "../../compiler/operations.ts";
-import type { Derivatives } from "../../compiler/derivatives.ts";
-import { Lowering } from "../../compiler/lower.ts";
-import { type Graph, type NodeId, type NodeOf } from "../../network/graph.ts";
+import type { Activation } from "../../activation/expression.ts";
+import { compileChild, type CompiledChild } from "../../compiler/child.ts";
+import { ListBuilder, type OperationList } from "../../compiler/operations.ts";
+import {
+  type ActivationWriter,
+  backwardList,
+  forwardList,
+  gatherList,
+  type PointwiseParts,
+  writtenInPlace,
+} from "../../compiler/pointwise.ts";
+import {
+  type BatchNorm,
+  type ConvolutionStage,
+  type DenseStage,
+  type GradientKind,
+  type GradientOf,
+  kindsOf,
+  type PointwiseStage,
+  type StageKind,
+  type StageOf,
+  type Term,
+  type Values,
+} from "../../compiler/stages.ts";
+import { type Graph, parameterCount } from "../../network/graph.ts";
 import { type Optimizer, SLOTS } from "../../network/optimizer.ts";
-import { type Convolution, convolutionForward, convolutionInputGradient } from "./convolution.ts";
+import { channelsOf, placesOf, type Shape } from "../../network/shape.ts";
+import { type Convolution, convolutionForward, convolutionInputGradient, TILE_PIXELS } from "./convolution.ts";
+import type { Gradient } from "./gradient.ts";
 import { convolutionKernelGradient, gradientSplits, kernelQuads } from "./kernel_gradient.ts";
-import type { BufferName, Dispatch } from "./kernel.ts";
-import { aligned, type Entries, parameterEntries, QUAD_BYTES, quadsOf, statisticsEntries } from "./layout.ts";
-import { type ChannelSource, chunksOf, type Pass, pointwise, type Route, type Source } from "./pointwise.ts";
-import { batchMoments, chunkMoments, momentPartQuads, reduction, runningMoments } from "./reduction.ts";
-import { type ElementwiseStage, type Stage, stagesOf, type Term } from "./stages.ts";
-import { advance, pickImages, poolImages, softmaxCrossEntropy, stageImages, update } from "./step_kernels.ts";
-import { type Shape, sizeOf } from "../../network/shape.ts";
+import type { BufferName, Dispatch, Operand, Work } from "./kernel.ts";
+import { aligned, type Entries, parameterEntries, quadsOf, type Statistics, statisticsEntries } from "./layout.ts";
+import { type ChannelSource, chunksOf, type PassSum, pointwise, type Source } from "./pointwise.ts";
+import {
+  batchMoments,
+  chunkMoments,
+  type Coefficient,
+  coefficientOffset,
+  coefficientQuads,
+  gradientSums,
+  momentPartQuads,
+  normGradient,
+  type NormParts,
+  type NormPlaces,
+  runningMoments,
+  type Sum,
+  sumTable,
+} from "./reduction.ts";
+import { advance, pickImages, softmaxCrossEntropy, stageImages, update } from "./step_kernels.ts";
+import {
+  type Depthwise,
+  depthwiseForward,
+  depthwiseInputGradient,
+  depthwiseKernelGradient,
+  depthwiseSplits,
+  maxPool,
+  maxPoolGradient,
+  poolImages,
+  squarePool,
+  type Windows,
+} from "./windows.ts";
 
 export interface Plan {
   readonly graph: Graph;
@@ -29,528 +77,566 @@ export interface Plan {
   readonly picking: Dispatch;
   /** Quads of one child in every buffer with an axis of children. */
   readonly quads: ReadonlyMap<BufferName, number>;
+  /** Contents of buffers that all children share and nothing changes. */
+  readonly tables: ReadonlyMap<BufferName, Uint32Array<ArrayBuffer>>;
   readonly parameters: Entries;
-  readonly statistics: Entries & { readonly half: number };
+  readonly statistics: Statistics;
   readonly logits: { readonly buffer: BufferName; readonly quads: number };
-  /** Bytes of one child. */
-  readonly bytes: number;
 }
 
-/** `fused`: whether the device rounds a multiply-add once. */
-export function makePlan(
-  graph: Graph,
-  activation: Derivatives,
-  { batch, optimizer, fused }: { readonly batch: number; readonly optimizer: Optimizer; readonly fused: boolean },
-): Plan {
-  return new Planner(graph, activation, batch, optimizer, fused).plan();
+interface PlanOptions {
+  readonly batch: number;
+  readonly optimizer: Optimizer;
+  /** Whether the device rounds a multiply-add once. */
+  readonly fused: boolean;
 }
 
-/** The gradient of a tensor, or a part of it: what is read, and where. */
-interface Contribution extends Source {
-  /** Factor, as pooling divides by its pixels. */
-  readonly times: number;
+export function makePlan(graph: Graph, activation: Pick<Activation, "expression">, options: PlanOptions): Plan {
+  return new Planner(graph, compileChild(graph, activation), options).plan();
+}
+
+type Emit<Stage> = (stage: Stage, planner: Planner) => void;
+
+/** The dispatches of each kind of forward stage, or where its values are found without any. */
+const FORWARD: { readonly [Kind in StageKind]: Emit<StageOf<Kind>> } = {
+  input: ({ out }, planner) => planner.emit(stageImages(planner.batch, out.shape, planner.tensor(out))),
+  convolution: (stage, planner) => planner.convolution(stage),
+  dense: (stage, planner) => planner.convolution(stage),
+  depthwise: (stage, planner) =>
+    planner.emit(depthwiseForward(planner.depthwise(stage), planner.tensor(stage.input), planner.tensor(stage.out))),
+  pointwise: (stage, planner) => planner.pointwise(stage),
+  shortcut({ input, out, stride }, planner) {
+    const { buffer: tensor } = planner.tensor(input);
+    planner.find(out, { tensor, route: { kind: "shortcut", stride, from: input.shape } });
+  },
+  average_pool: ({ input, out }, planner) =>
+    planner.emit(poolImages(planner.batch, input.shape, planner.tensor(input), planner.tensor(out))),
+  square_pool: ({ input, out, size }, planner) =>
+    planner.emit(squarePool(
+      { images: planner.batch, input: input.shape, output: out.shape, size },
+      planner.tensor(input),
+      planner.tensor(out),
+    )),
+  max_pool: (stage, planner) =>
+    planner.emit(maxPool(planner.windows(stage), planner.tensor(stage.input), planner.tensor(stage.out))),
+  concatenation: (stage, planner) => planner.concatenation(stage),
+  loss: () => {}, // evaluation has no labels: it is computed with its gradient
+};
+
+/** The same of the backward stages. */
+const BACKWARD: { readonly [Kind in GradientKind]: Emit<GradientOf<Kind>> } = {
+  loss: ({ of, into }, planner) =>
+    planner.emit(softmaxCrossEntropy({
+      images: planner.batch,
+      classes: planner.graph.classes,
+      logits: planner.tensor(of.input),
+      gradient: planner.tensor(into),
+    })),
+  convolution: (stage, planner) => planner.convolutionGradient(stage),
+  dense(stage, planner) {
+    planner.biasGradient(stage);
+    planner.convolutionGradient(stage);
+  },
+  depthwise({ of, terms, into }, planner) {
+    const gradient = planner.gathered(terms, of.out.shape);
+    planner.emit(depthwiseKernelGradient(planner.windows(of), {
+      input: planner.tensor(of.input),
+      gradient,
+      ...planner.partsFor(of.kernel),
+    }));
+    if (into) planner.emit(depthwiseInputGradient(planner.depthwise(of), gradient, planner.tensor(into)));
+  },
+  pointwise: (stage, planner) => planner.pointwiseGradient(stage),
+  shortcut({ of, terms, into }, planner) {
+    const { buffer: tensor } = planner.gathered(terms, of.out.shape);
+    planner.find(into, { tensor, route: { kind: "shortcut gradient", stride: of.stride, from: of.out.shape } });
+  },
+  average_pool({ of, terms, into }, planner) {
+    planner.find(into, { tensor: planner.gathered(terms, of.out.shape).buffer, route: { kind: "image" } });
+  },
+  square_pool({ of, terms, into }, planner) {
+    const { buffer: tensor } = planner.gathered(terms, of.out.shape);
+    planner.find(into, { tensor, route: { kind: "squares", size: of.size, from: of.out.shape } });
+  },
+  max_pool: ({ of, terms, into }, planner) =>
+    planner.emit(maxPoolGradient(
+      planner.windows(of),
+      planner.tensor(of.input),
+      planner.gathered(terms, of.out.shape),
+      planner.tensor(into),
+    )),
+  concatenation({ of, terms, part, into }, planner) {
+    const { buffer: tensor } = planner.gathered(terms, of.out.shape);
+    const first = part === 0 ? 0 : channelsOf(of.parts[0].shape);
+    planner.find(into, { tensor, route: { kind: "shortcut", stride: 1, from: of.out.shape, first } });
+  },
+  gather: ({ terms, into }, planner) => planner.gather(terms, into.shape, planner.tensor(into)),
+};
+
+/** Terms that a kernel adds up: each may read two tensors, and a kernel's buffers are limited. */
+const MAX_TERMS = 2;
+
+/** One pass over memory: its list, and what it reads and sums. */
+interface PassRequest {
+  readonly name: string;
+  readonly work: Work;
+  readonly shape: Shape;
+  readonly list: OperationList;
+  readonly inputs: ReadonlyMap<string, Source>;
+  readonly channels: ReadonlyMap<string, ChannelSource>;
+  readonly store?: readonly [name: string, to: Operand];
+  readonly sums?: readonly PassSum[];
+  readonly own?: boolean;
 }
 
 class Planner {
+  readonly batch: number;
+  readonly #child: CompiledChild;
+  readonly #options: PlanOptions;
+  readonly #writer: ActivationWriter;
   readonly #dispatches: Dispatch[] = [];
   readonly #sizes = new Map<BufferName, number>();
   readonly #parameters: Entries;
-  readonly #statistics: Entries & { readonly half: number };
-  readonly #values = new Map<NodeId, BufferName>();
-  readonly #gradients = new Map<NodeId, Contribution[]>();
-  readonly #trainable: boolean[] = [];
-  /** Preactivations of a stage are computed again in the backward pass. */
-  #tensors = 0;
+  readonly #statistics: Statistics;
+  /** The parts of gradients that are added up before the update, by parameter. */
+  readonly #sums = new Map<string, Sum>();
+  /** Values that are found in other tensors, by their ids. */
+  readonly #found = new Map<number, Source>();
+  #isTraining = true;
+  #buffers = 0;
 
-  constructor(
-    readonly graph: Graph,
-    readonly activation: Derivatives,
-    readonly batch: number,
-    readonly optimizer: Optimizer,
-    readonly fused: boolean,
-  ) {
+  constructor(readonly graph: Graph, child: CompiledChild, options: PlanOptions) {
+    this.batch = options.batch;
+    this.#child = child;
+    this.#options = options;
+    this.#writer = writtenInPlace(child.activation);
     this.#parameters = parameterEntries(graph);
     this.#statistics = statisticsEntries(graph);
-    for (const name of ["parameters", "gradients", ...SLOTS[optimizer.kind].map((_, i) => `slot${i}`)]) {
+    for (const name of ["parameters", "gradients", ...SLOTS[options.optimizer.kind].map((_, i) => `slot${i}`)]) {
       this.#sizes.set(name, this.#parameters.quads);
     }
-    for (const name of ["moments", "statistics"]) this.#sizes.set(name, this.#statistics.quads);
+    this.#sizes.set("statistics", this.#statistics.quads);
+    this.#sizes.set("coefficients", aligned(coefficientQuads(this.#statistics.half)));
+    this.#sizes.set("parts", aligned(this.#placeParts()));
   }
 
   plan(): Plan {
-    const { graph, batch, optimizer } = this;
-    const stages = stagesOf(graph);
-    stages.forEach((stage) => this.#trainable[stage.id] = this.#hasParameters(stage));
-
-    for (const stage of stages) this.#forward(stage, true);
-    for (const stage of stages.toReversed()) this.#backward(stage);
-    const { quads, decayed } = this.#parameters;
-    this.#dispatches.push(update({ optimizer, slots: SLOTS[optimizer.kind].length, quads, decayed }), advance());
+    const { graph, batch } = this, { optimizer } = this.#options, { forward, backward } = this.#child.stages;
+    forward.forEach((stage) => this.#planForward(stage));
+    backward.forEach((stage) => this.#planBackward(stage));
+    const sums = [...this.#sums.values()], { quads, decayed } = this.#parameters;
+    this.emit(gradientSums(sums, {
+      table: "sums",
+      parts: this.operand("parts"),
+      gradients: this.operand("gradients"),
+    }));
+    const slots = SLOTS[optimizer.kind].length;
+    this.emit(update({ optimizer, slots, quads, decayed, values: parameterCount(graph) }));
+    this.emit(advance());
     const training = this.#dispatches.splice(0);
 
-    if (this.#statistics.half > 0) {
-      this.#dispatches.push(runningMoments(this.#statistics.half, this.#statistics.quads));
-    }
-    for (const stage of stages) if (stage.kind !== "loss") this.#forward(stage, false);
+    this.#isTraining = false;
+    this.#found.clear();
+    const { half } = this.#statistics;
+    if (half > 0) this.emit(runningMoments(half, this.#parameters.scales, this.#normOperands()));
+    forward.forEach((stage) => this.#planForward(stage));
     const evaluation = this.#dispatches.splice(0);
-    const images = this.#values.get(0)!; // the input is every graph's first node
 
-    const loss = graph.nodes.at(-1) as NodeOf<"softmax_cross_entropy">;
+    const images = this.tensor(forward[0].out), loss = forward.at(-1) as StageOf<"loss">;
     return {
-      graph,
-      batch,
-      optimizer,
-      training,
-      evaluation,
-      picking: pickImages(batch, this.#shape(0), images, this.#stride(images)),
+      ...{ graph, batch, optimizer, training, evaluation },
+      picking: pickImages(batch, forward[0].out.shape, images),
       quads: this.#sizes,
+      tables: new Map([["sums", sumTable(sums)]]),
       parameters: this.#parameters,
       statistics: this.#statistics,
-      logits: { buffer: this.#values.get(loss.input)!, quads: quadsOf(graph.classes) },
-      bytes: QUAD_BYTES * [...this.#sizes.values()].reduce((sum, quads) => sum + quads, 0),
+      logits: { buffer: this.tensor(loss.input).buffer, quads: quadsOf(graph.classes) },
     };
   }
 
-  // Forward -------------------------------------------------------------------------------------------------------
-
-  #forward(stage: Stage, isTraining: boolean): void {
-    switch (stage.kind) {
-      case "input": {
-        const to = this.#value(stage.id);
-        this.#dispatches.push(stageImages(this.batch, this.#shape(stage.id), to, this.#stride(to)));
-        return;
-      }
-      case "conv":
-      case "dense": {
-        const { node } = stage, from = this.#values.get(node.input)!, to = this.#value(stage.id);
-        this.#dispatches.push(convolutionForward({
-          shape: this.#convolution(node),
-          from,
-          to,
-          kernelOffset: this.#offset(node.kernel),
-          ...node.kind === "dense" && { biasOffset: this.#offset(node.bias) },
-          parameterQuads: this.#parameters.quads,
-          fused: this.fused,
-          fromStride: this.#stride(from),
-          toStride: this.#stride(to),
-        }));
-        return;
-      }
-      case "pool":
-        return this.#pool(stage.node, this.#value(stage.id));
-      case "loss": {
-        const logits = this.#values.get(stage.node.input)!;
-        const gradient = this.#tensor(this.#shape(stage.node.input));
-        this.#dispatches.push(softmaxCrossEntropy({
-          images: this.batch,
-          classes: this.graph.classes,
-          logits,
-          logitsStride: this.#stride(logits),
-          gradient,
-          gradientStride: this.#stride(gradient),
-        }));
-        this.#contribute(stage.node.input, { tensor: gradient, route: { kind: "same" }, times: 1 });
-        return;
-      }
-      case "elementwise":
-        if (isTraining) this.#moments(stage);
-        return this.#elementwise(stage);
-    }
+  /** TypeScript cannot see that a stage and the row of its kind belong together; the table's type says that they do. */
+  #planForward<Kind extends StageKind>(stage: StageOf<Kind>): void {
+    (FORWARD[stage.kind] as unknown as Emit<StageOf<Kind>>)(stage, this);
+    if (!this.#isTraining || isProduct(stage) || stage.normalisedBy.length === 0) return;
+    const { shape } = stage.out, quads = quadsOf(channelsOf(shape)), pixels = this.batch * placesOf(shape);
+    const { chunks: count, length } = chunksOf(pixels, quads, true);
+    const parts = { parts: this.#buffer(momentPartQuads(pixels, quads)), count, length, pixels, quads };
+    this.emit(chunkMoments(this.tensor(stage.out), parts));
+    this.#finishMoments(stage.normalisedBy, parts);
   }
 
-  /** Mean of each image's pixels: the sums of a pass whose images are one pixel each would be of the batch. */
-  #pool(node: NodeOf<"global_average_pool">, to: BufferName): void {
-    const from = this.#values.get(node.input)!, [height, width, channels] = this.#shape(node.input);
-    this.#dispatches.push(
-      poolImages(this.batch, height * width, quadsOf(channels), {
-        from,
-        to,
-        fromStride: this.#stride(from),
-        toStride: this.#stride(to),
-      }),
-    );
+  #planBackward<Kind extends GradientKind>(stage: GradientOf<Kind>): void {
+    (BACKWARD[stage.kind] as unknown as Emit<GradientOf<Kind>>)(stage, this);
   }
 
-  #moments({ terms }: ElementwiseStage): void {
-    for (const { value, norm } of terms) {
-      if (!norm) continue;
-      const [height, width, channels] = norm.shape, pixels = this.batch * height * width, quads = quadsOf(channels);
-      const parts = this.#buffer(momentPartQuads(pixels, quads)), tensor = this.#values.get(value)!;
-      const moments = {
-        pixels,
-        quads,
-        value: tensor,
-        valueStride: this.#stride(tensor),
-        parts,
-        partsStride: this.#stride(parts),
-        offset: this.#meanOffset(norm),
-        half: this.#statistics.half,
-        statisticsQuads: this.#statistics.quads,
-      };
-      this.#dispatches.push(chunkMoments(moments), batchMoments(moments));
-    }
+  emit(dispatch: Dispatch): void {
+    this.#dispatches.push(dispatch);
   }
 
-  #elementwise(stage: ElementwiseStage): void {
-    const pass = new PassBuilder(this, stage);
-    const sum = pass.sum();
-    const activation = stage.activation && new Lowering(pass.list, sum, pass.beta());
-    pass.list.store("out", activation ? activation.write(this.activation.value) : sum);
-    pass.stores.set("out", this.#value(stage.id));
-    this.#dispatches.push(pass.dispatch(stage.activation ? "activation" : "elementwise"));
+  // Convolutions and dense layers ---------------------------------------------------------------------------------
+
+  convolution(stage: ConvolutionStage | DenseStage): void {
+    const shape = this.#convolutionOf(stage), to = this.tensor(stage.out), { normalisedBy } = stage;
+    const pixels = this.batch * placesOf(stage.out.shape), quads = quadsOf(channelsOf(stage.out.shape));
+    const count = Math.ceil(pixels / TILE_PIXELS);
+    const moments = this.#isTraining && normalisedBy.length > 0 ? this.#buffer(2 * count * quads) : undefined;
+    this.emit(convolutionForward({
+      shape,
+      from: this.tensor(stage.input),
+      to,
+      parameters: this.operand("parameters"),
+      kernelOffset: this.#offset(stage.kernel),
+      ...stage.kind === "dense" && { biasOffset: this.#offset(stage.bias) },
+      moments,
+      fused: this.#options.fused,
+    }));
+    if (moments) this.#finishMoments(normalisedBy, { parts: moments, count, length: TILE_PIXELS, pixels, quads });
   }
 
-  // Backward ------------------------------------------------------------------------------------------------------
-
-  #backward(stage: Stage): void {
-    if (!this.#trainable[stage.id] || stage.kind === "input" || stage.kind === "loss") return;
-    const contributions = this.#gradients.get(stage.id);
-    if (!contributions) return;
-    switch (stage.kind) {
-      case "conv":
-      case "dense":
-        return this.#convolutionBackward(stage.node, this.#single(stage.id, contributions));
-      case "pool": {
-        const { node } = stage, [height, width] = this.#shape(node.input);
-        const tensor = this.#single(stage.id, contributions);
-        return this.#contribute(node.input, { tensor, route: { kind: "image" }, times: 1 / (height * width) });
-      }
-      case "elementwise":
-        return this.#elementwiseBackward(stage, contributions);
-    }
-  }
-
-  #convolutionBackward(node: NodeOf<"conv"> | NodeOf<"dense">, gradient: BufferName): void {
-    const shape = this.#convolution(node), input = this.#values.get(node.input)!;
-    const splits = gradientSplits(shape), quads = kernelQuads(shape);
-    const parts = this.#buffer(splits * quads);
-    this.#dispatches.push(
-      convolutionKernelGradient({
-        shape,
-        input,
-        gradient,
-        parts,
-        inputStride: this.#stride(input),
-        gradientStride: this.#stride(gradient),
-        partsStride: this.#stride(parts),
-      }),
-      this.#reduce(parts, splits, quads, [this.#offset(node.kernel)]),
-    );
-    if (node.kind === "dense") this.#biasGradient(node, gradient);
-    if (!this.#trainable[node.input]) return;
-    const to = this.#tensor(this.#shape(node.input));
-    this.#dispatches.push(convolutionInputGradient({
+  convolutionGradient({ of, terms, into }: GradientOf<"convolution" | "dense">): void {
+    const shape = this.#convolutionOf(of), gradient = this.#gradientOf(terms, of.out.shape);
+    this.emit(convolutionKernelGradient({
+      shape,
+      input: this.tensor(of.input),
+      gradient,
+      ...this.partsFor(of.kernel),
+    }));
+    if (!into) return;
+    this.emit(convolutionInputGradient({
       shape,
       from: gradient,
-      to,
-      kernelOffset: this.#offset(node.kernel),
-      parameterQuads: this.#parameters.quads,
-      fused: this.fused,
-      fromStride: this.#stride(gradient),
-      toStride: this.#stride(to),
+      to: this.tensor(into),
+      parameters: this.operand("parameters"),
+      kernelOffset: this.#offset(of.kernel),
+      fused: this.#options.fused,
     }));
-    this.#contribute(node.input, { tensor: to, route: { kind: "same" }, times: 1 });
   }
 
-  #biasGradient(node: NodeOf<"dense">, gradient: BufferName): void {
-    const pass = new PassBuilder(this, { shape: node.shape });
-    pass.list.sum("bias", pass.read({ tensor: gradient, route: { kind: "same" } }));
-    pass.sums.push({ name: "bias", offset: this.#offset(node.bias) });
-    this.#dispatches.push(...pass.dispatches("gradient of a bias"));
+  biasGradient({ of, terms }: GradientOf<"dense">): void {
+    const list = new ListBuilder();
+    list.sum("bias", list.input("gradient"));
+    this.#pass({
+      name: "gradient of a bias",
+      work: "kernel gradient",
+      shape: of.out.shape,
+      list: list.operations,
+      inputs: new Map([["gradient", plain(this.gathered(terms, of.out.shape))]]),
+      channels: new Map(),
+      sums: [this.#partsOf("bias", of.bias)],
+    });
   }
 
-  /**
-   * The gradient of the sum of terms, with the sums that batch norm and beta need, then that of each batch norm's
-   * input. A term without batch norm has the gradient of the sum itself.
-   */
-  #elementwiseBackward(stage: ElementwiseStage, contributions: readonly Contribution[]): void {
-    const { terms, activation } = stage;
-    const norms = terms.filter(({ norm }) => norm);
-    const [first] = contributions;
-    const isPlain = contributions.length === 1 && first.times === 1 && first.route.kind === "same";
-    let sum = isPlain && !activation ? first.tensor : null;
-    if (sum === null || norms.length > 0) {
-      const pass = new PassBuilder(this, stage);
-      const { list } = pass;
-      let gradient = pass.sumOf(contributions);
-      if (activation) {
-        const { byX, byB } = this.activation, lowering = new Lowering(list, pass.sum(), pass.beta());
-        if (activation.beta !== undefined) {
-          if (byB === null) list.sum("beta", list.constant(0));
-          else list.sum("beta", gradient, lowering.write(byB));
-          pass.sums.push({ name: "beta", offset: this.#offset(activation.beta) });
-        }
-        gradient = list.mul(gradient, lowering.write(byX));
+  /** As a dense layer reads one row of all images' vectors, and a product of pixels one row of all their pixels. */
+  #convolutionOf(stage: ConvolutionStage | DenseStage): Convolution {
+    const { input, out } = stage, [height, width, channels] = input.shape, outputs = channelsOf(out.shape);
+    const rows = (pixels: number, places: number, size: number): Convolution => ({
+      images: 1,
+      input: { height: 1, width: pixels, quads: places * quadsOf(channels), channels: places * channels },
+      output: { height: 1, width: pixels, quads: quadsOf(outputs), channels: outputs },
+      size,
+      stride: 1,
+    });
+    if (stage.kind === "dense") return rows(this.batch, height * width, 1);
+    const { size, stride } = stage;
+    if (size === 1 && stride === 1) return rows(this.batch * height * width, 1, 1);
+    return {
+      images: this.batch,
+      input: { height, width, quads: quadsOf(channels), channels },
+      output: { height: out.shape[0], width: out.shape[1], quads: quadsOf(outputs), channels: outputs },
+      size,
+      stride,
+    };
+  }
+
+  // Windows, parts of channels -------------------------------------------------------------------------------------
+
+  windows({ input, out, size, stride }: StageOf<"depthwise" | "max_pool">): Windows {
+    return { images: this.batch, input: input.shape, output: out.shape, size, stride };
+  }
+
+  depthwise(stage: StageOf<"depthwise">): Depthwise {
+    return {
+      windows: this.windows(stage),
+      parameters: this.operand("parameters"),
+      kernelOffset: this.#offset(stage.kernel),
+    };
+  }
+
+  /** The sum of the parts, each with zeros at the other's channels. */
+  concatenation({ parts, out }: StageOf<"concatenation">): void {
+    const list = new ListBuilder();
+    list.store("out", list.add(list.input("left"), list.input("right")));
+    const source = (part: Values, first: number): Source => ({
+      tensor: this.tensor(part).buffer,
+      route: { kind: "shortcut", stride: 1, from: part.shape, first },
+    });
+    const [left, right] = parts;
+    this.#pass({
+      name: "concatenation",
+      work: "concatenation",
+      shape: out.shape,
+      list: list.operations,
+      inputs: new Map([["left", source(left, 0)], ["right", source(right, -channelsOf(left.shape))]]),
+      channels: new Map(),
+      store: ["out", this.tensor(out)],
+    });
+  }
+
+  // Pointwise stages ----------------------------------------------------------------------------------------------
+
+  pointwise(stage: PointwiseStage): void {
+    this.#pass({
+      name: stage.activation ? "activation" : "elementwise",
+      work: "pointwise",
+      shape: stage.out.shape,
+      list: forwardList(this.#partsOfStage(stage)),
+      ...this.#operandsOf(stage),
+      store: ["out", this.tensor(stage.out)],
+      own: stage.activation !== null,
+    });
+  }
+
+  pointwiseGradient({ of, terms: all, into }: GradientOf<"pointwise">): void {
+    const { batchNorm, activation, out: { shape } } = of, terms = this.#fewTerms(all, shape);
+    const pixels = this.batch * placesOf(shape), quads = quadsOf(channelsOf(shape));
+    const { chunks: count, length } = chunksOf(pixels, quads, true);
+    const parts = batchNorm && this.#buffer(2 * count * quads), name = parts?.buffer ?? "";
+    const own = this.#operandsOf(of), sent = this.#operandsOfTerms(terms);
+    this.#pass({
+      name: activation ? "activation gradient" : "elementwise gradient",
+      work: "pointwise gradient",
+      shape,
+      list: backwardList(this.#partsOfStage(of), kindsOf(terms)),
+      inputs: new Map([...own.inputs, ...sent.inputs]),
+      channels: new Map([...own.channels, ...sent.channels]),
+      store: ["du", this.tensor(into)],
+      sums: [
+        ...activation?.beta ? [this.#partsOf("beta", activation.beta)] : [],
+        ...batchNorm
+          ? [{ name: "shift", parts: name, offset: 0 }, { name: "scale", parts: name, offset: count * quads }]
+          : [],
+      ],
+      own: activation !== null,
+    });
+    if (parts) this.emit(normGradient({ parts, count, length, pixels, quads }, this.#normPlaces(batchNorm)));
+  }
+
+  #partsOfStage({ batchNorm, residual, activation }: PointwiseStage): PointwiseParts {
+    return {
+      batchNorm: batchNorm !== null,
+      residual: residual !== null,
+      activation: activation && this.#writer,
+    };
+  }
+
+  /** What a stage reads, also a beta that its function may not have. */
+  #operandsOf({ y, residual, batchNorm, activation }: PointwiseStage) {
+    const inputs = new Map([["y", this.#source(y)]]);
+    if (residual) inputs.set("residual", this.#source(residual));
+    const channels = new Map<string, ChannelSource>();
+    if (batchNorm) {
+      channels.set("mean", this.#coefficient("mean", batchNorm));
+      channels.set("scale", this.#coefficient("scale", batchNorm));
+      channels.set("shift", { buffer: "parameters", offset: this.#offset(batchNorm.shift) });
+    }
+    if (activation?.beta) channels.set("beta", { buffer: "parameters", offset: this.#offset(activation.beta) });
+    return { inputs, channels };
+  }
+
+  // Terms ---------------------------------------------------------------------------------------------------------
+
+  /** The sum of terms as one tensor: the only one as it is, or a new one. */
+  gathered(terms: readonly Term[], shape: Shape): Operand {
+    const [first] = terms;
+    if (terms.length === 1 && first.kind === "plain") return this.tensor(first.gradient);
+    const sum = this.#buffer(this.#quadsOf(shape));
+    this.gather(terms, shape, sum);
+    return sum;
+  }
+
+  gather(all: readonly Term[], shape: Shape, to: Operand): void {
+    const terms = this.#fewTerms(all, shape);
+    this.#pass({
+      name: "sum of gradients",
+      work: "pointwise gradient",
+      shape,
+      list: gatherList(kindsOf(terms)),
+      ...this.#operandsOfTerms(terms),
+      store: ["out", to],
+    });
+  }
+
+  /** The terms as a convolution reads them: batch norm's gradient is computed on the way. */
+  #gradientOf(terms: readonly Term[], shape: Shape): Gradient {
+    const [term] = terms;
+    if (terms.length > 1 || term.kind === "plain") return this.gathered(terms, shape);
+    const offset = (name: Coefficient) => this.#coefficient(name, term.batchNorm).offset;
+    return {
+      ...this.tensor(term.gradient),
+      norm: {
+        y: this.tensor(term.y),
+        coefficients: this.operand("coefficients"),
+        ...{ k1: offset("scale"), k2: offset("k2"), k3: offset("k3") },
+      },
+    };
+  }
+
+  /** As many as a kernel adds up; the others are added up before. */
+  #fewTerms(terms: readonly Term[], shape: Shape): readonly Term[] {
+    if (terms.length <= MAX_TERMS) return terms;
+    const gradient: Values = { id: --this.#lastSum, shape };
+    this.gather(terms.slice(0, MAX_TERMS), shape, this.tensor(gradient));
+    return this.#fewTerms([{ kind: "plain", gradient }, ...terms.slice(MAX_TERMS)], shape);
+  }
+  /** Sums made here have negative ids. */
+  #lastSum = 0;
+
+  #operandsOfTerms(terms: readonly Term[]) {
+    const inputs = new Map<string, Source>(), channels = new Map<string, ChannelSource>();
+    for (const [i, term] of terms.entries()) {
+      inputs.set(`term${i}`, this.#source(term.gradient));
+      if (term.kind === "plain") continue;
+      inputs.set(`y${i}`, this.#source(term.y));
+      for (const [k, name] of [["k1", "scale"], ["k2", "k2"], ["k3", "k3"]] as const) {
+        channels.set(`${k}_${i}`, this.#coefficient(name, term.batchNorm));
       }
-      if (sum === null) {
-        sum = this.#tensor(this.#shape(stage.id));
-        list.store("gradient", gradient);
-        pass.stores.set("gradient", sum);
-      }
-      terms.forEach(({ norm }, i) => {
-        if (!norm) return;
-        list.sum(`shift${i}`, gradient);
-        list.sum(`scale${i}`, gradient, pass.normalised(i));
-        pass.sums.push({ name: `shift${i}`, offset: this.#offset(norm.shift) });
-        pass.sums.push({ name: `scale${i}`, offset: this.#offset(norm.scale) });
+    }
+    return { inputs, channels };
+  }
+
+  // Batch norms ---------------------------------------------------------------------------------------------------
+
+  #finishMoments(norms: readonly BatchNorm[], parts: NormParts): void {
+    for (const norm of norms) this.emit(batchMoments(parts, this.#normPlaces(norm)));
+  }
+
+  #normPlaces(norm: BatchNorm): NormPlaces {
+    return {
+      ...this.#normOperands(),
+      half: this.#statistics.half,
+      offset: this.#statistics.entries.get(`${norm.statistics}.mean`)!.offset,
+      scale: this.#offset(norm.scale),
+      shift: this.#offset(norm.shift),
+    };
+  }
+
+  #normOperands() {
+    return {
+      coefficients: this.operand("coefficients"),
+      statistics: this.operand("statistics"),
+      parameters: this.operand("parameters"),
+      gradients: this.operand("gradients"),
+    };
+  }
+
+  #coefficient(name: Coefficient, norm: BatchNorm): ChannelSource {
+    const { half, offset } = this.#normPlaces(norm);
+    return { buffer: "coefficients", offset: coefficientOffset(name, half) + offset };
+  }
+
+  // Tensors and parts ---------------------------------------------------------------------------------------------
+
+  operand(buffer: BufferName): Operand {
+    return { buffer, stride: this.#sizes.get(buffer)! };
+  }
+
+  /** The values as a tensor of their own: copied, if they are found in another. */
+  tensor(values: Values): Operand {
+    const name = `values ${values.id}`;
+    if (!this.#sizes.has(name)) this.#sizes.set(name, this.#quadsOf(values.shape));
+    const to = this.operand(name), source = this.#found.get(values.id);
+    if (source) {
+      const list = new ListBuilder();
+      list.store("out", list.input("value"));
+      this.#pass({
+        name: "copy",
+        work: "pointwise",
+        shape: values.shape,
+        list: list.operations,
+        inputs: new Map([["value", source]]),
+        channels: new Map(),
+        store: ["out", to],
       });
-      this.#dispatches.push(...pass.dispatches(activation ? "activation gradient" : "elementwise gradient"));
+      this.#found.delete(values.id);
     }
-    terms.forEach((term, i) => this.#termGradient(stage, term, i, sum));
-  }
-
-  #termGradient(stage: ElementwiseStage, { value, norm, shortcut }: Term, i: number, gradient: BufferName): void {
-    if (!this.#trainable[value]) return;
-    if (shortcut) {
-      const route = { kind: "shortcut gradient", stride: shortcut.stride, from: shortcut.shape } as const;
-      return this.#contribute(value, { tensor: gradient, route, times: 1 });
-    }
-    const tensor = norm ? this.#normGradient(stage, norm, i, gradient) : gradient;
-    this.#contribute(value, { tensor, route: { kind: "same" }, times: 1 });
-  }
-
-  /** Ioffe & Szegedy 2015, §3, as in `reference`: scale / deviation (g - (d shift + n d scale) / m). */
-  #normGradient(stage: ElementwiseStage, norm: NodeOf<"batch_norm">, i: number, gradient: BufferName): BufferName {
-    const [height, width] = norm.shape, m = this.batch * height * width;
-    const pass = new PassBuilder(this, stage);
-    const { list } = pass;
-    const shift = pass.channel("gradients", this.#offset(norm.shift));
-    const scale = pass.channel("gradients", this.#offset(norm.scale));
-    const mean = list.mul(list.multiplyAdd(pass.normalised(i), scale, shift), list.constant(1 / m));
-    const centred = list.sub(pass.read({ tensor: gradient, route: { kind: "same" } }), mean);
-    const factor = list.mul(pass.channel("parameters", this.#offset(norm.scale)), pass.deviation(i));
-    const to = this.#tensor(norm.shape);
-    list.store("out", list.mul(factor, centred));
-    pass.stores.set("out", to);
-    this.#dispatches.push(pass.dispatch("batch norm gradient"));
     return to;
   }
 
-  /** The whole gradient of a node as one tensor. */
-  #single(id: NodeId, contributions: readonly Contribution[]): BufferName {
-    const [first] = contributions;
-    if (contributions.length === 1 && first.times === 1 && first.route.kind === "same") return first.tensor;
-    const pass = new PassBuilder(this, { shape: this.#shape(id) });
-    const to = this.#tensor(this.#shape(id));
-    pass.list.store("out", pass.sumOf(contributions));
-    pass.stores.set("out", to);
-    this.#dispatches.push(pass.dispatch("sum of gradients"));
-    return to;
+  /** Notes that values need no tensor of their own, as long as they are read pixel by pixel. */
+  find(values: Values, source: Source): void {
+    this.#found.set(values.id, source);
   }
 
-  #reduce(parts: BufferName, count: number, quads: number, offsets: readonly number[]): Dispatch {
-    const partsStride = this.#stride(parts), gradientQuads = this.#parameters.quads;
-    return reduction({ parts, partsStride, count, quads, gradientQuads, offsets });
+  #source(values: Values): Source {
+    return this.#found.get(values.id) ?? plain(this.tensor(values));
   }
 
-  // Names and sizes -----------------------------------------------------------------------------------------------
-
-  #shape(id: NodeId): Shape {
-    return this.graph.nodes[id].shape;
-  }
-
-  #contribute(to: NodeId, contribution: Contribution): void {
-    if (!this.#trainable[to]) return;
-    const known = this.#gradients.get(to);
-    if (known) known.push(contribution);
-    else this.#gradients.set(to, [contribution]);
-  }
-
-  #buffer(quads: number): BufferName {
-    const name = `tensor${this.#tensors++}`;
+  #buffer(quads: number): Operand {
+    const name = `tensor ${this.#buffers++}`;
     this.#sizes.set(name, aligned(quads));
-    return name;
+    return this.operand(name);
   }
 
-  #tensor([height, width, channels]: Shape): BufferName {
-    return this.#buffer(this.batch * height * width * quadsOf(channels));
-  }
-
-  /** The tensor of a node, the same in training and evaluation. */
-  #value(id: NodeId): BufferName {
-    const known = this.#values.get(id);
-    if (known !== undefined) return known;
-    const name = this.#tensor(this.#shape(id));
-    this.#values.set(id, name);
-    return name;
-  }
-
-  #stride(buffer: BufferName): number {
-    return this.#sizes.get(buffer)!;
+  #quadsOf(shape: Shape): number {
+    return aligned(this.batch * placesOf(shape) * quadsOf(channelsOf(shape)));
   }
 
   #offset(parameter: string): number {
     return this.#parameters.entries.get(parameter)!.offset;
   }
 
-  #meanOffset({ statistics }: NodeOf<"batch_norm">): number {
-    return this.#statistics.entries.get(`${statistics}.mean`)!.offset;
+  partsFor(kernel: string) {
+    return { parts: this.operand("parts"), partsOffset: this.#sums.get(kernel)!.start };
   }
 
-  #convolution(node: NodeOf<"conv"> | NodeOf<"dense">): Convolution {
-    const [height, width, channels] = this.#shape(node.input), images = this.batch;
-    if (node.kind === "dense") {
-      const row = { height: 1, width: images };
-      const input = { ...row, quads: height * width * quadsOf(channels) };
-      return { images: 1, input, output: { ...row, quads: quadsOf(sizeOf(node.shape)) }, size: 1, stride: 1 };
-    }
-    if (node.size === 1 && node.stride === 1) { // a plain matrix product, of which all pixels are one row
-      const row = { height: 1, width: images * height * width };
-      const input = { ...row, quads: quadsOf(channels) };
-      return { images: 1, input, output: { ...row, quads: quadsOf(node.shape[2]) }, size: 1, stride: 1 };
-    }
-    return {
-      images,
-      input: { height, width, quads: quadsOf(channels) },
-      output: { height: node.shape[0], width: node.shape[1], quads: quadsOf(node.shape[2]) },
-      size: node.size,
-      stride: node.stride,
+  #partsOf(name: string, parameter: string): PassSum {
+    return { name, parts: "parts", offset: this.#sums.get(parameter)!.start };
+  }
+
+  /** Places the parts of all gradients that are summed before the update; the quads of all together. */
+  #placeParts(): number {
+    let start = 0;
+    const place = (parameter: string, count: number, quads: number) => {
+      this.#sums.set(parameter, { start, count, quads, to: this.#offset(parameter) });
+      start += count * quads;
     };
-  }
-
-  /** Whether a parameter lies at or before a stage. */
-  #hasParameters(stage: Stage): boolean {
-    const before = (id: NodeId) => this.#trainable[id];
-    switch (stage.kind) {
-      case "input":
-        return false;
-      case "conv":
-      case "dense":
-        return true;
-      case "pool":
-      case "loss":
-        return before(stage.node.input);
-      case "elementwise":
-        return stage.activation?.beta !== undefined || stage.terms.some(({ norm, value }) => norm || before(value));
-    }
-  }
-
-  /** For passes. */
-  get tables() {
-    return {
-      values: this.#values,
-      offset: (parameter: string) => this.#offset(parameter),
-      meanOffset: (norm: NodeOf<"batch_norm">) => this.#meanOffset(norm),
-      half: this.#statistics.half,
-      stride: (buffer: BufferName) => this.#stride(buffer),
-      buffer: (quads: number) => this.#buffer(quads),
-      reduce: (parts: BufferName, count: number, quads: number, offsets: readonly number[]) =>
-        this.#reduce(parts, count, quads, offsets),
+    const placePass = (parameter: string, shape: Shape) => {
+      const quads = quadsOf(channelsOf(shape));
+      place(parameter, chunksOf(this.batch * placesOf(shape), quads, true).chunks, quads);
     };
+    for (const stage of this.#child.stages.backward) {
+      if (stage.kind === "convolution" || stage.kind === "dense") {
+        const shape = this.#convolutionOf(stage.of);
+        place(stage.of.kernel, gradientSplits(shape), kernelQuads(shape));
+      }
+      if (stage.kind === "depthwise") {
+        const { kernel, size, out: { shape } } = stage.of;
+        place(kernel, depthwiseSplits(this.windows(stage.of)), size ** 2 * quadsOf(channelsOf(shape)));
+      }
+      if (stage.kind === "dense") placePass(stage.of.bias, stage.of.out.shape);
+      if (stage.kind === "pointwise" && stage.of.activation?.beta) {
+        placePass(stage.of.activation.beta, stage.of.out.shape);
+      }
+    }
+    return start;
+  }
+
+  #pass({ name, work, shape, list, inputs, channels, store, sums = [], own = false }: PassRequest): void {
+    this.emit(pointwise({
+      ...{ name, work, shape, list, inputs, channels, sums, own },
+      images: this.batch,
+      stores: new Map(store ? [[store[0], store[1].buffer]] : []),
+      fused: this.#options.fused,
+      quadsIn: (buffer) => this.#sizes.get(buffer)!,
+    }));
   }
 }
 
-/** One pass over memory, its list built up from the terms of a stage and from gradients. */
-class PassBuilder {
-  readonly list = new ListBuilder();
-  readonly stores = new Map<string, BufferName>();
-  /** With the places of the gradients that they are. */
-  readonly sums: { readonly name: string; readonly offset: number }[] = [];
-  readonly #shape: Shape;
-  readonly #terms: readonly Term[];
-  readonly #inputs = new Map<string, Source>();
-  readonly #channels = new Map<string, ChannelSource>();
-  #own = false;
+function plain({ buffer }: Operand): Source {
+  return { tensor: buffer, route: { kind: "same" } };
+}
 
-  constructor(readonly planner: Planner, readonly stage: ElementwiseStage | { readonly shape: Shape }) {
-    this.#shape = "shape" in stage ? stage.shape : planner.graph.nodes[stage.id].shape;
-    this.#terms = "terms" in stage ? stage.terms : [];
-  }
-
-  read(source: Source): Value {
-    const name = `${source.tensor}_${source.route.kind.replace(" ", "_")}`;
-    this.#inputs.set(name, source);
-    return this.list.input(name);
-  }
-
-  channel(buffer: BufferName, offset: number): Value {
-    const name = `${buffer}${offset}`;
-    this.#channels.set(name, { buffer, offset });
-    return this.list.channel(name);
-  }
-
-  /** The activation's beta; null without one. */
-  beta(): Value | null {
-    this.#own = true;
-    const activation = "activation" in this.stage ? this.stage.activation : undefined;
-    if (activation?.beta === undefined) return null;
-    return this.channel("parameters", this.planner.tables.offset(activation.beta));
-  }
-
-  /** 1 / standard deviation of a term's batch norm. */
-  deviation(term: number): Value {
-    const { meanOffset, half } = this.planner.tables;
-    return this.channel("moments", half + meanOffset(this.#terms[term].norm!));
-  }
-
-  /** A term's value less the mean, over the standard deviation. */
-  normalised(term: number): Value {
-    return this.list.mul(this.#centred(term), this.deviation(term));
-  }
-
-  /** The sum of the stage's terms. */
-  sum(): Value {
-    return this.#terms.map((_, i) => this.#term(i)).reduce((sum, term) => this.list.add(sum, term));
-  }
-
-  sumOf(contributions: readonly Contribution[]): Value {
-    const { list } = this;
-    return contributions.map((contribution) => {
-      const value = this.read(contribution);
-      return contribution.times === 1 ? value : list.mul(value, list.constant(contribution.times));
-    }).reduce((sum, value) => list.add(sum, value));
-  }
-
-  dispatch(name: string): Dispatch {
-    return pointwise(this.#pass(name));
-  }
-
-  /** With the one that adds up the parts of its sums. */
-  dispatches(name: string): Dispatch[] {
-    if (this.sums.length === 0) return [this.dispatch(name)];
-    const { batch, tables } = this.planner;
-    const [height, width, channels] = this.#shape, quads = quadsOf(channels);
-    const { chunks } = chunksOf(batch * height * width, quads, true);
-    const parts = tables.buffer(this.sums.length * chunks * quads);
-    const offsets = this.sums.map(({ offset }) => offset);
-    return [pointwise({ ...this.#pass(name), parts }), tables.reduce(parts, chunks, quads, offsets)];
-  }
-
-  #pass(name: string): Pass {
-    return {
-      name,
-      images: this.planner.batch,
-      shape: this.#shape,
-      list: this.list.operations,
-      inputs: this.#inputs,
-      channels: this.#channels,
-      stores: this.stores,
-      sums: this.sums.map(({ name }) => name),
-      own: this.#own,
-      fused: this.planner.fused,
-      quadsIn: (buffer) => this.planner.tables.stride(buffer),
-    };
-  }
-
-  /** A term's value less the mean first, as a mean larger than the deviation would cost precision in the shift. */
-  #centred(term: number): Value {
-    const mean = this.channel("moments", this.planner.tables.meanOffset(this.#terms[term].norm!));
-    return this.list.sub(this.#termInput(term), mean);
-  }
-
-  #term(i: number): Value {
-    const { norm } = this.#terms[i];
-    if (!norm) return this.#termInput(i);
-    const { offset } = this.planner.tables;
-    const { list } = this;
-    const scale = list.mul(this.channel("parameters", offset(norm.scale)), this.deviation(i));
-    return list.multiplyAdd(this.#centred(i), scale, this.channel("parameters", offset(norm.shift)));
-  }
-
-  #termInput(i: number): Value {
-    const { value, shortcut } = this.#terms[i];
-    const from = this.planner.graph.nodes[value].shape;
-    const route: Route = shortcut ? { kind: "shortcut", stride: shortcut.stride, from } : { kind: "same" };
-    return this.read({ tensor: this.planner.tables.values.get(value)!, route });
-  }
+/** Whether a convolution computes the stage, and the moments of what it gives with it. */
+function isProduct({ kind }: { readonly kind: StageKind }): boolean {
+  return kind === "convolution" || kind === "dense";
 }

@@ -5,7 +5,7 @@
  * by a tree, and over chunks by `reduction.ts`: the same bits every time, without atomic operations.
  */
 import type { OperationList } from "../../compiler/operations.ts";
-import { type BufferName, type Dispatch, kernel, Numbers, quadBytes } from "./kernel.ts";
+import { type BufferName, type Dispatch, kernel, Numbers, quadBytes, valueBytes, type Work } from "./kernel.ts";
 import { LANES, quadsOf } from "./layout.ts";
 import { PRODUCT_ERROR, writeList } from "./list_text.ts";
 import type { Shape } from "../../network/shape.ts";
@@ -13,11 +13,16 @@ import type { Shape } from "../../network/shape.ts";
 /** How a pass finds the value of another tensor that belongs to one of its own pixels and channels. */
 export type Route =
   | { readonly kind: "same" }
-  /** Option-A shortcut, forward: its input [shape] at every stride-th pixel, 0 in the channels added. */
-  | { readonly kind: "shortcut"; readonly stride: number; readonly from: Shape }
+  /**
+   * Option-A shortcut, forward: its input [shape] at every stride-th pixel, 0 in the channels added on both sides; or
+   * channels from `first` on, 0 where there are none.
+   */
+  | { readonly kind: "shortcut"; readonly stride: number; readonly from: Shape; readonly first?: number }
   /** The same, backward: from the gradient of its output [shape], 0 at pixels that were dropped. */
   | { readonly kind: "shortcut gradient"; readonly stride: number; readonly from: Shape }
-  /** One value per image and channel, for all pixels. */
+  /** One value per square of `size` pixels, of which each has an equal share; 0 at pixels beyond the last square. */
+  | { readonly kind: "squares"; readonly size: number; readonly from: Shape }
+  /** One value per image and channel, of which each of its pixels has an equal share. */
   | { readonly kind: "image" };
 
 /** A tensor that a pass reads. */
@@ -32,6 +37,13 @@ export interface ChannelSource {
   readonly offset: number;
 }
 
+/** A sum of a list over pixels: where its parts go, [child][chunk][quad] from this quad of a child's. */
+export interface PassSum {
+  readonly name: string;
+  readonly parts: BufferName;
+  readonly offset: number;
+}
+
 /** One pass over the values of `images` images of `shape`. */
 export interface Pass {
   readonly name: string;
@@ -42,9 +54,10 @@ export interface Pass {
   readonly inputs: ReadonlyMap<string, Source>;
   readonly channels: ReadonlyMap<string, ChannelSource>;
   readonly stores: ReadonlyMap<string, BufferName>;
-  /** Names of the list's sums, in the order of the parts: [child][sum][chunk][quad]. */
-  readonly sums: readonly string[];
-  readonly parts?: BufferName;
+  /** The list's sums; those that it has not are left out, so that lists with and without beta have one record. */
+  readonly sums: readonly PassSum[];
+  /** By default a pointwise one. */
+  readonly work?: Work;
   /** Whether the list contains the child's own activation function. */
   readonly own: boolean;
   /** Whether the device rounds a multiply-add once. */
@@ -56,6 +69,11 @@ export interface Pass {
 const THREADS = 256;
 /** Quads of channels that a workgroup keeps at once. */
 const MAX_LANES = 64;
+/**
+ * Operations of a list from which on a thread's four channels are a loop and not written out: drivers compile such text
+ * for seconds (Mesa's took 26 s for a sum of 90 sines, 2026-11-26).
+ */
+const LONG_LIST = 100;
 /** Pixels of a thread at least, and most chunks where their sums are wanted. */
 const THREAD_PIXELS = 4, MAX_CHUNKS = 128;
 const MAX_WORKGROUPS = 65535;
@@ -111,15 +129,15 @@ export function treeSum(array: string): string {
 }
 
 export function pointwise(pass: Pass): Dispatch {
-  const { images, shape: [height, width, channels], sums } = pass;
+  const { images, shape: [height, width, channels], work = "pointwise" } = pass;
   const quads = quadsOf(channels), pixels = images * height * width;
-  const { blocks, chunks } = chunksOf(pixels, quads, sums.length > 0);
+  const { blocks, chunks } = chunksOf(pixels, quads, pass.sums.length > 0);
   const numbers = new Numbers();
-  const place = chunkText(numbers, pixels, quads, sums.length > 0);
+  const place = chunkText(numbers, pixels, quads, pass.sums.length > 0);
 
   const read = [...pass.inputs.values()].map(({ tensor }) => tensor);
   const tables = [...pass.channels.values()].map(({ buffer }) => buffer);
-  const written = [...pass.stores.values(), ...pass.parts ? [pass.parts] : []];
+  const written = [...pass.stores.values(), ...pass.sums.map(({ parts }) => parts)];
   const buffers = [...new Set([...read, ...tables, ...written])];
   const starts = buffers.map((buffer, i) =>
     `  let at${i} = child * ${numbers.unsigned(`size${i}`, pass.quadsIn(buffer))};`
@@ -130,6 +148,11 @@ export function pointwise(pass: Pass): Dispatch {
   };
 
   const text = writeList(pass.list, pass.fused);
+  const offsets = pass.sums.map(({ offset }, i) => numbers.unsigned(`sum_offset${i}`, offset));
+  const sums = text.sums.map((name) => {
+    const i = pass.sums.findIndex((sum) => sum.name === name);
+    return { name, parts: pass.sums[i].parts, offset: offsets[i] };
+  });
   const parameters = [...text.inputs.map((name) => `in_${name}`), ...text.channels.map((name) => `ch_${name}`)];
   const results = [...text.stores.map((name) => `st_${name}`), ...text.sums.map((name) => `su_${name}`)];
   const declarations = `${pass.fused ? "" : PRODUCT_ERROR}
@@ -154,15 +177,23 @@ ${sums.length > 0 ? `var<workgroup> shared_: array<vec4f, ${THREADS}>;` : ""}`;
   // Channels that fill up the last quad stay 0.
   const filled = channels % LANES;
   if (filled > 0) numbers.unsigned("channels", channels);
+  const isLong = pass.list.length >= LONG_LIST;
+  const call = (part: string) => `point(${parameters.map((name) => `${name}${part}`).join(", ")})`;
+  const calls = isLong
+    ? `${results.map((name) => `      var ${name} = vec4f();`).join("\n")}
+      for (var j = 0u; j < 4u; j++) {
+        let p = ${call("[j]")};
+${results.map((name) => `        ${name}[j] = p.${name};`).join("\n")}
+      }`
+    : ["x", "y", "z", "w"].map((part, j) => `      let p${j} = ${call(`.${part}`)};`).join("\n");
   const whole = (name: string) => {
-    const value = `vec4f(p0.${name}, p1.${name}, p2.${name}, p3.${name})`;
+    const value = isLong ? name : `vec4f(p0.${name}, p1.${name}, p2.${name}, p3.${name})`;
     return filled > 0 ? `select(vec4f(), ${value}, vec4u(0u, 1u, 2u, 3u) + lane * 4u < vec4u(channels))` : value;
   };
-  const call = (part: string) => `point(${parameters.map((name) => `${name}.${part}`).join(", ")})`;
   const body = `${place}
 ${starts.join("\n")}
 ${channelLines.join("\n")}
-${sums.map((name) => `  var total_${name} = vec4f();`).join("\n")}
+${sums.map(({ name }) => `  var total_${name} = vec4f();`).join("\n")}
   if (is_lane) {
     for (var pixel = start + line; pixel < end; pixel += lines) {
 ${
@@ -171,21 +202,29 @@ ${
       : ""
   }
 ${readers.join("\n")}
-${["x", "y", "z", "w"].map((part, j) => `      let p${j} = ${call(part)};`).join("\n")}
+${calls}
 ${
     [...pass.stores].map(([name, buffer]) => `      ${at(buffer, "pixel * quads + lane")} = ${whole(`st_${name}`)};`)
       .join("\n")
   }
-${sums.map((name) => `      total_${name} += ${whole(`su_${name}`)};`).join("\n")}
+${sums.map(({ name }) => `      total_${name} += ${whole(`su_${name}`)};`).join("\n")}
     }
   }
 ${
-    sums.map((name, i) => `
+    sums.map(({ name, parts, offset }) => `
   shared_[thread] = total_${name};
 ${treeSum("shared_")}
-  if (line == 0u && is_lane) { ${at(pass.parts!, `(${i}u * groups.x + group.x) * quads + lane`)} = shared_[local]; }
+  if (line == 0u && is_lane) { ${at(parts, `${offset} + group.x * quads + lane`)} = shared_[local]; }
   workgroupBarrier();`).join("\n")
   }`;
+  const arithmetic = arithmeticOf(pass.list);
+  // Inputs of one tensor by one route are one.
+  const sources = new Map([...pass.inputs.values()].map((source) => [`${source.tensor} ${source.route.kind}`, source]));
+  const moved = (count: (channels: number) => number) =>
+    valueBytes(
+      ...[...sources.values()].map(({ route }) => valuesRead(route, images, pass.shape, count)),
+      pass.stores.size * pixels * count(channels),
+    );
   return {
     kernel: kernel(
       pass.name,
@@ -198,23 +237,30 @@ ${treeSum("shared_")}
     record: numbers.words,
     workgroups: [chunks, blocks],
     own: pass.own,
+    work,
     cost: {
-      operations: pixels * quads * LANES * arithmeticOf(pass.list),
-      bytes: quadBytes(
-        ...[...pass.inputs.values()].map(({ route }) => quadsRead(route, images, pass.shape)),
-        ...[...pass.stores].map(() => pixels * quads),
-        sums.length * chunks * quads,
-      ),
+      operations: pixels * quads * LANES * arithmetic,
+      bytes: moved(filledChannels) + quadBytes(sums.length * chunks * quads),
     },
+    least: { operations: pixels * channels * arithmetic, bytes: moved((channels) => channels) },
   };
 }
 
-function quadsRead(route: Route, images: number, [height, width, channels]: Shape): number {
-  if (route.kind === "image") return images * quadsOf(channels);
-  if (route.kind === "same") return images * height * width * quadsOf(channels);
+function filledChannels(channels: number): number {
+  return quadsOf(channels) * LANES;
+}
+
+function valuesRead(
+  route: Route,
+  images: number,
+  [height, width, channels]: Shape,
+  count: (channels: number) => number,
+) {
+  if (route.kind === "image") return images * count(channels);
+  if (route.kind === "same") return images * height * width * count(channels);
   const [fromHeight, fromWidth, fromChannels] = route.from;
   const rows = Math.min(height, fromHeight), columns = Math.min(width, fromWidth);
-  return images * rows * columns * quadsOf(Math.min(channels, fromChannels));
+  return images * rows * columns * count(Math.min(channels, fromChannels));
 }
 
 function arithmeticOf(list: OperationList): number {
@@ -232,14 +278,23 @@ function readText(
   i: number,
 ): string {
   if (route.kind === "same") return `      let ${name} = ${at("pixel * quads + lane")};`;
-  if (route.kind === "image") return `      let ${name} = ${at("image * quads + lane")};`;
+  if (route.kind === "image") return `      let ${name} = ${at("image * quads + lane")} / f32(width * height);`;
   const [height, width, from] = route.from;
-  const stride = numbers.unsigned(`stride${i}`, route.stride);
   const [rows, columns] = [numbers.unsigned(`rows${i}`, height), numbers.unsigned(`columns${i}`, width)];
+  if (route.kind === "squares") {
+    const size = numbers.unsigned(`square${i}`, route.size);
+    return `      var ${name} = vec4f();
+      if (y / ${size} < ${rows} && x / ${size} < ${columns}) {
+        let at_square = (image * ${rows} + y / ${size}) * ${columns} + x / ${size};
+        ${name} = ${at("at_square * quads + lane")} / f32(${size} * ${size});
+      }`;
+  }
+  const stride = numbers.unsigned(`stride${i}`, route.stride);
   const isForward = route.kind === "shortcut", op = isForward ? "*" : "/";
   const condition = isForward ? "true" : `y % ${stride} == 0u && x % ${stride} == 0u`;
   const pixel = `((image * ${rows} + y ${op} ${stride}) * ${columns} + x ${op} ${stride})`;
-  const shift = (from - channels) / 2; // channel c is channel c + shift of the source, 0 where there is none
+  // Channel c is channel c + shift of the source, 0 where there is none.
+  const shift = route.kind === "shortcut" && route.first !== undefined ? route.first : (from - channels) / 2;
   const fromQuads = numbers.unsigned(`quads${i}`, quadsOf(from));
   const by = numbers.signed(`shift${i}`, shift);
   if (shift % LANES === 0 && from % LANES === 0) {

@@ -1,14 +1,14 @@
 /**
- * What a training step costs on a card: counted from the plan before anything runs (operations, bytes, dispatches, and
- * the floor that they give for a card whose peaks are known), and measured kernel by kernel.
+ * What a training step costs on a card: counted from the plan before anything runs, with the floor that the mathematics
+ * has on a card whose peaks are known, and measured kernel by kernel.
  */
 import type { Activation } from "../../activation/expression.ts";
-import { differentiate } from "../../compiler/derivatives.ts";
 import type { Graph } from "../../network/graph.ts";
 import { DEFAULT_OPTIMIZER } from "../../network/optimizer.ts";
 import { openCard } from "./device.ts";
-import { Group } from "./group.ts";
-import { makePlan } from "./plan.ts";
+import { bytesFor, Group } from "./group.ts";
+import type { Cost, Work } from "./kernel.ts";
+import { makePlan, type Plan } from "./plan.ts";
 import { fusesMultiplyAdd } from "./probe.ts";
 
 /** Peaks by the makers' data sheets. */
@@ -27,16 +27,16 @@ export const CARDS: Readonly<Record<string, Peaks>> = {
   "RX 7900 XTX": { operations: 61.4e12, bytes: 0.96e12 },
 };
 
-/** All dispatches of one kernel in a step. */
+/** All dispatches of one kernel in a step of all children. */
 export interface KernelCost {
   readonly kernel: string;
+  readonly work: Work;
   readonly dispatches: number;
-  readonly operations: number;
-  readonly bytes: number;
-  /** Seconds that its operations or its bytes take at the card's peaks, whichever is longer, summed over dispatches. */
+  /** What the kernel does, and what the mathematics asks of it at least. */
+  readonly cost: Cost;
+  readonly least: Cost;
+  /** Seconds that the least operations or the least bytes take at the card's peaks, the longer of each dispatch. */
   readonly floor: number;
-  /** Seconds in a step; null if it was not measured. */
-  readonly seconds: number | null;
 }
 
 export interface StepCost {
@@ -44,44 +44,77 @@ export interface StepCost {
   readonly card: string;
   /** Bytes of the card's memory that the children need. */
   readonly memory: number;
+  /** Those with the largest floor first. */
   readonly kernels: readonly KernelCost[];
 }
 
-/** The costs of one step of so many children with one function. Throws where there is no card, nor a driver. */
-export async function profileStep(
+/** With the seconds of each kernel in a step. */
+export interface MeasuredStep extends StepCost {
+  readonly kernels: readonly (KernelCost & { readonly seconds: number })[];
+}
+
+export interface StepSize {
+  readonly batch: number;
+  readonly children: number;
+}
+
+/** The costs of one step of so many children with one function on a card of `CARDS`. Needs neither card nor driver. */
+export function countStep(
   graph: Graph,
   activation: Activation,
-  { batch, children, steps }: { readonly batch: number; readonly children: number; readonly steps: number },
-): Promise<StepCost> {
+  { batch, children, card }: StepSize & { readonly card: string },
+): StepCost {
+  return costOf(makePlan(graph, activation, { batch, optimizer: DEFAULT_OPTIMIZER, fused: true }), children, card);
+}
+
+/** The same for this worker's card, with times. Throws where there is neither a card nor a driver. */
+export async function measureStep(
+  graph: Graph,
+  activation: Activation,
+  { batch, children, steps }: StepSize & { readonly steps: number },
+): Promise<MeasuredStep> {
   const card = await openCard(), fused = await fusesMultiplyAdd(card);
-  const plan = makePlan(graph, differentiate(activation), { batch, optimizer: DEFAULT_OPTIMIZER, fused });
+  const plan = makePlan(graph, activation, { batch, optimizer: DEFAULT_OPTIMIZER, fused });
   const known = Object.keys(CARDS).find((name) => card.name.includes(name)) ?? Object.keys(CARDS)[0];
-  const peaks = CARDS[known];
   const group = await Group.open(card, plan, children);
   try {
     for (let child = 0; child < children; child++) {
       group.reserve();
       await group.place(plan);
     }
-    const names = [...new Set(plan.training.map(({ kernel }) => kernel.name))];
-    const kernels: KernelCost[] = [];
-    for (const kernel of names) {
-      const indices = plan.training.flatMap((dispatch, i) => dispatch.kernel.name === kernel ? [i] : []);
-      const costs = indices.map((i) => plan.training[i].cost);
-      const sum = (of: (cost: typeof costs[number]) => number) =>
-        children * costs.reduce((sum, cost) => sum + of(cost), 0);
-      kernels.push({
-        kernel,
-        dispatches: indices.reduce((sum, i) => sum + (plan.training[i].own ? children : 1), 0),
-        operations: sum(({ operations }) => operations),
-        bytes: sum(({ bytes }) => bytes),
-        floor: sum(({ operations, bytes }) => Math.max(operations / peaks.operations, bytes / peaks.bytes)),
-        seconds: await group.time(indices, steps),
-      });
+    const cost = costOf(plan, children, known), kernels = [];
+    for (const kernel of cost.kernels) {
+      kernels.push({ ...kernel, seconds: await group.time(indicesOf(plan, kernel.kernel), steps) });
     }
-    kernels.sort((a, b) => b.seconds! - a.seconds!);
-    return { card: known, memory: group.bytes, kernels };
+    return { ...cost, kernels: kernels.sort((a, b) => b.seconds - a.seconds) };
   } finally {
     group.close();
   }
+}
+
+function indicesOf({ training }: Plan, name: string): number[] {
+  return training.flatMap(({ kernel }, i) => kernel.name === name ? [i] : []);
+}
+
+function costOf(plan: Plan, children: number, card: string): StepCost {
+  const names = [...new Set(plan.training.map(({ kernel }) => kernel.name))], peaks = CARDS[card];
+  const kernels = names.map((kernel): KernelCost => {
+    const dispatches = indicesOf(plan, kernel).map((i) => plan.training[i]);
+    const sum = (of: (dispatch: typeof dispatches[number]) => number) =>
+      dispatches.reduce((sum, dispatch) => sum + of(dispatch), 0);
+    const total = (which: "cost" | "least"): Cost => ({
+      operations: children * sum((dispatch) => dispatch[which].operations),
+      bytes: children * sum((dispatch) => dispatch[which].bytes),
+    });
+    return {
+      kernel,
+      work: dispatches[0].work,
+      dispatches: sum(({ own }) => own ? children : 1),
+      cost: total("cost"),
+      least: total("least"),
+      floor: children *
+        sum(({ least: { operations, bytes } }) => Math.max(operations / peaks.operations, bytes / peaks.bytes)),
+    };
+  });
+  return { card, memory: bytesFor(plan, children), kernels: kernels.sort((a, b) => b.floor - a.floor) };
 }

@@ -116,7 +116,7 @@ export class WebGpuProgram implements Program {
   /** Where the tensors lie, in the order of the graph. */
   #entries(group: TensorGroup): ReadonlyMap<string, { readonly buffer: Kept; readonly entry: Entry }> {
     const { plan } = this.group;
-    const of = (names: readonly string[], { entries }: Entries, buffer: Kept, suffix = "") =>
+    const of = (names: readonly string[], { entries }: Pick<Entries, "entries">, buffer: Kept, suffix = "") =>
       names.map((name) => [name + suffix, { buffer, entry: entries.get(this.#names.get(name) ?? name)! }] as const);
     const names = this.graph.parameters.map(({ name }) => name);
     switch (group) {

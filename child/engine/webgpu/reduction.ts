@@ -1,102 +1,141 @@
 /**
- * Sums of parts, in a fixed order: partial sums of kernels' gradients and of passes over pixels, and the moments of
- * batch norm.
+ * Sums of parts, in a fixed order: those of gradients, all in one dispatch, and those of batch norm, whose coefficients
+ * per channel the kernels use: `mean`, `scale` (over the deviation), `deviation` (1 / standard deviation), and `k2` and
+ * `k3` of the gradient k1 du + k2 y + k3, where k1 is `scale`.
  */
-import { type BufferName, type Dispatch, kernel, literal, Numbers, quadBytes } from "./kernel.ts";
+import { MOMENT_OPERATIONS } from "./convolution.ts";
+import {
+  type BufferName,
+  type Dispatch,
+  kernel,
+  literal,
+  NOTHING,
+  Numbers,
+  type Operand,
+  quadBytes,
+} from "./kernel.ts";
 import { CHUNK_THREADS, chunksOf, chunkText, treeSum } from "./pointwise.ts";
 import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from "../../network/batch_norm.ts";
 
-/** Quads of the result that a workgroup computes, and threads that share the sum of each. */
-const LANES = 16, LINES = 16;
+/** Rows of a child's coefficients: all batch norms' quads of each. */
+const COEFFICIENTS = ["mean", "scale", "deviation", "k2", "k3"] as const;
+export type Coefficient = typeof COEFFICIENTS[number];
 
-const PLACE = `
-  let lanes = ${LANES}u;
-  let lines = ${LINES}u;
-  let lane = thread % lanes;
-  let line = thread / lanes;
-  let quad = group.x * lanes + lane;`;
-
-/** Parts [child][sum][part][quad], added up into quads of the gradients at one offset per sum. */
-export interface Reduction {
-  readonly parts: BufferName;
-  readonly partsStride: number;
-  readonly count: number;
-  readonly quads: number;
-  readonly gradientQuads: number;
-  readonly offsets: readonly number[];
+/** Where the coefficients lie: `half` are the quads of all batch norms. */
+export function coefficientOffset(name: Coefficient, half: number): number {
+  return COEFFICIENTS.indexOf(name) * half;
 }
 
-/** Sums in one dispatch at most. */
-const MAX_SUMS = 8;
+export function coefficientQuads(half: number): number {
+  return COEFFICIENTS.length * half;
+}
 
-export function reduction({ parts, partsStride, count, quads, gradientQuads, offsets }: Reduction): Dispatch {
-  if (offsets.length > MAX_SUMS) {
-    throw new RangeError(`Cannot add up ${offsets.length} sums at once: ${MAX_SUMS} at most`);
-  }
+/** The sum of `count` parts of `quads`, [part][quad] from `start`, that is a gradient. */
+export interface Sum {
+  readonly start: number;
+  readonly count: number;
+  readonly quads: number;
+  /** Where it goes among the gradients. */
+  readonly to: number;
+}
+
+/** Quads of a sum that a workgroup takes, and words of its row in the table of sums. */
+const SUM_QUADS = 64, SUM_WORDS = 5;
+
+/** What each workgroup of `gradientSums` adds up. */
+export function sumTable(sums: readonly Sum[]): Uint32Array<ArrayBuffer> {
+  return Uint32Array.from(
+    sums.flatMap(({ start, count, quads, to }) =>
+      Array.from({ length: Math.ceil(quads / SUM_QUADS) }, (_, i) => {
+        const first = i * SUM_QUADS;
+        return [start + first, count, quads, to + first, Math.min(SUM_QUADS, quads - first)];
+      }).flat()
+    ),
+  );
+}
+
+/** All sums of parts that nothing waits for before the update. */
+export function gradientSums(
+  sums: readonly Sum[],
+  { table, parts, gradients }: { readonly table: BufferName; readonly parts: Operand; readonly gradients: Operand },
+): Dispatch {
   const numbers = new Numbers();
-  numbers.unsigned("parts_child", partsStride);
-  numbers.unsigned("count", count);
-  numbers.unsigned("quads", quads);
-  numbers.unsigned("gradients_child", gradientQuads);
-  const names = Array.from({ length: MAX_SUMS }, (_, i) => numbers.unsigned(`offset${i}`, offsets[i] ?? 0));
-  const body = `${PLACE}
-  var offsets = array<u32, ${MAX_SUMS}>(${names.join(", ")});
-  let source = child * parts_child + group.y * count * quads;
-  var total = vec4f();
-  if (quad < quads) {
-    for (var i = line; i < count; i += lines) { total += parts[source + i * quads + quad]; }
-  }
-  shared_[thread] = total;
-${treeSum("shared_")}
-  if (line == 0u && quad < quads) { gradients[child * gradients_child + offsets[group.y] + quad] = shared_[lane]; }`;
+  numbers.unsigned("parts_child", parts.stride);
+  numbers.unsigned("gradients_child", gradients.stride);
+  const body = `
+  let row = group.x * ${SUM_WORDS}u;
+  let count = sums[row + 1u];
+  let quads = sums[row + 2u];
+  if (thread < sums[row + 4u]) {
+    let source = child * parts_child + sums[row] + thread;
+    var total = vec4f();
+    for (var i = 0u; i < count; i++) { total += parts[source + i * quads]; }
+    gradients[child * gradients_child + sums[row + 3u] + thread] = total;
+  }`;
+  const total = (of: (sum: Sum) => number) => sums.reduce((total, sum) => total + of(sum), 0);
   return {
     kernel: kernel(
-      "sum of parts",
-      [{ name: "parts", access: "read" }, { name: "gradients", access: "read_write" }],
-      LANES * LINES,
+      "sums of gradients",
+      [
+        { name: "sums", access: "read", type: "u32" },
+        { name: "parts", access: "read" },
+        { name: "gradients", access: "read_write" },
+      ],
+      SUM_QUADS,
       numbers,
-      { declarations: `var<workgroup> shared_: array<vec4f, ${LANES * LINES}>;`, body },
+      { body },
     ),
-    buffers: [parts, "gradients"],
+    buffers: [table, parts.buffer, gradients.buffer],
     record: numbers.words,
-    workgroups: [Math.ceil(quads / LANES), offsets.length],
+    workgroups: [sumTable(sums).length / SUM_WORDS, 1],
     own: false,
+    work: "kernel gradient",
     cost: {
-      operations: 4 * offsets.length * count * quads,
-      bytes: quadBytes(offsets.length * (count + 1) * quads),
+      operations: 4 * total(({ count, quads }) => count * quads),
+      bytes: quadBytes(total(({ count, quads }) => (count + 1) * quads)),
     },
+    least: NOTHING,
   };
 }
 
-export interface Moments {
-  /** Pixels of all images, and quads of channels. */
+/** Parts of one batch norm's two sums, [sum][part][quad], each of `length` pixels but for the last. */
+export interface NormParts {
+  readonly parts: Operand;
+  readonly count: number;
+  readonly length: number;
+  /** Of all images. */
   readonly pixels: number;
+  /** Of channels. */
   readonly quads: number;
-  readonly value: BufferName;
-  readonly valueStride: number;
-  /** [child][mean, squares][chunk][quad] */
-  readonly parts: BufferName;
-  readonly partsStride: number;
-  /** Where its moments and running statistics start, and the distance of means and variances, in quads. */
-  readonly offset: number;
-  readonly half: number;
-  readonly statisticsQuads: number;
 }
 
-/** Quads of a child's parts. */
+/** Where a batch norm's numbers are. */
+export interface NormPlaces {
+  readonly coefficients: Operand;
+  readonly statistics: Operand;
+  readonly parameters: Operand;
+  readonly gradients: Operand;
+  /** Quads of all batch norms, and where this one's start among them. */
+  readonly half: number;
+  readonly offset: number;
+  /** Among the parameters. */
+  readonly scale: number;
+  readonly shift: number;
+}
+
 export function momentPartQuads(pixels: number, quads: number): number {
   return 2 * chunksOf(pixels, quads, true).chunks * quads;
 }
 
 /**
- * Mean and sum of squared differences of each chunk, in one pass: sums are taken of differences from the chunk's first
- * pixel, so that a mean far from 0 cancels nothing.
+ * Moments of each chunk of a tensor, in one pass, where what writes the tensor does not take them: sums are of
+ * differences from the chunk's first pixel, so that a mean far from 0 cancels nothing.
  */
-export function chunkMoments({ pixels, quads, value, valueStride, parts, partsStride }: Moments): Dispatch {
+export function chunkMoments(value: Operand, { parts, pixels, quads }: NormParts): Dispatch {
   const { blocks, chunks } = chunksOf(pixels, quads, true);
   const numbers = new Numbers();
-  numbers.unsigned("values_child", valueStride);
-  numbers.unsigned("parts_child", partsStride);
+  numbers.unsigned("values_child", value.stride);
+  numbers.unsigned("parts_child", parts.stride);
   const body = `${chunkText(numbers, pixels, quads, true)}
   let source = child * values_child + min(lane, quads - 1u);
   let shift = values[source + start * quads];
@@ -120,6 +159,10 @@ ${treeSum("shared_squares")}
     parts[at] = shift + s / n;
     parts[at + groups.x * quads] = shared_squares[local] - s * s / n;
   }`;
+  const cost = {
+    operations: MOMENT_OPERATIONS * 4 * pixels * quads,
+    bytes: quadBytes(pixels * quads, 2 * chunks * quads),
+  };
   return {
     kernel: kernel(
       "batch norm moments of chunks",
@@ -132,104 +175,199 @@ var<workgroup> shared_squares: array<vec4f, ${CHUNK_THREADS}>;`,
         body,
       },
     ),
-    buffers: [value, parts],
+    buffers: [value.buffer, parts.buffer],
     record: numbers.words,
     workgroups: [chunks, blocks],
     own: false,
-    cost: { operations: 16 * pixels * quads, bytes: quadBytes(pixels * quads, 2 * chunks * quads) },
+    work: "pointwise",
+    cost,
+    least: NOTHING,
+  };
+}
+
+/** Quads that a workgroup of a batch norm's kernels computes, and threads that share the sum of each. */
+const LANES = 4, LINES = 64;
+
+function normPlace(numbers: Numbers, parts: NormParts, places: NormPlaces): string {
+  numbers.unsigned("quads", parts.quads);
+  numbers.unsigned("count", parts.count);
+  numbers.unsigned("parts_child", parts.parts.stride);
+  numbers.unsigned("coefficients_child", places.coefficients.stride);
+  numbers.unsigned("parameters_child", places.parameters.stride);
+  for (const name of COEFFICIENTS) {
+    numbers.unsigned(`${name}_offset`, coefficientOffset(name, places.half) + places.offset);
+  }
+  numbers.unsigned("scale_offset_", places.scale);
+  numbers.float("pixels", parts.pixels);
+  return `
+  let lanes = ${LANES}u;
+  let lines = ${LINES}u;
+  let lane = thread % lanes;
+  let line = thread / lanes;
+  let quad = group.x * lanes + lane;
+  let source = child * parts_child + min(quad, quads - 1u);
+  let at = child * coefficients_child + quad;`;
+}
+
+const NORM_THREADS = LANES * LINES;
+
+function normDispatch(
+  name: string,
+  numbers: Numbers,
+  { parts, quads, count }: NormParts,
+  others: readonly { readonly name: string; readonly access: "read" | "read_write"; readonly buffer: BufferName }[],
+  { work, body }: { readonly work: Dispatch["work"]; readonly body: string },
+): Dispatch {
+  return {
+    kernel: kernel(
+      name,
+      [{ name: "parts", access: "read" }, ...others.map(({ name, access }) => ({ name, access }))],
+      NORM_THREADS,
+      numbers,
+      { declarations: `var<workgroup> shared_: array<vec4f, ${NORM_THREADS}>;`, body },
+    ),
+    buffers: [parts.buffer, ...others.map(({ buffer }) => buffer)],
+    record: numbers.words,
+    workgroups: [Math.ceil(quads / LANES), 1],
+    own: false,
+    work,
+    cost: { operations: 20 * count * quads, bytes: quadBytes((2 * count + 8) * quads) },
+    least: NOTHING,
   };
 }
 
 /**
- * Moments of the whole batch from those of its chunks (Chan, Golub & LeVeque 1979), 1 / standard deviation, and the
- * running statistics: of the variance they take the unbiased one.
+ * Moments of the whole batch from those of its parts (Chan, Golub & LeVeque 1979), the coefficients of the forward pass,
+ * and the running statistics: of the variance they take the unbiased one.
  */
-export function batchMoments(moments: Moments): Dispatch {
-  const { pixels, quads, parts, partsStride, offset, half, statisticsQuads } = moments;
-  const { chunks, length } = chunksOf(pixels, quads, true);
+export function batchMoments(parts: NormParts, places: NormPlaces): Dispatch {
+  const { pixels, count, length } = parts;
   const numbers = new Numbers();
-  numbers.unsigned("quads", quads);
-  numbers.unsigned("chunks", chunks);
-  numbers.unsigned("parts_child", partsStride);
-  numbers.unsigned("statistics_child", statisticsQuads);
-  numbers.unsigned("offset", offset);
-  numbers.unsigned("half_quads", half);
-  numbers.float("pixels", pixels);
+  const place = normPlace(numbers, parts, places);
+  numbers.unsigned("statistics_child", places.statistics.stride);
+  numbers.unsigned("statistics_offset", places.offset);
+  numbers.unsigned("half_quads", places.half);
   numbers.float("length", length);
-  numbers.float("last_length", pixels - (chunks - 1) * length);
+  numbers.float("last_length", pixels - (count - 1) * length);
   numbers.float("unbiased", Math.max(1, pixels - 1));
-  const body = `${PLACE}
-  let source = child * parts_child + min(quad, quads - 1u);
+  const body = `${place}
   var total = vec4f();
-  for (var i = line; i < chunks; i += lines) {
-    total += parts[source + i * quads] * (select(length, last_length, i + 1u == chunks) / pixels);
+  for (var i = line; i < count; i += lines) {
+    total += parts[source + i * quads] * (select(length, last_length, i + 1u == count) / pixels);
   }
   shared_[thread] = total;
 ${treeSum("shared_")}
   let mean = shared_[lane];
   workgroupBarrier();
   total = vec4f();
-  for (var i = line; i < chunks; i += lines) {
+  for (var i = line; i < count; i += lines) {
     let d = parts[source + i * quads] - mean;
-    let n = select(length, last_length, i + 1u == chunks);
-    total += fma(d * d, vec4f(n), parts[source + (chunks + i) * quads]);
+    let n = select(length, last_length, i + 1u == count);
+    total += fma(d * d, vec4f(n), parts[source + (count + i) * quads]);
   }
   shared_[thread] = total;
 ${treeSum("shared_")}
   if (line == 0u && quad < quads) {
     let squares = shared_[lane];
-    let at = child * statistics_child + offset + quad;
-    moments[at] = mean;
-    moments[at + half_quads] = 1.0f / sqrt(squares / pixels + ${literal(BATCH_NORM_EPSILON)});
-    statistics[at] = ${literal(BATCH_NORM_MOMENTUM)} * statistics[at] + ${literal(1 - BATCH_NORM_MOMENTUM)} * mean;
-    statistics[at + half_quads] = ${literal(BATCH_NORM_MOMENTUM)} * statistics[at + half_quads]
-      + ${literal(1 - BATCH_NORM_MOMENTUM)} * (squares / unbiased);
+    let deviation = 1.0f / sqrt(squares / pixels + ${literal(BATCH_NORM_EPSILON)});
+    coefficients[at + mean_offset] = mean;
+    coefficients[at + deviation_offset] = deviation;
+    coefficients[at + scale_offset] = parameters[child * parameters_child + scale_offset_ + quad] * deviation;
+    let running = child * statistics_child + statistics_offset + quad;
+    statistics[running] = ${running("statistics[running]", "mean")};
+    statistics[running + half_quads] = ${running("statistics[running + half_quads]", "(squares / unbiased)")};
   }`;
-  return {
-    kernel: kernel(
-      "batch norm moments",
-      [
-        { name: "parts", access: "read" },
-        { name: "moments", access: "read_write" },
-        { name: "statistics", access: "read_write" },
-      ],
-      LANES * LINES,
-      numbers,
-      { declarations: `var<workgroup> shared_: array<vec4f, ${LANES * LINES}>;`, body },
-    ),
-    buffers: [parts, "moments", "statistics"],
-    record: numbers.words,
-    workgroups: [Math.ceil(quads / LANES), 1],
-    own: false,
-    cost: { operations: 20 * chunks * quads, bytes: quadBytes(2 * chunks * quads, 6 * quads) },
-  };
+  return normDispatch("batch norm moments", numbers, parts, [
+    { name: "coefficients", access: "read_write", buffer: places.coefficients.buffer },
+    { name: "parameters", access: "read", buffer: places.parameters.buffer },
+    { name: "statistics", access: "read_write", buffer: places.statistics.buffer },
+  ], { work: "convolution", body });
 }
 
-/** For evaluation: the moments of every batch norm from the running statistics. */
-export function runningMoments(half: number, statisticsQuads: number): Dispatch {
+function running(old: string, value: string): string {
+  return `${literal(BATCH_NORM_MOMENTUM)} * ${old} + ${literal(1 - BATCH_NORM_MOMENTUM)} * ${value}`;
+}
+
+/**
+ * Gradients of shift (the sum S1 of du) and scale (S2, that of du times the normalised value), and the coefficients
+ * k2 = -k1 deviation S2 / n and k3 = -k1 S1 / n - k2 mean (Ioffe & Szegedy 2015, section 3). The parts are of du, and of
+ * du (y - mean).
+ */
+export function normGradient(parts: NormParts, places: NormPlaces): Dispatch {
+  const numbers = new Numbers();
+  const place = normPlace(numbers, parts, places);
+  numbers.unsigned("shift_offset", places.shift);
+  const sum = (name: string, first: string) => `
+  total = vec4f();
+  for (var i = line; i < count; i += lines) { total += parts[source + (${first} + i) * quads]; }
+  shared_[thread] = total;
+${treeSum("shared_")}
+  let ${name} = shared_[lane];
+  workgroupBarrier();`;
+  const body = `${place}
+  var total = vec4f();
+${sum("shift", "0u")}
+${sum("centred", "count")}
+  if (line == 0u && quad < quads) {
+    let deviation = coefficients[at + deviation_offset];
+    let k1 = coefficients[at + scale_offset];
+    let scale = centred * deviation;
+    let k2 = -(k1 * deviation) * (scale / pixels);
+    gradients[child * parameters_child + shift_offset + quad] = shift;
+    gradients[child * parameters_child + scale_offset_ + quad] = scale;
+    coefficients[at + k2_offset] = k2;
+    coefficients[at + k3_offset] = -k1 * (shift / pixels) - k2 * coefficients[at + mean_offset];
+  }`;
+  return normDispatch("batch norm gradient", numbers, parts, [
+    { name: "coefficients", access: "read_write", buffer: places.coefficients.buffer },
+    { name: "gradients", access: "read_write", buffer: places.gradients.buffer },
+  ], { work: "pointwise gradient", body });
+}
+
+/** For evaluation: the coefficients of every batch norm from the running statistics. `scales` is where theirs start. */
+export function runningMoments(
+  half: number,
+  scales: number,
+  { coefficients, statistics, parameters }: Pick<NormPlaces, "coefficients" | "statistics" | "parameters">,
+): Dispatch {
   const threads = 64;
   const numbers = new Numbers();
   numbers.unsigned("half_quads", half);
-  numbers.unsigned("statistics_child", statisticsQuads);
+  numbers.unsigned("statistics_child", statistics.stride);
+  numbers.unsigned("coefficients_child", coefficients.stride);
+  numbers.unsigned("parameters_child", parameters.stride);
+  numbers.unsigned("scales", scales);
+  for (const name of ["mean", "scale", "deviation"] as const) {
+    numbers.unsigned(`${name}_offset`, coefficientOffset(name, half));
+  }
   const body = `
   let quad = group.x * ${threads}u + thread;
   if (quad < half_quads) {
-    let at = child * statistics_child + quad;
-    moments[at] = statistics[at];
-    moments[at + half_quads] = 1.0f / sqrt(statistics[at + half_quads] + ${literal(BATCH_NORM_EPSILON)});
+    let source = child * statistics_child + quad;
+    let at = child * coefficients_child + quad;
+    let deviation = 1.0f / sqrt(statistics[source + half_quads] + ${literal(BATCH_NORM_EPSILON)});
+    coefficients[at + mean_offset] = statistics[source];
+    coefficients[at + deviation_offset] = deviation;
+    coefficients[at + scale_offset] = parameters[child * parameters_child + scales + quad] * deviation;
   }`;
   return {
     kernel: kernel(
       "running moments",
-      [{ name: "statistics", access: "read" }, { name: "moments", access: "read_write" }],
+      [
+        { name: "statistics", access: "read" },
+        { name: "parameters", access: "read" },
+        { name: "coefficients", access: "read_write" },
+      ],
       threads,
       numbers,
       { body },
     ),
-    buffers: ["statistics", "moments"],
+    buffers: [statistics.buffer, parameters.buffer, coefficients.buffer],
     record: numbers.words,
     workgroups: [Math.ceil(half / threads), 1],
     own: false,
-    cost: { operations: 12 * half, bytes: quadBytes(4 * half) },
+    work: "pointwise",
+    cost: { operations: 16 * half, bytes: quadBytes(6 * half) },
+    least: NOTHING,
   };
 }

@@ -5,14 +5,14 @@
  */
 import { PAD } from "../../../datasets/batches.ts";
 import type { Optimizer } from "../../network/optimizer.ts";
-import { type BufferName, type Dispatch, kernel, literal, Numbers, quadBytes } from "./kernel.ts";
+import { type Dispatch, kernel, literal, NOTHING, Numbers, type Operand, quadBytes, valueBytes } from "./kernel.ts";
 import { quadsOf } from "./layout.ts";
 import { type Shape, sizeOf } from "../../network/shape.ts";
 
 const THREADS = 256;
 
 /** Images of a step as floats, [image][row][column][channel], into quads. */
-export function stageImages(images: number, shape: Shape, to: BufferName, toStride: number): Dispatch {
+export function stageImages(images: number, shape: Shape, to: Operand): Dispatch {
   const [height, width, channels] = shape, quads = quadsOf(channels);
   const count = images * height * width * quads;
   const numbers = new Numbers();
@@ -20,7 +20,7 @@ export function stageImages(images: number, shape: Shape, to: BufferName, toStri
   numbers.unsigned("count", count);
   numbers.unsigned("quads", quads);
   numbers.unsigned("channels", channels);
-  numbers.unsigned("values_child", toStride);
+  numbers.unsigned("values_child", to.stride);
   const body = `
   let source = (control[0] * groups.z + group.z) * size;
   for (var i = group.x * ${THREADS}u + thread; i < count; i += groups.x * ${THREADS}u) {
@@ -31,20 +31,21 @@ ${[0, 1, 2, 3].map((j) => `    if (c + ${j}u < channels) { value.${"xyzw"[j]} = 
     values[child * values_child + i] = value;
   }`;
   const reads = [{ name: "control", type: "u32" }, { name: "images", type: "f32" }] as const;
-  const bytes = images * sizeOf(shape) * 4;
-  return imagesDispatch("images of a step", reads, { numbers, body, count, bytes, to });
+  const values = images * sizeOf(shape);
+  return imagesDispatch("images of a step", reads, { numbers, body, count, bytes: 4 * values, values, to });
 }
 
-/** What fills `count` quads of `to`, reading `bytes` from the buffers of these names. */
+/** What fills `count` quads of `to` with `values`, reading `bytes` from the buffers of these names. */
 function imagesDispatch(
   name: string,
   reads: readonly { readonly name: string; readonly type: "u32" | "f32" }[],
-  { numbers, body, count, bytes, to }: {
+  { numbers, body, count, bytes, values, to }: {
     readonly numbers: Numbers;
     readonly body: string;
     readonly count: number;
     readonly bytes: number;
-    readonly to: BufferName;
+    readonly values: number;
+    readonly to: Operand;
   },
 ): Dispatch {
   return {
@@ -58,16 +59,18 @@ function imagesDispatch(
       numbers,
       { body },
     ),
-    buffers: [...reads.map(({ name }) => name), to],
+    buffers: [...reads.map(({ name }) => name), to.buffer],
     record: numbers.words,
     workgroups: [Math.min(1024, Math.ceil(count / THREADS)), 1],
     own: false,
+    work: "images",
     cost: { operations: 0, bytes: bytes + quadBytes(count) },
+    least: { operations: 0, bytes: bytes + valueBytes(values) },
   };
 }
 
 /** Images of a step from a data set on the card: picked, cropped, flipped and normalised as `TrainingBatches` does it. */
-export function pickImages(images: number, shape: Shape, to: BufferName, toStride: number): Dispatch {
+export function pickImages(images: number, shape: Shape, to: Operand): Dispatch {
   const [height, width, channels] = shape, quads = quadsOf(channels);
   const count = images * height * width * quads;
   const numbers = new Numbers();
@@ -78,7 +81,7 @@ export function pickImages(images: number, shape: Shape, to: BufferName, toStrid
   numbers.unsigned("channels", channels);
   numbers.unsigned("quads", quads);
   numbers.signed("padding", PAD);
-  numbers.unsigned("values_child", toStride);
+  numbers.unsigned("values_child", to.stride);
   const body = `
   let first = (control[0] * groups.z + group.z) * images;
   for (var i = group.x * ${THREADS}u + thread; i < count; i += groups.x * ${THREADS}u) {
@@ -107,31 +110,29 @@ export function pickImages(images: number, shape: Shape, to: BufferName, toStrid
     { name: "pixels", type: "u32" },
     { name: "table", type: "f32" },
   ] as const;
-  const bytes = images * sizeOf(shape);
-  return imagesDispatch("picked images of a step", reads, { numbers, body, count, bytes, to });
+  const values = images * sizeOf(shape);
+  return imagesDispatch("picked images of a step", reads, { numbers, body, count, bytes: values, values, to });
 }
 
 export interface Loss {
   readonly images: number;
   readonly classes: number;
-  readonly logits: BufferName;
-  readonly logitsStride: number;
-  readonly gradient: BufferName;
-  readonly gradientStride: number;
+  readonly logits: Operand;
+  readonly gradient: Operand;
 }
 
 const LOSS_THREADS = 64;
 
 /** Softmax cross-entropy: the mean loss of the batch, and (softmax - one-hot) / images. */
 export function softmaxCrossEntropy(loss: Loss): Dispatch {
-  const { images, classes, logits, logitsStride, gradient, gradientStride } = loss;
+  const { images, classes, logits, gradient } = loss;
   const quads = quadsOf(classes);
   const numbers = new Numbers();
   numbers.unsigned("images", images);
   numbers.unsigned("classes", classes);
   numbers.unsigned("quads", quads);
-  numbers.unsigned("logits_child", logitsStride);
-  numbers.unsigned("gradient_child", gradientStride);
+  numbers.unsigned("logits_child", logits.stride);
+  numbers.unsigned("gradient_child", gradient.stride);
   const body = `
   let step = control[0] * groups.z + group.z;
   let share = 1.0f / f32(images);
@@ -173,11 +174,13 @@ export function softmaxCrossEntropy(loss: Loss): Dispatch {
       numbers,
       { declarations: `var<workgroup> shared_: array<f32, ${LOSS_THREADS}>;`, body },
     ),
-    buffers: ["control", "labels", logits, gradient, "losses"],
+    buffers: ["control", "labels", logits.buffer, gradient.buffer, "losses"],
     record: numbers.words,
     workgroups: [1, 1],
     own: false,
+    work: "loss",
     cost: { operations: 8 * images * classes, bytes: quadBytes(2 * images * quads) },
+    least: { operations: 8 * images * classes, bytes: valueBytes(2 * images * classes) },
   };
 }
 
@@ -212,10 +215,12 @@ export interface Update {
   /** Quads of a child; those before `decayed` have weight decay. */
   readonly quads: number;
   readonly decayed: number;
+  /** Parameters that they hold. */
+  readonly values: number;
 }
 
 /** All parameters in one dispatch. */
-export function update({ optimizer, slots, quads, decayed }: Update): Dispatch {
+export function update({ optimizer, slots, quads, decayed, values }: Update): Dispatch {
   const write = UPDATES[optimizer.kind] as (optimizer: Optimizer) => string;
   const slotNames = Array.from({ length: slots }, (_, i) => `slot${i}`);
   const numbers = new Numbers();
@@ -248,7 +253,9 @@ ${write(optimizer)}
     record: numbers.words,
     workgroups: [Math.ceil(quads / THREADS), 1],
     own: false,
+    work: "update",
     cost: { operations: 24 * quads, bytes: quadBytes((3 + 2 * slots) * quads) },
+    least: { operations: 6 * values, bytes: valueBytes((3 + 2 * slots) * values) },
   };
 }
 
@@ -267,49 +274,8 @@ export function advance(): Dispatch {
     record: numbers.words,
     workgroups: [1, 1],
     own: false,
-    cost: { operations: 0, bytes: 0 },
-  };
-}
-
-/** Mean of the pixels of each image: a thread sums those of one image and quad. */
-export function poolImages(
-  images: number,
-  pixels: number,
-  quads: number,
-  { from, to, fromStride, toStride }: {
-    readonly from: BufferName;
-    readonly to: BufferName;
-    readonly fromStride: number;
-    readonly toStride: number;
-  },
-): Dispatch {
-  const threads = 64;
-  const numbers = new Numbers();
-  numbers.unsigned("count", images * quads);
-  numbers.unsigned("pixels", pixels);
-  numbers.unsigned("quads", quads);
-  numbers.unsigned("values_child", fromStride);
-  numbers.unsigned("means_child", toStride);
-  const body = `
-  let i = group.x * ${threads}u + thread;
-  if (i < count) {
-    let at = child * values_child + i / quads * pixels * quads + i % quads;
-    var sum = vec4f();
-    for (var pixel = 0u; pixel < pixels; pixel++) { sum += values[at + pixel * quads]; }
-    means[child * means_child + i] = sum / f32(pixels);
-  }`;
-  return {
-    kernel: kernel(
-      "global average pool",
-      [{ name: "values", access: "read" }, { name: "means", access: "read_write" }],
-      threads,
-      numbers,
-      { body },
-    ),
-    buffers: [from, to],
-    record: numbers.words,
-    workgroups: [Math.ceil(images * quads / threads), 1],
-    own: false,
-    cost: { operations: 4 * images * pixels * quads, bytes: quadBytes(images * (pixels + 1) * quads) },
+    work: "update",
+    cost: NOTHING,
+    least: NOTHING,
   };
 }

@@ -41,7 +41,10 @@ describe("a data set on the card", { skip: reason !== null }, () => {
       it(`gives batches of ${height}x${width}x${channels} images${augment ? ", cropped and flipped" : ""}`, async () => {
         const data = dataset(11, height, width, channels);
         const batches = new TrainingBatches(data, { batch: BATCH, seed: 3, augment });
-        const dispatch = pickImages(BATCH, [height, width, channels], "values", BATCH * height * width);
+        const dispatch = pickImages(BATCH, [height, width, channels], {
+          buffer: "values",
+          stride: BATCH * height * width,
+        });
         const { train: { pixels } } = data, bytes = new Uint8Array(Math.ceil(pixels.length / 4) * 4);
         bytes.set(pixels);
         for (const step of [0, 1, 5]) {

@@ -9,12 +9,12 @@ describe("requireCommonKinds", () => {
   it("refuses, of all networks, those with pooling, concatenation or depthwise convolution, in one clear sentence", () => {
     for (const name of NETWORK_NAMES) {
       const graph = buildNetwork(name, { classes: 10, usesBeta: false });
-      if (!RARE.test(name)) requireCommonKinds(graph, "webgpu");
+      if (!RARE.test(name)) requireCommonKinds(graph, "tfjs-node");
       else {
         assertThrows(
-          () => requireCommonKinds(graph, "webgpu"),
+          () => requireCommonKinds(graph, "tfjs-node"),
           RangeError,
-          `Cannot compile ${name} with webgpu as it`,
+          `Cannot compile ${name} with tfjs-node as it`,
         );
       }
     }
