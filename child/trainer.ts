@@ -29,6 +29,8 @@ export interface ChildSettings {
   readonly learningRate: number;
   readonly schedule: Schedule;
   readonly optimizer: Optimizer;
+  /** Of the loss in training, from 0 (none, the default) to below 1. */
+  readonly labelSmoothing?: number;
   /** Pad-crop-flip of training images. */
   readonly augment: boolean;
   /** Validation images judged (the first ones of the split); null for all. */
@@ -176,6 +178,7 @@ export class Child {
       classes: dataset.classes.length,
       usesBeta: hasBeta(activation),
       image: [dataset.height, dataset.width, dataset.channels],
+      labelSmoothing: settings.labelSmoothing,
     });
     const { batch, optimizer } = settings;
     const program = await engine.compile(graph, activation, { batch, optimizer, threads, children });

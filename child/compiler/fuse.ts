@@ -41,7 +41,11 @@ const STAGES: { readonly [Kind in NodeKind]: Make<Kind> } = {
     ...fuser.inputAndOutput(input, id),
   }),
   concat: ({ left, right }, id, fuser) => fuser.concatenation(left, right, id),
-  softmax_cross_entropy: ({ input }, id, fuser) => ({ kind: "loss", ...fuser.inputAndOutput(input, id) }),
+  softmax_cross_entropy: ({ input, smoothing }, id, fuser) => ({
+    kind: "loss",
+    smoothing,
+    ...fuser.inputAndOutput(input, id),
+  }),
   batch_norm: (_node, id, fuser) => fuser.pointwise(id),
   add: (_node, id, fuser) => fuser.pointwise(id),
   activation: (_node, id, fuser) => fuser.pointwise(id),

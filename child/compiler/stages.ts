@@ -100,9 +100,10 @@ export interface ConcatenationStage extends StageParts {
   readonly needsGradients: readonly [boolean, boolean];
 }
 
-/** Softmax and cross-entropy of the logits: the last stage. Its `out` is one loss per image. */
+/** Softmax and cross-entropy of the logits, with label smoothing: the last stage. Its `out` is one loss per image. */
 export interface LossStage extends StageParts {
   readonly kind: "loss";
+  readonly smoothing: number;
   readonly input: Values;
 }
 

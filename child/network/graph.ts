@@ -53,8 +53,12 @@ export type Node =
     /** The largest of `size` x `size` pixels, `size` odd, at every `stride`-th pixel; beyond the edge is nothing. */
     | { readonly kind: "max_pool"; readonly input: NodeId; readonly size: number; readonly stride: number }
     | { readonly kind: "dense"; readonly input: NodeId; readonly kernel: string; readonly bias: string }
-    /** Mean over the batch of -log softmax(logits)[label]. Always the last node; its input is the logits. */
-    | { readonly kind: "softmax_cross_entropy"; readonly input: NodeId }
+    /**
+     * Mean over the batch of -sum over classes of target log softmax(logits), where the target is 1 - `smoothing` for the
+     * label, plus `smoothing` / classes for every class (Szegedy et al. 2015, arXiv 1512.00567, section 7). Always the
+     * last node; its input is the logits.
+     */
+    | { readonly kind: "softmax_cross_entropy"; readonly input: NodeId; readonly smoothing: number }
   );
 
 export type NodeKind = Node["kind"];

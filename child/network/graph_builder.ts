@@ -14,6 +14,8 @@ export interface GraphOptions {
   readonly usesBeta: boolean;
   /** Shape of one image; 32x32 colour by default, as every dataset here has. */
   readonly image?: Shape;
+  /** Label smoothing of the loss, from 0 (none, the default) to below 1. */
+  readonly labelSmoothing?: number;
 }
 
 /** The parameter names that each kind of layer appends to its own name. */
@@ -37,6 +39,12 @@ export class GraphBuilder {
     if (!Number.isInteger(options.classes) || options.classes < 1) {
       throw new RangeError(
         `Cannot build ${name} as it needs a whole number of classes: current value is ${options.classes}`,
+      );
+    }
+    const { labelSmoothing = 0 } = options;
+    if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
+      throw new RangeError(
+        `Cannot build ${name} as label smoothing must be at least 0 and below 1: current value is ${labelSmoothing}`,
       );
     }
     this.#name = name;
@@ -176,7 +184,8 @@ export class GraphBuilder {
         `Cannot build ${this.#name} as ${this.#options.classes} logits are needed: shape is ${shape}`,
       );
     }
-    this.#add({ kind: "softmax_cross_entropy", input: logits, shape: [1, 1, 1] });
+    const { labelSmoothing: smoothing = 0 } = this.#options;
+    this.#add({ kind: "softmax_cross_entropy", input: logits, smoothing, shape: [1, 1, 1] });
     return {
       name: this.#name,
       classes: this.#options.classes,

@@ -24,6 +24,13 @@ export const TRAINING_FLAGS = [
   { name: "batch", type: "integer", min: 1, help: "images per step (128)" },
   { name: "lr", type: "number", min: 0, help: "learning rate at the start (0.1 with sgd, else 0.001)" },
   { name: "schedule", type: "choice", choices: SCHEDULES, help: "schedule of the learning rate (cosine)" },
+  {
+    name: "label-smoothing",
+    type: "number",
+    min: 0,
+    value: "X",
+    help: "share of the target spread evenly over all classes, below 1 (0)",
+  },
   { name: "optimizer", type: "choice", choices: OPTIMIZER_NAMES, help: "the optimizer (sgd)" },
   { name: "seeds", type: "integer", min: 1, help: "trainings, from consecutive seeds (1)" },
   { name: "seed", type: "integer", help: "the first seed (1)" },
@@ -41,6 +48,8 @@ export interface TrainingPlan {
   readonly lr: number;
   readonly schedule: Schedule;
   readonly optimizer: Optimizer["kind"];
+  /** Left out where there is none. */
+  readonly labelSmoothing?: number;
   readonly seeds: number;
   readonly seed: number;
 }
@@ -56,7 +65,10 @@ export function planOf(flags: TrainingFlags, before: Partial<TrainingPlan>): (da
   const batch = flags.batch ?? before.batch ?? 128;
   const optimizer = flags.optimizer ?? before.optimizer ?? "sgd";
   const steps = flags.steps ?? before.steps ?? DEFAULT_STEPS;
-  const { epochs } = flags;
+  const { epochs } = flags, labelSmoothing = flags.labelSmoothing ?? before.labelSmoothing;
+  if (labelSmoothing !== undefined && labelSmoothing >= 1) {
+    throw new UsageError(`--label-smoothing must be below 1: ${labelSmoothing} leaves nothing of the label`);
+  }
   return ({ train }) => ({
     act: flags.act ?? before.act ?? DEFAULT_ACT,
     network: flags.network ?? before.network ?? "resnet20",
@@ -65,13 +77,15 @@ export function planOf(flags: TrainingFlags, before: Partial<TrainingPlan>): (da
     lr: flags.lr ?? before.lr ?? OPTIMIZERS[optimizer].learningRate,
     schedule: flags.schedule ?? before.schedule ?? "cosine",
     optimizer,
+    ...labelSmoothing !== undefined && labelSmoothing > 0 && { labelSmoothing },
     seeds: flags.seeds ?? before.seeds ?? 1,
     seed: flags.seed ?? before.seed ?? 1,
   });
 }
 
 /** All images of the splits are used, and training images are augmented. */
-export function childSettings({ network, steps, batch, lr, schedule, optimizer }: TrainingPlan): ChildSettings {
+export function childSettings(plan: TrainingPlan): ChildSettings {
+  const { network, steps, batch, lr, schedule, optimizer, labelSmoothing } = plan;
   return {
     network,
     steps,
@@ -79,6 +93,7 @@ export function childSettings({ network, steps, batch, lr, schedule, optimizer }
     learningRate: lr,
     schedule,
     optimizer: OPTIMIZERS[optimizer].optimizer,
+    ...labelSmoothing !== undefined && { labelSmoothing },
     augment: true,
     validationImages: null,
   };

@@ -105,6 +105,18 @@ describe("trainChild", () => {
     assertEquals(compared, 500);
   });
 
+  it("smooths the labels in training as much as the settings say, and judges without", async () => {
+    const first = async (labelSmoothing?: number) => {
+      const child = await Child.open(request({ settings: { ...TINY, learningRate: 0, labelSmoothing } }));
+      assertEquals(await child.train(1), null);
+      return { loss: child.recentLoss(1), judged: await child.evaluate("validation") };
+    };
+    const plain = await first(), smoothed = await first(0.5);
+    assertEquals(await first(0), plain);
+    assertNotEquals(smoothed.loss, plain.loss);
+    assertEquals(smoothed.judged, plain.judged);
+  });
+
   it("disposes its program whatever happens", async () => {
     const engine = actingEngine({});
     await trainChild(request({ engine }));

@@ -142,9 +142,9 @@ export const FORWARD: { readonly [Kind in NodeKind]: Forward<Kind> } = {
   },
 
   softmax_cross_entropy(node, output, pass) {
-    const probabilities = softmax(pass.values[node.input], pass.graph.classes);
-    for (let n = 0; n < pass.images; n++) {
-      output[0] -= probabilities.logarithm[n * pass.graph.classes + pass.labels[n]] / pass.images;
+    const { logarithm } = softmax(pass.values[node.input], pass.graph.classes), targets = targetsOf(node, pass);
+    for (let i = 0; i < targets.length; i++) {
+      if (targets[i] > 0) output[0] -= targets[i] * logarithm[i] / pass.images; // 0 times minus infinity is no loss
     }
   },
 };
@@ -158,12 +158,9 @@ type Backward<Kind extends BackwardKind> = (
 /** Each fills `output`, which is all zero at the start, and adds to the gradients of its parameters. */
 export const BACKWARD: { readonly [Kind in BackwardKind]: Backward<Kind> } = {
   softmax_cross_entropy_gradient({ of }, output, pass) {
-    const { classes } = pass.graph;
-    const { value } = softmax(pass.values[forwardNode(pass, of, "softmax_cross_entropy").input], classes);
-    for (let i = 0; i < output.length; i++) {
-      const target = pass.labels[Math.floor(i / classes)] === i % classes ? 1 : 0;
-      output[i] = (value[i] - target) / pass.images;
-    }
+    const node = forwardNode(pass, of, "softmax_cross_entropy"), targets = targetsOf(node, pass);
+    const { value } = softmax(pass.values[node.input], pass.graph.classes);
+    for (let i = 0; i < output.length; i++) output[i] = (value[i] - targets[i]) / pass.images;
   },
 
   dense_input_gradient({ of, gradient, shape }, output, pass) {
@@ -487,6 +484,13 @@ function softmax(logits: Float64Array, classes: number): { value: Float64Array; 
     for (let c = 0; c < classes; c++) logarithm[start + c] = row[c] - largest - Math.log(sum);
   }
   return { value: logarithm.map(Math.exp), logarithm };
+}
+
+/** What the probabilities of each image should be. */
+function targetsOf({ smoothing }: NodeOf<"softmax_cross_entropy">, pass: Pass): Float64Array {
+  const { classes } = pass.graph, targets = new Float64Array(pass.images * classes).fill(smoothing / classes);
+  for (let n = 0; n < pass.images; n++) targets[n * classes + pass.labels[n]] += 1 - smoothing;
+  return targets;
 }
 
 /** Values of beta by channel; NaN where there is none, since then nothing may read it. */

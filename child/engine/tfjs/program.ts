@@ -144,8 +144,9 @@ export class TensorFlowProgram implements Program {
 
   #pass({ images, labels }: Batch, training: boolean): Pass {
     const session = this.#session, classes = this.#graph.classes;
-    const targets = new Float32Array(labels.length * classes);
-    labels.forEach((label, n) => targets[n * classes + label] = 1);
+    const { smoothing } = this.#graph.nodes.at(-1) as NodeOf<"softmax_cross_entropy">;
+    const targets = new Float32Array(labels.length * classes).fill(smoothing / classes);
+    labels.forEach((label, n) => targets[n * classes + label] += 1 - smoothing);
     const input = session.floats([labels.length, ...this.#graph.nodes[0].shape], Float32Array.from(images));
     const parameters = this.#splitParameters();
     return {

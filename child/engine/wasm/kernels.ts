@@ -187,10 +187,10 @@ export class Kernels {
       (name) => shortcut(name, input, output, stride, backward, this.target),
     );
   }
-  softmaxCrossEntropy(logits: Layout, batch: number): string {
+  softmaxCrossEntropy(logits: Layout, batch: number, smoothing: number): string {
     return this.#named(
       `softmax_cross_entropy_${logits.key}_${batch}`,
-      (name) => softmaxCrossEntropy(name, logits, batch, this.target),
+      (name) => softmaxCrossEntropy(name, logits, batch, smoothing, this.target),
     );
   }
   sumOverImages(from: Layout): string {

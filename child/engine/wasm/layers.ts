@@ -141,19 +141,33 @@ function copyChannels(
 
 /**
  * Loss of each image, and the gradient of the mean loss by the logits: (images, logits, labels, losses, gradient).
- * `labels` are i32, `losses` f32; `batch` is what the mean is over.
+ * `labels` are i32, `losses` f32; `batch` is what the mean is over. The target is 1 - `smoothing` for the label, plus
+ * `smoothing` / classes for every class.
  */
-export function softmaxCrossEntropy(name: string, logits: Layout, batch: number, target: Target): Kernel {
+export function softmaxCrossEntropy(
+  name: string,
+  logits: Layout,
+  batch: number,
+  smoothing: number,
+  target: Target,
+): Kernel {
+  const classes = logits.channels, shared = smoothing / classes; // of the target, for every class
   const f = new FunctionBuilder(name, ["images", "logits", "labels", "losses", "gradient"], target);
-  f.line("(local $largest f32) (local $sum f32)");
+  f.line("(local $largest f32) (local $sum f32) (local $all f32)");
   const row = f.int("row", f.parameter("logits")), into = f.int("into", f.parameter("gradient"));
   const label = f.int("label", f.parameter("labels")), loss = f.int("loss", f.parameter("losses"));
   const class_ = (pointer: string, i: number) => `(f32.load offset=${i * FLOAT_BYTES} ${pointer})`;
   const splat = (text: string): Vector => f.bind([`(f32x4.splat ${text})`], "splat");
+  /** The sum over classes of target times logit. */
+  const smoothedLogit = (own: string) => {
+    f.line("(local.set $all (f32.const 0))");
+    for (let i = 0; i < classes; i++) f.line(`(local.set $all (f32.add (local.get $all) ${class_(row, i)}))`);
+    return `(f32.add (f32.mul (f32.const ${1 - smoothing}) ${own}) (f32.mul (f32.const ${shared}) (local.get $all)))`;
+  };
   f.repeat(f.parameter("images"), () => {
     f.comment("the largest logit (f32.max keeps a NaN), for exponentials that do not overflow");
     f.line(`(local.set $largest ${class_(row, 0)})`);
-    for (let i = 1; i < logits.channels; i++) {
+    for (let i = 1; i < classes; i++) {
       f.line(`(local.set $largest (f32.max (local.get $largest) ${class_(row, i)}))`);
     }
     for (let i = 0; i < logits.lanes; i += 4) {
@@ -161,22 +175,25 @@ export function softmaxCrossEntropy(name: string, logits: Layout, batch: number,
       f.store(into, i * FLOAT_BYTES, emitFunction(f, "exp", shifted));
     }
     f.line("(local.set $sum (f32.const 0))");
-    for (let i = 0; i < logits.channels; i++) {
+    for (let i = 0; i < classes; i++) {
       f.line(`(local.set $sum (f32.add (local.get $sum) ${class_(into, i)}))`);
     }
     f.comment("loss = log(sum) + largest - logit of the label");
     const log = emitFunction(f, "log", splat("(local.get $sum)"));
     const labelOffset = `(i32.shl (i32.load ${label}) (i32.const 2))`;
     const own = `(f32.load (i32.add ${row} ${labelOffset}))`;
-    const value = `(f32.sub (f32.add (f32x4.extract_lane 0 ${log[0]}) (local.get $largest)) ${own})`;
+    const wanted = smoothing === 0 ? own : smoothedLogit(own);
+    const value = `(f32.sub (f32.add (f32x4.extract_lane 0 ${log[0]}) (local.get $largest)) ${wanted})`;
     f.line(`(f32.store ${loss} ${value})`);
-    f.comment("gradient = (softmax - onehot) / batch");
+    f.comment("gradient = (softmax - target) / batch");
     const share = splat(`(f32.div (f32.const ${1 / batch}) (local.get $sum))`);
+    const every = shared === 0 ? null : splat(`(f32.const ${shared / batch})`);
     for (let i = 0; i < logits.lanes; i += 4) {
-      f.store(into, i * FLOAT_BYTES, f.mul(f.load(into, i * FLOAT_BYTES, 1), share));
+      const probability = f.mul(f.load(into, i * FLOAT_BYTES, 1), share);
+      f.store(into, i * FLOAT_BYTES, every ? f.sub(probability, every) : probability);
     }
     const target = `(i32.add ${into} ${labelOffset})`;
-    f.line(`(f32.store ${target} (f32.sub (f32.load ${target}) (f32.const ${1 / batch})))`);
+    f.line(`(f32.store ${target} (f32.sub (f32.load ${target}) (f32.const ${(1 - smoothing) / batch})))`);
     f.advance(row, logits.imageBytes);
     f.advance(into, logits.imageBytes);
     f.advance(label, 4);

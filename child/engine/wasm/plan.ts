@@ -136,7 +136,7 @@ const FORWARD: { readonly [Kind in StageKind]: Emit<StageOf<Kind>> } = {
 const BACKWARD: { readonly [Kind in GradientKind]: Emit<GradientOf<Kind>> } = {
   loss({ of, into }, planner) {
     const logits = planner.tensor(of.input), { labels, losses } = planner.lasting.map;
-    planner.emit(planner.kernels.softmaxCrossEntropy(logits.layout, planner.options.batch), [
+    planner.emit(planner.kernels.softmaxCrossEntropy(logits.layout, planner.options.batch, of.smoothing), [
       images,
       tensor(logits),
       { kind: "per_image", address: labels, bytes: 4 },

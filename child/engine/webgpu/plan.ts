@@ -129,6 +129,7 @@ const BACKWARD: { readonly [Kind in GradientKind]: Emit<GradientOf<Kind>> } = {
     planner.emit(softmaxCrossEntropy({
       images: planner.batch,
       classes: planner.graph.classes,
+      smoothing: of.smoothing,
       logits: planner.tensor(of.input),
       gradient: planner.tensor(into),
     })),

@@ -117,15 +117,16 @@ export function pickImages(images: number, shape: Shape, to: Operand): Dispatch 
 export interface Loss {
   readonly images: number;
   readonly classes: number;
+  readonly smoothing: number;
   readonly logits: Operand;
   readonly gradient: Operand;
 }
 
 const LOSS_THREADS = 64;
 
-/** Softmax cross-entropy: the mean loss of the batch, and (softmax - one-hot) / images. */
+/** Softmax cross-entropy with label smoothing: the mean loss of the batch, and (softmax - target) / images. */
 export function softmaxCrossEntropy(loss: Loss): Dispatch {
-  const { images, classes, logits, gradient } = loss;
+  const { images, classes, smoothing, logits, gradient } = loss;
   const quads = quadsOf(classes);
   const numbers = new Numbers();
   numbers.unsigned("images", images);
@@ -133,6 +134,8 @@ export function softmaxCrossEntropy(loss: Loss): Dispatch {
   numbers.unsigned("quads", quads);
   numbers.unsigned("logits_child", logits.stride);
   numbers.unsigned("gradient_child", gradient.stride);
+  numbers.float("every", smoothing / classes);
+  numbers.float("own", 1 - smoothing);
   const body = `
   let step = control[0] * groups.z + group.z;
   let share = 1.0f / f32(images);
@@ -146,10 +149,13 @@ export function softmaxCrossEntropy(loss: Loss): Dispatch {
     var sum = 0.0f;
     for (var c = 0u; c < classes; c++) { sum += exp(logits[row + c] - largest); }
     // WGSL's max may drop a NaN; the sum keeps it.
-    total += log(sum) + (largest - logits[row + label]);
+    total += log(sum) + own * (largest - logits[row + label]);
+    if (every > 0.0f) {
+      for (var c = 0u; c < classes; c++) { total += every * (largest - logits[row + c]); }
+    }
     for (var c = 0u; c < quads * 4u; c++) {
       let probability = exp(logits[row + min(c, classes - 1u)] - largest) / sum;
-      let wanted = select(0.0f, 1.0f, c == label);
+      let wanted = every + select(0.0f, own, c == label);
       gradient[to + c] = select(0.0f, (probability - wanted) * share, c < classes);
     }
   }

@@ -1,10 +1,11 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../../child/activation/catalog.ts";
 import type { Program } from "../../../child/engine/engine.ts";
 import { openReference } from "../../../child/engine/reference/engine.ts";
 import { uniform } from "../../../child/golden.ts";
 import type { Graph } from "../../../child/network/graph.ts";
+import { GraphBuilder } from "../../../child/network/graph_builder.ts";
 import { engineCases } from "./cases.ts";
 import { randomBatch, randomParameters, RARE_GRAPHS, SMALL_GRAPHS } from "./small_graphs.ts";
 
@@ -35,6 +36,20 @@ describe("the reference", () => {
       gradients.push(await program.read("gradients"));
     }
     assertEquals(gradients[0], gradients[1]);
+  });
+
+  it("has PyTorch's loss of smoothed labels", async () => {
+    const builder = new GraphBuilder("small", { classes: 3, usesBeta: false, image: [1, 1, 1], labelSmoothing: 0.1 });
+    const graph = builder.build(builder.dense("dense", builder.input(), { outputs: 3 }));
+    const program = await openReference().compile(graph, SWISH, { ...OPTIONS, batch: 1 });
+    await program.write(
+      "parameters",
+      new Map([["dense.kernel", new Float64Array(3)], ["dense.bias", Float64Array.of(1, 2, 3)]]),
+    );
+    const batch = { images: new Float32Array(1), labels: new Uint8Array(1) };
+    // cross_entropy([[1, 2, 3]], [0], label_smoothing=0.1) of PyTorch 2.13 in float64
+    const [loss] = await program.train([{ batch, learningRate: 0 }]);
+    assertAlmostEquals(loss, 2.3076059644443805, 1e-6); // losses are float32
   });
 
   it("decays convolution and dense kernels and nothing else", async () => {

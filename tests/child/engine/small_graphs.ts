@@ -140,6 +140,14 @@ export const SMALL_GRAPHS: readonly SmallGraph[] = [
       return builder.build(builder.dense("dense", pooled, { outputs: 100 }));
     },
   },
+  ...[0.1, 0.9].map((labelSmoothing) => ({
+    name: `labels smoothed by ${labelSmoothing}`,
+    build(usesBeta: boolean) {
+      const builder = new GraphBuilder("small", { classes: 7, usesBeta, image: [4, 4, 3], labelSmoothing });
+      const pooled = builder.globalAveragePool(block(builder, "first", builder.input(), 16, 3));
+      return builder.build(builder.dense("dense", pooled, { outputs: 7 }));
+    },
+  })),
   {
     name: "pre-activation ResNet-11",
     build: (usesBeta) => buildPreactivationResNet("preresnet11", 11, { classes: 10, usesBeta, image: [8, 8, 3] }),

@@ -35,4 +35,11 @@ describe("GraphBuilder", () => {
     assertThrows(() => builder.build(builder.dense("dense", builder.input(), { outputs: 9 })), RangeError, "10 logits");
     assertThrows(() => new GraphBuilder("test", { classes: 0, usesBeta: false }), RangeError, "classes");
   });
+
+  it("refuses to smooth labels by anything but a share below 1", () => {
+    for (const labelSmoothing of [-0.1, 1, NaN]) {
+      const options = { classes: 10, usesBeta: false, labelSmoothing };
+      assertThrows(() => new GraphBuilder("test", options), RangeError, "at least 0 and below 1");
+    }
+  });
 });
