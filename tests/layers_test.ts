@@ -8,6 +8,11 @@ const FOLDERS = ["datasets", "child", "workers", "controller", "web", "commands"
 const FOLDERS_OF_CHILD = ["activation", "network", "compiler", "engine", "metrics"];
 /** What engines in child/engine/ share; otherwise each is of its own, and only the choice among them knows them. */
 const SHARED_BY_ENGINES = ["engine.ts", "checks.ts", "self_check.ts", "prints_kernels.ts"];
+/** What tasks and the page start, what stands behind a name in deno.json, and the referee of the tests. */
+const ENTRIES = [
+  ...["main.ts", "web/client/main.tsx", "web/bundle.ts"],
+  ...["commands/std/cli/parse_args.ts", "child/compiler/interpret.ts"],
+];
 const NOT_OURS = new Set([".git", "node_modules", "runs", "data", ".tmp", ".tfjs-node"]);
 
 const files = walk(".").sort();
@@ -63,6 +68,17 @@ describe("the source tree", () => {
       ).map((other) => `${file} imports ${other}`);
     });
     assertEquals(wrong, []);
+  });
+
+  it("has no file that nothing imports: a new sampler, network, engine, reader, view, command or target has a row", () => {
+    const reached = new Set<string>(), waiting = [...ENTRIES];
+    for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+      if (reached.has(file) || !text.has(file)) continue;
+      reached.add(file);
+      waiting.push(...importsOf(file));
+    }
+    const missing = product.filter((file) => !reached.has(file));
+    assertEquals(missing, [], "add it to the table of its kind: CONTRIBUTING.md names it");
   });
 
   it("imports no test from the product", () => {

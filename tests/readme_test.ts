@@ -53,6 +53,7 @@ describe("README", () => {
 
   for (const name of Object.keys(COMMANDS)) {
     it(`has a task \`${name}\` that prints its page, whose examples it understands`, async () => {
+      assertEquals(Object.hasOwn(tasks, name), true, `deno.json has no task ${name}`);
       const command = await COMMANDS[name].load();
       const { examples = [] } = command;
       assertEquals([command.name, examples.length > 0], [name, true]);
@@ -69,6 +70,11 @@ describe("README", () => {
     });
   }
 
+  it("has a command in main.ts for every task that starts one", () => {
+    const started = Object.values(tasks).flatMap((line) => / main\.ts (\S+)$/.exec(line)?.[1] ?? []);
+    assertEquals(started.filter((name) => !Object.hasOwn(COMMANDS, name)), [], "main.ts has no row of that name");
+  });
+
   it("names only files that exist", () => {
     const named = [...everything.matchAll(/`((?:[\w.]+\/)+[\w.]*|\w+\.(?:ts|json))`/g)].map(([, path]) => path);
     // Made by a run, by the browser tests, or a user's own; and a fraction.
@@ -84,7 +90,7 @@ describe("README", () => {
       ...[...SAMPLER_NAMES, ...Object.keys(PRUNERS), ...NETWORK_NAMES, ...EXPORT_TARGETS],
       ...ENGINE_NAMES.filter((name) => name !== "auto"),
     ];
-    assertEquals(names.filter((name) => !everything.includes(`\`${name}\``)), []);
+    assertEquals(names.filter((name) => !everything.includes(`\`${name}\``)), [], "no page of docs/ has its row");
   });
 
   it("lists every request that /api answers, and no other", () => {
@@ -117,6 +123,7 @@ describe("README", () => {
 
   for (const name of Object.keys(COMMANDS)) {
     it(`gives a reason on the help page for each permission that the task ${name} adds to its base`, async () => {
+      assertEquals(Object.hasOwn(tasks, name), true, `deno.json has no task ${name}`);
       const { permissions = {} } = await COMMANDS[name].load();
       const added = [...tasks[name].matchAll(/--allow-(\w+)/g)].map(([, kind]) => kind);
       assertEquals(
