@@ -1,7 +1,7 @@
 /**
  * `deno task test [PATH...]`: every test file in a process of its own, as many at once as there are cores, each counted
  * from its JUnit report. The last line is `N passed, N failed` (and `, N skipped`), counting the tests themselves and
- * not the groups around them. PATHs pick the files whose path contains one of them.
+ * not the groups around them; before it stand the slowest files. PATHs pick the files whose path contains one of them.
  *
  * One process per file, since a report mixes the names of files that share a process, leaves out files that do not
  * load, and since V8 flags are a matter of the process: the suites of the wasm engine run with V8's bounds checks and
@@ -19,6 +19,9 @@ const RUN_WITH_FAST_FLAGS_TOO = /^tests\/child\/engine\/wasm/;
 const FILE_LIMIT_MS = 240_000;
 /** What tests may write. */
 const SCRATCH = ".tmp";
+const AT_ONCE = navigator.hardwareConcurrency;
+/** Files that the summary names. */
+const SLOWEST_SHOWN = 8;
 
 interface Job {
   readonly file: string;
@@ -136,27 +139,39 @@ function sentence({ passed, failed, skipped }: Count): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
 }
 
-/** Runs the picked files, prints each as it ends, and resolves to the sum. */
-async function runAll(picked: readonly string[]): Promise<Count> {
+/** Runs the picked files, prints each as it ends, and resolves to their results. */
+async function runAll(picked: readonly string[]): Promise<Result[]> {
   const queue = jobs(picked).map((job, index) => ({ job, index }));
-  const total = { passed: 0, failed: 0, skipped: 0 };
+  const results: Result[] = [];
   const work = async () => {
     for (let next = queue.shift(); next; next = queue.shift()) {
       const result = await run(next.job, next.index);
       console.log(describeResult(result));
-      total.passed += result.passed;
-      total.failed += result.failed;
-      total.skipped += result.skipped;
+      results.push(result);
     }
   };
-  await Promise.all(Array.from({ length: navigator.hardwareConcurrency }, work));
-  return total;
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return results;
+}
+
+/** "slowest: a_test.ts 31 s, b_test.ts 8 s; 139 files in 402 s of 2 at once" */
+function describeTimes(results: readonly Result[]): string {
+  const slowest = results.toSorted((a, b) => b.seconds - a.seconds).slice(0, SLOWEST_SHOWN)
+    .map(({ job, seconds }) => `${job.file} ${seconds.toFixed(0)} s`);
+  const sum = results.reduce((sum, { seconds }) => sum + seconds, 0);
+  return `slowest: ${slowest.join(", ")}; all ${results.length} files: ${sum.toFixed(0)} s, ${AT_ONCE} at once`;
+}
+
+function totalOf(results: readonly Count[]): Count {
+  const sum = (kind: keyof Count) => results.reduce((sum, result) => sum + result[kind], 0);
+  return { passed: sum("passed"), failed: sum("failed"), skipped: sum("skipped") };
 }
 
 if (import.meta.main) {
   Deno.mkdirSync(SCRATCH, { recursive: true });
-  const total = await runAll(Deno.args);
+  const results = await runAll(Deno.args), total = totalOf(results);
   Deno.removeSync(SCRATCH, { recursive: true });
+  if (results.length > 1) console.log(describeTimes(results));
   console.log(sentence(total));
   Deno.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);
 }

@@ -8,7 +8,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { RunInfo } from "../../controller/runs/events.ts";
 import { PRESETS } from "../../controller/presets.ts";
 import { RunStore } from "../../controller/runs/run_store.ts";
-import { commandLine, contents, fails, inFolder } from "./command_line.ts";
+import { commandLine, contents, fails, failsHere, inFolder } from "./command_line.ts";
 
 /** A complete run without trials, closed. */
 function makeRun(folder: string): void {
@@ -83,11 +83,15 @@ describe("a wrong command line", () => {
     [["download", "imagenet"], "DATASET takes one of cifar10, cifar100, fashion-mnist, mnist, shapes, images"],
   ];
 
-  it("is reported on one line that names the flag, the rule and the help page", () =>
+  for (const [line, says] of LINES) {
+    it(`is reported on one line that names the flag, the rule and the help page: ${line.join(" ")}`, () =>
+      failsHere(line, 2, [says, `(deno task ${line[0]} --help)`]));
+  }
+
+  it("ends the process with 2, and leaves nothing behind", () =>
     inFolder(async (cwd) => {
-      const check = ([line, says]: (typeof LINES)[number]) =>
-        fails(line, { cwd }, 2, [says, `(deno task ${line[0]} --help)`]);
-      await Promise.all(LINES.map(check));
+      const [line, says] = LINES[0];
+      await fails(line, { cwd }, 2, [says]);
       await fails(["serch"], { cwd }, 2, ['there is no command "serch": did you mean search?']);
       assertEquals(contents(cwd), {});
     }));

@@ -1,6 +1,8 @@
 /** Starts the real command line as a process of its own, with the permissions that deno.json gives its task. */
 import { assert } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
+import type { Io } from "../../commands/command.ts";
+import { main } from "../../main.ts";
 import { wordsOfTask } from "../../workers/task_flags.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
@@ -88,6 +90,18 @@ export async function fails(
   assert(ended.code === code && ended.out === "" && ended.err.length === 1, told);
   assert(error.startsWith("error: "), error);
   for (const words of says) assert(error.includes(words), `${line.join(" ")}: "${error}" lacks "${words}"`);
+}
+
+/** The same in this process, for what is refused before anything is read or written: a process takes half a second. */
+export async function failsHere(line: readonly string[], code: 1 | 2, says: readonly string[]): Promise<void> {
+  const out: string[] = [], err: string[] = [];
+  const io: Io = {
+    ...{ out: (text) => out.push(text), err: (text) => err.push(text), live: () => {} },
+    ...{ terminal: false, columns: () => 80, signal: new AbortController().signal },
+  };
+  const told = `${line.join(" ")}: ${JSON.stringify([await main(line, io), out, err])}`;
+  assert(told.startsWith(`${line.join(" ")}: [${code},[],`) && err.length === 1 && err[0].startsWith("error: "), told);
+  for (const words of says) assert(err[0].includes(words), `${line.join(" ")}: "${err[0]}" lacks "${words}"`);
 }
 
 /** Runs `test` with a new working folder, which is removed after. */

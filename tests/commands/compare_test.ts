@@ -3,7 +3,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { tableText } from "../../controller/comparison/function_table.ts";
 import { syntheticTable } from "../controller/comparison/synthetic_table.ts";
-import { commandLine, fails, inFolder, start } from "./command_line.ts";
+import { commandLine, fails, failsHere, inFolder, start } from "./command_line.ts";
 
 const TEXT = tableText(syntheticTable(1, 300));
 
@@ -78,15 +78,15 @@ describe("deno task compare", () => {
         "deno task table --train --dataset shapes --preset smoke",
       ]);
       await fails(["compare", "--table", "runs/none.jsonl"], { cwd }, 1, ["the table runs/none.jsonl", "no such file"]);
-      await fails(["compare", ...AT, "--samplers", "evolutoin"], { cwd }, 2, ["did you mean evolution?"]);
-      await fails(["compare", ...AT, "--samplers", "random;random"], { cwd }, 2, ["names random twice"]);
-      await fails(["compare", ...AT, "--samplers", ";"], { cwd }, 2, ["--samplers names none"]);
-      await fails(["compare", ...AT, "--real"], { cwd }, 2, ["leave out one of them"]);
-      await fails(["compare", ...AT, "--engine", "wasm"], { cwd }, 2, ["--engine is for --real"]);
-      await fails(["compare", ...AT, "--rule", "maximum", "--pruner", "none"], { cwd }, 2, [
+      await failsHere(["compare", ...AT, "--samplers", "evolutoin"], 2, ["did you mean evolution?"]);
+      await failsHere(["compare", ...AT, "--samplers", "random;random"], 2, ["names random twice"]);
+      await failsHere(["compare", ...AT, "--samplers", ";"], 2, ["--samplers names none"]);
+      await failsHere(["compare", ...AT, "--real"], 2, ["leave out one of them"]);
+      await failsHere(["compare", ...AT, "--engine", "wasm"], 2, ["--engine is for --real"]);
+      await failsHere(["compare", ...AT, "--rule", "maximum", "--pruner", "none"], 2, [
         "--pruner is for --rule search",
       ]);
-      await fails(["compare", ...AT, "--samplers", "random", "--controller", "epochs=2"], { cwd }, 2, [
+      await failsHere(["compare", ...AT, "--samplers", "random", "--controller", "epochs=2"], 2, [
         "neither is among --samplers",
       ]);
       await Deno.writeTextFile(`${cwd}/runs/bad.jsonl`, "{}\n");
@@ -143,9 +143,8 @@ describe("deno task table", () => {
       await fails(line, { cwd }, 1, ["as its functions were trained differently"]);
     }));
 
-  it("refuses flags that contradict each other", () =>
-    inFolder(async (cwd) => {
-      await fails(["table", "--random", "5"], { cwd }, 2, ["--random is for --train"]);
-      await fails(["table", "--csv", "--json"], { cwd }, 2, ["give only one"]);
-    }));
+  it("refuses flags that contradict each other", async () => {
+    await failsHere(["table", "--random", "5"], 2, ["--random is for --train"]);
+    await failsHere(["table", "--csv", "--json"], 2, ["give only one"]);
+  });
 });
