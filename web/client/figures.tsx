@@ -26,7 +26,7 @@ export function Figures({ lines }: { lines: readonly Baseline[] }): VNode {
         name={isFiltered ? "Best of those shown" : "Best validation accuracy"}
         value={best ? percent(best.score) : "–"}
         note={best
-          ? `${relu === null ? "" : `${signedPoints(best.score - relu)} on ReLU, `}n\u00a0=\u00a0${best.n}`
+          ? `${relu === null ? "" : `${signedPoints(best.score - relu)} against ReLU, `}n\u00a0=\u00a0${best.n}`
           : "no trial is complete"}
       />
       {lines.slice(0, 2).map((line) => (

@@ -28,7 +28,7 @@ export function FilterBar(): VNode {
         ref={field}
         type="search"
         value={query.text}
-        placeholder="Filter: sin  swish  >=60%  loss<2  diverged  #12"
+        placeholder="Filter: sin  swish  >=60%  diverged  #12"
         aria-label="Filter trials by expression, measure, state or number"
         aria-describedby={note === null ? undefined : "filter-note"}
         aria-invalid={problems.length > 0}

@@ -95,7 +95,7 @@ function NamedTrial({ trial }: { trial: TrialRow }): VNode {
         <TrialScore trial={trial} /> {trial.id}: <code>{trial.simplified}</code>
       </span>
       <button type="button" class="small" onClick={() => go({ view: "functions", trial: trial.id })}>
-        Look closer
+        Details
       </button>
     </>
   );

@@ -2,6 +2,7 @@
 import type { VNode } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { isOver } from "../../controller/runs/events.ts";
+import { printExpression } from "../../child/activation/print.ts";
 import type { CurvePoint, Trial, TrialRow } from "../../controller/trial.ts";
 import { ask, runPath, transferCommand, useDashboard } from "./dashboard.ts";
 import { count, decimal, duration, worth } from "./format.ts";
@@ -167,7 +168,7 @@ function Detail({ trial }: { trial: TrialRow }): VNode {
       <FormulaBox>
         <Formula text={trial.expression} asWritten block />
       </FormulaBox>
-      {trial.simplified !== trial.expression && (
+      {!(math instanceof Error) && printExpression(math.expression) !== trial.simplified && (
         <FormulaBox isSimplified>
           <span class="muted">simplified</span> <Formula text={trial.expression} block />
         </FormulaBox>

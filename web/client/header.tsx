@@ -25,7 +25,9 @@ export function Header(): VNode {
         </h1>
         <StatePill state={view.state} reason={view.reason} />
         {view.run.synthetic && (
-          <span class="pill synthetic wide-only" title={SYNTHETIC}>synthetic {view.run.dataset}</span>
+          <span class="pill synthetic" title={SYNTHETIC}>
+            synthetic<span class="wide-only">{` ${view.run.dataset}`}</span>
+          </span>
         )}
         <LinkNote />
       </div>

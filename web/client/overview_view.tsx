@@ -73,7 +73,7 @@ function Selected({ trial }: { trial: TrialRow }): VNode {
           {own ? `${percent(own.score)}, ${spread(own)}` : trial.score === null ? trial.state : worth(trial)}
         </span>
         <button type="button" class="small h-right" onClick={() => go({ view: "functions", trial: trial.id })}>
-          Look closer
+          Details
         </button>
       </h2>
       <FormulaBox>

@@ -54,7 +54,7 @@ export function TimeLine({ workers }: { workers: readonly WorkerStatus[] }): VNo
       style={{ height: `${height}px` }}
       tabIndex={0}
       role="group"
-      aria-label="Time line: arrow keys go from trial to trial, worker by worker, Enter looks closer"
+      aria-label="Time line: arrow keys go from trial to trial, worker by worker, Enter opens it"
       onKeyDown={walk}
       onBlur={leave}
     >
@@ -121,12 +121,16 @@ function placeOf(time: number, { from, span, width }: TimeScale): number {
   return GUTTER + Math.max(0, (time - from) / span) * (width - GUTTER - 4);
 }
 
+/** Times below the line, and the pixels that each needs. */
+const MAX_TIMES = 5, TIME_PLACE = 90;
+
 function TimeGrid({ scale }: { scale: TimeScale }): VNode {
-  const { end, span, height } = scale;
+  const { end, span, height, width } = scale;
+  const count = Math.max(2, Math.min(MAX_TIMES, Math.floor(width / TIME_PLACE)));
   return (
     <>
-      {Array.from({ length: 5 }, (_, index) => {
-        const time = end - index * span / 5, x = placeOf(time, scale);
+      {Array.from({ length: count }, (_, index) => {
+        const time = end - index * span / count, x = placeOf(time, scale);
         return (
           <g key={index}>
             <path class="plot-grid" d={`M${x} 0V${height - 18}`} />

@@ -120,7 +120,7 @@ export function TrialsView(): VNode {
       </div>
       <TrialTable names={chosen} />
       <p class="muted hint">
-        Arrow keys move, Enter looks closer, <kbd>/</kbd> filters.
+        Arrow keys move, Enter opens, <kbd>/</kbd> filters.
       </p>
     </div>
   );

@@ -239,7 +239,10 @@ const DRAW: Readonly<Record<Series["kind"], (series: Series, colour: number, x: 
   step: (series, colour, x, y) =>
     element("path", { class: lineClass(series, colour), d: stepPath(series.x, series.y, x, y) }),
   dots: (series, colour, x, y) =>
-    element("path", { class: `plot-dots s${colour}`, d: dotsPath(series.x, series.y, x, y) }),
+    element("path", {
+      class: `plot-dots s${colour}${series.x.length <= FEW_DOTS ? " few" : ""}`,
+      d: dotsPath(series.x, series.y, x, y),
+    }),
   area: (series, colour, x, y) => element("path", { class: `plot-area f${colour}`, d: areaPath(series, x, y) }),
   bars: (series, colour, x, y) => element("path", { class: `plot-bar f${colour}`, d: barsPath(series, x, y) }),
 };
@@ -319,6 +322,9 @@ function stepPath(xs: ArrayLike<number>, ys: ArrayLike<number>, x: Scale, y: Sca
   }
   return parts.join("");
 }
+
+/** Dots of a series up to which each is drawn large. */
+const FEW_DOTS = 60;
 
 /** One zero-length stroke per dot; dots that fall on the same half pixel are drawn once. */
 function dotsPath(xs: ArrayLike<number>, ys: ArrayLike<number>, x: Scale, y: Scale): string {

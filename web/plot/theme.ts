@@ -33,6 +33,7 @@ export const PLOT_RULES = [
   ".plot .plot-rule-label{fill:var(--plot-ink);stroke:var(--plot-paper);stroke-width:3px;paint-order:stroke}",
   ".plot .plot-line{fill:none;stroke-width:1.6;stroke-linejoin:round}",
   ".plot .plot-dots{fill:none;stroke-width:3.4;stroke-linecap:round;stroke-opacity:.55}",
+  ".plot .plot-dots.few{stroke-width:6;stroke-opacity:.8}",
   ".plot .plot-dash{stroke-dasharray:5 3}",
   ".plot .plot-area{stroke:none;fill-opacity:.18}",
   ".plot .plot-bar{stroke:none}",
