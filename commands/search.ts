@@ -255,14 +255,16 @@ async function runSearch(
   const { settings } = info;
   const space = new SearchSpace(settings.units);
   const sampler = createSampler(settings.sampler, space, settings.seed, { controller: settings.controller });
-  const machine = await machineFor(settings.engine);
+  const machine = await machineFor(settings.engine, settings.workers, settings.child, dataset);
   const { threads, gpus, sideBySide } = placeChildren(settings.workers, machine);
   if (machine.gpusUnused > 0) {
     io.err(`${machine.gpusUnused} of the GPUs are unused: \`deno task search:gpus\` may start a process for each`);
   }
   if (dataset.notice !== undefined) io.err(dataset.notice);
   const warmStart = warmStartOf(settings, RUNS), judged = judgedBy(settings, dataset);
-  const running = new Search({ store, sampler, space, dataset: judged, threads, gpus, sideBySide, warmStart });
+  const { engine, passedOver } = machine, resolved = { engine, passedOver };
+  const options = { store, sampler, space, dataset: judged, threads, gpus, sideBySide, warmStart, resolved };
+  const running = new Search(options);
   if (warmStart) io.err(`${settings.sampler} learns from ${warmStart.known.length} functions of ${settings.learnFrom}`);
   io.err(
     `run ${info.name}: ${settings.sampler}, ${settings.trials} trials of ${settings.child.network} for ` +

@@ -3,7 +3,10 @@ import type { JudgingSettings, Objective, RunInfo, RunSettings } from "../contro
 import { activationFrom } from "../child/activation/catalog.ts";
 import { type PresetName, PRESETS } from "../controller/presets.ts";
 import type { PrunerName } from "../controller/pruners/pruners.ts";
-import { gpuEngine, opensOnGpu } from "../child/engine/open.ts";
+import { onGpu } from "../child/engine/open.ts";
+import type { Workload } from "../child/engine/speed.ts";
+import { childrenOnCard } from "../child/engine/webgpu/children.ts";
+import { buildNetwork } from "../child/network/networks.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import { type Machine, mayStartProcesses, placeChildren, visibleGpus } from "../workers/placement.ts";
 import type { ChildSettings } from "../child/trainer.ts";
@@ -57,9 +60,11 @@ const SETTING_FLAGS = [
 
 export async function settingsOf(flags: SearchFlags, dataset: Dataset): Promise<RunSettings> {
   const { engine = "auto", sampler = "ppo", seed = 1, units = 2 } = flags;
-  const presetName = (flags.preset ?? (await opensOnGpu(engine) ? "paper" : "laptop")) as PresetName;
+  const presetName = (flags.preset ?? ((await onGpu(engine)).engine === null ? "laptop" : "paper")) as PresetName;
   const preset = PRESETS[presetName];
   const { batch = preset.batch, ...controller } = controllerOf(flags);
+  const child = childOf(flags, preset.child, dataset);
+  const machine = await machineFor(engine, flags.workers, child, dataset);
   return {
     sampler,
     preset: presetName,
@@ -73,9 +78,9 @@ export async function settingsOf(flags: SearchFlags, dataset: Dataset): Promise<
     batch,
     controller: { ...DEFAULT_CONTROLLER, ...controller, batch },
     childTimeMs: flags.childTime ?? null,
-    workers: placeChildren(flags.workers, await machineFor(engine)).workers,
+    workers: placeChildren(flags.workers, machine).workers,
     engine,
-    child: childOf(flags, preset.child, dataset),
+    child,
     judging: judgingOf(flags, preset.judging),
     objective: (flags.objective ?? "validation") as Objective,
     learnFrom: flags.learnFrom ?? null,
@@ -145,22 +150,41 @@ export function referencesOf({ reference }: SearchFlags): string[] {
   return names;
 }
 
-/**
- * The cores and the GPUs that the engine may use. A process uses one GPU: several need the permission to start
- * processes.
- */
-export async function machineFor(engine: string): Promise<Machine & { readonly gpusUnused: number }> {
-  const onGpu = await gpuEngine(engine), cores = navigator.hardwareConcurrency;
-  if (onGpu === "webgpu" || engine === "webgpu") {
-    return { cores, gpus: [], gpusUnused: 0, sideBySide: onGpu === null ? cores : CARD_CHILDREN };
-  }
-  const visible = onGpu === null ? [] : visibleGpus();
-  const gpus = mayStartProcesses() ? visible : visible.slice(-1);
-  return { cores, gpus, gpusUnused: visible.length - gpus.length };
+/** A machine as an engine uses it. */
+export interface EngineMachine extends Machine {
+  readonly gpusUnused: number;
+  /** What the workers open: what a search's engine resolves to, found once here. */
+  readonly engine: string;
+  readonly passedOver: readonly string[];
 }
 
-/** Children side by side on a graphics card: one child of ResNet-20 leaves a large one idle. */
-const CARD_CHILDREN = 16;
+/**
+ * The cores and the GPUs that the engine may use. A process uses one GPU: several need the permission to start
+ * processes. `asked` is the number of workers that the user named; without it a card is measured.
+ */
+export async function machineFor(
+  name: string,
+  asked: number | undefined,
+  child: ChildSettings,
+  dataset: Dataset,
+): Promise<EngineMachine> {
+  const { engine, passedOver } = await onGpu(name), cores = navigator.hardwareConcurrency;
+  const common = { cores, passedOver, engine: engine ?? name };
+  if (engine === "webgpu" || name === "webgpu") {
+    const measured = async () => engine === null ? cores : await childrenOnCard(workloadOf(child, dataset));
+    return { ...common, gpus: [], gpusUnused: 0, sideBySide: asked ?? await measured() };
+  }
+  const visible = engine === null ? [] : visibleGpus();
+  const gpus = mayStartProcesses() ? visible : visible.slice(-1);
+  return { ...common, gpus, gpusUnused: visible.length - gpus.length };
+}
+
+/** Swish, which takes about as long as the median candidate. */
+function workloadOf({ network, batch, optimizer }: ChildSettings, dataset: Dataset): Workload {
+  const { height, width, channels, classes } = dataset;
+  const graph = buildNetwork(network, { classes: classes.length, usesBeta: true, image: [height, width, channels] });
+  return { graph, activation: activationFrom("swish"), batch, optimizer };
+}
 
 export function infoOf(name: string, settings: RunSettings, dataset: Dataset): RunInfo {
   return {

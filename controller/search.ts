@@ -62,6 +62,8 @@ export interface SearchOptions {
   readonly dataset: Dataset;
   /** CPU threads of each child. */
   readonly threads: number;
+  /** What the settings' engine resolves to, which the workers open, and why others were passed over, where known. */
+  readonly resolved?: { readonly engine: string; readonly passedOver: readonly string[] };
   /** GPUs dealt out among worker processes; none by default: workers are threads. */
   readonly gpus?: readonly string[];
   /** Whether the workers' children train side by side on one device. */
@@ -114,7 +116,7 @@ export class Search implements RunSource {
       pauseMs: options.pauseMs,
       settings: {
         dataset: withoutTest(options.dataset),
-        engine: settings.engine,
+        engine: options.resolved?.engine ?? settings.engine,
         child: settings.child,
         threads: options.threads,
         children: options.sideBySide ? settings.workers : 1,
@@ -240,8 +242,8 @@ export class Search implements RunSource {
       this.#pool.opened.finally(() => clearInterval(timer)).catch(() => {});
     });
     const engine: OpenedEngine = await Promise.race([this.#pool.opened, aborted]);
-    const { name, device, notices, passedOver } = engine;
-    const run: RunInfo = { ...this.#info, engine: name, device, engineNotices: [...passedOver, ...notices] };
+    const { name, device, notices, passedOver } = engine, before = this.#options.resolved?.passedOver ?? [];
+    const run: RunInfo = { ...this.#info, engine: name, device, engineNotices: [...before, ...passedOver, ...notices] };
     this.#options.store.saveInfo(run);
     this.#emit({ event: "run_started", run });
   }

@@ -37,6 +37,9 @@ const ON_GPU: Readonly<Record<string, Opener>> = { "tfjs-node-gpu": openTfjsNode
 /** Of each engine's time at opening in which `auto` compares a card with the processor. */
 const COMPARED_MS = 1000;
 
+/** Children of a card in that comparison where a search trains several. */
+const COMPARED_CHILDREN = 8;
+
 /** Every name that `openEngine` knows. */
 export const ENGINE_NAMES: readonly string[] = ["auto", ...Object.keys(OPENERS)];
 
@@ -72,7 +75,7 @@ export async function openEngineOfThread(name: string): Promise<Opened> {
 }
 
 /** How `auto` opens an engine, where it asks for more than a user who names it. */
-const AUTOMATIC: Readonly<Record<string, Opener>> = { webgpu: openFastCard };
+const AUTOMATIC: Readonly<Record<string, Opener>> = { webgpu: () => openFastCard(1) };
 
 function openPreferred(instead: Readonly<Record<string, Opener>>): Promise<Opened> {
   return openFirst(PREFERENCE.map((name) => [name, instead[name] ?? OPENERS[name]]));
@@ -84,37 +87,52 @@ function noCard(): Promise<Engine> {
   );
 }
 
-/** The engine of a real card that trains faster than the processor; throws an Error with the reason otherwise. */
-async function openFastCard(): Promise<Engine> {
+/**
+ * The engine of a real card that trains so many children faster than the processor trains one, or one on every core
+ * where there are several; throws an Error with the reason otherwise.
+ */
+async function openFastCard(children: number): Promise<Engine> {
   const card = await openWebGpuCard(), processor = await openWasm();
+  const cores = children > 1 ? navigator.hardwareConcurrency : 1;
   try {
-    const [onCard, onProcessor] = [
-      await imagesPerSecond(card, COMPARED_MS),
-      await imagesPerSecond(processor, COMPARED_MS),
-    ];
+    const onCard = await imagesPerSecond(card, COMPARED_MS, children);
+    const onProcessor = cores * await imagesPerSecond(processor, COMPARED_MS);
     if (onCard > onProcessor) return card;
     const [slow, fast] = [onCard, onProcessor].map((rate) => rate.toPrecision(2));
-    throw new Error(`${card.device} trains ${slow} images per second here, and one thread of wasm ${fast}`);
+    throw new Error(`${card.device} trains ${slow} images per second here, and wasm ${fast} on ${cores} threads`);
   } finally {
     processor.close();
   }
 }
 
-/** The GPU engine to which `openEngine` of this name resolves; null if to none. It is opened and closed again. */
-export async function gpuEngine(name: string): Promise<string | null> {
-  const candidates = (name === "auto" ? PREFERENCE : [name]).filter((candidate) => Object.hasOwn(ON_GPU, candidate));
-  try {
-    const { engine } = await openFirst(candidates.map((candidate) => [candidate, ON_GPU[candidate]]));
-    engine.close();
-    return engine.name;
-  } catch {
-    return null;
-  }
+/** The GPU engine to which a name resolves for a search, null if to none, and why `auto` passed over those before it. */
+export interface OnGpu {
+  readonly engine: string | null;
+  readonly passedOver: readonly string[];
 }
 
-/** Whether `openEngine` of this name resolves to a GPU engine. */
-export async function opensOnGpu(name: string): Promise<boolean> {
-  return await gpuEngine(name) !== null;
+const found = new Map<string, Promise<OnGpu>>();
+
+/** Finds it once per process, by opening the engine and closing it again. Those of the processor are not opened. */
+export function onGpu(name: string): Promise<OnGpu> {
+  let answer = found.get(name);
+  if (!answer) found.set(name, answer = findOnGpu(name));
+  return answer;
+}
+
+async function findOnGpu(name: string): Promise<OnGpu> {
+  const open: Readonly<Record<string, Opener>> = {
+    ...ON_GPU,
+    ...name === "auto" && { webgpu: () => openFastCard(COMPARED_CHILDREN) },
+  };
+  const candidates = (name === "auto" ? PREFERENCE : [name]).filter((candidate) => Object.hasOwn(open, candidate));
+  try {
+    const { engine, passedOver } = await openFirst(candidates.map((candidate) => [candidate, open[candidate]]));
+    engine.close();
+    return { engine: engine.name, passedOver };
+  } catch {
+    return { engine: null, passedOver: [] };
+  }
 }
 
 /** The first of these engines that opens. Throws an Error with all reasons if none does. */

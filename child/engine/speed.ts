@@ -1,36 +1,85 @@
-/** How fast an engine trains here, in about the time given: for choosing between a card and the processor. */
+/**
+ * How fast an engine trains here, in about the time given: for choosing between a card and the processor, and how many
+ * children a card trains side by side.
+ */
+import { type Activation } from "../activation/expression.ts";
 import { activationFrom } from "../activation/catalog.ts";
+import type { Graph } from "../network/graph.ts";
 import { initialParameters } from "../network/initialise.ts";
 import { buildResNet } from "../network/resnet.ts";
-import { DEFAULT_OPTIMIZER } from "../network/optimizer.ts";
+import { DEFAULT_OPTIMIZER, type Optimizer } from "../network/optimizer.ts";
 import { Random } from "../../datasets/random.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, Program } from "./engine.ts";
 import { sizeOf } from "../network/shape.ts";
 
-const BATCH = 128;
+/** What is trained for the measurement. */
+export interface Workload {
+  readonly graph: Graph;
+  readonly activation: Activation;
+  readonly batch: number;
+  readonly optimizer: Optimizer;
+}
 
-/** Images per second of ResNet-20 at batch 128, one child. */
-export async function imagesPerSecond(engine: Engine, milliseconds: number): Promise<number> {
-  const swish = activationFrom("swish"), graph = buildResNet(20, { classes: 10, usesBeta: true });
-  const program = await engine.compile(graph, swish, { batch: BATCH, optimizer: DEFAULT_OPTIMIZER });
+/** One child of ResNet-20 at batch 128 with Swish. */
+export function defaultWorkload(): Workload {
+  const graph = buildResNet(20, { classes: 10, usesBeta: true });
+  return { graph, activation: activationFrom("swish"), batch: 128, optimizer: DEFAULT_OPTIMIZER };
+}
+
+/** Steps that children are given at once, at most. */
+const MAX_STEPS = 20;
+
+/** Images per second of so many children together. */
+export async function imagesPerSecond(
+  engine: Engine,
+  milliseconds: number,
+  children = 1,
+  { graph, activation, batch, optimizer } = defaultWorkload(),
+): Promise<number> {
+  const programs: Program[] = [];
   try {
-    await program.write("parameters", initialParameters(graph, swish, 1));
+    for (let child = 0; child < children; child++) {
+      programs.push(await engine.compile(graph, activation, { batch, optimizer, children }));
+      await programs[child].write("parameters", initialParameters(graph, activation, 1));
+    }
     const random = new Random(1);
-    const images = Float32Array.from({ length: BATCH * sizeOf(graph.nodes[0].shape) }, () => random.uniform() - 0.5);
-    const labels = Uint8Array.from({ length: BATCH }, (_, n) => n % graph.classes);
-    const train = (steps: number) =>
-      program.train(Array.from({ length: steps }, () => ({ batch: { images, labels }, learningRate: 0.01 })));
+    const images = Float32Array.from({ length: batch * sizeOf(graph.nodes[0].shape) }, () => random.uniform() - 0.5);
+    const labels = Uint8Array.from({ length: batch }, (_, n) => n % graph.classes);
+    const steps = Array.from({ length: MAX_STEPS }, () => ({ batch: { images, labels }, learningRate: 0.01 }));
+    const train = (count: number) => Promise.all(programs.map((program) => program.train(steps.slice(0, count))));
     await train(1); // compiles what is compiled at its first use
     const started = performance.now();
-    let steps = 0, passed = 0, count = 1;
+    let done = 0, passed = 0, count = 1;
     while (passed < milliseconds) {
       await train(count);
-      steps += count;
+      done += count;
       passed = performance.now() - started;
-      count = Math.max(1, Math.min(20, Math.floor(count * (milliseconds - passed) / passed)));
+      count = Math.max(1, Math.min(MAX_STEPS, Math.floor(count * (milliseconds - passed) / passed)));
     }
-    return steps * BATCH / (passed / 1000);
+    return children * done * batch / (passed / 1000);
   } finally {
-    program.dispose();
+    programs.forEach((program) => program.dispose());
   }
+}
+
+/** Children at most, and how much faster twice as many must be together to be worth their memory. */
+const MAX_CHILDREN = 64, WORTHWHILE = 1.1;
+
+/**
+ * Children that the device trains side by side: twice as many as long as that is worthwhile and they fit. `rate` are the
+ * images per second of so many together, `bytes` what they need of the `memory`.
+ */
+export async function chooseChildren(
+  rate: (children: number) => Promise<number>,
+  bytes: (children: number) => number,
+  memory: number,
+): Promise<number> {
+  let children = 1, best = await rate(1);
+  while (2 * children <= MAX_CHILDREN && bytes(2 * children) <= memory) {
+    const faster = await rate(2 * children);
+    if (faster < WORTHWHILE * best) break;
+    children *= 2;
+    best = faster;
+  }
+  return children;
 }

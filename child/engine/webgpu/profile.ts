@@ -5,27 +5,12 @@
 import type { Activation } from "../../activation/expression.ts";
 import type { Graph } from "../../network/graph.ts";
 import { DEFAULT_OPTIMIZER } from "../../network/optimizer.ts";
+import { CARDS, knownCard } from "./cards.ts";
 import { openCard } from "./device.ts";
 import { bytesFor, Group } from "./group.ts";
 import type { Cost, Work } from "./kernel.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { fusesMultiplyAdd } from "./probe.ts";
-
-/** Peaks by the makers' data sheets. */
-export interface Peaks {
-  /** Operations of float32 and bytes of memory per second. */
-  readonly operations: number;
-  readonly bytes: number;
-}
-
-/** Cards by what their drivers call them; the first is the one that floors are given for where none fits. */
-export const CARDS: Readonly<Record<string, Peaks>> = {
-  H100: { operations: 67e12, bytes: 3.35e12 },
-  H200: { operations: 67e12, bytes: 4.8e12 },
-  A100: { operations: 19.5e12, bytes: 2.04e12 },
-  "RTX 4090": { operations: 82.6e12, bytes: 1.01e12 },
-  "RX 7900 XTX": { operations: 61.4e12, bytes: 0.96e12 },
-};
 
 /** All dispatches of one kernel in a step of all children. */
 export interface KernelCost {
@@ -75,7 +60,7 @@ export async function measureStep(
 ): Promise<MeasuredStep> {
   const card = await openCard(), fused = await fusesMultiplyAdd(card);
   const plan = makePlan(graph, activation, { batch, optimizer: DEFAULT_OPTIMIZER, fused });
-  const known = Object.keys(CARDS).find((name) => card.name.includes(name)) ?? Object.keys(CARDS)[0];
+  const known = knownCard(card.name) ?? Object.keys(CARDS)[0];
   const group = await Group.open(card, plan, children);
   try {
     for (let child = 0; child < children; child++) {

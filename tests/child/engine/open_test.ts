@@ -1,6 +1,6 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { ENGINE_NAMES, openEngine, openFirst, opensOnGpu } from "../../../child/engine/open.ts";
+import { ENGINE_NAMES, onGpu, openEngine, openFirst } from "../../../child/engine/open.ts";
 import { openReference } from "../../../child/engine/reference/engine.ts";
 
 const broken = (reason: string) => () => Promise.reject(new Error(reason));
@@ -34,7 +34,13 @@ describe("opening an engine", () => {
   });
 
   it("knows that CPU engines are on no GPU, without opening one", async () => {
-    for (const name of ["wasm", "tfjs-node", "reference"]) assertEquals(await opensOnGpu(name), false);
+    for (const name of ["wasm", "tfjs-node", "reference"]) {
+      assertEquals(await onGpu(name), { engine: null, passedOver: [] });
+    }
+  });
+
+  it("looks for a GPU once per process", () => {
+    assert(onGpu("wasm") === onGpu("wasm"));
   });
 
   it("refuses a name it does not know and lists those it does", async () => {

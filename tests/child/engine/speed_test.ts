@@ -1,0 +1,29 @@
+import { assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { chooseChildren } from "../../../child/engine/speed.ts";
+
+/** A device on which so many children train as fast as that many times one, and more no faster. */
+const saturatingAt = (most: number) => (children: number) => Promise.resolve(100 * Math.min(children, most));
+
+describe("children side by side", () => {
+  it("are doubled as long as twice as many train faster together", async () => {
+    const free = () => 0;
+    assertEquals(await chooseChildren(saturatingAt(1), free, Infinity), 1);
+    assertEquals(await chooseChildren(saturatingAt(8), free, Infinity), 8);
+    assertEquals(await chooseChildren(saturatingAt(12), free, Infinity), 16); // half as many again is worthwhile
+    assertEquals(await chooseChildren(saturatingAt(1000), free, Infinity), 64);
+  });
+
+  it("are as many as the memory holds, and never fewer than one", async () => {
+    const bytes = (children: number) => 100 * children;
+    for (const [memory, fitting] of [[50, 1], [350, 2], [400, 4], [799, 4]]) {
+      assertEquals(await chooseChildren(saturatingAt(1000), bytes, memory), fitting);
+    }
+  });
+
+  it("are not tried beyond what fits", async () => {
+    const tried: number[] = [];
+    await chooseChildren((children) => (tried.push(children), saturatingAt(64)(children)), (n) => n, 8);
+    assertEquals(tried, [1, 2, 4, 8]);
+  });
+});
