@@ -51,7 +51,7 @@ export async function warmChild(
   const graph = buildNetwork(network, { classes: 10, usesBeta: hasBeta(activation) });
   const program = await engine.compile(graph, activation, { batch, optimizer: DEFAULT_OPTIMIZER, threads, children });
   await program.write("parameters", initialParameters(graph, activation, 1));
-  const train = trainerOf(engine, program, graph, batch);
+  const train = trainerOf(engine, program, graph, batch, steps);
   const timed = async (steps: number) => {
     const seconds: number[] = [];
     for (let step = 0; step < steps; step += train.stepsPerCall) {
@@ -61,23 +61,24 @@ export async function warmChild(
     }
     return seconds.sort((a, b) => a - b)[Math.floor(seconds.length / 2)];
   };
-  await timed(WARM_UP_STEPS);
+  await timed(train.warmUpSteps);
   return { measure: () => timed(steps), dispose: () => program.dispose() };
 }
 
-/** Steps that a card does in one call, as in a search, where each call waits for the card. */
+/** Steps that a card does in one call at most, as in a search, where each call waits for the card. */
 const CARD_STEPS = 20;
 
 /** Trains on the same images over and over: on a device that holds data sets, they are picked there. */
-function trainerOf(engine: Engine, program: Program, graph: Graph, batch: number) {
+function trainerOf(engine: Engine, program: Program, graph: Graph, batch: number, steps: number) {
   const learningRate = 0.01, dataset = noise(batch, graph);
   if (engine.holds?.(dataset)) {
     const batches = new TrainingBatches(dataset, { batch, seed: 1, augment: true });
-    const steps = Array.from({ length: CARD_STEPS }, (_, step) => ({ batch: batches.pickedAt(step), learningRate }));
-    return { stepsPerCall: CARD_STEPS, call: () => program.trainPicked!(steps) };
+    const stepsPerCall = Math.min(CARD_STEPS, steps);
+    const picked = Array.from({ length: stepsPerCall }, (_, step) => ({ batch: batches.pickedAt(step), learningRate }));
+    return { stepsPerCall, warmUpSteps: stepsPerCall, call: () => program.trainPicked!(picked) };
   }
   const images = randomBatch(batch, sizeOf(graph.nodes[0].shape), graph.classes);
-  return { stepsPerCall: 1, call: () => program.train([{ batch: images, learningRate }]) };
+  return { stepsPerCall: 1, warmUpSteps: WARM_UP_STEPS, call: () => program.train([{ batch: images, learningRate }]) };
 }
 
 /** A data set of random bytes. */

@@ -11,8 +11,8 @@
  * after / before: geometric mean, n, and its spread.
  */
 import { cpus } from "node:os";
-import { halfWidth95, meanOf, varianceOf } from "../../controller/comparison/statistics.ts";
 import { appendLine } from "./json_lines.ts";
+import { ratioOf } from "./ratio.ts";
 
 const FUNCTIONS = [
   ...["relu", "swish", "max(x, sigmoid(x))", "cos(x) - x", "min(x, sin(x))", "atan(x)^2 - x", "max(x, tanh(x))"],
@@ -76,16 +76,6 @@ function summary(file: string): void {
       console.log(`  ${act.padEnd(30)} ${ratioOf(ofWay.filter((pair) => pair.act === act))}`);
     }
   }
-}
-
-/** "1.012 (95 % interval 0.998 to 1.026, n = 24, 0.95 to 1.06)" */
-function ratioOf(pairs: readonly Pair[]): string {
-  const logs = pairs.map(({ before, after }) => Math.log(after / before)), n = logs.length;
-  if (n === 0) return "not measured";
-  const mean = meanOf(logs), half = n > 1 ? halfWidth95(Math.sqrt(varianceOf(logs) / n), n) : NaN;
-  const number = (log: number) => Math.exp(log).toFixed(3);
-  return `${number(mean)} (95 % interval ${number(mean - half)} to ${number(mean + half)}, n = ${n}, ` +
-    `single pairs ${number(Math.min(...logs))} to ${number(Math.max(...logs))})`;
 }
 
 const [what, ...args] = Deno.args;
