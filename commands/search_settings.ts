@@ -5,7 +5,7 @@ import { type PresetName, PRESETS } from "../controller/presets.ts";
 import type { PrunerName } from "../controller/pruners/pruners.ts";
 import { onGpu } from "../child/engine/open.ts";
 import type { Workload } from "../child/engine/speed.ts";
-import { childrenOnCard } from "../child/engine/webgpu/children.ts";
+import { childrenOnCard } from "../child/engine/card_children.ts";
 import { buildNetwork } from "../child/network/networks.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import { type Machine, mayStartProcesses, placeChildren, visibleGpus } from "../workers/placement.ts";

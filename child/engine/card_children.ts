@@ -1,8 +1,8 @@
 /** How many children this worker's card trains side by side, by the memory that they need and a short measurement. */
-import { chooseChildren, imagesPerSecond, type Workload } from "../speed.ts";
-import { CARDS, knownCard } from "./cards.ts";
-import { openCard } from "./device.ts";
-import { openWebGpu } from "./engine.ts";
+import { chooseChildren, imagesPerSecond, type Workload } from "./speed.ts";
+import { CARDS, knownCard } from "./webgpu/cards.ts";
+import { openCard } from "./webgpu/device.ts";
+import { openWebGpu } from "./webgpu/engine.ts";
 
 /** Of each number of children. */
 const MEASURED_MS = 500;
