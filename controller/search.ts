@@ -242,8 +242,9 @@ export class Search implements RunSource {
       this.#pool.opened.finally(() => clearInterval(timer)).catch(() => {});
     });
     const engine: OpenedEngine = await Promise.race([this.#pool.opened, aborted]);
-    const { name, device, notices, passedOver } = engine, before = this.#options.resolved?.passedOver ?? [];
-    const run: RunInfo = { ...this.#info, engine: name, device, engineNotices: [...before, ...passedOver, ...notices] };
+    const { name, device, notices, passedOver, childBytes } = engine;
+    const engineNotices = [...this.#options.resolved?.passedOver ?? [], ...passedOver, ...notices];
+    const run: RunInfo = { ...this.#info, engine: name, device, engineNotices, childBytes };
     this.#options.store.saveInfo(run);
     this.#emit({ event: "run_started", run });
   }

@@ -5,6 +5,7 @@
 import { activationFrom } from "../child/activation/catalog.ts";
 import type { Engine } from "../child/engine/engine.ts";
 import type { Opened } from "../child/engine/open.ts";
+import { buildNetwork } from "../child/network/networks.ts";
 import { trainChild } from "../child/trainer.ts";
 import type { ChildJob, FromWorker, ToWorker, WorkerSettings } from "./protocol.ts";
 
@@ -62,7 +63,17 @@ class ChildServer {
     const { engine, passedOver } = await this.openEngine(settings.engine);
     this.#engine = engine;
     const { name, device, notices } = engine;
-    this.#say({ kind: "opened", engine: { name, device, notices, passedOver } });
+    this.#say({ kind: "opened", engine: { name, device, notices, passedOver, childBytes: this.#childBytes() } });
+  }
+
+  #childBytes(): number | undefined {
+    const { dataset, child: { network, batch, optimizer }, threads, children } = this.#settings;
+    const graph = buildNetwork(network, {
+      classes: dataset.classes.length,
+      usesBeta: true,
+      image: [dataset.height, dataset.width, dataset.channels],
+    });
+    return this.#engine.memoryNeeded?.(graph, activationFrom("swish"), { batch, optimizer, threads, children });
   }
 
   async #train({ trial, expression, seed, checkpoint }: ChildJob): Promise<void> {

@@ -50,6 +50,8 @@ export interface OpenedEngine {
   readonly notices: readonly string[];
   /** Why `auto` passed over other engines. */
   readonly passedOver: readonly string[];
+  /** Bytes of the device that a child takes, with Swish; missing where the engine does not know. */
+  readonly childBytes?: number;
 }
 
 export type FromWorker =

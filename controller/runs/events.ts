@@ -89,6 +89,8 @@ export interface RunInfo {
   readonly engine: string;
   readonly device: string;
   readonly engineNotices: readonly string[];
+  /** Bytes of the device that a child takes, with Swish; missing where the engine does not know. */
+  readonly childBytes?: number;
   /** The data set actually used, and whether it is synthetic. */
   readonly dataset: string;
   readonly synthetic: boolean;

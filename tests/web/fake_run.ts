@@ -279,6 +279,7 @@ export class FakeRun implements RunSource {
       } as unknown as RunInfo["settings"],
       engine: "wasm",
       device: "CPU, 2 threads of SIMD",
+      childBytes: 41_000_000,
       engineNotices: ["cuda: libcuda.so.1 was not found", "webgpu: no adapter"],
       dataset: "shapes",
       synthetic: true,

@@ -1,5 +1,5 @@
 /** Children of the engine webgpu under the pool: side by side in one thread, and in two threads with a device each. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { PRESETS } from "../../controller/presets.ts";
 import { makeShapes } from "../../datasets/images/shapes.ts";
@@ -17,6 +17,8 @@ async function scores(workers: number, sideBySide: boolean) {
     const results = await Promise.all(
       FUNCTIONS.map((expression, trial) => pool.train({ trial, training: 0, expression, seed: trial })),
     );
+    const { childBytes } = await pool.opened;
+    assert(childBytes! > 2 ** 20 && childBytes! < 2 ** 26, `${childBytes}`);
     return results.map((result) => [result.outcome, result.outcome === "complete" && [result.score, result.finalLoss]]);
   } finally {
     pool.close();

@@ -1,9 +1,9 @@
 /** The workers: what each does, how fast, and where time was lost. */
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
-import { isOver, type WorkerStatus } from "../../controller/runs/events.ts";
+import { isOver, type RunInfo, type WorkerStatus } from "../../controller/runs/events.ts";
 import { useDashboard } from "./dashboard.ts";
-import { clock, count, dateTime, duration, percent } from "./format.ts";
+import { bytes, clock, count, dateTime, duration, percent } from "./format.ts";
 import { Empty } from "./empty.tsx";
 import { busyShare, TimeLine, timeLine, TimeLineLegend } from "./time_line.tsx";
 import { Memory, memoryNote, Throughput } from "./load.tsx";
@@ -23,6 +23,7 @@ export function WorkersView(): VNode {
           </span>
           {connection.controllable && !isOver(view) && <WorkerCount active={active.length} />}
         </h2>
+        {view.run && <p class="h-note">{deviceLine(view.run, active.length)}</p>}
         {workers.length === 0 ? <Empty>No worker has had a trial yet.</Empty> : <WorkerTable workers={workers} />}
       </section>
       <section class="panel" aria-label="Time line">
@@ -66,6 +67,13 @@ function throughput(workers: readonly WorkerStatus[]): number {
     (sum, { state, imagesPerSecond }) => sum + (state === "training" ? imagesPerSecond ?? 0 : 0),
     0,
   );
+}
+
+/** "16 children side by side on graphics card NVIDIA H100, WebGPU: 3.3 GiB of memory for the children". */
+function deviceLine({ engine, device, childBytes }: RunInfo, active: number): string {
+  const children = engine === "webgpu" ? `${active} children side by side on ` : "";
+  const memory = childBytes === undefined ? "" : `: ${bytes(active * childBytes)} of memory for the children`;
+  return device === "" ? "" : `${children}${device}${memory}`;
 }
 
 function WorkerTable({ workers }: { workers: readonly WorkerStatus[] }): VNode {
