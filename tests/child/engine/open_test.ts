@@ -5,6 +5,17 @@ import { openReference } from "../../../child/engine/reference/engine.ts";
 
 const broken = (reason: string) => () => Promise.reject(new Error(reason));
 
+describe("the suite of engines", () => {
+  it("is run over each, but for the one that needs an NVIDIA GPU", () => {
+    const here = new URL(".", import.meta.url).pathname;
+    const tests = [...Deno.readDirSync(here)].filter(({ name }) => name.endsWith("_test.ts"))
+      .map(({ name }) => Deno.readTextFileSync(here + name)).join("\n");
+    const engines = ENGINE_NAMES.filter((name) => name !== "auto" && name !== "tfjs-node-gpu");
+    const missing = engines.filter((name) => !tests.includes(`engineCases("${name}", `));
+    assertEquals(missing, [], "a test file of the engine calls engineCases");
+  });
+});
+
 describe("opening an engine", () => {
   it("opens the named one", async () => {
     const { engine, passedOver } = await openEngine("reference");
