@@ -36,7 +36,7 @@ export async function compareReally({ settings, searches }: Job, flags: RealFlag
   try {
     const { judging, trainings } = settings;
     const most = searches.length * (trainings + (judging ? judging.verdictSeeds : 0));
-    io.err(`at most ${most} trainings, those in ${trainer.path} excepted; the time follows after the first`);
+    io.err(`at most ${most} trainings, less those in ${trainer.path}; the time left is shown after the first`);
     const source = sourceOf(trainer, new SearchSpace((flags.units ?? 1) as Units), clock(most, io));
     const traces: SearchTrace[] = [];
     for (const [at, { sampler, seed }] of searches.entries()) {

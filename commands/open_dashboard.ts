@@ -106,9 +106,7 @@ function addressError(host: string, port: number | undefined, error: unknown): U
     return new UsageError(`port ${port} is in use: give another --port, or --no-web to search without a dashboard`);
   }
   return new UsageError(
-    `${host}${port === undefined ? "" : `, port ${port},`} is not available for listening (${
-      (error as Error).message
-    }): ` +
+    `cannot listen on ${host}${port === undefined ? "" : `, port ${port}`} (${(error as Error).message}): ` +
       "give another --host or --port",
   );
 }

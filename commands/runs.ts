@@ -14,7 +14,7 @@ export const runs = command({
     let unreadable = 0;
     const passOver = (error: Error) => {
       unreadable++;
-      io.err(`passed over: ${error.message}`);
+      io.err(`skipped: ${error.message}`);
     };
     const found = listRuns("runs", passOver), trainings = await listTrainings("runs", passOver);
     if (found.length + trainings.length + unreadable === 0) {

@@ -62,7 +62,7 @@ export const DATASET_NAMES: readonly string[] = Object.keys(DATASETS);
  */
 export function loadDataset(name: string, options: DatasetOptions): Promise<Dataset> {
   if (!Object.hasOwn(DATASETS, name)) {
-    throw new RangeError(`Cannot load data set "${name}" as there are ${DATASET_NAMES.join(", ")}`);
+    throw new RangeError(`Cannot load data set "${name}" as it is none of ${DATASET_NAMES.join(", ")}`);
   }
   if (options.labels === "coarse" && name !== "cifar100") {
     throw new RangeError(`Cannot load data set "${name}" with coarse labels as only cifar100 has them`);

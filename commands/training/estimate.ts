@@ -31,7 +31,7 @@ export async function tellEstimate(
   const perSecond = await speedOf(first, engine, dataset, threads);
   const seconds = images / perSecond, { network, steps } = first.settings;
   io.err(
-    `${trainings.length} trainings of ${steps} steps with ${network}: about ${duration(seconds)} from the start, ` +
+    `${trainings.length} trainings of ${steps} steps with ${network}: about ${duration(seconds)} in all, ` +
       `at ${
         perSecond.toPrecision(2)
       } images/s (measured with ${first.activation.name}; other functions may take longer)`,

@@ -45,7 +45,7 @@ export function createSampler(
   { controller = DEFAULT_CONTROLLER, facts = new FunctionFacts(space) }: Partial<SamplerOptions> = {},
 ): Sampler {
   if (!isSamplerName(name)) {
-    throw new RangeError(`Cannot create a sampler as there are ${SAMPLER_NAMES.join(", ")}: "${name}" was asked for`);
+    throw new RangeError(`Cannot create sampler "${name}" as it is none of ${SAMPLER_NAMES.join(", ")}`);
   }
   return SAMPLERS[name](seed, { controller, facts });
 }

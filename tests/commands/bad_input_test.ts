@@ -203,7 +203,7 @@ describe("a folder that is not a run", () => {
       const { code, out, err } = await commandLine(["runs"], { cwd });
       assertEquals([code, out.split("\n").length, err.length], [0, 2, 1]);
       assert(out.startsWith("first "), out);
-      assert(err[0].startsWith("passed over: Cannot read runs/bad/run.sqlite"), err[0]);
+      assert(err[0].startsWith("skipped: Cannot read runs/bad/run.sqlite"), err[0]);
     }));
 
   it("is a training to the list of runs, and no search to show", () =>

@@ -53,7 +53,7 @@ describe("deno task baselines", () => {
         cwd,
         told,
       );
-      const estimate = /^10 trainings of 2 steps with resnet8: about \d+ (s|min) from the start/;
+      const estimate = /^10 trainings of 2 steps with resnet8: about \d+ (s|min) in all/;
       assert(told.some((line) => estimate.test(line)), told.join("\n"));
       assertEquals(first.map(({ act }) => act), [...BASELINES, "cos(x) - x", undefined]);
       const both = await rowsOf(["baselines", "--resume", "all", "--seeds", "2", "--json"], cwd);

@@ -11,7 +11,7 @@ it("the table of samplers names what it has when asked for what it has not", () 
     assertThrows(
       () => createSampler(name, new SearchSpace(1), 1),
       RangeError,
-      `Cannot create a sampler as there are ppo, reinforce, random, evolution, surrogate, exhaustive: "${name}" was asked for`,
+      `Cannot create sampler "${name}" as it is none of ppo, reinforce, random, evolution, surrogate, exhaustive`,
     );
   }
 });
