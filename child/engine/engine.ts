@@ -52,6 +52,8 @@ export interface Program {
   trainPicked?(steps: readonly PickedStep[]): Promise<Float64Array>;
   /** Logits [images, classes] with the running statistics. Takes 1 to `CompileOptions.batch` images. */
   evaluate(batch: Batch): Promise<Float32Array | Float64Array>;
+  /** The same for several batches, of programs that spare waiting so. */
+  evaluateAll?(batches: readonly Batch[]): Promise<(Float32Array | Float64Array)[]>;
   read(group: TensorGroup): Promise<Tensors>;
   /** Throws a RangeError that names the tensor if a name or length does not fit. Missing tensors keep their values. */
   write(group: Exclude<TensorGroup, "gradients">, tensors: Tensors): Promise<void>;

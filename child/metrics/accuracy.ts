@@ -1,7 +1,7 @@
 /** How good a trained program is on a split: accuracy, top-5 accuracy and loss, with the running statistics. */
 import { openEvaluationBatches } from "../../datasets/batches.ts";
 import type { OnSkipped } from "../../datasets/imagenet/streamed_batches.ts";
-import type { Dataset, SplitName } from "../../datasets/dataset.ts";
+import type { Batch, Dataset, SplitName } from "../../datasets/dataset.ts";
 import type { Program } from "../engine/engine.ts";
 
 export interface Evaluation {
@@ -34,11 +34,8 @@ export async function evaluateProgram(
 ): Promise<Evaluation | null> {
   const classes = dataset.classes.length;
   let [images, first, fifth, loss] = [0, 0, 0, 0];
-  for await (const part of openEvaluationBatches(dataset, split, { batch, limit, onSkipped })) {
-    await nextTurn();
-    if (stop()) return null;
-    const logits = await program.evaluate(part);
-    part.labels.forEach((label, n) => {
+  const judge = ({ labels }: Batch, logits: Logits) =>
+    labels.forEach((label, n) => {
       const row = logits.subarray(n * classes, (n + 1) * classes);
       const rank = rankOf(row, label);
       images++;
@@ -46,9 +43,28 @@ export async function evaluateProgram(
       if (rank < 5) fifth++;
       loss += rank === Infinity ? NaN : crossEntropy(row, label);
     });
+  /** Batches for one call, where the program takes several, and how many. */
+  let waiting: Batch[] = [], together = 1;
+  const judgeWaiting = async () => {
+    const started = performance.now(), all = await program.evaluateAll!(waiting);
+    all.forEach((logits, i) => judge(waiting[i], logits));
+    waiting = [];
+    together = performance.now() - started < CALL_MS ? Math.min(2 * together, MAX_TOGETHER) : Math.ceil(together / 2);
+  };
+  for await (const part of openEvaluationBatches(dataset, split, { batch, limit, onSkipped })) {
+    await nextTurn();
+    if (stop()) return null;
+    if (!program.evaluateAll) judge(part, await program.evaluate(part));
+    else if (waiting.push({ images: part.images.slice(), labels: part.labels.slice() }) >= together) {
+      await judgeWaiting();
+    }
   }
+  if (waiting.length > 0) await judgeWaiting();
   return { images, accuracy: first / images, top5: fifth / images, loss: loss / images };
 }
+
+/** Batches of one call at most, and milliseconds that it should take, so that signals take effect in time. */
+const MAX_TOGETHER = 20, CALL_MS = 100;
 
 /** Lets messages, timers and signals through: an engine's promises alone would starve the event loop. */
 export function nextTurn(): Promise<void> {

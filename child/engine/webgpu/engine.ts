@@ -18,7 +18,7 @@ export async function openWebGpu(check: typeof selfCheck = selfCheck): Promise<E
   const card = await openCard();
   const engine = new WebGpuEngine(card, await fusesMultiplyAdd(card));
   const fault = await check(engine);
-  if (fault !== null) throw new Error(`${engine.card.name} computes wrongly: ${fault}`);
+  if (fault !== null) throw new Error(`${card.name} computes wrongly: ${fault}`);
   return engine;
 }
 
@@ -34,9 +34,11 @@ class WebGpuEngine implements Engine {
   readonly device: string;
   readonly notices: readonly string[];
   readonly #groups = new Map<string, Group[]>();
+  #card: Card;
   #opening: Promise<unknown> = Promise.resolve();
 
-  constructor(readonly card: Card, readonly fused: boolean) {
+  constructor(card: Card, readonly fused: boolean) {
+    this.#card = card;
     this.device = `${card.isSoftware ? "software driver" : "graphics card"} ${card.name}, WebGPU`;
     this.notices = card.isSoftware
       ? [`engine webgpu computes on the CPU here, by the software driver ${card.name}: engine wasm is faster`]
@@ -46,6 +48,7 @@ class WebGpuEngine implements Engine {
   async compile(graph: Graph, activation: Activation, options: CompileOptions): Promise<Program> {
     checkActivation(graph, activation);
     const { batch, optimizer, children = 1 } = options;
+    await this.#reopen();
     const plan = this.#plan(graph, activation, options);
     const group = await this.#groupFor(JSON.stringify([shapeKey(graph), batch, optimizer, children]), plan, children);
     const place = await group.place(plan);
@@ -61,12 +64,20 @@ class WebGpuEngine implements Engine {
     return makePlan(commonGraph(graph), activation, { batch, optimizer, fused: this.fused });
   }
 
+  /** A card that was lost is opened anew: what is compiled from now on works. Programs on the lost one do not. */
+  async #reopen(): Promise<void> {
+    const card = await openCard();
+    if (card === this.#card) return;
+    this.#card = card;
+    this.#groups.clear();
+  }
+
   holds(dataset: Dataset): boolean {
-    return canHold(this.card, dataset);
+    return canHold(this.#card, dataset);
   }
 
   probe(activation: Activation, x: ArrayLike<number>, b: number): Promise<Probe> {
-    return probe(this.card, activation, x, b, this.fused);
+    return probe(this.#card, activation, x, b, this.fused);
   }
 
   /** One with a free place, or a new one. Groups close when their last child leaves. */
@@ -77,7 +88,7 @@ class WebGpuEngine implements Engine {
       let group = groups.find((group) => group.reserve());
       if (!group) {
         // Children that do not fit have groups of their own.
-        group = await mostPlaces(places, (places) => Group.open(this.card, plan, places));
+        group = await mostPlaces(places, (places) => Group.open(this.#card, plan, places));
         group.reserve();
         groups.push(group);
       }

@@ -45,7 +45,7 @@ type Work =
     readonly losses: number[];
     readonly updates: number;
   }
-  | { readonly kind: "evaluate"; readonly batch: Batch; logits?: Float32Array }
+  | { readonly kind: "evaluate"; readonly batches: readonly Batch[]; readonly logits: Float32Array[] }
   | { readonly kind: "read"; readonly buffer: Kept; values?: Float32Array }
   | { readonly kind: "write"; readonly buffer: Kept; readonly values: Float32Array };
 
@@ -173,11 +173,11 @@ export class Group {
     return Float64Array.from(work.losses);
   }
 
-  /** Logits of all images of the program's batch, in quads; those beyond the batch given mean nothing. */
-  async evaluate(place: number, batch: Batch): Promise<Float32Array> {
-    const work: Extract<Work, { kind: "evaluate" }> = { kind: "evaluate", batch };
+  /** Logits of each batch, of all images of the program's batch, in quads; those beyond the one given mean nothing. */
+  async evaluate(place: number, batches: readonly Batch[]): Promise<readonly Float32Array[]> {
+    const work = { kind: "evaluate" as const, batches, logits: [] };
     await this.#add(place, work);
-    return work.logits!;
+    return work.logits;
   }
 
   async read(place: number, buffer: Kept): Promise<Float32Array> {
@@ -233,10 +233,10 @@ export class Group {
       const turn = this.#nextTurn();
       try {
         this.#check();
-        const isDone = await this.#do(turn);
+        const done = await this.#do(turn);
         this.#check();
         turn.forEach((queued, i) => {
-          if (!isDone[i]) return void this.#queue.unshift(queued);
+          if (!done[i]) return void this.#queue.unshift(queued);
           if (queued.work.kind === "train") this.#expected.add(queued.place);
           queued.resolve();
         });
@@ -280,6 +280,7 @@ export class Group {
         work.kind === kind ? [{ place, work: work as Extract<Work, { kind: Kind }> }] : []
       );
     for (const { place, work } of of("write")) {
+      if (work.values.length === 0) continue; // Deno 2.9.6 panics on an empty write
       const bytes = this.plan.quads.get(work.buffer)! * QUAD_BYTES;
       device.queue.writeBuffer(
         this.#buffers.get(work.buffer)!,
@@ -332,13 +333,25 @@ export class Group {
     const last = judged.length > 0 && trained.length > 0 ? device.createCommandEncoder() : encoder;
     if (judged.length > 0) {
       const places = judged.map(({ place }) => place);
-      this.#stage(places, [judged.map(({ work: { batch } }) => ({ batch, rates: [0, 0, 0, 0] }))]);
-      this.#encode(last, this.#shared.evaluation, "evaluation", places, 1);
-      const { buffer, quads } = this.plan.logits, stride = this.plan.quads.get(buffer)! * QUAD_BYTES;
-      for (const { place, work } of judged) {
-        const bytes = this.plan.batch * quads * QUAD_BYTES;
-        const take = (values: Float32Array) => work.logits = values;
-        wanted.push({ buffer: this.#buffers.get(buffer)!, at: place * stride, bytes, take });
+      const left = judged.map(({ work }) => work.batches.length - work.logits.length);
+      const count = Math.min(this.#carriedSteps, ...left);
+      this.#stage(
+        places,
+        Array.from(
+          { length: count },
+          (_, step) =>
+            judged.map(({ work }) => ({ batch: work.batches[work.logits.length + step], rates: [0, 0, 0, 0] })),
+        ),
+      );
+      const { buffer, quads } = this.plan.logits, logits = this.#buffers.get(buffer)!;
+      const kept = this.#buffers.get("logits")!, stride = this.plan.quads.get(buffer)! * QUAD_BYTES;
+      for (let step = 0; step < count; step++) {
+        this.#encode(last, this.#shared.evaluation, "evaluation", places, 1);
+        last.copyBufferToBuffer(logits, 0, kept, step * this.places * stride, this.places * stride);
+        for (const { place, work } of judged) {
+          const bytes = this.plan.batch * quads * QUAD_BYTES, at = (step * this.places + place) * stride;
+          wanted.push({ buffer: kept, at, bytes, take: (values) => work.logits.push(values) });
+        }
       }
     }
     for (const { place, work } of of("read")) {
@@ -349,7 +362,7 @@ export class Group {
     await this.#finish(last, wanted);
     const error = await device.popErrorScope();
     if (error) this.#error = error.message;
-    return turn.map(({ work }) => work.kind !== "train" || work.losses.length === work.steps.length);
+    return turn.map(({ work }) => isDone(work));
   }
 
   /** Puts the images, labels and rates of steps, [step][child that takes part], where the kernels find them. */
@@ -521,6 +534,17 @@ export class Group {
   }
 }
 
+function isDone(work: Work): boolean {
+  switch (work.kind) {
+    case "train":
+      return work.losses.length === work.steps.length;
+    case "evaluate":
+      return work.logits.length === work.batches.length;
+    default:
+      return true;
+  }
+}
+
 function keptNames({ optimizer }: Plan): Kept[] {
   return ["parameters", "gradients", ...SLOTS[optimizer.kind].map((_, i) => `slot${i}` as const), "statistics"];
 }
@@ -565,6 +589,7 @@ function buffersFor(plan: Plan, places: number): BufferRequest[] {
     one("labels", 4 * steps * plan.batch),
     one("rates", 16 * steps),
     one("losses", 4 * steps),
+    one("logits", places * MAX_STEPS * quads.get(plan.logits.buffer)! * QUAD_BYTES),
     one("images", 4 * places * carriedSteps(plan, places) * images),
     one(
       "records",

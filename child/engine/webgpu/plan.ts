@@ -241,6 +241,7 @@ class Planner {
     const { half } = this.#statistics;
     if (half > 0) this.emit(runningMoments(half, this.#parameters.scales, this.#normOperands()));
     forward.forEach((stage) => this.#planForward(stage));
+    this.emit(advance());
     const evaluation = this.#dispatches.splice(0);
 
     const images = this.tensor(forward[0].out), loss = forward.at(-1) as StageOf<"loss">;

@@ -47,15 +47,25 @@ export class WebGpuProgram implements Program {
     });
   }
 
-  evaluate(batch: Batch): Promise<Float32Array> {
+  async evaluate(batch: Batch): Promise<Float32Array> {
+    return (await this.evaluateAll([batch]))[0];
+  }
+
+  evaluateAll(batches: readonly Batch[]): Promise<Float32Array[]> {
     return this.#inOrder(async () => {
-      checkBatch(this.graph, batch, { least: 1, most: this.group.plan.batch });
-      const logits = await this.group.evaluate(this.place, batch);
-      const { classes } = this.graph, step = quadsOf(classes) * LANES;
-      const values = new Float32Array(batch.labels.length * classes);
-      batch.labels.forEach((_, n) => values.set(logits.subarray(n * step, n * step + classes), n * classes));
-      return values;
+      for (const batch of batches) checkBatch(this.graph, batch, { least: 1, most: this.group.plan.batch });
+      if (batches.length === 0) return [];
+      const all = await this.group.evaluate(this.place, batches);
+      return all.map((logits, i) => this.#unfilled(logits, batches[i].labels.length));
     });
+  }
+
+  /** Logits of so many images without the classes that fill up quads. */
+  #unfilled(logits: Float32Array, images: number): Float32Array {
+    const { classes } = this.graph, step = quadsOf(classes) * LANES;
+    const values = new Float32Array(images * classes);
+    for (let n = 0; n < images; n++) values.set(logits.subarray(n * step, n * step + classes), n * classes);
+    return values;
   }
 
   read(group: TensorGroup): Promise<Tensors> {

@@ -57,6 +57,11 @@ export const SMALL_GRAPHS: readonly SmallGraph[] = [
     (builder, input) => builder.batchNorm("bn", builder.conv("first", input, { channels: 5, size: 3 })),
   ),
   small(
+    "convolution and activation, without any batch norm",
+    [5, 6, 3],
+    (builder, input) => builder.activation("act", builder.conv("first", input, { channels: 5, size: 3 })),
+  ),
+  small(
     "batch norm of the images",
     [5, 6, 3],
     (builder, input) => block(builder, "first", builder.batchNorm("bn", input), 8, 3),

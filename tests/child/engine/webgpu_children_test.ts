@@ -4,6 +4,7 @@ import { afterAll, describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../../child/activation/catalog.ts";
 import { usesBeta } from "../../../child/activation/expression.ts";
 import type { Engine, Program } from "../../../child/engine/engine.ts";
+import { openCard } from "../../../child/engine/webgpu/device.ts";
 import { mostPlaces, openWebGpu } from "../../../child/engine/webgpu/engine.ts";
 import type { Optimizer } from "../../../child/network/optimizer.ts";
 import { activationGraph, randomBatch, randomParameters } from "./small_graphs.ts";
@@ -72,6 +73,15 @@ async function alone(engine: Engine, k: number, count: number): Promise<Result> 
   }
 }
 
+/** The losses of child 0 by an engine that knows nothing of a card that was lost. */
+async function trainedElsewhere(): Promise<Float64Array> {
+  const engine = await openWebGpu(() => Promise.resolve(null));
+  const program = await start(engine, 0, 1);
+  const losses = await program.train(steps(0, 1));
+  program.dispose();
+  return losses;
+}
+
 describe("the places of a group", () => {
   it("are halved until the card holds them, and the last refusal is told", async () => {
     const asked: number[] = [];
@@ -124,6 +134,26 @@ if (typeof opened === "string") {
       assertEquals(await result(first, 0, Float64Array.of(...before, ...after)), await alone(engine, 0, 4));
       first.dispose();
       third.dispose();
+    });
+
+    it("judge several batches in one call, each its own number, as one by one", async () => {
+      const programs = await Promise.all([0, 1].map((k) => start(engine, k, 2)));
+      const batches = [1, 2, 3, 4, 5].map((seed) => randomBatch(graphOf("relu"), 1 + seed % BATCH, seed));
+      const found = await Promise.all(programs.map((program, k) => program.evaluateAll!(batches.slice(2 * k))));
+      for (const [k, program] of programs.entries()) {
+        const wanted = [];
+        for (const batch of batches.slice(2 * k)) wanted.push(await program.evaluate(batch));
+        assertEquals(found[k], wanted);
+        program.dispose();
+      }
+    });
+
+    it("on a card that is lost say so, and those compiled later train on it as it is opened anew", async () => {
+      const program = await start(engine, 0, 1);
+      (await openCard()).device.destroy();
+      await assertRejects(() => program.train(steps(0, 1)), Error, "was lost");
+      program.dispose();
+      assertEquals((await alone(engine, 0, 1)).losses, [...await trainedElsewhere()]);
     });
 
     it("beyond the places of a group are in another", async () => {

@@ -1,5 +1,6 @@
-import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import type { Program } from "../../../child/engine/engine.ts";
 import { evaluateProgram } from "../../../child/metrics/accuracy.ts";
 import { buildResNet } from "../../../child/network/resnet.ts";
 import type { Dataset } from "../../../datasets/dataset.ts";
@@ -44,6 +45,28 @@ describe("evaluateProgram", () => {
     const total = Math.log([9, 1, 2, 3, 4, 5, 6].reduce((sum, logit) => sum + Math.exp(logit), 0));
     assertEquals([judged.images, judged.accuracy, judged.top5], [4, 0.25, 0.75]);
     assertAlmostEquals(judged.loss, (total - 9 + (total - 3) + (total - 2) + Math.log(7)) / 4, 1e-6);
+  });
+
+  it("judges several batches in one call where the program can, each image once and in order", async () => {
+    const labels = Array.from({ length: 23 }, (_, n) => n % 7), calls: number[] = [];
+    const engine = actingEngine({
+      logits: ({ labels }) => Float32Array.from([...labels].flatMap((label) => [label, 3, 2, 1, 0, 4, 5])),
+    });
+    const graph = buildResNet(8, { classes: 7, usesBeta: false, image: [8, 8, 3] });
+    const one = await engine.compile(graph, activationFrom("relu"), { batch: 8, optimizer: TINY.optimizer });
+    const several: Program = {
+      ...one,
+      evaluate: () => Promise.reject(new Error("one by one")),
+      evaluateAll: async (batches) => {
+        calls.push(batches.length);
+        return await Promise.all(batches.map((batch) => one.evaluate(batch)));
+      },
+    };
+    const judge = (program: Program) =>
+      evaluateProgram(program, labelled(labels), "validation", { batch: 2, limit: null });
+    assertEquals(await judge(several), await judge(one));
+    assertEquals(calls.reduce((sum, count) => sum + count, 0), 12);
+    assert(calls.length < 12, `${calls}`);
   });
 
   it("takes the first of equal logits as the largest", async () => {
