@@ -52,6 +52,8 @@ export type Outcome =
   & (
     | { readonly outcome: "complete"; readonly score: number }
     | { readonly outcome: "diverged"; readonly reason: string }
+    /** Stopped before its last step, as it was told to; judged there. */
+    | { readonly outcome: "pruned"; readonly reason: string; readonly score: number }
     | { readonly outcome: "timed_out"; readonly reason: string }
     | { readonly outcome: "interrupted" }
   );
@@ -81,6 +83,8 @@ export interface LossPoint {
 export interface ChildHooks {
   /** Called about 100 times per training, at the same steps whatever the machine, and after the last step. */
   onProgress?(point: LossPoint, imagesPerSecond: number): void;
+  /** Asked after each `onProgress`: a reason ends the child there. */
+  whyStop?(): string | null;
   /**
    * Ends the child within one step or one batch of evaluation: as timed out where the signal's reason is a TimeoutError
    * (as that of `AbortSignal.timeout`), else as interrupted.
@@ -91,10 +95,11 @@ export interface ChildHooks {
 }
 
 type Diverged = { readonly outcome: "diverged"; readonly reason: string };
+type Pruned = { readonly outcome: "pruned"; readonly reason: string };
 type Interruption = { readonly outcome: "timed_out"; readonly reason: string } | { readonly outcome: "interrupted" };
 
 /** Why a training ended before its time. */
-export type Stop = Diverged | Interruption;
+export type Stop = Diverged | Pruned | Interruption;
 
 /** Everything a child needs to resume exactly as if never interrupted; the rest follows from its request. */
 export interface ChildState {
@@ -134,16 +139,17 @@ export async function trainChild(request: ChildRequest, hooks: ChildHooks = {}, 
 type Verdict =
   | Diverged
   | Interruption
-  | { readonly outcome: "complete"; readonly score: number };
+  | { readonly outcome: "complete"; readonly score: number }
+  | Pruned & { readonly score: number };
 
 async function judge(child: Child, stop: Stop | null, hooks: ChildHooks): Promise<Verdict> {
-  if (stop !== null) return stop;
+  if (stop !== null && stop.outcome !== "pruned") return stop;
   const judged = await child.evaluate("validation", hooks);
   if ("outcome" in judged) return judged;
   if (!Number.isFinite(judged.loss)) {
     return { outcome: "diverged", reason: `logits on the validation split are not finite after step ${child.step}` };
   }
-  return { outcome: "complete", score: judged.accuracy };
+  return { ...stop ?? { outcome: "complete" }, score: judged.accuracy };
 }
 
 /** Number of recent losses: a divergence is found within this many steps. */
@@ -226,6 +232,8 @@ export class Child {
       if (this.#step !== nextPoint) continue;
       const loss = this.recentLoss((this.#step - 1) % interval + 1);
       hooks.onProgress?.({ step: this.#step, loss }, this.imagesPerSecond);
+      const reason = this.#step < this.#request.settings.steps ? hooks.whyStop?.() : null;
+      if (reason) return { outcome: "pruned", reason };
     }
     return null;
   }

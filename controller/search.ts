@@ -19,6 +19,7 @@ import { type Dataset, withoutTest } from "../datasets/dataset.ts";
 import { Random } from "../datasets/random.ts";
 import { type JobResult, Pool, type WorkerChange } from "../workers/pool.ts";
 import type { ChildJob, OpenedEngine } from "../workers/protocol.ts";
+import type { Bar } from "../child/bar.ts";
 import { nextDecision, promotionsAfter } from "./finals.ts";
 import type {
   Notice,
@@ -35,6 +36,7 @@ import type {
 } from "./runs/events.ts";
 import type { Estimates } from "./comparison/estimate.ts";
 import type { Standing } from "./pruners/pruner.ts";
+import { barOf } from "./pruners/bar.ts";
 import { PRUNERS } from "./pruners/pruners.ts";
 import { rewardOf } from "./reward.ts";
 import { estimateTrials, standingsOf } from "./standings.ts";
@@ -414,7 +416,8 @@ export class Search implements RunSource {
       if (known) return this.#finishTraining(id, training, known, "table");
       const number = seedOf(this.#info.settings, stage, seed);
       const checkpoint = this.#options.store.checkpointOf(id, training);
-      const job = { trial: id, training, expression, seed: number, checkpoint };
+      const bar = training === 0 ? this.#barOf(this.#trials[id]) : null;
+      const job = { trial: id, training, expression, seed: number, checkpoint, bar };
       const result = await this.#pool.train({ ...job, timeLimitMs: this.#info.settings.childTimeMs });
       if (result.outcome !== "interrupted") this.#options.store.removeCheckpoint(id, training);
       this.#finishTraining(id, training, result);
@@ -422,8 +425,14 @@ export class Search implements RunSource {
     const queued = () => [...this.#trials[id].trainings.entries()].filter(([, { state }]) => state === "queued");
     const first = queued().find(([training]) => training === 0);
     if (first) await run(first[1], 0);
-    if (["diverged", "failed"].includes(this.#trials[id].state)) return this.#dropQueued(id);
+    if (["pruned", "diverged", "failed"].includes(this.#trials[id].state)) return this.#dropQueued(id);
     await Promise.all(queued().map(([training, asked]) => run(asked, training)));
+  }
+
+  /** What the sampler's own candidates must clear within their first training. */
+  #barOf({ role, batch }: Trial): Bar | null {
+    const { judging: { pruner }, child: { steps } } = this.#info.settings, { stopsAt } = PRUNERS[pruner];
+    return stopsAt === null || role !== "candidate" ? null : barOf(batch, this.#trials, stopsAt, steps);
   }
 
   /** The result of a training that the table has of the same child, data and engine; null if it has none. */
@@ -465,6 +474,8 @@ export class Search implements RunSource {
     switch (result.outcome) {
       case "complete":
         return this.#settle(this.#scored({ ...trained, state: "complete", score: result.score }));
+      case "pruned":
+        return this.#settle({ ...trained, state: "pruned", score: result.score, reason: result.reason });
       case "diverged":
         return this.#settle({ ...trained, state: "diverged", reason: result.reason });
       case "timed_out":

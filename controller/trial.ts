@@ -3,7 +3,7 @@
  * score is what they say together.
  */
 
-/** "pruned" occurs only in older runs, whose children could be stopped early: pruners now decide between trainings. */
+/** Pruned: stopped within its first training, as the pruner had it (`pruners/bar.ts`). */
 export type TrialState = "queued" | "running" | "complete" | "pruned" | "diverged" | "failed";
 
 /** The states that follow each state; a trial in a state with none is finished. */
@@ -38,8 +38,8 @@ export interface Training {
   readonly seed: number;
   /** The search's and the playoff's trainings choose; only the verdict's are reported. */
   readonly stage: "search" | "playoff" | "verdict";
-  readonly state: "queued" | "complete" | "diverged" | "failed";
-  /** By the run's metric, in [0, 1]; that of guessing where the child diverged; null while queued, and if it failed. */
+  readonly state: "queued" | "complete" | "pruned" | "diverged" | "failed";
+  /** By the run's metric, in [0, 1]; that of guessing where the child diverged; null unless it trained to one of these ends. */
   readonly score: number | null;
   /** Not trained here, as a table has this child (`warm_start.ts`); absent if it was trained. */
   readonly from?: "table";
@@ -64,7 +64,7 @@ export interface Trial {
   readonly trainings: readonly Training[];
   /**
    * The candidate's estimated value by the run's metric, in [0, 1], from all trainings outside the verdict; shrunken
-   * (`comparison/estimate.ts`). Null unless complete or pruned.
+   * (`comparison/estimate.ts`). Of a pruned one, the accuracy where it stopped. Null unless complete or pruned.
    */
   readonly score: number | null;
   /** Standard deviation of the score; null until it is estimated. */

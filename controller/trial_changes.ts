@@ -31,6 +31,8 @@ export function withResult(
         return { state: "complete", score: result.score };
       case "diverged":
         return { state: "diverged", score: 1 / classes };
+      case "pruned":
+        return { state: "pruned", score: null };
       case "timed_out":
       case "failed":
         return { state: "failed", score: null };

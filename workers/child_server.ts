@@ -3,10 +3,11 @@
  * state between them; a long child saves its own in a file.
  */
 import { activationFrom } from "../child/activation/catalog.ts";
+import { whyBelow } from "../child/bar.ts";
 import type { Engine } from "../child/engine/engine.ts";
 import type { Opened } from "../child/engine/open.ts";
 import { buildNetwork } from "../child/network/networks.ts";
-import { trainChild } from "../child/trainer.ts";
+import { type LossPoint, trainChild } from "../child/trainer.ts";
 import type { ChildJob, FromWorker, ToWorker, WorkerSettings } from "./protocol.ts";
 
 const HEARTBEAT_MS = 200;
@@ -76,7 +77,7 @@ class ChildServer {
     return this.#engine.memoryNeeded?.(graph, activationFrom("swish"), { batch, optimizer, threads, children });
   }
 
-  async #train({ trial, expression, seed, checkpoint }: ChildJob): Promise<void> {
+  async #train({ trial, expression, seed, checkpoint, bar }: ChildJob): Promise<void> {
     this.#running = new AbortController();
     const { dataset, child, threads, children, checkpointEveryMs = CHECKPOINT_EVERY_MS } = this.#settings;
     const keeping = checkpoint
@@ -86,6 +87,7 @@ class ChildServer {
         onNotice: (message: string) => this.#say({ kind: "notice", trial, message }),
       }
       : undefined;
+    const curve: LossPoint[] = [];
     const outcome = await trainChild({
       engine: this.#engine,
       dataset,
@@ -94,8 +96,11 @@ class ChildServer {
       ...{ seed, threads, children },
     }, {
       signal: this.#running.signal,
-      onProgress: ({ step, loss }, imagesPerSecond) =>
-        this.#say({ kind: "progress", trial, step, loss, imagesPerSecond }),
+      onProgress: (point, imagesPerSecond) => {
+        curve.push(point);
+        this.#say({ kind: "progress", trial, ...point, imagesPerSecond });
+      },
+      whyStop: () => whyBelow(bar, curve),
     }, keeping);
     this.#say({ kind: "finished", trial, outcome });
   }

@@ -2,6 +2,7 @@
  * The messages between the main thread and a child worker: two tagged unions, checked on arrival. Besides
  * messages there is a heartbeat: one counter per worker in shared memory, which it advances while its event loop turns.
  */
+import type { Bar } from "../child/bar.ts";
 import type { ChildSettings, Outcome } from "../child/trainer.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 
@@ -33,6 +34,8 @@ export interface ChildJob {
   readonly timeLimitMs?: number | null;
   /** File from which the child resumes and to which it saves its state; null for none. */
   readonly checkpoint?: string | null;
+  /** What it must clear to train on; null for nothing. */
+  readonly bar?: Bar | null;
 }
 
 export type ToWorker =
@@ -69,7 +72,7 @@ export type FromWorker =
   /** The worker cannot continue: a bug, or no engine. It is replaced. */
   | { readonly kind: "broken"; readonly message: string };
 
-const OUTCOMES: readonly Outcome["outcome"][] = ["complete", "diverged", "timed_out", "interrupted"];
+const OUTCOMES: readonly Outcome["outcome"][] = ["complete", "pruned", "diverged", "timed_out", "interrupted"];
 
 /** The message, or null if a worker sends no such message. */
 export function readFromWorker(data: unknown): FromWorker | null {

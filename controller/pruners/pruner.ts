@@ -17,6 +17,11 @@ export interface Promotion {
 }
 
 export interface Pruner {
+  /**
+   * Share of a candidate's first training after which it stops if its training loss is above the median of earlier
+   * candidates' (`bar.ts`); null for none.
+   */
+  readonly stopsAt: number | null;
   /** Maximum number of trainings per candidate. */
   readonly maxSeeds: number;
   /**

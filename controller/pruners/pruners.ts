@@ -10,8 +10,8 @@ export const PRUNERS = {
   none: rungs([1], 0),
   /** One training each, and three for the tenth that leads. */
   race: rungs([1, 3], 0.1),
-  /** Twice the trainings for the half above the median, twice: 1, 2 and 4, as the median stopping rule has it. */
-  median: rungs([1, 2, 4], 0.5),
+  /** Stops children below the median halfway, and trains the half above it 2 and 4 times. */
+  median: { ...rungs([1, 2, 4], 0.5), stopsAt: 0.5 },
   /** 1, 4 and 16 trainings, a quarter promoted each time (Li et al. 2020). */
   asha: rungs([1, 4, 16], 0.25),
 } as const satisfies Readonly<Record<string, Pruner>>;

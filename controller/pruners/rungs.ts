@@ -15,6 +15,7 @@ export function rungs(trainings: readonly number[], share: number): Pruner {
   }
   if (!(share >= 0 && share <= 1)) throw new RangeError(`Cannot promote a share of ${share} as it must be from 0 to 1`);
   return {
+    stopsAt: null,
     maxSeeds: trainings[trainings.length - 1],
     promote: (standings, { candidates }) =>
       trainings.slice(1).flatMap((next, rung): Promotion[] => {

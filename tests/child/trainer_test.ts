@@ -64,6 +64,17 @@ describe("trainChild", () => {
     assertEquals((await trainChild(request({ dataset, settings: { ...TINY, steps: 2 } }))).outcome, "complete");
   });
 
+  it("stops where it is told to after a point of its curve, and is judged there", async () => {
+    const steps: number[] = [], hooks: ChildHooks = { onProgress: ({ step }) => void steps.push(step) };
+    const stopped = await trainChild(request(), { ...hooks, whyStop: () => steps.at(-1) === 5 ? "too slow" : null });
+    assert(stopped.outcome === "pruned");
+    assertEquals([stopped.reason, stopped.steps, steps.at(-1)], ["too slow", 5, 5]);
+    assert(stopped.score > 0 && stopped.score <= 1);
+    // After the last step there is nothing left to stop.
+    const last = await trainChild(request(), { ...hooks, whyStop: () => steps.at(-1) === 12 ? "too late" : null });
+    assertEquals(last.outcome, "complete");
+  });
+
   it("judges as many validation images as the settings ask for", async () => {
     let images = 0;
     const engine = actingEngine({

@@ -2,6 +2,7 @@
 import { FunctionFacts } from "../../controller/samplers/function_facts.ts";
 import { RandomSampler } from "../../controller/samplers/random.ts";
 import { PRESETS } from "../../controller/presets.ts";
+import type { PrunerName } from "../../controller/pruners/pruners.ts";
 import type { Sampler } from "../../controller/samplers/sampler.ts";
 import { loadRun, RunStore } from "../../controller/runs/run_store.ts";
 import { Search } from "../../controller/search.ts";
@@ -17,6 +18,7 @@ export interface ScriptOptions {
   readonly batch?: number;
   readonly seed?: number;
   readonly verdictSeeds?: number;
+  readonly pruner?: PrunerName;
   readonly warmStart?: WarmStart;
 }
 
@@ -25,7 +27,8 @@ export function openScripted(
   folder: string,
   workers: number,
   asked: Sampler | undefined = undefined,
-  { hangMs, engine = "scripted", trials = 60, batch = 6, seed = 7, verdictSeeds = 4, warmStart }: ScriptOptions = {},
+  { hangMs, engine = "scripted", trials = 60, batch = 6, seed = 7, verdictSeeds = 4, pruner = "asha", warmStart }:
+    ScriptOptions = {},
 ): { search: Search; store: RunStore } {
   const sampler = asked ?? new RandomSampler(new FunctionFacts(new SearchSpace(1)), seed);
   const dataset = makeShapes({ train: 1, validation: 1, test: 1 });
@@ -45,7 +48,7 @@ export function openScripted(
       workers,
       engine,
       child: PRESETS.smoke.child,
-      judging: { pruner: "asha", references: ["ReLU", "Swish"], finals: 0.25, finalists: 4, verdictSeeds },
+      judging: { pruner, references: ["ReLU", "Swish"], finals: 0.25, finalists: 4, verdictSeeds },
       tableSeeds: warmStart?.table != null,
     },
     engine: "",

@@ -51,6 +51,35 @@ describe("search", () => {
     });
   });
 
+  it("stops candidates below the median halfway, the same ones whatever the number of workers or interruptions", async () => {
+    const options = { pruner: "median" } as const;
+    await inFolder(async (one) => {
+      await runScripted(one, 1, options);
+      const { state, trials } = results(one), candidates = trials.filter(({ role }) => role === "candidate");
+      const pruned = candidates.filter(({ state }) => state === "pruned");
+      assertEquals(state, "finished");
+      assert(pruned.length >= 10 && pruned.length <= 35, `${pruned.length} of 60 were pruned`);
+      for (const { batch, score, reward, trainings, duplicateOf } of pruned) {
+        assert(batch >= 2, "two batches of six are the first ten earlier candidates");
+        assert(score !== null && reward === score);
+        if (duplicateOf === null) assertEquals(trainings.map(({ state }) => state), ["pruned"]); // none in the playoff
+      }
+      for (const trial of loadRun(one).trials) {
+        if (trial.state === "pruned" && trial.duplicateOf === null) assert(/above the bar/.test(trial.reason!));
+      }
+      await inFolder(async (three) => {
+        const { search, store } = openScripted(three, 3, undefined, options);
+        const stop = new AbortController();
+        search.subscribe((event) => event.event === "sampler_updated" && event.update.batch === 4 && stop.abort());
+        await search.run(stop.signal);
+        store.close();
+        assertEquals(results(three).state, "interrupted");
+        await runScripted(three, 3, options);
+        assertEquals(results(three), results(one));
+      });
+    });
+  });
+
   it("stores with the run why it failed", () =>
     inFolder(async (folder) => {
       const sampler = new RandomSampler(new FunctionFacts(new SearchSpace(1)), 7);

@@ -3,12 +3,13 @@
  * A child worker that trains nothing: what it does with a trial is written in its expression, by a number added to x. x
  * + 1 throws, x + 2 hangs, x + 3 answers garbage, x + 4 throws a moment later, x + 5 beats but never answers (x + 6
  * until its time is up), x + 7 rejects a promise; all else is complete after a few milliseconds with an accuracy that
- * is a function of the seed and expression.
+ * is a function of the seed and expression. The only point of its curve is at step 10.
  *
  * An engine "once FILE" opens for the first worker alone, which makes the file; "none" never opens; "broken" opens, and
  * every child throws; "slow" takes ten times as long.
  */
-import type { ToWorker } from "../../workers/protocol.ts";
+import { whyBelow } from "../../child/bar.ts";
+import type { ChildJob, ToWorker } from "../../workers/protocol.ts";
 
 let heartbeat: ReturnType<typeof setInterval>;
 let engine = "";
@@ -33,7 +34,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
 /** The trial that waits for its time to be up. */
 let late = -1;
 
-function train({ trial, expression, seed }: { trial: number; expression: string; seed: number }): void {
+function train({ trial, expression, seed, bar }: ChildJob): void {
   late = -1;
   if (engine === "broken" || engine.startsWith("once ")) throw new Error("scripted failure");
   switch (expression) {
@@ -56,8 +57,10 @@ function train({ trial, expression, seed }: { trial: number; expression: string;
       return void Promise.reject(new Error("scripted failure"));
   }
   const hash = [...expression].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) >>> 0, seed);
+  const point = { step: 10, loss: 1 + (hash % 997) / 997 }, reason = whyBelow(bar, [point]);
+  self.postMessage({ kind: "progress", trial, ...point, imagesPerSecond: 1 });
   const outcome = {
-    outcome: "complete",
+    ...reason === null ? { outcome: "complete" } : { outcome: "pruned", reason },
     score: (hash % 1000) / 1000,
     steps: 1,
     finalLoss: 1,

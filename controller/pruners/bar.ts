@@ -1,0 +1,25 @@
+/**
+ * The median stopping rule (Golovin et al. 2017) within a training: a child stops if its training loss at some step is
+ * above the median of all earlier candidates' there. Earlier ones are those of earlier batches, so that a run does not
+ * depend on how many workers it had.
+ */
+import { type Bar, lossAt } from "../../child/bar.ts";
+import { pointInterval } from "../../child/trainer.ts";
+import type { Trial } from "../trial.ts";
+
+/** Fewer earlier candidates say too little. */
+const MIN_EARLIER = 10;
+
+type Trained = Pick<Trial, "role" | "batch" | "curve" | "duplicateOf">;
+
+/** The bar of the candidates of a batch after that share of the steps; null while too few were trained before. */
+export function barOf(batch: number, trials: readonly Trained[], share: number, steps: number): Bar | null {
+  const interval = pointInterval(steps), step = Math.max(1, Math.round(share * steps / interval)) * interval;
+  // Without a curve a trial was not trained here; one that diverged before the step is above any bar.
+  const losses = trials.filter(({ role, curve, duplicateOf, batch: own }) =>
+    role === "candidate" && own < batch && duplicateOf === null && curve.length > 0
+  ).map(({ curve }) => (curve.at(-1)!.step < step ? Infinity : lossAt(step, curve))).sort((a, b) => a - b);
+  if (losses.length < MIN_EARLIER) return null;
+  const middle = losses[Math.floor(losses.length / 2)];
+  return Number.isFinite(middle) ? { step, loss: middle } : null;
+}
