@@ -6,28 +6,30 @@ import { activationFrom } from "../child/activation/catalog.ts";
 import type { Activation } from "../child/activation/expression.ts";
 import { fingerprint } from "../child/activation/fingerprint.ts";
 import type { TrainingResult } from "../child/training_run.ts";
-import type { Dataset } from "../datasets/dataset.ts";
-import {
-  baselinesTable,
-  type FunctionResults,
-  type Judged,
-  type Setting,
-  writeBaselines,
-} from "./training/baselines_report.ts";
+import { baselinesLines, jsonOfBaselines, type Setting, writeBaselines } from "./training/baselines_report.ts";
 import { tellEstimate } from "./training/estimate.ts";
-import { openChosenDataset } from "./training/chosen_dataset.ts";
 import { command, type FlagValues, type Io, UsageError } from "./command.ts";
 import { BASELINE_NAMES } from "./training/paper_accuracies.ts";
 import { nameOf } from "../controller/runs/run_folder.ts";
-import { textTable } from "./table.ts";
-import { childSettings, planOf, type TrainingPlan } from "./training/training_flags.ts";
+import {
+  commonPlan,
+  datasetsOf,
+  type Model,
+  modelFlags,
+  networksOf,
+  openModels,
+  trainingOn,
+} from "./training/models.ts";
+import type { TrainingPlan } from "./training/training_flags.ts";
 import { tellTraining } from "./training/training_report.ts";
 import { seriesFlags, type SeriesTraining, settingsBefore, trainSeries } from "./training/training_series.ts";
 
 /** About an hour with ResNet-20 on 2 cores. */
-const DEFAULTS = { steps: 1000, seeds: 3 };
+const DEFAULTS = { network: "resnet20", steps: 1000, seeds: 3 };
 
 const OWN_HELP: Readonly<Record<string, string>> = {
+  network: `what is trained, several separated by semicolons (${DEFAULTS.network})`,
+  dataset: "images, several separated by semicolons (cifar10, or shapes if that is not available)",
   steps: `training steps (${DEFAULTS.steps})`,
   seeds: `trainings of each function, from consecutive seeds (${DEFAULTS.seeds})`,
 };
@@ -38,10 +40,11 @@ const ACT_FLAG = {
   value: "EXPR",
   help: "a function besides the paper's; may be given several times",
 } as const;
-const FLAGS = [ACT_FLAG, ...seriesFlags(OWN_HELP, ["act"])];
+const FLAGS = [ACT_FLAG, ...modelFlags(OWN_HELP), ...seriesFlags(OWN_HELP, ["act", "network", "dataset"])];
 
 /** `settings.json`. Changing the seeds, adding functions or moving the data keeps it the same run. */
 interface Settings extends Omit<TrainingPlan, "act"> {
+  /** Several are separated by semicolons, as are networks. */
   readonly dataset: string;
   readonly acts: readonly string[];
   readonly data: string | null;
@@ -57,6 +60,7 @@ export const baselines = command({
   examples: [
     "baselines --dataset cifar10 --network resnet20 --steps 1000 --seeds 3",
     'baselines --act "max(x, sigmoid(x))" --act "cos(x) - x"',
+    'baselines --network "resnet20;wrn-16-4" --dataset "cifar10;cifar100" --steps 1000',
     "baselines --resume NAME",
   ],
   run: (flags, io) => run(flags, io),
@@ -64,15 +68,18 @@ export const baselines = command({
 
 async function run(flags: FlagValues<typeof FLAGS>, io: Io): Promise<number> {
   const before = await settingsBefore<Settings>("baselines", flags);
-  const planFor = planOf({ ...flags, act: undefined }, { ...DEFAULTS, ...before });
   const acts = [...new Set([...before.acts ?? [], ...flags.act])];
   const activations = functionsOf(acts);
   const data = flags.data ?? before.data ?? null;
-  const dataset = await openChosenDataset(flags.dataset ?? before.dataset, data ?? undefined, "Training", io);
-  const { act: _, ...plan } = planFor(dataset);
-  const settings: Settings = { dataset: dataset.name, ...plan, acts, data };
+  const models = await openModels({
+    networks: flags.network ?? (before.network ?? DEFAULTS.network).split(";"),
+    datasets: flags.dataset ?? before.dataset?.split(";"),
+    directoryOf: () => data ?? undefined,
+  }, io);
+  const plan = commonPlan(flags, { ...DEFAULTS, ...before }, models);
+  const settings: Settings = { dataset: datasetsOf(models), network: networksOf(models), ...plan, acts, data };
   const name = flags.resume ?? flags.name ?? await defaultName(settings);
-  return await trainAll({ name, settings, dataset, activations, flags, io });
+  return await trainAll({ name, settings, models, activations, flags, io });
 }
 
 /**
@@ -100,53 +107,52 @@ function defaultName({ seeds: _, seed: __, data: ___, acts: ____, ...settings }:
 interface Work {
   readonly name: string;
   readonly settings: Settings;
-  readonly dataset: Dataset;
+  readonly models: readonly Model[];
   readonly activations: readonly Activation[];
   readonly flags: FlagValues<typeof FLAGS>;
   readonly io: Io;
 }
 
-/** All functions with the first seed, then with the next: stopping early favours none. */
-async function trainAll({ name, settings, dataset, activations, flags, io }: Work): Promise<number> {
+/** All functions on all models with the first seed, then with the next: stopping early favours none. */
+async function trainAll({ name, settings, models, activations, flags, io }: Work): Promise<number> {
   const { seed: first, seeds } = settings;
-  const child = childSettings({ ...settings, act: "" });
-  const trainings: SeriesTraining[] = Array.from({ length: seeds }, (_, index) => first + index).flatMap((seed) =>
-    activations.map((activation) => ({ title: `${activation.name}, seed ${seed}`, activation, settings: child, seed }))
-  );
-  const results = new Map<string, TrainingResult[]>(activations.map(({ name }) => [name, []]));
-  const judged = (): Judged => ({
-    dataset,
-    network: settings.network,
-    functions: activations.map((activation): FunctionResults => ({
-      activation,
-      results: results.get(activation.name)!,
-    })),
-  });
-  const about = aboutOf(settings);
+  const judged = models.map((model) => ({
+    ...model,
+    functions: activations.map((activation) => ({ activation, results: [] as TrainingResult[] })),
+  }));
+  const resultsOf = new Map<SeriesTraining, TrainingResult[]>();
+  for (let seed = first; seed < first + seeds; seed++) {
+    for (const model of judged) {
+      for (const { activation, results } of model.functions) {
+        resultsOf.set(trainingOn(model, settings, { activation, seed, title: `seed ${seed}` }), results);
+      }
+    }
+  }
+  const trainings = [...resultsOf.keys()], about = aboutOf(settings);
   return await trainSeries(
     {
       name,
       command: "baselines",
       settings,
       free: FREE_SETTINGS,
-      dataset,
       flags,
       trainings,
     },
     {
-      onStart: (engine, threads) => tellEstimate(trainings, { engine, dataset, threads }, io),
-      async onTrained({ activation, title }, { result }, place) {
-        results.get(activation.name)!.push(result);
-        tellTraining({ names: { act: activation.name }, title, json: flags.json }, result, io);
-        await writeBaselines(judged(), { ...about, engine: place.engine, device: place.device }, place.folder);
+      onStart: (engine, threads) => tellEstimate(trainings, { engine, threads }, io),
+      async onTrained(training, { result }, place) {
+        resultsOf.get(training)!.push(result);
+        const { activation, title, dataset, settings: { network } } = training;
+        const names = { network, dataset: dataset.name, act: activation.name };
+        tellTraining({ names, title, json: flags.json }, result, io);
+        await writeBaselines(judged, { ...about, engine: place.engine, device: place.device }, place.folder);
       },
       onFinished({ folder, engine }) {
-        const table = baselinesTable(judged());
-        const files = `${folder}/baselines.md`;
+        const results = `${folder}/baselines.md`;
         if (flags.json) {
-          io.out(JSON.stringify({ event: "finished", ...about, engine, table: table.data, results: files }));
+          io.out(JSON.stringify({ event: "finished", ...about, engine, ...jsonOfBaselines(judged), results }));
         } else {
-          [...textTable(table), "", ...table.notes].forEach(io.out);
+          baselinesLines(judged).forEach(io.out);
           io.err(`written to ${folder}: baselines.md, baselines.csv, results.json and the plots`);
         }
         return Promise.resolve();

@@ -33,6 +33,8 @@ export type Flag =
     /** Values that are not available yet, each with the sentence that says so. */
     readonly planned?: Readonly<Record<string, string>>;
   }
+  /** Several of them, separated by semicolons: "a;b". Received as a list without repeats. */
+  | FlagBase & { readonly type: "choices"; readonly choices: readonly string[]; readonly default?: string }
   /** Written 10m, 90s, 2h or 1h30m; received in milliseconds. */
   | FlagBase & { readonly type: "duration"; readonly default?: number };
 
@@ -59,6 +61,8 @@ type Single<F extends Flag> = F extends { type: "choice"; choices: readonly (inf
 
 type FlagValue<F extends Flag> = F extends { type: "boolean" } ? boolean
   : F extends { type: "strings" } ? readonly string[]
+  : F extends { type: "choices"; default: string } ? readonly string[]
+  : F extends { type: "choices" } ? readonly string[] | undefined
   : F extends { default: string | number } ? Single<F>
   : Single<F> | undefined;
 

@@ -11,17 +11,9 @@ import { runFolder } from "../controller/runs/run_files.ts";
 import { loadRun, type StoredRun } from "../controller/runs/run_store.ts";
 import { Random } from "../datasets/random.ts";
 import { command, type Io, UsageError, type Values } from "./command.ts";
-import { textTable } from "./table.ts";
-import { openChosenDataset } from "./training/chosen_dataset.ts";
-import {
-  CONFIRM_NOTE,
-  type Confirmed,
-  confirmRows,
-  confirmTable,
-  jsonOfRow,
-  writeConfirmation,
-} from "./training/confirm_report.ts";
-import { childSettings, planOf, type TrainingPlan } from "./training/training_flags.ts";
+import { confirmLines, confirmRows, jsonOfConfirmation, writeConfirmation } from "./training/confirm_report.ts";
+import { commonPlan, datasetsOf, modelFlags, networksOf, openModels, trainingOn } from "./training/models.ts";
+import type { TrainingPlan } from "./training/training_flags.ts";
 import { tellTraining } from "./training/training_report.ts";
 import { seriesFlags, type SeriesTraining, trainSeries } from "./training/training_series.ts";
 
@@ -32,10 +24,10 @@ import { seriesFlags, type SeriesTraining, trainSeries } from "./training/traini
 const DEFAULTS = { network: "resnet20", steps: 2000, seeds: 16, top: 5 };
 
 const OWN_HELP: Readonly<Record<string, string>> = {
-  network: `what is trained (${DEFAULTS.network})`,
+  network: `what is trained, several separated by semicolons (${DEFAULTS.network})`,
   steps: `training steps (${DEFAULTS.steps})`,
   seeds: `fresh seeds, the same for every function (${DEFAULTS.seeds})`,
-  dataset: "what it is trained on (that of the run)",
+  dataset: "images, several separated by semicolons (that of the run)",
 };
 
 const RUN = {
@@ -49,10 +41,15 @@ const TOP_FLAG = {
   max: 100,
   help: `how many of the run's functions (${DEFAULTS.top})`,
 } as const;
-const FLAGS = [TOP_FLAG, ...seriesFlags(OWN_HELP, ["act", "seed", "resume"])];
+const FLAGS = [
+  TOP_FLAG,
+  ...modelFlags(OWN_HELP),
+  ...seriesFlags(OWN_HELP, ["act", "seed", "resume", "network", "dataset"]),
+];
 
 interface Settings extends Omit<TrainingPlan, "act" | "seed"> {
   readonly run: string;
+  /** Several are separated by semicolons, as are networks. */
   readonly dataset: string;
   readonly functions: readonly string[];
   readonly references: readonly string[];
@@ -68,7 +65,11 @@ export const confirm = command({
     "Judges the finalists of a search again, beside ReLU and Swish: fresh seeds, longer training, the test split.",
   positionals: [RUN],
   flags: FLAGS,
-  examples: ["confirm first", "confirm first --top 3 --seeds 16 --dataset fashion-mnist --steps 1000"],
+  examples: [
+    "confirm first",
+    "confirm first --top 3 --seeds 16 --dataset fashion-mnist --steps 1000",
+    'confirm first --top 1 --network "resnet20;wrn-16-4" --dataset "cifar10;fashion-mnist" --steps 1000',
+  ],
   run: (flags, io) => run(flags, io),
 });
 
@@ -80,52 +81,63 @@ async function run(flags: Values<readonly [typeof RUN], typeof FLAGS>, io: Io): 
   }
   const { settings: of } = stored.info;
   const references = of.judging.references.length > 0 ? of.judging.references : ["ReLU", "Swish"];
+  const models = await openModels({
+    networks: flags.network ?? [DEFAULTS.network],
+    datasets: flags.dataset ?? [of.dataset],
+    directoryOf: (name) => flags.data ?? (name === of.dataset ? of.dataDirectory ?? undefined : undefined),
+  }, io);
+  const { seed: _, ...plan } = commonPlan(flags, DEFAULTS, models);
+  const chosen = { network: networksOf(models), dataset: datasetsOf(models) };
   const data = flags.data ?? (flags.dataset === undefined ? of.dataDirectory : null);
-  const dataset = await openChosenDataset(flags.dataset ?? of.dataset, data ?? undefined, "Training", io);
-  const { act: _, seed: __, ...plan } = planOf({ ...flags, act: undefined }, DEFAULTS)(dataset);
-  const settings: Settings = { run: flags.run, dataset: dataset.name, ...plan, functions, references, data };
+  const settings: Settings = { run: flags.run, ...chosen, ...plan, functions, references, data };
   const seeds = Array.from({ length: plan.seeds }, (_, k) => new Random(of.seed).split("confirm", k).nextUint32());
-  const child = childSettings({ ...plan, act: "", seed: 0 });
   const activations = [...references, ...functions].map(activationFrom);
-  const trainings = seeds.flatMap((seed, k) =>
-    activations.map((activation): SeriesTraining => ({
-      title: `${activation.name}, seed ${k + 1}`,
-      activation,
-      settings: child,
-      seed,
-    }))
-  );
-  const results = new Map<string, TrainingResult[]>(activations.map(({ name }) => [name, []]));
-  const confirmed = (): Confirmed[] =>
-    [...results].map(([expression, results], i) => ({ expression, isReference: i < references.length, results }));
-  const about = {
-    ...{ run: flags.run, dataset: dataset.name, synthetic: dataset.synthetic, classes: dataset.classes.length },
-    ...plan,
-  };
+  const confirmed = models.map((model) => ({
+    model,
+    functions: activations.map(({ name }, i) => ({
+      expression: name,
+      isReference: i < references.length,
+      results: [] as TrainingResult[],
+    })),
+  }));
+  // Seed by seed, so that results so far favour no model and no function if it is interrupted.
+  const resultsOf = new Map<SeriesTraining, TrainingResult[]>();
+  for (const [k, seed] of seeds.entries()) {
+    for (const { model, functions } of confirmed) {
+      functions.forEach(({ results }, i) => {
+        const of = { activation: activations[i], seed, title: `seed ${k + 1}` };
+        resultsOf.set(trainingOn(model, plan, of), results);
+      });
+    }
+  }
+  const synthetic = models.some(({ dataset }) => dataset.synthetic);
+  const about = { run: flags.run, ...chosen, synthetic, ...plan };
   return await trainSeries(
     {
-      name: flags.name ?? await nameOf(["confirm", flags.run, dataset.name, plan.network], { ...settings, seeds: 0 }),
+      name: flags.name ??
+        await nameOf(["confirm", flags.run, chosen.dataset, chosen.network], { ...settings, seeds: 0 }),
       command: `confirm ${flags.run}`,
       settings,
       free: FREE_SETTINGS,
-      dataset,
       flags,
-      trainings,
+      trainings: [...resultsOf.keys()],
     },
     {
-      async onTrained({ activation, title }, { result }, place) {
-        results.get(activation.name)!.push(result);
-        tellTraining({ names: { act: activation.name }, title, json: flags.json }, result, io);
-        await writeConfirmation(confirmed(), { ...about, engine: place.engine, device: place.device }, place.folder);
+      async onTrained(training, { result }, place) {
+        resultsOf.get(training)!.push(result);
+        const { activation, title, dataset, settings: { network } } = training;
+        const names = { network, dataset: dataset.name, act: activation.name };
+        tellTraining({ names, title, json: flags.json }, result, io);
+        await writeConfirmation(confirmed, { ...about, engine: place.engine, device: place.device }, place.folder);
       },
       onFinished({ folder, engine }) {
-        const rows = confirmRows(confirmed(), about.classes);
+        const rows = confirmRows(confirmed);
         if (flags.json) {
-          const results = `${folder}/confirm.md`;
-          io.out(JSON.stringify({ event: "finished", ...about, engine, rows: rows.map(jsonOfRow), results }));
+          const found = jsonOfConfirmation(rows), results = `${folder}/confirm.md`;
+          io.out(JSON.stringify({ event: "finished", ...about, engine, ...found, results }));
         } else {
-          [...textTable(confirmTable(rows)), "", CONFIRM_NOTE].forEach(io.out);
-          io.err(`written to ${folder}: confirm.md, confirm.csv, results.json and accuracy.svg`);
+          confirmLines(rows).forEach(io.out);
+          io.err(`written to ${folder}: confirm.md, confirm.csv, results.json and the plots`);
         }
         return Promise.resolve();
       },

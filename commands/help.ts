@@ -42,14 +42,14 @@ function written(flag: Flag): string {
 }
 
 function placeholder(flag: Exclude<Flag, { type: "boolean" }>): string {
-  const rows = { string: "", strings: "", number: "X", integer: "N", choice: "NAME", duration: "10m" };
+  const rows = { string: "", strings: "", number: "X", integer: "N", choice: "NAME", choices: "A;B", duration: "10m" };
   return flag.type === "string" || flag.type === "strings" ? flag.value : rows[flag.type];
 }
 
 function described(flag: Flag): string {
   if (flag.type === "boolean") return flag.help;
   const help = flag.type === "strings" ? `${flag.help} (may be repeated)` : flag.help;
-  const text = withChoices(help, flag.type === "choice" ? flag.choices : undefined);
+  const text = withChoices(help, flag.type === "choice" || flag.type === "choices" ? flag.choices : undefined);
   if (flag.type === "strings" || flag.default === undefined) return text;
   return `${text} (default ${flag.type === "duration" ? duration(flag.default) : flag.default})`;
 }

@@ -78,6 +78,10 @@ function readFlag(flag: Flag, given: unknown): Value {
     texts.forEach((text) => requireValue(flag, text));
     return texts;
   }
+  if (flag.type === "choices") {
+    const text = given ?? flag.default;
+    return text === undefined ? undefined : readChoices(flag, text as string);
+  }
   if (given === undefined) return flag.default;
   const text = given as string;
   if (flag.type === "string" && flag.bare && text === "") return "";
@@ -97,6 +101,16 @@ function readFlag(flag: Flag, given: unknown): Value {
     case "integer":
       return readNumber(flag, text);
   }
+}
+
+/** The names in "a;b;c", each one of the choices and none twice. */
+function readChoices({ name, choices }: TypeOf<"choices">, text: string): readonly string[] {
+  const names = text.split(";").map((part) => part.trim()).filter((part) => part !== "");
+  if (names.length === 0) throw new UsageError(`--${name} names none: there are ${choices.join(", ")}`);
+  names.forEach((one) => checkChoice(`--${name}`, choices, one));
+  const twice = names.find((one, at) => names.indexOf(one) !== at);
+  if (twice !== undefined) throw new UsageError(`--${name} names ${twice} twice: name it once`);
+  return names;
 }
 
 /**

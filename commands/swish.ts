@@ -6,6 +6,7 @@
 import { activationFrom } from "../child/activation/catalog.ts";
 import type { Child } from "../child/trainer.ts";
 import { type Optimizer, OPTIMIZERS } from "../child/network/optimizer.ts";
+import type { Dataset } from "../datasets/dataset.ts";
 import { openChosenDataset } from "./training/chosen_dataset.ts";
 import { command, type FlagValues, type Io } from "./command.ts";
 import { nameOf } from "../controller/runs/run_folder.ts";
@@ -28,8 +29,10 @@ const OWN_HELP: Readonly<Record<string, string>> = {
 /** Each optimizer has a learning rate of its own. */
 const FLAGS = seriesFlags(OWN_HELP, ["act", "optimizer", "lr"]);
 
+type SwishPlan = Omit<TrainingPlan, "act" | "optimizer" | "lr">;
+
 /** `settings.json`. Changing the seeds or moving the data keeps it the same run. */
-interface Settings extends Omit<TrainingPlan, "act" | "optimizer" | "lr"> {
+interface Settings extends SwishPlan {
   readonly dataset: string;
   readonly data: string | null;
 }
@@ -61,9 +64,9 @@ async function run(flags: FlagValues<typeof FLAGS>, io: Io): Promise<number> {
       command: "swish",
       settings,
       free: FREE_SETTINGS,
-      dataset,
       flags,
-      trainings: Array.from({ length: seeds }, (_, index) => first + index).flatMap((seed) => trainingsOf(plan, seed)),
+      trainings: Array.from({ length: seeds }, (_, index) => first + index)
+        .flatMap((seed) => trainingsOf(plan, dataset, seed)),
     },
     {
       async onTrained({ activation, settings: { optimizer: { kind } }, title }, { result, state }, place) {
@@ -85,11 +88,12 @@ async function run(flags: FlagValues<typeof FLAGS>, io: Io): Promise<number> {
   );
 }
 
-function trainingsOf(plan: Omit<TrainingPlan, "act" | "optimizer" | "lr">, seed: number): SeriesTraining[] {
+function trainingsOf(plan: SwishPlan, dataset: Dataset, seed: number): SeriesTraining[] {
   return OPTIMIZER_KINDS.flatMap((optimizer) =>
     FUNCTIONS.map((activation) => ({
       title: `${activation.name} with ${optimizer}, seed ${seed}`,
       activation,
+      dataset,
       settings: childSettings({ ...plan, act: "", optimizer, lr: OPTIMIZERS[optimizer].learningRate }),
       seed,
       observe: meanBetas,

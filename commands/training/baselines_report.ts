@@ -1,4 +1,7 @@
-/** The paper's table of baselines with this project's results: for a terminal, as Markdown, CSV, JSON and plots. */
+/**
+ * The paper's tables of baselines with this project's results, one per model, and over several models its table 3: for a
+ * terminal, as Markdown, CSV, JSON and plots.
+ */
 import { points } from "../../controller/percent.ts";
 import { writeAtomically } from "../../child/model/atomic_file.ts";
 import type { Activation } from "../../child/activation/expression.ts";
@@ -17,7 +20,9 @@ import {
 } from "./paper_accuracies.ts";
 import { type OriginalSetting, originalSetting } from "./original_settings.ts";
 import { type SignTest, signTest, summarise, type Summary } from "../../controller/comparison/statistics.ts";
-import { type Column, markdownTable, type Table } from "../table.ts";
+import { type Column, markdownTable, type Table, textTable } from "../table.ts";
+import type { Model } from "./models.ts";
+import { jsonOverModels, modelsNote, modelsTable, type OverModels, overModels } from "./models_table.ts";
 import { pointRow, rowOf } from "./training_report.ts";
 
 export interface FunctionResults {
@@ -33,7 +38,10 @@ export interface Judged {
   readonly functions: readonly FunctionResults[];
 }
 
-/** How the functions were trained. */
+/** The functions on one of the models. */
+export type JudgedModel = Model & Judged;
+
+/** How the functions were trained; `dataset` and `network` name all of them. */
 export interface Setting {
   readonly dataset: string;
   readonly network: string;
@@ -163,58 +171,101 @@ function notesFor(data: readonly BaselineRow[], withPaper: boolean, hasOwn: bool
   ];
 }
 
-/** Writes baselines.md, baselines.csv, results.json, accuracy.svg, loss.svg and validation.svg into the folder. */
+/** Swish against each other function, over all models. */
+function swishOverModels(judged: readonly JudgedModel[]): OverModels[] {
+  const tables = judged.map((one) => baselinesTable(one).data);
+  const medianOf = (rows: readonly BaselineRow[], name: string) => {
+    const { test, diverged } = rows.find(({ act }) => act === name)!;
+    // Diverged from every seed: worse than any other. Null before the first training.
+    return test?.median ?? (diverged > 0 ? 0 : null);
+  };
+  return tables[0].filter(({ act }) => act !== SWISH).map(({ act }) =>
+    overModels(
+      SWISH,
+      act,
+      tables.flatMap((rows) => {
+        const [swish, other] = [medianOf(rows, SWISH), medianOf(rows, act)];
+        return swish === null || other === null ? [] : [[swish, other] as const];
+      }),
+    )
+  );
+}
+
+/** What `baselines` found, as programs see it. */
+export function jsonOfBaselines(judged: readonly JudgedModel[]): Record<string, unknown> {
+  return {
+    table: judged.flatMap((one) =>
+      baselinesTable(one).data.map((row) => ({ network: one.network, dataset: one.dataset.name, ...row }))
+    ),
+    over_models: swishOverModels(judged).map(jsonOverModels),
+  };
+}
+
+/** The tables for a terminal. */
+export function baselinesLines(judged: readonly JudgedModel[]): string[] {
+  const tables = judged.map(baselinesTable);
+  if (tables.length === 1) return [...textTable(tables[0]), "", ...tables[0].notes];
+  return [
+    ...judged.flatMap(({ title }, i) => [title, ...textTable(tables[i]), ""]),
+    ...textTable(modelsTable(swishOverModels(judged))),
+    ...["", ...new Set(tables.flatMap(({ notes }) => notes)), modelsNote(judged.length)],
+  ];
+}
+
+/** Writes baselines.md, baselines.csv, results.json and each model's accuracy, loss and validation plots. */
 export async function writeBaselines(
-  judged: Judged,
+  judged: readonly JudgedModel[],
   about: Setting & { readonly engine: string; readonly device: string },
   folder: string,
 ): Promise<void> {
-  const table = baselinesTable(judged);
-  const rows = judged.functions.flatMap(({ activation, results }) =>
-    results.map((result) => ({ result, row: { act: activation.name, ...rowOf(result), reason: result.reason } }))
+  const rows = judged.flatMap(({ network, dataset, functions }) =>
+    functions.flatMap(({ activation, results }) =>
+      results.map((result) => ({
+        result,
+        row: { dataset: dataset.name, network, act: activation.name, ...rowOf(result), reason: result.reason },
+      }))
+    )
   );
-  const trainings = rows.map(({ result, row }) => ({
+  const trainings = rows.map(({ row, result: { seconds, curve } }) => ({
     ...row,
-    seconds: result.seconds,
-    curve: result.curve.map(pointRow),
+    seconds,
+    curve: curve.map(pointRow),
   }));
-  const records = rows.map(({ row }) => ({ dataset: about.dataset, network: about.network, ...row }));
   const files: Readonly<Record<string, string>> = {
-    "results.json": JSON.stringify({ ...about, table: table.data, trainings }, null, 1) + "\n",
-    "baselines.csv": csvRows(records).join("\n") + "\n",
-    "baselines.md": markdown(judged, table, about),
-    "accuracy.svg": drawChart(accuracyChart(judged, about)),
-    "loss.svg": drawChart(curvesChart(judged, about, "training loss (nats)", ({ loss }) => loss)),
-    "validation.svg": drawChart(
-      curvesChart(judged, about, "validation accuracy (%)", ({ validationAccuracy: share }) => 100 * (share ?? NaN)),
-    ),
+    "results.json": JSON.stringify({ ...about, ...jsonOfBaselines(judged), trainings }, null, 1) + "\n",
+    "baselines.csv": csvRows(rows.map(({ row }) => row)).join("\n") + "\n",
+    "baselines.md": markdown(judged, about),
+    ...Object.assign({}, ...judged.map(plotsOf)),
   };
   for (const [name, content] of Object.entries(files)) await writeAtomically(`${folder}/${name}`, content);
 }
 
-function markdown(judged: Judged, table: BaselinesTable, about: Setting & { engine: string; device: string }): string {
-  const { engine, device } = about;
-  const expressions = judged.functions.map(({ activation: { name, expression, betaStart, kernelGain } }) =>
+/** The model's plots by the names of their files. */
+function plotsOf(judged: JudgedModel): Record<string, string> {
+  const { suffix } = judged;
+  return {
+    [`accuracy${suffix}.svg`]: drawChart(accuracyChart(judged)),
+    [`loss${suffix}.svg`]: drawChart(curvesChart(judged, "training loss (nats)", ({ loss }) => loss)),
+    [`validation${suffix}.svg`]: drawChart(
+      curvesChart(judged, "validation accuracy (%)", ({ validationAccuracy: share }) => 100 * (share ?? NaN)),
+    ),
+  };
+}
+
+function markdown(judged: readonly JudgedModel[], about: Setting & { engine: string; device: string }): string {
+  const { engine, device } = about, isOnly = judged.length === 1;
+  const expressions = judged[0].functions.map(({ activation: { name, expression, betaStart, kernelGain } }) =>
     `- ${name}: \`${printExpression(expression)}\`, beta starts at ${betaStart}` +
     (kernelGain === undefined ? "" : `, kernels of variance ${kernelGain} / fan in`)
   );
+  const overall = ["## Over all models", "", ...markdownTable(modelsTable(swishOverModels(judged))), ""];
   return [
-    `# Baselines: ${about.network} on ${about.dataset}`,
+    `# Baselines: ${isOnly ? judged[0].title : `${judged.length} models`}`,
     "",
-    ...judged.dataset.synthetic ? ["Synthetic images: accuracies say nothing about photographs.", ""] : [],
     `Engine ${engine}: ${device}. Seeds from ${about.seed}, paired: a seed gives every function the same batches.`,
     "",
-    ...markdownTable(table),
-    "",
-    ...table.notes.flatMap((note) => [note, ""]),
-    "![test accuracy by function](accuracy.svg)",
-    "![training loss](loss.svg)",
-    "![validation accuracy during training](validation.svg)",
-    "",
-    "## Settings that differ from the paper's",
-    "",
-    ...markdownTable(differences(judged.dataset, about)),
-    "",
+    ...judged.flatMap((one) => [...isOnly ? [] : [`## ${one.title}`, ""], ...sectionOf(one, about)]),
+    ...isOnly ? [] : [...overall, modelsNote(judged.length), ""],
     "## Functions",
     "",
     ...expressions,
@@ -222,18 +273,36 @@ function markdown(judged: Judged, table: BaselinesTable, about: Setting & { engi
   ].join("\n");
 }
 
-function differences(dataset: Dataset, about: Setting): Table {
+function sectionOf(one: JudgedModel, about: Setting): string[] {
+  const table = baselinesTable(one), { suffix, dataset } = one;
+  return [
+    ...dataset.synthetic ? ["Synthetic images: accuracies say nothing about photographs.", ""] : [],
+    ...markdownTable(table),
+    "",
+    ...table.notes.flatMap((note) => [note, ""]),
+    `![test accuracy by function](accuracy${suffix}.svg)`,
+    `![training loss](loss${suffix}.svg)`,
+    `![validation accuracy during training](validation${suffix}.svg)`,
+    "",
+    "### Settings that differ from the paper's",
+    "",
+    ...markdownTable(differences(one, about)),
+    "",
+  ];
+}
+
+function differences({ dataset, network }: Judged, about: Setting): Table {
   const { train: { count }, validation } = dataset;
-  const paper = paperNetworks(about.dataset), theirs = paper.length > 0 ? paper : paperNetworks("cifar10");
-  const original = originalSetting(about.network, about.dataset);
+  const paper = paperNetworks(dataset.name), theirs = paper.length > 0 ? paper : paperNetworks("cifar10");
+  const original = originalSetting(network, dataset.name);
   const epochs = (steps: number, batch: number) => `${(steps * batch / count).toFixed(1)} epochs of ${count} images`;
   const rows: (readonly [setting: string, here: string, theirs: string, differs: boolean])[] = [
-    ["data set", about.dataset, "cifar10, cifar100 and imagenet", paper.length === 0],
+    ["data set", dataset.name, "cifar10, cifar100 and imagenet", paper.length === 0],
     [
       "network",
-      about.network,
+      network,
       theirs.map(({ title }) => title).join(", "),
-      !theirs.some(({ network }) => network === about.network),
+      !theirs.some((one) => one.network === network),
     ],
     [
       "training",
@@ -265,7 +334,7 @@ function trainingOf({ steps, batch, of }: OriginalSetting): string {
 }
 
 /** Every seed as a dot, the median as a line. */
-function accuracyChart({ functions }: Judged, { network, dataset }: Setting): ChartSpec {
+function accuracyChart({ functions, title }: JudgedModel): ChartSpec {
   const names = functions.map(({ activation }) => shortened(activation.name));
   const tests = functions.map(({ results }) => results.flatMap(({ test }) => test ? [100 * test.accuracy] : []));
   const medians = tests.map((values) => summarise(values)?.median ?? NaN);
@@ -273,7 +342,7 @@ function accuracyChart({ functions }: Judged, { network, dataset }: Setting): Ch
   return {
     width: 60 + 90 * names.length,
     height: 360,
-    title: `${network} on ${dataset}: test accuracy by function`,
+    title: `${title}: test accuracy by function`,
     x: { label: "function", domain: [-0.5, names.length - 0.5], format: (value) => names[Math.round(value)] ?? "" },
     y: { label: "test accuracy (%)" },
     series: [
@@ -299,15 +368,14 @@ function shortened(name: string): string {
 
 /** The mean over the seeds, at the points that all of a function's seeds have. */
 function curvesChart(
-  { functions }: Judged,
-  { network, dataset }: Setting,
+  { functions, title }: JudgedModel,
   label: string,
   valueOf: (point: CurvePoint) => number,
 ): ChartSpec {
   return {
     width: 860,
     height: 420,
-    title: `${network} on ${dataset}: ${label}, mean over the seeds`,
+    title: `${title}: ${label}, mean over the seeds`,
     x: { label: "step" },
     y: { label },
     series: functions.map(({ activation: { name }, results }, index): Series => {

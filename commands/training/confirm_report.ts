@@ -1,4 +1,7 @@
-/** The report of `confirm`: a table of a run's finalists beside the references, for people, files and programs. */
+/**
+ * The report of `confirm`: for each model a table of a run's finalists beside the references, and over several models
+ * the paper's table 3; for people, files and programs.
+ */
 import { points, signedPoints } from "../../controller/percent.ts";
 import { writeAtomically } from "../../child/model/atomic_file.ts";
 import type { TrainingResult } from "../../child/training_run.ts";
@@ -14,7 +17,9 @@ import {
 } from "../../controller/comparison/statistics.ts";
 import { type ChartSpec, drawChart } from "../../web/plot/chart.ts";
 import { csvRows } from "../../controller/csv.ts";
-import { type Column, markdownTable, type Table } from "../table.ts";
+import { type Column, markdownTable, type Table, textTable } from "../table.ts";
+import type { Model } from "./models.ts";
+import { jsonOverModels, modelsNote, modelsTable, type OverModels, overModels } from "./models_table.ts";
 import { pointRow, rowOf } from "./training_report.ts";
 
 /** A function with its trainings, one per seed, in the same order of seeds for all. */
@@ -24,18 +29,25 @@ export interface Confirmed {
   readonly results: readonly TrainingResult[];
 }
 
+/** All functions on one model, the same ones on each. */
+export interface ConfirmedModel {
+  readonly model: Model;
+  readonly functions: readonly Confirmed[];
+}
+
 /** Of the function against a reference, over the seeds that both have. */
 export interface Against {
   /** Mean difference of the test accuracies. */
   readonly difference: number;
   readonly standardError: number;
-  /** One-sided p of the paired t test, after Holm's correction for all comparisons of the table. */
+  /** One-sided p of the paired t test, after Holm's correction for all comparisons on all models. */
   readonly p: number;
   readonly sign: SignTest;
   readonly n: number;
 }
 
 export interface ConfirmRow {
+  readonly model: Model;
   readonly expression: string;
   readonly isReference: boolean;
   /** Test accuracies, those of diverged trainings that of guessing; null before the first. */
@@ -49,34 +61,32 @@ export interface ConfirmRow {
 /** How the functions were trained; stated with every result. */
 export interface ConfirmSetting {
   readonly run: string;
-  readonly dataset: string;
-  readonly synthetic: boolean;
-  readonly network: string;
   readonly steps: number;
   readonly batch: number;
   readonly seeds: number;
-  readonly classes: number;
 }
 
-/** Rows in the order given; the functions' tests are corrected together. */
-export function confirmRows(functions: readonly Confirmed[], classes: number): ConfirmRow[] {
-  const references = functions.filter(({ isReference }) => isReference);
-  const comparisons = functions.filter(({ isReference }) => !isReference).flatMap((one) =>
-    references.flatMap((reference) => {
-      const pairs = pairsOf(one.results, reference.results, classes);
-      return pairs.length === 0 ? [] : [{ one, reference, pairs, test: pairedT(pairs) }];
-    })
+/** Model by model, in the order given; the tests of all are corrected together. */
+export function confirmRows(models: readonly ConfirmedModel[]): ConfirmRow[] {
+  const comparisons = models.flatMap(({ model, functions }) =>
+    functions.filter(({ isReference }) => !isReference).flatMap((one) =>
+      functions.filter(({ isReference }) => isReference).flatMap((reference) => {
+        const pairs = pairsOf(one.results, reference.results, guessingOf(model));
+        return pairs.length === 0 ? [] : [{ one, reference, pairs, test: pairedT(pairs) }];
+      })
+    )
   );
   const adjusted = holm(comparisons.map(({ test }) => test.oneSidedP));
   const against = ({ difference, standardError, n }: PairedTest, pairs: Pairs, p: number): Against => ({
     ...{ difference, standardError, n, p },
     sign: signTest(pairs),
   });
-  return functions.map((one) => ({
+  const rowOf = (model: Model, one: Confirmed): ConfirmRow => ({
+    model,
     expression: one.expression,
     isReference: one.isReference,
-    test: summarise(one.results.map((result) => testScore(result, classes))),
-    validation: summarise(one.results.map(({ validation }) => validation?.accuracy ?? 1 / classes)),
+    test: summarise(one.results.map((result) => testScore(result, guessingOf(model)))),
+    validation: summarise(one.results.map(({ validation }) => validation?.accuracy ?? guessingOf(model))),
     diverged: one.results.filter(({ outcome }) => outcome === "diverged").length,
     versus: Object.fromEntries(
       comparisons.flatMap((row, i) =>
@@ -85,25 +95,52 @@ export function confirmRows(functions: readonly Confirmed[], classes: number): C
           : []
       ),
     ),
-  }));
+  });
+  return models.flatMap(({ model, functions }) => functions.map((one) => rowOf(model, one)));
 }
 
 type Pairs = readonly (readonly [number, number])[];
 
-function pairsOf(first: readonly TrainingResult[], second: readonly TrainingResult[], classes: number): Pairs {
+function pairsOf(first: readonly TrainingResult[], second: readonly TrainingResult[], guessing: number): Pairs {
   return first.flatMap((one) => {
     const other = second.find(({ seed }) => seed === one.seed);
-    return other ? [[testScore(one, classes), testScore(other, classes)] as const] : [];
+    return other ? [[testScore(one, guessing), testScore(other, guessing)] as const] : [];
   });
 }
 
-function testScore({ test }: TrainingResult, classes: number): number {
-  return test?.accuracy ?? 1 / classes;
+function testScore({ test }: TrainingResult, guessing: number): number {
+  return test?.accuracy ?? guessing;
+}
+
+function guessingOf({ dataset }: Model): number {
+  return 1 / dataset.classes.length;
+}
+
+/** Each function against each reference over all models that both were trained on. */
+export function confirmOverModels(rows: readonly ConfirmRow[]): OverModels[] {
+  const byModel = [...Map.groupBy(rows, ({ model }) => model).values()], [first] = byModel;
+  const median = (own: readonly ConfirmRow[], name: string) =>
+    own.find(({ expression }) => expression === name)?.test?.median;
+  return first.filter(({ isReference }) => !isReference).flatMap(({ expression }) =>
+    first.filter(({ isReference }) => isReference).map(({ expression: reference }) =>
+      overModels(
+        expression,
+        reference,
+        byModel.flatMap((own) => {
+          const [one, other] = [median(own, expression), median(own, reference)];
+          return one === undefined || other === undefined ? [] : [[one, other] as const];
+        }),
+      )
+    )
+  );
 }
 
 /** A row as programs see it; accuracies are shares of the test split. */
-export function jsonOfRow({ expression, test, diverged, versus, isReference }: ConfirmRow): Record<string, unknown> {
+export function jsonOfRow(row: ConfirmRow): Record<string, unknown> {
+  const { model, expression, test, diverged, versus, isReference } = row;
   return {
+    network: model.network,
+    dataset: model.dataset.name,
     expression,
     reference: isReference,
     mean: test?.mean ?? null,
@@ -124,10 +161,16 @@ export function jsonOfRow({ expression, test, diverged, versus, isReference }: C
   };
 }
 
+/** What `confirm` found, as programs see it. */
+export function jsonOfConfirmation(rows: readonly ConfirmRow[]): Record<string, unknown> {
+  return { rows: rows.map(jsonOfRow), over_models: confirmOverModels(rows).map(jsonOverModels) };
+}
+
 function standardErrorOf(test: Summary | null): number | null {
   return test?.standard_deviation == null ? null : test.standard_deviation / Math.sqrt(test.n);
 }
 
+/** Of the rows of one model. */
 export function confirmTable(rows: readonly ConfirmRow[]): Table {
   const references = rows.filter(({ isReference }) => isReference).map(({ expression }) => expression);
   const right = (title: string): Column => ({ title, align: "right" });
@@ -161,67 +204,90 @@ function pointsOrDash(share: number): string {
   return Number.isFinite(share) ? points(share) : "-";
 }
 
-export const CONFIRM_NOTE =
-  "Test accuracies after the last step, each test image judged once per training. Differences are " +
-  "paired by seed; p is one-sided, of the paired t test, after Holm's correction for all comparisons of the table; > = < counts " +
-  "the seeds on which the function is better, equal and worse. A training that diverged counts as guessing.";
+const CONFIRM_NOTE = "Test accuracies after the last step, each test image judged once per training. Differences are " +
+  "paired by seed; p is one-sided, of the paired t test, after Holm's correction for all comparisons of all tables; > = < " +
+  "counts the seeds on which the function is better, equal and worse. A training that diverged counts as guessing.";
 
-/** Writes confirm.md, confirm.csv, results.json and accuracy.svg into the folder. */
+/** The tables for a terminal. */
+export function confirmLines(rows: readonly ConfirmRow[]): string[] {
+  const models = [...Map.groupBy(rows, ({ model }) => model)];
+  if (models.length === 1) return [...textTable(confirmTable(rows)), "", CONFIRM_NOTE];
+  return [
+    ...models.flatMap(([{ title }, own]) => [title, ...textTable(confirmTable(own)), ""]),
+    ...textTable(modelsTable(confirmOverModels(rows))),
+    ...["", CONFIRM_NOTE, modelsNote(models.length)],
+  ];
+}
+
+/** Writes confirm.md, confirm.csv, results.json and a picture per model into the folder; their names. */
 export async function writeConfirmation(
-  functions: readonly Confirmed[],
+  models: readonly ConfirmedModel[],
   about: ConfirmSetting & { readonly engine: string; readonly device: string },
   folder: string,
-): Promise<void> {
-  const rows = confirmRows(functions, about.classes);
-  const trainings = functions.flatMap(({ expression, results }) =>
-    results.map((result) => ({ result, row: { act: expression, ...rowOf(result), reason: result.reason } }))
+): Promise<readonly string[]> {
+  const rows = confirmRows(models);
+  const trainings = models.flatMap(({ model: { network, dataset }, functions }) =>
+    functions.flatMap(({ expression, results }) =>
+      results.map((result) => ({
+        result,
+        row: { dataset: dataset.name, network, act: expression, ...rowOf(result), reason: result.reason },
+      }))
+    )
   );
+  const curves = trainings.map(({ result: { seconds, curve }, row }) => ({
+    ...row,
+    seconds,
+    curve: curve.map(pointRow),
+  }));
+  const synthetic = models.some(({ model }) => model.dataset.synthetic);
+  const results = { ...about, synthetic, ...jsonOfConfirmation(rows), trainings: curves };
   const files: Readonly<Record<string, string>> = {
-    "results.json": JSON.stringify(
-      {
-        ...about,
-        rows: rows.map(jsonOfRow),
-        trainings: trainings.map(({ result, row }) => ({
-          ...row,
-          seconds: result.seconds,
-          curve: result.curve.map(pointRow),
-        })),
-      },
-      null,
-      1,
-    ) + "\n",
-    "confirm.csv": csvRows(trainings.map(({ row }) => ({ dataset: about.dataset, network: about.network, ...row })))
-      .join("\n") + "\n",
     "confirm.md": markdown(rows, about),
-    "accuracy.svg": drawChart(accuracyChart(functions, about)),
+    "confirm.csv": csvRows(trainings.map(({ row }) => row)).join("\n") + "\n",
+    "results.json": JSON.stringify(results, null, 1) + "\n",
+    ...Object.fromEntries(models.map((one) => [pictureOf(one.model), drawChart(accuracyChart(one))])),
   };
   for (const [name, content] of Object.entries(files)) await writeAtomically(`${folder}/${name}`, content);
+  return Object.keys(files);
+}
+
+function pictureOf({ suffix }: Model): string {
+  return `accuracy${suffix}.svg`;
 }
 
 function markdown(rows: readonly ConfirmRow[], about: ConfirmSetting & { engine: string; device: string }): string {
+  const models = [...Map.groupBy(rows, ({ model }) => model)];
+  const { run, steps, batch, seeds, engine, device } = about;
+  const title = models.length === 1 ? models[0][0].title : `${models.length} models`;
+  const sections = models.flatMap(([model, own]) => [
+    ...models.length === 1 ? [] : [`## ${model.title}`, ""],
+    ...model.dataset.synthetic ? ["Synthetic images: accuracies say nothing about photographs.", ""] : [],
+    ...markdownTable(confirmTable(own)),
+    "",
+    `![test accuracy by function](${pictureOf(model)})`,
+    "",
+  ]);
+  const overall = ["## Over all models", "", ...markdownTable(modelsTable(confirmOverModels(rows))), ""];
   return [
-    `# Finalists of ${about.run}: ${about.network} on ${about.dataset}`,
+    `# Finalists of ${run}: ${title}`,
     "",
-    ...about.synthetic ? ["Synthetic images: accuracies say nothing about photographs.", ""] : [],
-    `${about.steps} steps of ${about.batch}, ${about.seeds} fresh seeds, engine ${about.engine}: ${about.device}.`,
+    `${steps} steps of ${batch}, ${seeds} fresh seeds, engine ${engine}: ${device}.`,
     "",
-    ...markdownTable(confirmTable(rows)),
-    "",
+    ...sections,
+    ...models.length === 1 ? [] : [...overall, modelsNote(models.length), ""],
     CONFIRM_NOTE,
-    "",
-    "![test accuracy by function](accuracy.svg)",
     "",
   ].join("\n");
 }
 
 /** Every seed as a dot. */
-function accuracyChart(functions: readonly Confirmed[], { network, dataset, classes }: ConfirmSetting): ChartSpec {
+function accuracyChart({ model, functions }: ConfirmedModel): ChartSpec {
   const names = functions.map(({ expression }) => expression.length <= 16 ? expression : `${expression.slice(0, 15)}…`);
-  const scores = functions.map(({ results }) => results.map((result) => 100 * testScore(result, classes)));
+  const scores = functions.map(({ results }) => results.map((result) => 100 * testScore(result, guessingOf(model))));
   return {
     width: 60 + 110 * names.length,
     height: 360,
-    title: `${network} on ${dataset}: test accuracy by function`,
+    title: `${model.title}: test accuracy by function`,
     x: { label: "function", domain: [-0.5, names.length - 0.5], format: (value) => names[Math.round(value)] ?? "" },
     y: { label: "test accuracy (%)" },
     series: [

@@ -8,7 +8,6 @@ import { simplify } from "../../child/activation/simplify.ts";
 import { initialParameters } from "../../child/network/initialise.ts";
 import { buildNetwork } from "../../child/network/networks.ts";
 import { trainingWork } from "../../child/training_run.ts";
-import type { Dataset } from "../../datasets/dataset.ts";
 import type { Io } from "../command.ts";
 import { duration } from "./training_console.ts";
 import type { SeriesTraining } from "./training_series.ts";
@@ -24,17 +23,23 @@ const LONG_SECONDS = 24 * 3600;
 /** Tells on stderr how long all trainings take from the start, and where that is long, what would shorten it. */
 export async function tellEstimate(
   trainings: readonly SeriesTraining[],
-  { engine, dataset, threads }: { readonly engine: Engine; readonly dataset: Dataset; readonly threads: number },
+  { engine, threads }: { readonly engine: Engine; readonly threads: number },
   io: Io,
 ): Promise<void> {
-  const [first] = trainings, images = trainings.reduce((sum, { settings }) => sum + trainingWork(settings, dataset), 0);
-  const perSecond = await speedOf(first, engine, dataset, threads);
-  const seconds = images / perSecond, { network, steps } = first.settings;
+  const models = [...Map.groupBy(trainings, ({ model }) => model).values()];
+  const estimates: { readonly perSecond: number; readonly seconds: number }[] = [];
+  for (const own of models) {
+    const perSecond = await speedOf(own[0], engine, threads);
+    const images = own.reduce((sum, { settings, dataset }) => sum + trainingWork(settings, dataset), 0);
+    estimates.push({ perSecond, seconds: images / perSecond });
+  }
+  const seconds = estimates.reduce((sum, one) => sum + one.seconds, 0);
+  const { settings: { steps }, activation } = trainings[0];
+  const networks = [...new Set(trainings.map(({ settings: { network } }) => network))].join(", ");
+  const speeds = estimates.map(({ perSecond }) => perSecond.toPrecision(2)).join(", ");
   io.err(
-    `${trainings.length} trainings of ${steps} steps with ${network}: about ${duration(seconds)} in all, ` +
-      `at ${
-        perSecond.toPrecision(2)
-      } images/s (measured with ${first.activation.name}; other functions may take longer)`,
+    `${trainings.length} trainings of ${steps} steps with ${networks}: about ${duration(seconds)} in all, ` +
+      `at ${speeds} images/s (measured with ${activation.name}; other functions may take longer)`,
   );
   if (seconds < LONG_SECONDS) return;
   io.err(
@@ -45,9 +50,8 @@ export async function tellEstimate(
 
 /** Trained images per second. */
 async function speedOf(
-  { activation, settings: { network, batch, optimizer } }: SeriesTraining,
+  { activation, dataset, settings: { network, batch, optimizer } }: SeriesTraining,
   engine: Engine,
-  dataset: Dataset,
   threads: number,
 ): Promise<number> {
   const { height, width, channels, classes } = dataset, count = Math.min(batch, MEASURED_IMAGES);

@@ -52,6 +52,9 @@ export function seriesFlags<const Name extends SeriesRow["name"] = never>(
 export interface SeriesTraining {
   /** For people: "Swish, seed 1". */
   readonly title: string;
+  /** Network and data set, where a run has several: "resnet20 on cifar10". */
+  readonly model?: string;
+  readonly dataset: Dataset;
   readonly activation: Activation;
   readonly settings: ChildSettings;
   readonly seed: number;
@@ -66,7 +69,6 @@ export interface SeriesRequest {
   /** Settings that must not change; `free` are keys that may differ. */
   readonly settings: object;
   readonly free: readonly string[];
-  readonly dataset: Dataset;
   /** What computes it, and with how many threads: one per core by default. */
   readonly flags: { readonly engine: string; readonly threads?: number };
   readonly trainings: readonly SeriesTraining[];
@@ -111,7 +113,8 @@ export async function trainSeries(request: SeriesRequest, hooks: SeriesHooks, io
   try {
     const engine = await openChosenEngine(request.flags.engine, io);
     try {
-      if (request.dataset.notice !== undefined) io.err(request.dataset.notice);
+      const datasets = new Set(request.trainings.map(({ dataset }) => dataset));
+      for (const { notice } of datasets) if (notice !== undefined) io.err(notice);
       io.err(`run ${request.name}: everything is kept in ${folder.path}`);
       return await trainInTurn(request, { folder: folder.path, engine }, hooks, io);
     } finally {
@@ -128,13 +131,13 @@ async function trainInTurn(
   hooks: SeriesHooks,
   io: Io,
 ): Promise<number> {
-  const { dataset, trainings } = request, threads = request.flags.threads ?? navigator.hardwareConcurrency;
+  const { trainings } = request, threads = request.flags.threads ?? navigator.hardwareConcurrency;
   await hooks.onStart?.(engine, threads);
   const place = { folder, engine: engine.name, device: engine.device };
   for (const [index, training] of trainings.entries()) {
-    const { activation, settings, seed, observe } = training;
+    const { activation, dataset, settings, seed, observe } = training;
     const workAfter = trainings.slice(index + 1).reduce(
-      (sum, { settings }) => sum + trainingWork(settings, dataset),
+      (sum, { settings, dataset }) => sum + trainingWork(settings, dataset),
       0,
     );
     const title = `${training.title} (${index + 1} of ${trainings.length})`;
@@ -155,6 +158,8 @@ async function trainInTurn(
 }
 
 /** Distinct for distinct trainings: two functions with one expression may differ in their initialisation. */
-async function checkpointName({ activation: { name }, settings: { optimizer: { kind } }, seed }: SeriesTraining) {
-  return `${await nameOf([name, kind], { name, kind })}-seed-${seed}`;
+async function checkpointName(
+  { activation: { name }, settings: { optimizer: { kind } }, seed, model }: SeriesTraining,
+) {
+  return `${await nameOf([name, kind, model ?? ""], { name, kind, model })}-seed-${seed}`;
 }

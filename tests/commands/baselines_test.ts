@@ -3,7 +3,12 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../child/activation/catalog.ts";
 import type { TrainingResult } from "../../child/training_run.ts";
-import { baselinesTable, writeBaselines } from "../../commands/training/baselines_report.ts";
+import {
+  baselinesLines,
+  baselinesTable,
+  jsonOfBaselines,
+  writeBaselines,
+} from "../../commands/training/baselines_report.ts";
 import { originalSetting } from "../../commands/training/original_settings.ts";
 import { paperAccuracies } from "../../commands/training/paper_accuracies.ts";
 import { signTest, summarise } from "../../controller/comparison/statistics.ts";
@@ -115,7 +120,7 @@ describe("the table of baselines", () => {
   it("says above it where the images are synthetic", () =>
     inFolder(async (cwd) => {
       const judged = {
-        ...{ dataset, network: "resnet20" },
+        ...{ dataset, network: "resnet20", title: "resnet20 on cifar10", suffix: "" },
         functions: functions.map((activation) => ({ activation, results: [result(1, 0.5)] })),
       };
       const about = {
@@ -130,7 +135,7 @@ describe("the table of baselines", () => {
         },
         ...{ seeds: 1, seed: 1, engine: "wasm", device: "a processor" },
       } as const;
-      await writeBaselines(judged, about, cwd);
+      await writeBaselines([judged], about, cwd);
       assertStringIncludes(contents(cwd)[`${cwd}/baselines.md`], "Synthetic images: accuracies say nothing");
     }));
 
@@ -174,6 +179,37 @@ describe("the table of baselines", () => {
     assertEquals(originalSetting("densenet-100-12", "cifar100").batch, 64);
     assertEquals(originalSetting("resnet20", "cifar10").of, "ResNet-164");
     assertEquals(originalSetting("resnet20", "imagenet").optimizer, "rmsprop");
+  });
+});
+
+describe("baselines on several models", () => {
+  const trained = [[[0.5, 0.6], [0.7, 0.8]], [[0.9, 0.9], [0.9, 0.9004]], [[null, null], [0.3, null]]] as const;
+  const models = trained.map(([relu, swish], at) => ({
+    network: ["resnet20", "wrn-16-4", "resnet8"][at],
+    dataset: makeShapes({ train: 10, validation: 10, test: 10 }),
+    ...{ title: `model ${at}`, suffix: `-${at}` },
+    functions: [relu, swish].map((accuracies, i) => ({
+      activation: activationFrom(["ReLU", "Swish"][i]),
+      results: accuracies.map((accuracy, seed) => result(seed, accuracy)),
+    })),
+  }));
+
+  it("have a table each, and count the models on which Swish is better, equal and worse", async () => {
+    const { table, over_models } = jsonOfBaselines(models) as { table: Row[]; over_models: Row[] };
+    assertEquals(table.map(({ network, act }) => `${network} ${act}`).slice(1, 4), [
+      ...["resnet20 Swish", "wrn-16-4 ReLU", "wrn-16-4 Swish"],
+    ]);
+    assertEquals(over_models, [{ expression: "Swish", versus: "ReLU", better: 2, equal: 1, worse: 0, sign_p: 0.25 }]);
+    assertStringIncludes(baselinesLines(models).join("\n"), "the paper's table 3");
+    await inFolder(async (folder) => {
+      const setting = { dataset: "shapes", network: "resnet20;wrn-16-4;resnet8", steps: 2, batch: 2, lr: 0.1 };
+      const about = { ...setting, schedule: "cosine", optimizer: "sgd", seeds: 2, seed: 1, engine: "none", device: "" };
+      await writeBaselines(models, about, folder);
+      const files = contents(folder);
+      for (const at of [0, 1, 2]) assert(files[`${folder}/loss-${at}.svg`].startsWith("<svg"));
+      assertStringIncludes(files[`${folder}/baselines.md`], "## Over all models");
+      assertEquals(files[`${folder}/baselines.csv`].split("\n").length, 1 + 12 + 1);
+    });
   });
 });
 

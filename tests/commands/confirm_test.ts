@@ -9,7 +9,8 @@ describe("deno task confirm", () => {
   it("judges the function that the search named, the next ones and the references on the same fresh seeds", () =>
     inFolder(async (cwd) => {
       const search = ["search", "--preset", "smoke", "--dataset", "shapes", "--no-web", "--json", "--run", "s"];
-      const found = await commandLine(search, { cwd });
+      const tame = ["--sampler", "random", "--units", "1", "--seed", "5"]; // candidates that all train
+      const found = await commandLine([...search, ...tame], { cwd });
       assertEquals(found.code, 0, found.err.join("\n"));
       const { best, found: isFound, leader, trials } = last(found.out);
       assertEquals([best.n, Object.keys(best.versus), isFound, trials], [2, ["relu", "swish"], false, 4]);
@@ -33,6 +34,30 @@ describe("deno task confirm", () => {
       const table = await Deno.readTextFile(`${cwd}/${results}`);
       assert(table.includes("Synthetic images") && table.includes("2 fresh seeds"), table);
       assertEquals(last((await commandLine(line, { cwd })).out).rows, rows); // goes on, with nothing left to do
+
+      const both = ["confirm", "s", "--top", "1", "--seeds", "1", ...SMALL].with(7, "resnet14; resnet8");
+      const compared = await commandLine(both, { cwd });
+      assertEquals(compared.code, 0, compared.err.join("\n"));
+      const { rows: all, over_models: over, network, results: file } = last(compared.out);
+      const named = all.map((row: { network: string; dataset: string }) => `${row.network} ${row.dataset}`);
+      assertEquals([network, named], ["resnet14;resnet8", [
+        ...Array(3).fill("resnet14 shapes"),
+        ...Array(3).fill("resnet8 shapes"),
+      ]]);
+      assertEquals(over.map(({ versus }: { versus: string }) => versus), ["ReLU", "Swish"]);
+      for (const { better, equal, worse } of over) assertEquals(better + equal + worse, 2);
+      assert((await Deno.readTextFile(`${cwd}/${file}`)).includes("## Over all models"));
+      const pictures = [...Deno.readDirSync(`${cwd}/${file.replace("/confirm.md", "")}`)].map(({ name }) => name);
+      for (const one of ["resnet14", "resnet8"]) assert(pictures.includes(`accuracy-${one}-shapes.svg`), `${pictures}`);
+    }));
+
+  it("refuses a network or a data set that there is not, or one named twice", () =>
+    inFolder(async (cwd) => {
+      const line = ["confirm", "s", "--network"];
+      await fails([...line, "resnet8;resnet02"], { cwd }, 2, ["--network takes one of", "did you mean resnet32?"]);
+      await fails([...line, "resnet8;resnet8"], { cwd }, 2, ["--network names resnet8 twice"]);
+      await fails([...line, ";"], { cwd }, 2, ["--network names none"]);
+      await fails(["confirm", "s", "--dataset", "shapes;cifar11"], { cwd }, 2, ["did you mean cifar10?"]);
     }));
 
   it("needs a search with a function that was trained", () =>

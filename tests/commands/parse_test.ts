@@ -19,6 +19,7 @@ const EXAMPLE = command({
     { name: "learning-rate", type: "number", min: 0, default: 0.1, help: "a rate" },
     { name: "seeds", type: "integer", min: 1, max: 100, default: 3, help: "how many seeds" },
     { name: "engine", type: "choice", choices: ["auto", "wasm"], default: "auto", help: "what computes" },
+    { name: "networks", type: "choices", choices: ["resnet8", "resnet20"], help: "what is trained" },
     { name: "time", type: "duration", default: 600_000, help: "how long" },
     { name: "web", type: "boolean", default: true, help: "no dashboard" },
     { name: "json", type: "boolean", help: "print JSON" },
@@ -34,6 +35,7 @@ const DEFAULTS = {
   learningRate: 0.1,
   seeds: 3,
   engine: "auto",
+  networks: undefined,
   time: 600_000,
   web: true,
   json: false,
@@ -47,7 +49,8 @@ describe("parseCommandLine", () => {
   it("reads each type of flag under its camel-case name", () => {
     const line =
       "a.json tail --act relu --also x --also tanh(x) --learning-rate 1e-3 --seeds=5 --engine wasm --time 1h30m";
-    assertEquals(parseCommandLine(EXAMPLE, [...line.split(" "), "--no-web", "--json"]), {
+    const networks = ["--networks", "resnet20; resnet8;"];
+    assertEquals(parseCommandLine(EXAMPLE, [...line.split(" "), ...networks, "--no-web", "--json"]), {
       file: "a.json",
       part: "tail",
       act: "relu",
@@ -55,6 +58,7 @@ describe("parseCommandLine", () => {
       learningRate: 1e-3,
       seeds: 5,
       engine: "wasm",
+      networks: ["resnet20", "resnet8"],
       time: 5_400_000,
       web: false,
       json: true,
@@ -91,6 +95,12 @@ describe("parseCommandLine", () => {
     [["a", "--learning-rate", "1e999"], '--learning-rate takes a number of at least 0: current value is "1e999"'],
     [["a", "--engine", "wsam"], '--engine takes one of auto, wasm: current value is "wsam" (did you mean wasm?)'],
     [["a", "--engine", "gpu"], '--engine takes one of auto, wasm: current value is "gpu"'],
+    [
+      ["a", "--networks", "resnet8;resnet2"],
+      '--networks takes one of resnet8, resnet20: current value is "resnet2" (did you mean resnet8?)',
+    ],
+    [["a", "--networks", "resnet8;resnet8"], "--networks names resnet8 twice: name it once"],
+    [["a", "--networks"], "--networks names none: there are resnet8, resnet20"],
     [["a", "--time", "10"], '--time takes a duration such as 90s, 10m, 2h or 1h30m: current value is "10"'],
     [[], "example needs FILE: a file"],
     [["a", "middle"], 'PART takes one of head, tail: current value is "middle"'],
@@ -131,6 +141,7 @@ describe("helpPage", () => {
         "  --also EXPR        more functions (may be repeated)",
         "  --learning-rate X  a rate (default 0.1)",
         "  --engine NAME      what computes: auto, wasm (default auto)",
+        "  --networks A;B     what is trained: resnet8, resnet20",
         "  --time 10m         how long (default 10m)",
         "  --no-web           no dashboard",
       ]
