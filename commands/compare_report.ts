@@ -1,10 +1,12 @@
 /** The report of `compare`: a table of samplers, for people, files and programs, and curves of the best function so far. */
+import type { FunctionTable } from "../controller/comparison/function_table.ts";
 import type { Band, SamplerSummary } from "../controller/comparison/sampler_summary.ts";
 import type { Truths } from "../controller/comparison/simulated_search.ts";
 import { csvRows } from "../controller/csv.ts";
 import type { JudgingSettings } from "../controller/runs/events.ts";
 import type { ControllerSettings } from "../controller/samplers/ppo/config.ts";
 import { drawChart } from "../web/plot/chart.ts";
+import { samplerChart } from "../web/plot/sampler_chart.ts";
 import { type Io, UsageError } from "./command.ts";
 import { markdownTable, type Table } from "./table.ts";
 
@@ -18,7 +20,23 @@ export const RULES = {
   maximum: () => "one training per function; the highest single score is named and reported",
 };
 
-export interface About {
+/** What the truths of a comparison stand on. */
+export interface Stand {
+  readonly synthetic: boolean;
+  /** "synthetic" where there is none. */
+  readonly dataset: string;
+  /** In words. */
+  readonly truth: string;
+}
+
+export function standOf({ header }: FunctionTable): Stand {
+  const { synthetic, dataset, child: { network, steps, batch }, about } = header;
+  const images = `${dataset}${synthetic ? " (synthetic images)" : ""}`;
+  const measured = `children of ${network} trained on ${images} for ${steps} steps of ${batch}`;
+  return { synthetic, dataset, truth: about === undefined ? measured : `NOT MEASURED but ${about}` };
+}
+
+export interface About extends Stand {
   readonly seeds: number;
   readonly seed: number;
   readonly trials: number;
@@ -27,9 +45,7 @@ export interface About {
   /** Null with the rule "maximum". */
   readonly judging: JudgingSettings | null;
   readonly controller: ControllerSettings;
-  readonly dataset: string;
   readonly preset: string;
-  readonly synthetic: boolean;
   /** Whether children were trained, instead of drawn from a table. */
   readonly real: boolean;
   readonly functions: Judged;
@@ -48,10 +64,10 @@ export interface Report {
 }
 
 export function finished({ about: { functions, ...settings }, summaries }: Report): Record<string, unknown> {
-  const { seeds, seed, trials, batch, rule, judging, controller, dataset, preset, synthetic, real } = settings;
+  const { seeds, seed, trials, batch, rule, judging, controller, dataset, preset, synthetic, truth, real } = settings;
   return {
     event: "finished",
-    ...{ real, dataset, preset, seeds, seed, trials, batch, rule, judging, controller, synthetic },
+    ...{ real, dataset, preset, seeds, seed, trials, batch, rule, judging, controller, synthetic, truth },
     functions: functions.ranked.length,
     best: functions.ranked[0],
     top1: functions.top1,
@@ -60,24 +76,20 @@ export function finished({ about: { functions, ...settings }, summaries }: Repor
   };
 }
 
-export function linesAbout({ functions, seeds, trials, batch, rule, judging, ...about }: About): string[] {
+export function linesAbout({ functions, seeds, trials, batch, rule, judging, synthetic, ...about }: About): string[] {
   const { ranked, toBeat, top1 } = functions, percent = (value: number) => `${(100 * value).toFixed(2)} %`;
   const better = toBeat === null ? null : ranked.filter(({ truth }) => truth > toBeat).length;
   return [
     `${seeds} searches of ${trials} trainings, ${batch} per batch, ${placeOf(about, ranked.length)}`,
+    ...synthetic ? ["SYNTHETIC: this compares samplers, and says nothing about photographs or single functions"] : [],
     `the best is ${ranked[0].expression}, ${percent(ranked[0].truth)}; the top 1 % begins at ${percent(top1)}` +
     (toBeat === null ? "" : `; ${better} are better than ReLU and Swish (${percent(toBeat)})`),
     `naming: ${RULES[rule as keyof typeof RULES](judging)}`,
   ];
 }
 
-function placeOf(
-  { real, synthetic, preset, dataset }: Pick<About, "real" | "synthetic" | "preset" | "dataset">,
-  n: number,
-) {
-  const images = synthetic ? " (synthetic images)" : "";
-  if (real) return `with children of the preset ${preset} on ${dataset}${images}: ${n} functions were trained`;
-  return `simulated on ${n} functions${synthetic ? " of a SYNTHETIC table: this says nothing about networks" : ""}`;
+function placeOf({ real, truth }: Pick<About, "real" | "truth">, n: number): string {
+  return real ? `with ${truth}; ${n} functions were trained` : `simulated on ${n} functions, ${truth}`;
 }
 
 export const NOTES = [
@@ -117,48 +129,23 @@ export function writeReport(report: Report, name: string, io: Io): void {
   if (!/^[\w.-]+$/.test(name)) throw new UsageError(`--out takes a name of letters, digits, - and _: it is "${name}"`);
   Deno.mkdirSync(FOLDER, { recursive: true });
   const write = (ending: string, text: string) => Deno.writeTextFileSync(`${FOLDER}/${name}.${ending}`, text);
-  const { about, summaries, bands } = report;
+  const { about, summaries, bands } = report, { synthetic } = about;
   write("json", JSON.stringify({ ...finished(report), bands }, null, 1) + "\n");
   const rows = summaries.map(({ area_interval, best_interval, ...row }) => ({
     ...row,
+    synthetic,
     area_low: area_interval[0],
     area_high: area_interval[1],
     best_low: best_interval[0],
     best_high: best_interval[1],
   }));
   write("csv", csvRows(rows).join("\n") + "\n");
-  write("svg", picture(bands, about));
+  const { functions: { top1, toBeat } } = about;
+  write("svg", drawChart({ ...samplerChart({ ...about, bands, top1, toBeat }), width: 900, height: 520 }));
   const lines = ["# Samplers compared", "", ...linesAbout(about).map((line) => `- ${line}`), ""];
   write(
     "md",
     [...lines, ...markdownTable(summaryTable(summaries)), "", ...NOTES, "", `![](${name}.svg)`, ""].join("\n"),
   );
   io.err(`written to ${FOLDER}: ${name}.md, .csv, .json and .svg`);
-}
-
-/** Best truth so far of each sampler, its quartiles dashed. */
-function picture(bands: readonly Band[], { functions, seeds }: About): string {
-  const series = bands.flatMap(({ sampler, low, middle, high }, colour) => {
-    const x = middle.map((_, at) => at + 1),
-      percent = (values: readonly number[]) => values.map((value) => 100 * value);
-    return [
-      { label: sampler, kind: "step" as const, x, y: percent(middle), colour },
-      { label: `${sampler}, quartiles`, kind: "step" as const, x, y: percent(low), colour, dashed: true },
-      { label: `${sampler}, quartiles`, kind: "step" as const, x, y: percent(high), colour, dashed: true },
-    ];
-  });
-  return drawChart({
-    width: 900,
-    height: 520,
-    title: `Best function so far, true accuracy, ${seeds} searches`,
-    x: { label: "trainings", kind: "log" },
-    y: { label: "accuracy (%)" },
-    series,
-    rules: [
-      { axis: "y", value: 100 * functions.top1, label: "top 1 %" },
-      ...(functions.toBeat === null
-        ? []
-        : [{ axis: "y" as const, value: 100 * functions.toBeat, label: "ReLU, Swish" }]),
-    ],
-  });
 }

@@ -2,6 +2,8 @@
  * The dashboard's data as JSON, so that a notebook can read a running search:
  *
  *     GET    /api/runs                        the runs
+ *     GET    /api/comparisons                 the comparisons of samplers that were stored; likewise /api/confirmations
+ *     GET    /api/comparisons/NAME            one of them, as its command wrote it
  *     GET    /api/runs/RUN                    one run: settings, state, counts, best, workers, notices
  *     GET    /api/runs/RUN/trials             its trials; ?state=complete,pruned &q=TEXT &sort=accuracy &order=desc &limit= &offset=
  *     GET    /api/runs/RUN/trials.csv         the same as CSV; ?for=spreadsheet guards what a spreadsheet would run
@@ -26,6 +28,7 @@ import { polled } from "./live.ts";
 import { roundProbabilities } from "./protocol.ts";
 import { RateLimits } from "./rate_limit.ts";
 import { bestOf, countStates, type RunRegistry } from "../controller/runs/registry.ts";
+import { REPORT_KINDS } from "../controller/runs/reports.ts";
 import { checkDeletion, readChange, readControl, RequestError } from "./requests.ts";
 import { readTrialQuery, selectTrials } from "./trial_query.ts";
 
@@ -67,6 +70,7 @@ export function apiRoutes(options: ApiOptions): Hono {
     throw error;
   });
   addRuns(api, options, guards);
+  addReports(api, options, guards);
   addTrials(api, guards);
   addEvents(api, guards);
   addChanges(api, options, guards);
@@ -110,6 +114,21 @@ function addRuns(api: Hono, { registry }: ApiOptions, { run, read }: Guards): vo
     const { trials, updates: _, ...rest } = source.snapshot();
     return context.json({ ...rest, seq, stream, counts: countStates(trials), best: bestOf(trials) });
   });
+}
+
+function addReports(api: Hono, { registry: { reports } }: ApiOptions, { read }: Guards): void {
+  for (const kind of REPORT_KINDS) {
+    api.get(`/${kind}`, async (context) => {
+      read(context);
+      return context.json({ names: await reports.list(kind) });
+    });
+    api.get(`/${kind}/:name`, async (context) => {
+      read(context);
+      const name = context.req.param("name"), report = await reports.read(kind, name);
+      if (report === null) throw new Refusal(404, `none of the ${kind} is called ${name}`);
+      return context.json(report);
+    });
+  }
 }
 
 function addTrials(api: Hono, { run, read }: Guards): void {

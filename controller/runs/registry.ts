@@ -1,5 +1,6 @@
 /** The runs that a dashboard can show: what it needs of them, wherever they are stored. */
 import type { RunSettings, RunSource, RunState } from "./events.ts";
+import { NO_REPORTS, type Reports } from "./reports.ts";
 import { bestTrial, trainingsJudged, type Trial, type TrialState } from "../trial.ts";
 
 /** The best function of a run. */
@@ -53,6 +54,8 @@ export interface RunRegistry {
    */
   readonly change: ((name: string, change: RunChange, release?: Release) => Promise<string | null>) | null;
   readonly remove: ((name: string, release?: Release) => Promise<string | null>) | null;
+  /** Comparisons and confirmations beside the runs. */
+  readonly reports: Reports;
 }
 
 /** The registry of a search that shows no other runs. */
@@ -64,6 +67,7 @@ export function oneRun(source: RunSource): RunRegistry {
     open: (asked) => Promise.resolve(asked === name ? source : null),
     change: null,
     remove: null,
+    reports: NO_REPORTS,
   };
 }
 

@@ -17,6 +17,7 @@ import {
   summarize,
 } from "./registry.ts";
 import { FollowedRun } from "./followed_run.ts";
+import { reportsIn } from "./reports.ts";
 
 /** `live` is the run that this process searches, which lies in the same folder. */
 export function runRegistry(root: string, live: RunSource | null): RunRegistry {
@@ -39,6 +40,7 @@ export function runRegistry(root: string, live: RunSource | null): RunRegistry {
       return Promise.resolve(folder === null ? null : new FollowedRun(folder));
     },
     change: (name, change, release) => refusalOf(() => changeRun(name, change, live, folderOf, release)),
+    reports: reportsIn(root),
     remove: (name, release) =>
       refusalOf(async () => {
         const folder = requireRun(folderOf, name);

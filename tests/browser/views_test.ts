@@ -5,6 +5,7 @@ import type { Page } from "playwright-core";
 import { VIEWS } from "../../web/client/route.ts";
 import { ALL_TRIALS, selectTrials } from "../../web/trial_query.ts";
 import { FakeRun } from "../web/fake_run.ts";
+import { FAKE_REPORTS } from "../web/fake_reports.ts";
 import { FakeRuns } from "../web/fake_runs.ts";
 import { audit } from "./audit.ts";
 import { seriousViolations } from "./axe.ts";
@@ -18,6 +19,8 @@ const DRAWN = {
   policy: ".heat-map canvas",
   workers: ".time-line rect",
   runs: ".run-list input",
+  samplers: "svg.plot",
+  confirmations: "svg.plot",
 } as const;
 
 /** Views whose pictures are kept, one of each theme and size at least. */
@@ -49,7 +52,8 @@ describe("every view", () => {
   for (const [size, options] of [["wide", WIDE], ["narrow", NARROW], ["phone", PHONE]] as const) {
     for (const colorScheme of ["light", "dark"] as const) {
       itInBrowser(`can be read, operated and seen whole: ${size}, ${colorScheme}`, async (stage) => {
-        const url = await stage.serve(new FakeRuns([judgedRun("fake", "found"), judgedRun("old", "not found")]));
+        const runs = [judgedRun("fake", "found"), judgedRun("old", "not found")];
+        const url = await stage.serve(new FakeRuns(runs, FAKE_REPORTS));
         const page = await stage.open(url, { ...options, colorScheme });
         for (const view of VIEWS) {
           await show(page, url, view, view === "runs" ? "?compare=fake,old" : "");
@@ -94,6 +98,38 @@ describe("a verdict", () => {
     const page = await stage.open(await stage.serve(run));
     await page.waitForSelector(DRAWN.overview);
     assertEquals(await page.locator(".verdict").count(), 0);
+  });
+});
+
+describe("stored reports", () => {
+  itInBrowser(
+    "have a URL each: comparisons of samplers with what they stand on, confirmations by model",
+    async (stage) => {
+      const url = await stage.serve(new FakeRuns([finishedRun()], FAKE_REPORTS));
+      const page = await stage.open(url);
+      await show(page, url, "samplers");
+      const comparison = page.getByRole("region", { name: "Comparison of samplers" });
+      assertMatch((await comparison.textContent())!, /first.*20 searches.*synthetic.*NOT MEASURED.*ppo80.*24.*never/s);
+      await page.getByRole("navigation", { name: "Stored reports" }).getByText("second").click();
+      await page.getByText("children of resnet8").waitFor();
+      assertStringIncludes(page.url(), "/samplers?report=second");
+      await page.goto(`${url}#/current/samplers?report=none`);
+      await page.getByText("none of the comparisons is called none").waitFor();
+
+      await show(page, url, "confirmations");
+      for (const title of ["resnet20 on cifar10", "wrn-16-4 on cifar10"]) {
+        const text = await page.getByRole("region", { name: `Confirmation: ${title}` }).textContent();
+        assertMatch(text!, /78\.00\u202f% ± 0\.43.*16.*\+1\.00 points, p = 0\.0030/s); // 2.131 standard errors
+      }
+      assertMatch((await page.getByRole("region", { name: "Over all models" }).textContent())!, /ReLU200$/);
+    },
+  );
+
+  itInBrowser("that are not there are asked for by their command", async (stage) => {
+    const url = await stage.serve(new FakeRuns([finishedRun()]));
+    const page = await stage.open(url);
+    await page.goto(`${url}#/current/confirmations`);
+    await page.getByText("deno task confirm RUN makes one").waitFor();
   });
 });
 

@@ -9,6 +9,8 @@ import type { ServerMessage } from "../../web/protocol.ts";
 import { RunView } from "../../web/run_view.ts";
 import { TRIAL_FIELDS } from "../../controller/trial_record.ts";
 import { FakeRun } from "./fake_run.ts";
+import { COMPARISON, CONFIRMATION, FAKE_REPORTS } from "./fake_reports.ts";
+import { FakeRuns } from "./fake_runs.ts";
 
 const TOKEN = "correct-horse-battery-staple";
 
@@ -26,6 +28,22 @@ function appOf(run: RunSource | RunRegistry, token: string | null, reach: Reach 
     });
   return { app, ask, post };
 }
+
+describe("stored reports", () => {
+  it("are listed and read by name; of one run alone there are none", async () => {
+    const run = new FakeRun({ trials: 5 }).finish(), { app, ask } = appOf(new FakeRuns([run], FAKE_REPORTS), null);
+    const json = async (path: string) => await (await ask(path)).json();
+    assertEquals(await json("/api/comparisons"), { names: ["first", "second"] });
+    assertEquals(await json("/api/comparisons/first"), JSON.parse(JSON.stringify(COMPARISON)));
+    assertEquals(await json("/api/confirmations/confirm-fake"), JSON.parse(JSON.stringify(CONFIRMATION)));
+    const missing = await ask("/api/confirmations/first");
+    assertEquals([missing.status, await missing.json()], [404, { error: "none of the confirmations is called first" }]);
+    app.close();
+    const alone = appOf(run, null);
+    assertEquals(await (await alone.ask("/api/comparisons")).json(), { names: [] });
+    alone.app.close();
+  });
+});
 
 describe("the dashboard on loopback", () => {
   const run = new FakeRun({ trials: 60 }).finish();
@@ -406,6 +424,7 @@ describe("a change that is refused", () => {
     const other = new FakeRun({ name: "other", trials: 60 });
     const released: string[] = [];
     const registry: RunRegistry = {
+      reports: FAKE_REPORTS,
       live: "fake",
       list: () => Promise.resolve([]),
       open: (name) => Promise.resolve({ fake: run, other }[name] ?? null),

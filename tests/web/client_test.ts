@@ -263,6 +263,7 @@ describe("the URL", () => {
       trial: 12,
       columns: ["id", "loss"],
       compared: ["x", "y"],
+      report: "a, b&c",
     };
     assertEquals(readRoute(writeRoute(route)), route);
   });

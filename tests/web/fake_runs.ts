@@ -1,6 +1,7 @@
 /** Several fake runs to list, compare, rename and delete: a registry kept in memory. */
 import type { RunSource } from "../../controller/runs/events.ts";
 import { type RunChange, type RunRegistry, type RunSummary, summarize } from "../../controller/runs/registry.ts";
+import { NO_REPORTS, type Reports } from "../../controller/runs/reports.ts";
 
 interface Kept {
   name: string;
@@ -14,7 +15,7 @@ export class FakeRuns implements RunRegistry {
   readonly #runs: Kept[];
   readonly live: string;
 
-  constructor(sources: readonly RunSource[]) {
+  constructor(sources: readonly RunSource[], readonly reports: Reports = NO_REPORTS) {
     this.#runs = sources.map((source) => ({ name: source.snapshot().run.name, notes: "", tags: [], source }));
     this.live = this.#runs[0].name;
   }

@@ -10,11 +10,13 @@ import { useEnding } from "./ending.ts";
 import { FilterBar } from "./filter_bar.tsx";
 import { FunctionsView } from "./functions_view.tsx";
 import { Header } from "./header.tsx";
+import { ConfirmationsView } from "./confirmations_view.tsx";
 import { OverviewView } from "./overview_view.tsx";
 import { PolicyView } from "./policy_view.tsx";
 import { rankFunctions } from "./ranking.ts";
 import { readRoute, type Route, type View, writeRoute } from "./route.ts";
 import { RunsView } from "./runs_view.tsx";
+import { SamplersView } from "./samplers_view.tsx";
 import { applyTheme } from "./theme.ts";
 import { TrialsView } from "./trials_view.tsx";
 import { WorkersView } from "./workers_view.tsx";
@@ -26,13 +28,16 @@ const VIEW_BODIES: Readonly<Record<View, () => VNode>> = {
   policy: PolicyView,
   workers: WorkersView,
   runs: RunsView,
+  samplers: SamplersView,
+  confirmations: ConfirmationsView,
 };
 
 const TOAST_MS = 6_000;
 
-/** The filter applies to every plot; in the view of runs, to the comparison. */
+/** The filter applies to every plot of trials; in the view of runs, to the comparison. */
 function isFiltered({ view, compared }: Route): boolean {
-  return view !== "runs" || compared.length > 0;
+  if (view === "runs") return compared.length > 0;
+  return view !== "samplers" && view !== "confirmations";
 }
 
 function App({ connection }: { connection: Connection }): VNode {

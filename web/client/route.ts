@@ -2,6 +2,7 @@
  * The URL encodes the view, in the part after `#`: it can be reloaded, bookmarked and sent to a colleague.
  *
  *     #/RUN/trials?q=sin&state=complete&sort=accuracy&order=desc&trial=12
+ *     #/RUN/samplers?report=NAME
  */
 import type { TrialState } from "../../controller/trial.ts";
 import { SORT_KEYS, type SortKey, STATES, type TrialQuery } from "../trial_query.ts";
@@ -14,6 +15,8 @@ export const VIEW_LABELS = {
   policy: "Policy",
   workers: "Workers",
   runs: "Runs",
+  samplers: "Samplers",
+  confirmations: "Confirmations",
 } as const;
 export type View = keyof typeof VIEW_LABELS;
 export const VIEWS = Object.keys(VIEW_LABELS) as readonly View[];
@@ -37,6 +40,8 @@ export interface Route {
   readonly columns: readonly string[] | null;
   /** Runs compared. */
   readonly compared: readonly string[];
+  /** The comparison of samplers, or the confirmation, that is shown; null for the first. */
+  readonly report: string | null;
 }
 
 export function readRoute(hash: string): Route {
@@ -59,6 +64,7 @@ export function readRoute(hash: string): Route {
     trial: trial !== null && /^\d{1,9}$/.test(trial) ? Number(trial) : null,
     columns: list("columns"),
     compared: list("compare") ?? [],
+    report: parameters.get("report"),
   };
 }
 
@@ -72,6 +78,7 @@ export function writeRoute(route: Route): string {
   if (route.trial !== null) parameters.set("trial", String(route.trial));
   if (route.columns !== null) parameters.set("columns", route.columns.join(","));
   if (route.compared.length > 0) parameters.set("compare", route.compared.join(","));
+  if (route.report !== null) parameters.set("report", route.report);
   const search = parameters.toString().replaceAll("%2C", ",");
   return `#/${encodeURIComponent(route.run ?? "current")}/${route.view}${search === "" ? "" : `?${search}`}`;
 }
