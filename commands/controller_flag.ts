@@ -1,8 +1,8 @@
 /**
  * `--controller "learningRate=0.001,entropyWeight=0.0001"`: how the samplers with a policy learn, by the names of
- * config.ts.
+ * config.ts; "paper", alone or before others, stands for the settings of the paper.
  */
-import { type ControllerSettings, DEFAULT_CONTROLLER } from "../controller/samplers/ppo/config.ts";
+import { type ControllerSettings, DEFAULT_CONTROLLER, PAPER_CONTROLLER } from "../controller/samplers/ppo/config.ts";
 import { UsageError } from "./command.ts";
 import { nearest } from "./nearest.ts";
 
@@ -39,7 +39,7 @@ export const CONTROLLER_FLAG = {
   name: "controller",
   type: "string",
   value: "NAME=NUMBER,…",
-  help: `how ppo and reinforce learn: ${KEYS.join(", ")}`,
+  help: `how ppo and reinforce learn: ${KEYS.join(", ")}; "paper" first sets them as in the paper`,
 } as const;
 
 /** Whether the sampler learns by such settings. */
@@ -49,8 +49,9 @@ export function hasPolicy(sampler: string): boolean {
 
 /** The settings that the text names, each at most once. Throws a UsageError that names the rule. */
 export function parseController(text: string): Partial<ControllerSettings> {
+  const [first, ...rest] = text.split(","), isPaper = first.trim() === "paper";
   const settings: Partial<Record<Key, number>> = {};
-  for (const part of text.split(",")) {
+  for (const part of isPaper ? rest : [first, ...rest]) {
     const [, name, value] = /^\s*(\w+)\s*=\s*(\S+)\s*$/.exec(part) ?? [];
     if (name === undefined) {
       throw new UsageError(`--controller takes NAME=NUMBER,… of ${KEYS.join(", ")}: current value is "${text}"`);
@@ -60,7 +61,9 @@ export function parseController(text: string): Partial<ControllerSettings> {
     if (settings[key] !== undefined) throw new UsageError(`--controller gives ${key} twice: give it once`);
     settings[key] = numberOf(key, value);
   }
-  return settings;
+  // The batch is that of the search.
+  const { batch: _, ...paper } = PAPER_CONTROLLER;
+  return { ...isPaper && paper, ...settings };
 }
 
 function numberOf(key: Key, text: string): number {

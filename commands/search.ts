@@ -1,4 +1,5 @@
 /** `deno task search`: opens data set, store, sampler and dashboard, and runs the search. */
+import { PAPER_CONTROLLER } from "../controller/samplers/ppo/config.ts";
 import { createSampler, SAMPLER_NAMES } from "../controller/samplers/samplers.ts";
 import { followRun } from "../controller/console.ts";
 import { PRESETS } from "../controller/presets.ts";
@@ -254,7 +255,9 @@ async function runSearch(
   const { info } = store.summary();
   const { settings } = info;
   const space = new SearchSpace(settings.units);
-  const sampler = createSampler(settings.sampler, space, settings.seed, { controller: settings.controller });
+  const sampler = createSampler(settings.sampler, space, settings.seed, {
+    controller: settings.controller ?? PAPER_CONTROLLER,
+  });
   const machine = await machineFor(settings.engine, settings.workers, settings.child, dataset);
   const { threads, gpus, sideBySide } = placeChildren(settings.workers, machine);
   if (machine.gpusUnused > 0) {

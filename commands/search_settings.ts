@@ -10,7 +10,7 @@ import { buildNetwork } from "../child/network/networks.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import { type Machine, mayStartProcesses, placeChildren, visibleGpus } from "../workers/placement.ts";
 import type { ChildSettings } from "../child/trainer.ts";
-import { type ControllerSettings, DEFAULT_CONTROLLER } from "../controller/samplers/ppo/config.ts";
+import type { ControllerSettings } from "../controller/samplers/ppo/config.ts";
 import { isSameChild, openWarmStart, type WarmStart } from "../controller/warm_start.ts";
 import { withShiftedValidation } from "../datasets/shift.ts";
 import { hasPolicy, parseController } from "./controller_flag.ts";
@@ -76,7 +76,7 @@ export async function settingsOf(flags: SearchFlags, dataset: Dataset): Promise<
     timeLimitMs: flags.time ?? null,
     seed,
     batch,
-    controller: { ...DEFAULT_CONTROLLER, ...controller, batch },
+    controller: { ...preset.controller, ...controller, batch },
     childTimeMs: flags.childTime ?? null,
     workers: placeChildren(flags.workers, machine).workers,
     engine,

@@ -9,8 +9,7 @@ import type { Standing } from "../pruners/pruner.ts";
 import { PRUNERS } from "../pruners/pruners.ts";
 import { rewardOf } from "../reward.ts";
 import type { JudgingSettings, Stage } from "../runs/events.ts";
-import { createSampler } from "../samplers/samplers.ts";
-import type { ControllerSettings } from "../samplers/ppo/config.ts";
+import { createSampler, type SamplerOptions } from "../samplers/samplers.ts";
 import { estimateTrials, standingsOf } from "../standings.ts";
 import type { FunctionFacts } from "../samplers/function_facts.ts";
 import { isCandidate, type Training } from "../trial.ts";
@@ -24,8 +23,8 @@ export interface SimulationSettings {
   readonly batch: number;
   /** How functions are judged; null: each is trained once, and the highest single score is named. */
   readonly judging: JudgingSettings | null;
-  /** How samplers with a policy learn; their defaults if absent. */
-  readonly controller?: ControllerSettings;
+  /** How samplers propose and learn; their defaults where absent. */
+  readonly samplers?: Partial<Omit<SamplerOptions, "facts">>;
 }
 
 /** Where trainings come from. */
@@ -105,9 +104,9 @@ export async function searchOnce(
   source: TrainingSource,
   name: string,
   seed: number,
-  { trainings, batch, judging, controller }: SimulationSettings,
+  { trainings, batch, judging, samplers }: SimulationSettings,
 ): Promise<SearchTrace> {
-  const { facts } = source, sampler = createSampler(name, facts.space, seed, { facts, controller });
+  const { facts } = source, sampler = createSampler(name, facts.space, seed, { ...samplers, facts });
   const search = new ComparedSearch(source, judging ?? ONCE);
   const searching = Math.round(trainings * (1 - (judging?.finals ?? 0)));
   await search.trainReferences();

@@ -35,7 +35,7 @@ export interface RunSettings {
   readonly seed: number;
   /** Candidates per batch. */
   readonly batch: number;
-  /** How samplers with a policy learn; absent in older runs, which have the defaults. */
+  /** How samplers with a policy learn; absent in older runs, which have the paper's settings. */
   readonly controller?: ControllerSettings;
   /** Milliseconds of running time that a child may take; null, or absent in older runs, for no limit. */
   readonly childTimeMs?: number | null;

@@ -1,6 +1,6 @@
 /** The table of samplers: a row here and a file named after it add a sampler to the whole project. */
 import type { SearchSpace } from "../search_space.ts";
-import { EvolutionSampler } from "./evolution.ts";
+import { DEFAULT_EVOLUTION, EvolutionSampler, type EvolutionSettings } from "./evolution.ts";
 import { ExhaustiveSampler } from "./exhaustive.ts";
 import { FunctionFacts } from "./function_facts.ts";
 import { type ControllerSettings, DEFAULT_CONTROLLER } from "./ppo/config.ts";
@@ -8,12 +8,14 @@ import { PpoSampler } from "./ppo/ppo.ts";
 import { RandomSampler } from "./random.ts";
 import { ReinforceSampler } from "./reinforce.ts";
 import type { Sampler } from "./sampler.ts";
-import { SurrogateSampler } from "./surrogate.ts";
+import { DEFAULT_SURROGATE, SurrogateSampler, type SurrogateSettings } from "./surrogate.ts";
 
 /** Options of a sampler besides its space and seed. */
 export interface SamplerOptions {
   /** How the samplers with a policy learn. */
   readonly controller: ControllerSettings;
+  readonly surrogate: SurrogateSettings;
+  readonly evolution: EvolutionSettings;
   /** Facts about the space's members, to be shared by several samplers; its own by default. */
   readonly facts: FunctionFacts;
 }
@@ -24,8 +26,8 @@ const SAMPLERS = {
   ppo: (seed, { facts, controller }) => new PpoSampler(facts, seed, controller),
   reinforce: (seed, { facts, controller }) => new ReinforceSampler(facts, seed, controller),
   random: (seed, { facts }) => new RandomSampler(facts, seed),
-  evolution: (seed, { facts }) => new EvolutionSampler(facts, seed),
-  surrogate: (seed, { facts }) => new SurrogateSampler(facts, seed),
+  evolution: (seed, { facts, evolution }) => new EvolutionSampler(facts, seed, evolution),
+  surrogate: (seed, { facts, surrogate }) => new SurrogateSampler(facts, seed, surrogate),
   exhaustive: (seed, { facts }) => new ExhaustiveSampler(facts, seed),
 } satisfies Record<string, MakeSampler>;
 
@@ -42,12 +44,18 @@ export function createSampler(
   name: string,
   space: SearchSpace,
   seed: number,
-  { controller = DEFAULT_CONTROLLER, facts = new FunctionFacts(space) }: Partial<SamplerOptions> = {},
+  options: Partial<SamplerOptions> = {},
 ): Sampler {
   if (!isSamplerName(name)) {
     throw new RangeError(`Cannot create sampler "${name}" as it is none of ${SAMPLER_NAMES.join(", ")}`);
   }
-  return SAMPLERS[name](seed, { controller, facts });
+  return SAMPLERS[name](seed, {
+    controller: DEFAULT_CONTROLLER,
+    surrogate: DEFAULT_SURROGATE,
+    evolution: DEFAULT_EVOLUTION,
+    ...options,
+    facts: options.facts ?? new FunctionFacts(space),
+  });
 }
 
 function isSamplerName(name: string): name is SamplerName {

@@ -56,7 +56,10 @@ describe("a wrong command line", () => {
     [["search", "--trials", "0"], '--trials takes a whole number of at least 1: current value is "0"'],
     [["search", "--workers", "many"], '--workers takes a whole number from 1 to 256: current value is "many"'],
     [["search", "--units", "4"], '--units takes a whole number from 1 to 3: current value is "4"'],
-    [["search", "--preset", "huge"], '--preset takes one of smoke, laptop, paper: current value is "huge"'],
+    [
+      ["search", "--preset", "huge"],
+      '--preset takes one of smoke, laptop, workstation, paper: current value is "huge"',
+    ],
     [["search", "--dataset", "cifar"], "did you mean cifar10?"],
     [["search", "--time", "soon"], "--time takes a duration such as 90s"],
     [["search", "--sampler"], "--sampler needs a value"],

@@ -1,11 +1,11 @@
 /**
- * How the controller learns. Every setting has a sentence and its source. The paper states none of them, so the
- * defaults are the nearest published ones by the same authors (NASNet: Zoph et al. 2017, arXiv 1707.07012, appendix A),
- * and where those are silent too, the common ones of PPO (Schulman et al. 2017, arXiv 1707.06347).
- *
- * With these defaults, the mean reward of 200 candidates of two core units rose from 0.42 at first to between 0.877 and
- * 0.897 after 2,000, over seeds 1 to 5, on the synthetic reward of `tests/controller/samplers/ppo/ppo_test.ts`, where
- * random search stays at 0.41 (2026-11-24).
+ * How the controller learns. Every setting has a sentence and its source. The paper states none of them, so
+ * `PAPER_CONTROLLER` has the nearest published ones by the same authors (NASNet: Zoph et al. 2017, arXiv 1707.07012,
+ * appendix A), and where those are silent too, the common ones of PPO (Schulman et al. 2017, arXiv 1707.06347): with them
+ * the mean reward of 200 candidates of two core units rose from 0.42 to between 0.877 and 0.897 after 2,000, over seeds 1
+ * to 5, on the synthetic reward of `tests/controller/samplers/ppo/ppo_test.ts`, where random search stays at 0.41
+ * (2026-11-24). A search has hundreds of candidates, not thousands, and in 200 these settings hardly leave random search:
+ * `DEFAULT_CONTROLLER` learns faster, step by step in tests/bench/records/2026-11-26_samplers.md.
  */
 export interface ControllerSettings {
   /** Candidates per batch. NASNet: 20. */
@@ -36,7 +36,8 @@ export interface ControllerSettings {
   readonly elites?: number;
 }
 
-export const DEFAULT_CONTROLLER: ControllerSettings = {
+/** `--controller paper`, and the default of the preset `paper`. */
+export const PAPER_CONTROLLER: ControllerSettings = {
   batch: 20,
   hidden: 100,
   initialRange: 0.1,
@@ -47,4 +48,12 @@ export const DEFAULT_CONTROLLER: ControllerSettings = {
   epochs: 4,
   ranked: 0,
   elites: 0,
+};
+
+export const DEFAULT_CONTROLLER: ControllerSettings = {
+  ...PAPER_CONTROLLER,
+  hidden: 32,
+  learningRate: 0.02,
+  ranked: 1,
+  elites: 10,
 };

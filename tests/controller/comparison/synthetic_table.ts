@@ -53,10 +53,12 @@ export function tableOf(
   seed: number,
   limit: number,
   expectedOf: (training: Omit<Training, "seed">) => number | null,
+  about = "computed from a formula",
 ): FunctionTable {
   const table = new FunctionTable(newHeader({
     dataset: "synthetic",
     synthetic: true,
+    about,
     guessing: GUESSING,
     child: PRESETS.laptop.child,
     engine: "none",

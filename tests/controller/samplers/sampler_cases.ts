@@ -3,7 +3,7 @@
  */
 import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { type ControllerSettings, DEFAULT_CONTROLLER } from "../../../controller/samplers/ppo/config.ts";
+import { type ControllerSettings, PAPER_CONTROLLER } from "../../../controller/samplers/ppo/config.ts";
 import { metricOf, type SamplerUpdate } from "../../../controller/runs/events.ts";
 import type { Candidate, Judged, Sampler } from "../../../controller/samplers/sampler.ts";
 import { FunctionFacts } from "../../../controller/samplers/function_facts.ts";
@@ -13,7 +13,7 @@ import { uselessness } from "../../../controller/samplers/useless.ts";
 import { SearchSpace, type Units } from "../../../controller/search_space.ts";
 import { fingerprint } from "../../../child/activation/fingerprint.ts";
 
-const SETTINGS: ControllerSettings = { ...DEFAULT_CONTROLLER, hidden: 6, learningRate: 0.01 };
+const SETTINGS: ControllerSettings = { ...PAPER_CONTROLLER, hidden: 6, learningRate: 0.01 };
 
 /** Shared by all samplers of a space, so that each function is worked out once. */
 const FACTS = {

@@ -2,7 +2,7 @@ import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { compileToClosure } from "../../../../child/activation/evaluate.ts";
 import type { Expression } from "../../../../child/activation/expression.ts";
-import { type ControllerSettings, DEFAULT_CONTROLLER } from "../../../../controller/samplers/ppo/config.ts";
+import { type ControllerSettings, PAPER_CONTROLLER } from "../../../../controller/samplers/ppo/config.ts";
 import { metricOf, type SamplerUpdate } from "../../../../controller/runs/events.ts";
 import { FunctionFacts } from "../../../../controller/samplers/function_facts.ts";
 import { ppoLoss, PpoSampler } from "../../../../controller/samplers/ppo/ppo.ts";
@@ -16,7 +16,7 @@ import { Random } from "../../../../datasets/random.ts";
 import { logProbabilities, loss, type OracleWeights } from "./policy_oracle.ts";
 import { judge } from "../sampler_cases.ts";
 
-const SMALL: ControllerSettings = { ...DEFAULT_CONTROLLER, hidden: 8, learningRate: 0.01 };
+const SMALL: ControllerSettings = { ...PAPER_CONTROLLER, hidden: 8, learningRate: 0.01 };
 
 /** Shared by all samplers of a space, so that each function is worked out once. */
 const FACTS = {
@@ -337,7 +337,7 @@ describe("ppo, against random", () => {
 
   // 16 hidden units and a learning rate of 0.003 in place of 100 and 0.00035, so that a run takes 3 s and not 40. The
   // defaults learn the same: see the measurement in config.ts.
-  const settings = { ...DEFAULT_CONTROLLER, hidden: 16, learningRate: 0.003 };
+  const settings = { ...PAPER_CONTROLLER, hidden: 16, learningRate: 0.003 };
   const MARGIN = 0.35;
 
   const facts = FACTS[2], space = facts.space;

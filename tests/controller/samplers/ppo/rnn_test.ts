@@ -1,6 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { DEFAULT_CONTROLLER } from "../../../../controller/samplers/ppo/config.ts";
+import { PAPER_CONTROLLER } from "../../../../controller/samplers/ppo/config.ts";
 import { MAX_MULTIPLY_ADDS_PER_PIECE, Policy } from "../../../../controller/samplers/ppo/rnn.ts";
 import { SearchSpace } from "../../../../controller/search_space.ts";
 import { tf } from "../../../../controller/samplers/ppo/tensorflow.ts";
@@ -87,7 +87,7 @@ describe("policy", () => {
   });
 
   it("starts with weights uniform in ± 0.1, nearly indifferent among all choices", () => {
-    const space = new SearchSpace(2), policy = new Policy(space, DEFAULT_CONTROLLER, new Random(1));
+    const space = new SearchSpace(2), policy = new Policy(space, PAPER_CONTROLLER, new Random(1));
     for (const { name, shape, values } of policy.weights) {
       const largest = values.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
       if (shape.length === 1) assertEquals(largest, 0, name);
@@ -100,7 +100,7 @@ describe("policy", () => {
 
   it("is cut into pieces of bounded work, none over a candidate of three units too much", () => {
     for (const units of [1, 2, 3] as const) {
-      const policy = new Policy(new SearchSpace(units), DEFAULT_CONTROLLER, new Random(1));
+      const policy = new Policy(new SearchSpace(units), PAPER_CONTROLLER, new Random(1));
       const candidates = Array.from({ length: 20 }, (_, at) => at);
       const pieces = policy.pieces(candidates);
       assertEquals(pieces.flat(), candidates);
