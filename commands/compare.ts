@@ -1,18 +1,18 @@
 /**
  * `deno task compare`: compares samplers over many seeds. A search judges its functions as `deno task search` does; it is
- * simulated on the measured table of one core unit (`deno task table`), so that nothing is trained, or with --real its
- * children are trained.
+ * simulated on a table of one core unit, so that nothing is trained: the measured one (`deno task table`), or while there
+ * is none, one drawn from a model; or with --real its children are trained.
  */
 import { parseTable } from "../controller/comparison/function_table.ts";
 import { bandsOf, summariseSamplers } from "../controller/comparison/sampler_summary.ts";
 import type { SimulatedResult, SimulationSettings } from "../controller/comparison/simulated_search.ts";
 import { SimulatedTable } from "../controller/comparison/simulated_training.ts";
 import { simulateAll } from "../controller/comparison/simulations.ts";
-import { readTableText } from "../controller/comparison/table_files.ts";
+import { measuredTableText, PLAUSIBLE_TABLES, readTableText } from "../controller/comparison/table_files.ts";
 import { type PresetName, PRESETS } from "../controller/presets.ts";
 import { type PrunerName, PRUNERS } from "../controller/pruners/pruners.ts";
 import type { JudgingSettings } from "../controller/runs/events.ts";
-import { type ControllerSettings, DEFAULT_CONTROLLER } from "../controller/samplers/ppo/config.ts";
+import type { ControllerSettings } from "../controller/samplers/ppo/config.ts";
 import { SAMPLER_NAMES } from "../controller/samplers/samplers.ts";
 import { ENGINE_NAMES } from "../child/engine/open.ts";
 import { DATASET_NAMES } from "../datasets/load.ts";
@@ -26,11 +26,12 @@ import {
   NOTES,
   type Report,
   RULES,
+  type Stand,
+  standOf,
   summaryTable,
   writeReport,
 } from "./compare_report.ts";
 import { CONTROLLER_FLAG, hasPolicy, parseController } from "./controller_flag.ts";
-import { nearest } from "./nearest.ts";
 import { textTable } from "./table.ts";
 
 export const compare = command({
@@ -40,17 +41,20 @@ export const compare = command({
   flags: [
     {
       name: "samplers",
-      type: "string",
-      value: "A;B",
+      type: "choices",
+      choices: SAMPLER_NAMES,
       default: "ppo;random;evolution;surrogate",
-      help: `separated by semicolons: ${SAMPLER_NAMES.join(", ")}`,
+      help: "separated by semicolons",
     },
     {
       name: "table",
       type: "string",
       value: "FILE",
       bare: true,
-      help: "simulate on the table of measured functions, the default; the file by data set and preset, in runs/table/",
+      help:
+        `simulate on a table of functions, the default: the measured one of data set and preset, or until there is one ${
+          PLAUSIBLE_TABLES.join(" or ")
+        }, drawn from a model`,
     },
     {
       name: "real",
@@ -97,21 +101,25 @@ export const compare = command({
     'compare --samplers "random;surrogate" --rule maximum --out first',
   ],
   async run(flags, io) {
-    const samplers = samplersOf(flags.samplers);
+    const { samplers } = flags;
     requireOnePlace(flags);
     const judging = judgingOf(flags), controller = controllerOf(flags, samplers);
     const { seeds: count = flags.real ? 3 : 100, trials = flags.real ? 60 : 200 } = flags, { batch } = controller;
     const seeds = Array.from({ length: count }, (_, at) => flags.seed + at);
     const job: Job = {
-      settings: { trainings: trials, batch, judging, controller },
+      settings: { trainings: trials, batch, judging, samplers: { controller } },
       // Seed by seed, so that results so far favour no sampler if it is interrupted.
       searches: seeds.flatMap((seed) => samplers.map((sampler) => ({ sampler, seed }))),
     };
     const compared = flags.real ? await compareReally(job, flags, io) : await simulate(job, flags, io);
     if (compared === null) return EXIT.interrupted;
-    const { results, functions, synthetic } = compared;
-    if (flags.json) results.forEach(({ bestSoFar: _, ...row }) => io.out(JSON.stringify({ event: "search", ...row })));
-    const about: About = { ...flags, seeds: count, trials, batch, judging, controller, synthetic, functions };
+    const { results, functions, ...stand } = compared;
+    if (flags.json) {
+      for (const { bestSoFar: _, ...row } of results) {
+        io.out(JSON.stringify({ event: "search", ...row, synthetic: stand.synthetic }));
+      }
+    }
+    const about: About = { ...flags, seeds: count, trials, batch, judging, controller, ...stand, functions };
     const report: Report = {
       about,
       summaries: summariseSamplers(results, samplers, { top1: functions.top1, best: functions.ranked[0].truth }),
@@ -130,11 +138,10 @@ export interface Job {
   readonly searches: readonly { readonly sampler: string; readonly seed: number }[];
 }
 
-export interface Compared {
+export interface Compared extends Stand {
   /** In the order of the searches. */
   readonly results: readonly SimulatedResult[];
   readonly functions: Judged;
-  readonly synthetic: boolean;
 }
 
 interface TableFlags {
@@ -145,16 +152,40 @@ interface TableFlags {
 }
 
 async function simulate({ settings, searches }: Job, flags: TableFlags, io: Io): Promise<Compared> {
-  const table = readTableText({ ...flags, file: flags.table || undefined }), parsed = parseTable(table);
-  const functions = new SimulatedTable(parsed);
+  const { text: table, parsed } = openTable(flags, io), functions = new SimulatedTable(parsed);
   io.err(`${searches.length} searches of ${settings.trainings} trainings each`);
   const results = await simulateAll({
     ...{ table, settings, searches, signal: io.signal },
     workers: flags.workers ?? navigator.hardwareConcurrency,
     onResult: (_, done) => io.live(`${done} of ${searches.length} searches`),
   });
-  return { results, functions, synthetic: parsed.header.synthetic };
+  return { results, functions, ...standOf(parsed) };
 }
+
+/** Fewer functions than this have no best hundredth. */
+const MIN_FUNCTIONS = 100;
+
+/**
+ * The table asked for. By default the measured one, and while that has too few functions, one drawn from a model, which
+ * is said. Throws an Error if there is neither.
+ */
+function openTable({ table: file, ...choice }: TableFlags, io: Io) {
+  const open = (text: string) => ({ text, parsed: parseTable(text) });
+  if (file) return open(readTableText({ ...choice, file }));
+  const measured = measuredTableText(choice), opened = measured === null ? null : open(measured);
+  const count = opened?.parsed.entries.length ?? 0;
+  if (opened && count >= MIN_FUNCTIONS) return opened;
+  if (`${choice.dataset} ${choice.preset}` !== MODELLED) return open(readTableText(choice));
+  const [name] = PLAUSIBLE_TABLES;
+  io.err(
+    `the measured table of ${choice.dataset} and ${choice.preset} has ${count} functions, too few: searches are ` +
+      `simulated on ${name}, in which nothing was measured (deno task table --train measures)`,
+  );
+  return open(readTableText({ ...choice, file: name }));
+}
+
+/** The data set and preset of the trainings that the plausible tables are modelled on. */
+const MODELLED = "cifar10 laptop";
 
 interface PlaceFlags {
   readonly real: boolean;
@@ -192,26 +223,12 @@ function judgingOf({ rule, preset, pruner, finals }: RuleFlags): JudgingSettings
 
 /** How the samplers with a policy learn. Throws a UsageError if no sampler asked for has one. */
 function controllerOf(
-  { controller, batch }: { readonly controller?: string; readonly batch: number },
+  { controller, batch, preset }: { readonly controller?: string; readonly batch: number; readonly preset: string },
   samplers: readonly string[],
 ): ControllerSettings {
   if (controller !== undefined && !samplers.some(hasPolicy)) {
     throw new UsageError("--controller says how ppo and reinforce learn: neither is among --samplers");
   }
-  return { ...DEFAULT_CONTROLLER, batch, ...controller === undefined ? {} : parseController(controller) };
-}
-
-/** Throws a UsageError for a name that is not a sampler's or is given twice. */
-function samplersOf(list: string): readonly string[] {
-  const names = list.split(";").map((name) => name.trim()).filter((name) => name !== "");
-  if (names.length === 0) throw new UsageError(`--samplers names none: the samplers are ${SAMPLER_NAMES.join(", ")}`);
-  const wrong = names.find((name) => !(SAMPLER_NAMES as readonly string[]).includes(name));
-  if (wrong !== undefined) {
-    const meant = nearest(wrong, SAMPLER_NAMES);
-    const hint = meant ? `did you mean ${meant}?` : `the samplers are ${SAMPLER_NAMES.join(", ")}`;
-    throw new UsageError(`--samplers has no sampler "${wrong}": ${hint}`);
-  }
-  const twice = names.find((name, at) => names.indexOf(name) !== at);
-  if (twice !== undefined) throw new UsageError(`--samplers names ${twice} twice`);
-  return names;
+  const own = PRESETS[preset as PresetName].controller;
+  return { ...own, batch, ...controller === undefined ? {} : parseController(controller) };
 }

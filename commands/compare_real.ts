@@ -16,6 +16,7 @@ import { FunctionFacts } from "../controller/samplers/function_facts.ts";
 import { SearchSpace, type Units } from "../controller/search_space.ts";
 import type { Io } from "./command.ts";
 import type { Compared, Job } from "./compare.ts";
+import { standOf } from "./compare_report.ts";
 import { TableTrainer } from "./training/table_trainer.ts";
 
 interface RealFlags {
@@ -54,7 +55,7 @@ export async function compareReally({ settings, searches }: Job, flags: RealFlag
       top1: top1Of([...truths.values()]),
       toBeat: toBeatOf(truths),
     };
-    return { results: traces.map((trace) => resultOf(trace, functions)), functions, synthetic: table.header.synthetic };
+    return { results: traces.map((trace) => resultOf(trace, functions)), functions, ...standOf(table) };
   } catch (error) {
     if (!(error instanceof NotTrained) || !io.signal.aborted) throw error;
     io.err(`interrupted; every finished training is in ${trainer.path}: the same command resumes`);

@@ -21,6 +21,8 @@ export interface TableHeader {
   readonly dataset: string;
   /** Drawn images, or scores from a formula: they say nothing about photographs. */
   readonly synthetic: boolean;
+  /** Where scores come from that were not measured: "computed from a formula"; absent of a measured table. */
+  readonly about?: string;
   /** Accuracy of guessing, 1 / classes. */
   readonly guessing: number;
   readonly child: ChildSettings;

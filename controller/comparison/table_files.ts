@@ -1,10 +1,16 @@
 /**
  * Where tables of functions are: the one in progress in runs/table/, else the one shipped with the project, each named
- * after its data set and preset.
+ * after its data set and preset; and plausible ones, shipped too, in which nothing was measured.
  */
 import { type FunctionTable, parseTable } from "./function_table.ts";
 
 const MADE = "runs/table";
+/**
+ * Tables drawn from a model of what was measured so far (`tests/bench/plausible_table.ts`), the default one first. They
+ * differ in which functions are alike: those of like values and slopes, or those written with the same tokens.
+ */
+export const PLAUSIBLE_TABLES = ["plausible-shape", "plausible-tokens"] as const;
+
 const shipped = (name: string) => new URL(`./table/${name}`, import.meta.url);
 
 export interface TableChoice {
@@ -29,15 +35,20 @@ export function readTable(choice: TableChoice): FunctionTable {
   return parseTable(readTableText(choice));
 }
 
-/** As `readTable`, but unparsed: for workers, which parse it themselves. */
+/** A measured table as text, for workers, which parse it themselves; null if there is none for the data set and preset. */
+export function measuredTableText({ dataset, preset }: Omit<TableChoice, "file">): string | null {
+  const name = `${dataset}-${preset}.jsonl`;
+  return read(`${MADE}/${name}`) ?? read(shipped(name));
+}
+
+/** As `readTable`, but unparsed. The file may be one of `PLAUSIBLE_TABLES`. */
 export function readTableText({ file, dataset, preset }: TableChoice): string {
   if (file !== undefined) {
-    const text = read(file);
+    const text = read((PLAUSIBLE_TABLES as readonly string[]).includes(file) ? shipped(`${file}.jsonl`) : file);
     if (text !== null) return text;
     throw new Error(`Cannot open the table ${file} as there is no such file`);
   }
-  const name = `${dataset}-${preset}.jsonl`;
-  const text = read(`${MADE}/${name}`) ?? read(shipped(name));
+  const text = measuredTableText({ dataset, preset });
   if (text !== null) return text;
   throw new Error(
     `There is no table of functions for ${dataset} and the preset ${preset}: make one with ` +

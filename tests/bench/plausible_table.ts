@@ -1,20 +1,25 @@
 /**
- * A table of one core unit that is plausible, for tuning samplers and naming rules before there is a measured one:
+ * A table of one core unit that is plausible, for comparing samplers and naming rules before there is a measured one:
  *
- *     deno run tests/bench/plausible_table.ts PANEL.jsonl SEED > TABLE.jsonl
+ *     deno run tests/bench/plausible_table.ts PANEL.jsonl shape|tokens SEED > TABLE.jsonl
  *
  * Its scores come from a model fitted to what was measured, so that they say nothing about any single function, and its
  * header says that it is synthetic. The model: accuracy is a rising function (`Warp`) of a latent quality, which is a
- * Gaussian process over the surrogate's features plus an independent part per function; the share of either is chosen
- * by maximum likelihood. A table is one draw of all functions together, given the panel's random functions on the
- * `laptop` child and the references' means. Noise is as measured (`synthetic_table.ts`).
+ * Gaussian process plus an independent part per function; the share of either, and the correlation, are chosen by maximum
+ * likelihood. A table is one draw of all functions together, given the panel's random functions on the `laptop` child and
+ * the references' means. Noise is as measured (`synthetic_table.ts`).
+ *
+ * Functions are alike by `shape` if their values and slopes are, which is what the sampler `surrogate` assumes; by
+ * `tokens` if they are written with the same ones, which is what it cannot see. The tables that come with the project
+ * (`controller/comparison/table/`) are those of seed 2.
  */
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { fingerprint } from "../../child/activation/fingerprint.ts";
 import { tableText } from "../../controller/comparison/function_table.ts";
-import { distinctFunctions } from "../../controller/comparison/table_plan.ts";
-import { featuresOf } from "../../controller/samplers/function_facts.ts";
+import { distinctFunctions, type Member } from "../../controller/comparison/table_plan.ts";
+import { featuresOf, FunctionFacts } from "../../controller/samplers/function_facts.ts";
 import { DEFAULT_SURROGATE } from "../../controller/samplers/surrogate.ts";
+import { SearchSpace } from "../../controller/search_space.ts";
 import { Random } from "../../datasets/random.ts";
 import { GUESSING, tableOf } from "../controller/comparison/synthetic_table.ts";
 
@@ -28,11 +33,6 @@ const REFERENCES: Readonly<Record<string, number>> = {
  * three best of nine references lie within 0.2 points, so that the top is flat.
  */
 const SLOPE_AT_THE_TOP = 0.01;
-
-interface Point {
-  readonly features: Float32Array;
-  readonly quality: number;
-}
 
 /** Between quality and accuracy: linear between the normal scores of the panel's accuracies. */
 class Warp {
@@ -77,14 +77,81 @@ function normalQuantile(p: number): number {
   return p < 0.5 ? -x : x;
 }
 
-function correlation(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] - b[i]) ** 2;
-  return Math.exp(-Math.sqrt(sum / a.length) / DEFAULT_SURROGATE.length);
+/** How alike two functions are, 0 to 1. */
+interface Likeness<Traits> {
+  /** What is compared; null of a function that this likeness is not defined for. */
+  traitsOf(text: string): Traits | null;
+  correlation(a: Traits, b: Traits): number;
+  /** What a table says of its functions. */
+  readonly words: string;
+}
+
+const SHAPE: Likeness<Float32Array> = {
+  traitsOf: (text) => featuresOf(activationFrom(text).expression),
+  correlation(a, b) {
+    let sum = 0;
+    for (let i = 0; i < a.length; i++) sum += (a[i] - b[i]) ** 2;
+    return Math.exp(-Math.sqrt(sum / a.length) / DEFAULT_SURROGATE.length);
+  },
+  words: "alike if their values and slopes are",
+};
+
+const FACTS = new FunctionFacts(new SearchSpace(1));
+/** The correlation falls by this factor for each of the two unary functions and the binary one that differs. */
+const TOKEN_FACTORS = [0.2, 0.35, 0.5, 0.65, 0.8];
+const tokensWith = (factor: number): Likeness<readonly number[]> => ({
+  traitsOf: (text) => FACTS.tokensOf(activationFrom(text).expression),
+  correlation: (a, b) => factor ** a.reduce((count, token, at) => count + (token === b[at] ? 0 : 1), 0),
+  words: "alike if they are written with the same unary and binary functions",
+});
+
+const LIKENESSES: Readonly<Record<string, readonly Likeness<unknown>[]>> = {
+  shape: [SHAPE as Likeness<unknown>],
+  tokens: TOKEN_FACTORS.map((factor) => tokensWith(factor) as Likeness<unknown>),
+};
+/** Shares of the variance that are each function's own. */
+const OWN_SHARES = [0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9];
+
+interface Known {
+  readonly expression: string;
+  readonly accuracy: number;
+}
+
+interface Model {
+  readonly likeness: Likeness<unknown>;
+  readonly own: number;
+}
+
+/** The most likely model, of the known functions that it is defined for. */
+function fitted(likenesses: readonly Likeness<unknown>[], known: readonly Known[], warp: Warp): Model {
+  const qualities = (likeness: Likeness<unknown>) =>
+    known.filter(({ expression }) => likeness.traitsOf(expression) !== null)
+      .map(({ expression, accuracy }) => ({ traits: likeness.traitsOf(expression), quality: warp.quality(accuracy) }));
+  const models = likenesses.flatMap((likeness, at) => {
+    const points = qualities(likeness), traits = points.map(({ traits }) => traits);
+    return OWN_SHARES.map((own) => {
+      const value = likelihood(points.map(({ quality }) => quality), covarianceOf(traits, { likeness, own }));
+      console.error(`likeness ${at}, own part ${own}, n = ${points.length}: log-likelihood ${value.toFixed(2)}`);
+      return { likeness, own, value };
+    });
+  });
+  return models.reduce((best, model) => model.value > best.value ? model : best);
+}
+
+/** Log-likelihood of the qualities, up to a constant. */
+function likelihood(qualities: readonly number[], covariance: Covariance): number {
+  const lower = cholesky(qualities.length, covariance);
+  return whiten(lower, qualities).reduce((sum, z, i) => sum - z * z / 2 - Math.log(lower[i][i]), 0);
+}
+
+type Covariance = (i: number, j: number) => number;
+
+function covarianceOf(traits: readonly unknown[], { likeness, own }: Model): Covariance {
+  return (i, j) => i === j ? 1 + 1e-9 : (1 - own) * likeness.correlation(traits[i], traits[j]);
 }
 
 /** Rows of the lower triangle L of K = L L^T, row by row; K(i, j) for j <= i. */
-function cholesky(size: number, covariance: (i: number, j: number) => number): Float64Array[] {
+function cholesky(size: number, covariance: Covariance): Float64Array[] {
   const rows: Float64Array[] = [];
   for (let i = 0; i < size; i++) {
     const row = new Float64Array(i + 1);
@@ -99,17 +166,6 @@ function cholesky(size: number, covariance: (i: number, j: number) => number): F
   return rows;
 }
 
-/** Log-likelihood of the qualities, up to a constant, if `own` of the variance is each function's own. */
-function likelihood(points: readonly Point[], own: number): number {
-  const lower = cholesky(points.length, covarianceOf(points.map(({ features }) => features), own));
-  const whitened = whiten(lower, points.map(({ quality }) => quality));
-  return whitened.reduce((sum, z, i) => sum - z * z / 2 - Math.log(lower[i][i]), 0);
-}
-
-function covarianceOf(features: readonly Float32Array[], own: number) {
-  return (i: number, j: number) => i === j ? 1 + 1e-9 : (1 - own) * correlation(features[i], features[j]);
-}
-
 function whiten(lower: readonly Float64Array[], values: readonly number[]): number[] {
   const whitened: number[] = [];
   values.forEach((value, i) => {
@@ -119,43 +175,42 @@ function whiten(lower: readonly Float64Array[], values: readonly number[]): numb
   return whitened;
 }
 
-function printOf(text: string): string {
-  return fingerprint(activationFrom(text).expression);
+/** Qualities of the members, by fingerprint: one draw given the known ones. */
+function draw(members: readonly Member[], known: readonly Known[], warp: Warp, model: Model, random: Random) {
+  const { likeness } = model;
+  const given = known.filter(({ expression }) => likeness.traitsOf(expression) !== null);
+  // Known ones come first, so that their share of the draw is what is observed.
+  const traits = [...given, ...members].map(({ expression }) => likeness.traitsOf(expression));
+  const lower = cholesky(traits.length, covarianceOf(traits, model));
+  const whitened = whiten(lower, given.map(({ accuracy }) => warp.quality(accuracy)));
+  while (whitened.length < traits.length) whitened.push(random.normal());
+  const quality = new Map(members.map(({ fingerprint }, i) => [
+    fingerprint,
+    lower[given.length + i].reduce((sum, l, k) => sum + l * whitened[k], 0),
+  ]));
+  // What was measured stays as it was.
+  for (const { expression, accuracy } of known) {
+    quality.set(fingerprint(activationFrom(expression).expression), warp.quality(accuracy));
+  }
+  return quality;
+}
+
+/** The panel's random functions on the `laptop` child, from seed 1; diverged ones as guessing. */
+function readPanel(path: string): Known[] {
+  return Deno.readTextFileSync(path).trim().split("\n").map((line) => JSON.parse(line))
+    .filter(({ child, kind, seed }) => child === "laptop" && kind === "random" && seed === 1)
+    .map(({ expression, accuracy }) => ({ expression, accuracy: Math.max(GUESSING, accuracy ?? 0) }));
 }
 
 if (import.meta.main) {
-  const [panel, seed] = [Deno.args[0], Number(Deno.args[1] ?? 1)];
-  const rows = Deno.readTextFileSync(panel).trim().split("\n").map((line) => JSON.parse(line))
-    .filter(({ child, kind, seed }) => child === "laptop" && kind === "random" && seed === 1)
-    .map(({ expression, accuracy }) => ({ expression, accuracy: Math.max(GUESSING, accuracy ?? 0) }));
-  const warp = new Warp(rows.map(({ accuracy }) => accuracy));
-  const known = [...rows, ...Object.entries(REFERENCES).map(([expression, accuracy]) => ({ expression, accuracy }))];
-  const points = known.map(({ expression, accuracy }): Point => ({
-    features: featuresOf(activationFrom(expression).expression),
-    quality: warp.quality(accuracy),
-  }));
-  const shares = [0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9];
-  const likelihoods = shares.map((own) => likelihood(points, own));
-  const own = shares[likelihoods.indexOf(Math.max(...likelihoods))];
-  console.error(`${rows.length} random functions, ${points.length - rows.length} references`);
-  shares.forEach((share, i) => console.error(`own part ${share}: log-likelihood ${likelihoods[i].toFixed(2)}`));
-  // One draw of the rest given the known: known ones come first, so that their share of the draw is what is observed.
+  const [path, by, seed] = [Deno.args[0], Deno.args[1], Number(Deno.args[2])];
+  const panel = readPanel(path), warp = new Warp(panel.map(({ accuracy }) => accuracy));
+  const known = [...panel, ...Object.entries(REFERENCES).map(([expression, accuracy]) => ({ expression, accuracy }))];
+  const model = fitted(LIKENESSES[by], known, warp);
   const members = distinctFunctions().filter(({ useless }) => useless === null);
-  const features = members.map(({ expression }) => featuresOf(activationFrom(expression).expression));
-  const all = [...points.map(({ features }) => features), ...features];
-  const lower = cholesky(all.length, covarianceOf(all, own));
-  const whitened = whiten(lower, points.map(({ quality }) => quality));
-  const random = new Random(seed).split("plausible");
-  const quality = new Map<string, number>();
-  for (let i = whitened.length; i < all.length; i++) whitened.push(random.normal());
-  members.forEach(({ fingerprint }, i) => {
-    const row = lower[points.length + i];
-    let sum = 0;
-    for (let k = 0; k < row.length; k++) sum += row[k] * whitened[k];
-    quality.set(fingerprint, sum);
-  });
-  // What was measured stays as it was.
-  known.forEach(({ expression }, i) => quality.set(printOf(expression), points[i].quality));
-  const table = tableOf(seed, Infinity, ({ fingerprint }) => warp.accuracy(quality.get(fingerprint)!));
+  const quality = draw(members, known, warp, model, new Random(seed).split("plausible"));
+  const about = `drawn from a model of ${panel.length} functions trained on CIFAR-10 (ResNet-8, 200 steps of 64), in ` +
+    `which functions are ${model.likeness.words}`;
+  const table = tableOf(seed, Infinity, ({ fingerprint }) => warp.accuracy(quality.get(fingerprint)!), about);
   await Deno.stdout.write(new TextEncoder().encode(tableText(table)));
 }

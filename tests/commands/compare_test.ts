@@ -1,5 +1,5 @@
 /** `deno task compare` and `deno task table` as processes, on a table whose scores come from a formula. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { tableText } from "../../controller/comparison/function_table.ts";
 import { syntheticTable } from "../controller/comparison/synthetic_table.ts";
@@ -51,6 +51,34 @@ describe("deno task compare", () => {
       assertEquals(JSON.parse(again.out.trim().split("\n").at(-1)!).samplers, samplers);
     }));
 
+  it("without a file stands on a table drawn from a model until there is a measured one, and says so", () =>
+    withTable(async (cwd) => {
+      const line = ["compare", "--table", "--samplers", "random;exhaustive", "--seeds", "2", "--trials", "20"];
+      const { code, out, err } = await commandLine([...line, "--json"], { cwd });
+      assertEquals(code, 0, err.join("\n"));
+      assertStringIncludes(err.join("\n"), "simulated on plausible-shape, in which nothing was measured");
+      const rows = out.trim().split("\n").map((row) => JSON.parse(row)), finished = rows.at(-1);
+      assertEquals(rows.map(({ synthetic }) => synthetic), Array(5).fill(true));
+      assertEquals([finished.event, finished.dataset, finished.functions > 3900], ["finished", "synthetic", true]);
+      assertMatch(finished.truth, /^NOT MEASURED but drawn from a model of 74 functions trained on CIFAR-10/);
+      assertEquals(Object.keys(finished.samplers), ["random", "exhaustive"]);
+
+      // A table that has only been begun has no top 1 %.
+      await Deno.mkdir(`${cwd}/runs/table`);
+      const [header, ...lines] = TEXT.split("\n"), own = `${cwd}/runs/table/cifar10-laptop.jsonl`;
+      await Deno.writeTextFile(own, [header, ...lines.slice(0, 50), ""].join("\n"));
+      const begun = await commandLine(line, { cwd });
+      assertStringIncludes(begun.err.join("\n"), "too few");
+      assertStringIncludes(begun.out, "NOT MEASURED");
+      await Deno.writeTextFile(
+        own,
+        TEXT.replace('"synthetic":true,', '"synthetic":false,').replace(/"about":"[^"]*",/, ""),
+      );
+      const measured = JSON.parse((await commandLine([...line, "--json"], { cwd })).out.trim().split("\n").at(-1)!);
+      assertEquals(measured.synthetic, false);
+      assertMatch(measured.truth, /^children of resnet8 trained on synthetic for 200 steps of 64/);
+    }));
+
   it("trains real children, each once, and trains nothing when it is repeated", () =>
     inFolder(async (cwd) => {
       const line = ["compare", "--real", "--preset", "smoke", "--dataset", "shapes", "--samplers", "random;exhaustive"];
@@ -81,6 +109,7 @@ describe("deno task compare", () => {
       await failsHere(["compare", ...AT, "--samplers", "evolutoin"], 2, ["did you mean evolution?"]);
       await failsHere(["compare", ...AT, "--samplers", "random;random"], 2, ["names random twice"]);
       await failsHere(["compare", ...AT, "--samplers", ";"], 2, ["--samplers names none"]);
+      await failsHere(["compare", ...AT, "--controller", "papre"], 2, ["--controller takes NAME=NUMBER"]);
       await failsHere(["compare", ...AT, "--real"], 2, ["leave out one of them"]);
       await failsHere(["compare", ...AT, "--engine", "wasm"], 2, ["--engine is for --real"]);
       await failsHere(["compare", ...AT, "--rule", "maximum", "--pruner", "none"], 2, [
