@@ -96,7 +96,9 @@ describe("README", () => {
   it("lists every request that /api answers, and no other", () => {
     const source = Deno.readTextFileSync("web/api.ts");
     const answered = [...source.matchAll(/\bapi\.(get|post|patch|delete)\("([^"]+)"/g)]
-      .map(([, method, path]) => `${method.toUpperCase()} /api${path.replace(":run", "RUN").replace(":id", "ID")}`);
+      .map(([, method, path]) =>
+        `${method.toUpperCase()} /api${path.replace(":run", "RUN").replace(":id", "ID").replace(":name", "NAME")}`
+      );
     const listed = [...everything.matchAll(/^\| ((?:GET|POST|PATCH|DELETE) \/api\S*) /gm)].map(([, request]) =>
       request
     );

@@ -28,7 +28,7 @@ import { polled } from "./live.ts";
 import { roundProbabilities } from "./protocol.ts";
 import { RateLimits } from "./rate_limit.ts";
 import { bestOf, countStates, type RunRegistry } from "../controller/runs/registry.ts";
-import { REPORT_KINDS } from "../controller/runs/reports.ts";
+import type { ReportKind } from "../controller/runs/reports.ts";
 import { checkDeletion, readChange, readControl, RequestError } from "./requests.ts";
 import { readTrialQuery, selectTrials } from "./trial_query.ts";
 
@@ -117,18 +117,20 @@ function addRuns(api: Hono, { registry }: ApiOptions, { run, read }: Guards): vo
 }
 
 function addReports(api: Hono, { registry: { reports } }: ApiOptions, { read }: Guards): void {
-  for (const kind of REPORT_KINDS) {
-    api.get(`/${kind}`, async (context) => {
-      read(context);
-      return context.json({ names: await reports.list(kind) });
-    });
-    api.get(`/${kind}/:name`, async (context) => {
-      read(context);
-      const name = context.req.param("name"), report = await reports.read(kind, name);
-      if (report === null) throw new Refusal(404, `none of the ${kind} is called ${name}`);
-      return context.json(report);
-    });
-  }
+  const list = (kind: ReportKind) => async (context: Context) => {
+    read(context);
+    return context.json({ names: await reports.list(kind) });
+  };
+  const one = (kind: ReportKind) => async (context: Context) => {
+    read(context);
+    const name = context.req.param("name")!, report = await reports.read(kind, name);
+    if (report === null) throw new Refusal(404, `none of the ${kind} is called ${name}`);
+    return context.json(report);
+  };
+  api.get("/comparisons", list("comparisons"));
+  api.get("/comparisons/:name", one("comparisons"));
+  api.get("/confirmations", list("confirmations"));
+  api.get("/confirmations/:name", one("confirmations"));
 }
 
 function addTrials(api: Hono, { run, read }: Guards): void {

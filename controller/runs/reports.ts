@@ -58,7 +58,6 @@ export interface ReportTypes {
 }
 
 export type ReportKind = keyof ReportTypes;
-export const REPORT_KINDS: readonly ReportKind[] = ["comparisons", "confirmations"];
 
 export interface Reports {
   /** Names, by name. */

@@ -53,7 +53,8 @@ describe("deno task compare", () => {
 
   it("without a file stands on a table drawn from a model until there is a measured one, and says so", () =>
     withTable(async (cwd) => {
-      const line = ["compare", "--table", "--samplers", "random;exhaustive", "--seeds", "2", "--trials", "20"];
+      const short = ["--seeds", "2", "--trials", "20", "--workers", "1"];
+      const line = ["compare", "--table", "--samplers", "random;exhaustive", ...short];
       const { code, out, err } = await commandLine([...line, "--json"], { cwd });
       assertEquals(code, 0, err.join("\n"));
       assertStringIncludes(err.join("\n"), "simulated on plausible-shape, in which nothing was measured");
