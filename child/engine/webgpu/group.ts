@@ -49,6 +49,20 @@ type Work =
   | { readonly kind: "read"; readonly buffer: Kept; values?: Float32Array }
   | { readonly kind: "write"; readonly buffer: Kept; readonly values: Float32Array };
 
+/** A request of the child at a place. */
+interface Asked<Kind extends Work["kind"]> {
+  readonly place: number;
+  readonly work: Extract<Work, { kind: Kind }>;
+}
+
+/** What is read back: from where, how many bytes, and who takes it. */
+interface Wanted {
+  readonly buffer: GPUBuffer;
+  readonly at: number;
+  readonly bytes: number;
+  readonly take: (values: Float32Array) => void;
+}
+
 interface Queued {
   readonly place: number;
   readonly work: Work;
@@ -279,103 +293,99 @@ export class Group {
       turn.flatMap(({ place, work }) =>
         work.kind === kind ? [{ place, work: work as Extract<Work, { kind: Kind }> }] : []
       );
-    for (const { place, work } of of("write")) {
-      if (work.values.length === 0) continue; // Deno 2.9.6 panics on an empty write
-      const bytes = this.plan.quads.get(work.buffer)! * QUAD_BYTES;
-      device.queue.writeBuffer(
-        this.#buffers.get(work.buffer)!,
-        place * bytes,
-        work.values as Float32Array<ArrayBuffer>,
-      );
-    }
-    const encoder = device.createCommandEncoder();
-    /** What is read back: from where, how many bytes, and who takes it. */
-    const wanted: { buffer: GPUBuffer; at: number; bytes: number; take: (values: Float32Array) => void }[] = [];
-
-    const [first] = of("train");
-    // Those of another data set wait for the next turn.
-    const trained = of("train").filter(({ work: { dataset } }) => dataset === first.work.dataset);
-    const most = first?.work.dataset ? MAX_STEPS : this.#carriedSteps;
-    const steps = Math.min(most, ...trained.map(({ work }) => work.steps.length - work.losses.length));
-    if (trained.length > 0 && steps > 0) {
-      const places = trained.map(({ place }) => place);
-      this.#stage(
-        places,
-        Array.from({ length: steps }, (_, step) =>
-          trained.map(({ work }) => {
-            const { batch, learningRate } = work.steps[work.losses.length + step];
-            return { batch, rates: this.#rates(learningRate, work.updates + work.losses.length + step + 1) };
-          })),
-      );
-      const picking = first.work.dataset && await this.#pickingFrom(first.work.dataset);
-      this.#encode(
-        encoder,
-        picking ? [picking, ...this.#shared.training.slice(1)] : this.#shared.training,
-        "training",
-        places,
-        steps,
-      );
-      wanted.push({
-        buffer: this.#buffers.get("losses")!,
-        at: 0,
-        bytes: 4 * steps * places.length,
-        take: (losses) =>
-          trained.forEach(({ work }, i) => {
-            for (let step = 0; step < steps; step++) work.losses.push(losses[step * places.length + i]);
-          }),
-      });
-    }
+    for (const request of of("write")) this.#write(request);
+    let encoder = device.createCommandEncoder();
+    const wanted: Wanted[] = [], isTraining = await this.#encodeTraining(encoder, of("train"), wanted);
     const judged = of("evaluate");
-    if (judged.length > 0) {
-      // In a submission of its own, as its images take the place of the steps'.
-      if (steps > 0 && trained.length > 0) device.queue.submit([encoder.finish()]);
+    if (isTraining && judged.length > 0) {
+      // In a submission of its own, as the images to be judged take the place of the steps'.
+      device.queue.submit([encoder.finish()]);
+      encoder = device.createCommandEncoder();
     }
-    const last = judged.length > 0 && trained.length > 0 ? device.createCommandEncoder() : encoder;
-    if (judged.length > 0) {
-      const places = judged.map(({ place }) => place);
-      const left = judged.map(({ work }) => work.batches.length - work.logits.length);
-      const count = Math.min(this.#carriedSteps, ...left);
-      this.#stage(
-        places,
-        Array.from(
-          { length: count },
-          (_, step) =>
-            judged.map(({ work }) => ({ batch: work.batches[work.logits.length + step], rates: [0, 0, 0, 0] })),
-        ),
-      );
-      const { buffer, quads } = this.plan.logits, logits = this.#buffers.get(buffer)!;
-      const kept = this.#buffers.get("logits")!, stride = this.plan.quads.get(buffer)! * QUAD_BYTES;
-      for (let step = 0; step < count; step++) {
-        this.#encode(last, this.#shared.evaluation, "evaluation", places, 1);
-        last.copyBufferToBuffer(logits, 0, kept, step * this.places * stride, this.places * stride);
-        for (const { place, work } of judged) {
-          const bytes = this.plan.batch * quads * QUAD_BYTES, at = (step * this.places + place) * stride;
-          wanted.push({ buffer: kept, at, bytes, take: (values) => work.logits.push(values) });
-        }
-      }
-    }
+    if (judged.length > 0) this.#encodeEvaluation(encoder, judged, wanted);
     for (const { place, work } of of("read")) {
       const bytes = this.plan.quads.get(work.buffer)! * QUAD_BYTES;
       const take = (values: Float32Array) => work.values = values;
       wanted.push({ buffer: this.#buffers.get(work.buffer)!, at: place * bytes, bytes, take });
     }
-    await this.#finish(last, wanted);
+    await this.#finish(encoder, wanted);
     const error = await device.popErrorScope();
     if (error) this.#error = error.message;
     return turn.map(({ work }) => isDone(work));
   }
 
+  #write({ place, work: { buffer, values } }: Asked<"write">): void {
+    if (values.length === 0) return; // Deno 2.9.6 panics on an empty write
+    const at = place * this.plan.quads.get(buffer)! * QUAD_BYTES;
+    this.card.device.queue.writeBuffer(this.#buffers.get(buffer)!, at, values as Float32Array<ArrayBuffer>);
+  }
+
+  /** As many steps as all who ask have left, of those with the first's data set: the others wait. False if of none. */
+  async #encodeTraining(
+    encoder: GPUCommandEncoder,
+    asked: readonly Asked<"train">[],
+    wanted: Wanted[],
+  ): Promise<boolean> {
+    const dataset = asked[0]?.work.dataset, trained = asked.filter(({ work }) => work.dataset === dataset);
+    const most = dataset ? MAX_STEPS : this.#carriedSteps;
+    const count = Math.min(most, ...trained.map(({ work }) => work.steps.length - work.losses.length));
+    if (trained.length === 0 || count === 0) return false;
+    const places = trained.map(({ place }) => place);
+    this.#stage(places, count, (step) =>
+      trained.map(({ work }) => {
+        const { batch, learningRate } = work.steps[work.losses.length + step];
+        return { batch, rates: this.#rates(learningRate, work.updates + work.losses.length + step + 1) };
+      }));
+    const shared = dataset
+      ? [await this.#pickingFrom(dataset), ...this.#shared.training.slice(1)]
+      : this.#shared.training;
+    this.#encode(encoder, shared, "training", places, count);
+    wanted.push({
+      buffer: this.#buffers.get("losses")!,
+      at: 0,
+      bytes: 4 * count * places.length,
+      take: (losses) =>
+        trained.forEach(({ work }, i) => {
+          for (let step = 0; step < count; step++) work.losses.push(losses[step * places.length + i]);
+        }),
+    });
+    return true;
+  }
+
+  /** As many batches as all who ask have left; their logits are kept until they are read together. */
+  #encodeEvaluation(encoder: GPUCommandEncoder, judged: readonly Asked<"evaluate">[], wanted: Wanted[]): void {
+    const places = judged.map(({ place }) => place);
+    const left = judged.map(({ work }) => work.batches.length - work.logits.length);
+    const count = Math.min(this.#carriedSteps, ...left);
+    this.#stage(
+      places,
+      count,
+      (step) => judged.map(({ work }) => ({ batch: work.batches[work.logits.length + step], rates: [0, 0, 0, 0] })),
+    );
+    const { buffer, quads } = this.plan.logits, bytes = this.plan.batch * quads * QUAD_BYTES;
+    const kept = this.#buffers.get("logits")!, stride = this.plan.quads.get(buffer)! * QUAD_BYTES;
+    for (let step = 0; step < count; step++) {
+      const start = step * this.places * stride;
+      this.#encode(encoder, this.#shared.evaluation, "evaluation", places, 1);
+      encoder.copyBufferToBuffer(this.#buffers.get(buffer)!, 0, kept, start, this.places * stride);
+      for (const { place, work } of judged) {
+        wanted.push({ buffer: kept, at: start + place * stride, bytes, take: (values) => work.logits.push(values) });
+      }
+    }
+  }
+
   /** Puts the images, labels and rates of steps, [step][child that takes part], where the kernels find them. */
   #stage(
     places: readonly number[],
-    steps: readonly (readonly { readonly batch: Batch | PickedBatch; readonly rates: readonly number[] }[])[],
+    count: number,
+    stepOf: (step: number) => readonly { readonly batch: Batch | PickedBatch; readonly rates: readonly number[] }[],
   ): void {
     const { queue } = this.card.device, { batch, graph } = this.plan;
     const write = (name: BufferName, at: number, values: Float32Array | Uint32Array) =>
       queue.writeBuffer(this.#buffers.get(name)!, at, values as Float32Array<ArrayBuffer>);
     write("control", 0, new Uint32Array(4));
     write("children", 0, Uint32Array.from(places));
-    const all = steps.flat();
+    const all = Array.from({ length: count }, (_, step) => stepOf(step)).flat();
     const labels = new Uint32Array(all.length * batch), imageBytes = batch * sizeOf(graph.nodes[0].shape) * 4;
     const picks = new Uint32Array(2 * labels.length);
     all.forEach(({ batch: given }, i) => {
@@ -425,10 +435,7 @@ export class Group {
   }
 
   /** Submits, and hands what is wanted to who takes it. */
-  async #finish(
-    encoder: GPUCommandEncoder,
-    wanted: readonly { buffer: GPUBuffer; at: number; bytes: number; take: (values: Float32Array) => void }[],
-  ): Promise<void> {
+  async #finish(encoder: GPUCommandEncoder, wanted: readonly Wanted[]): Promise<void> {
     const { device } = this.card;
     const bytes = wanted.reduce((sum, { bytes }) => sum + bytes, 0);
     if (bytes === 0) return device.queue.submit([encoder.finish()]);
