@@ -1,7 +1,7 @@
 /** The help pages: one for a command, one for all of them. */
 import type { Command, Flag } from "./command.ts";
 
-/** Page of one command: usage, what it does, positionals, flags with their defaults, examples, its own permissions. */
+/** Page of one command: usage, what it does, positionals, flags with their defaults, examples, extra permissions. */
 export function helpPage(command: Command): string {
   const positionals = command.positionals.map(({ name, optional }) =>
     optional ? `[${name.toUpperCase()}]` : name.toUpperCase()
@@ -21,7 +21,7 @@ export function helpPage(command: Command): string {
     sections.push(["Examples:", ...command.examples.map((line) => `  deno task ${line}`)].join("\n"));
   }
   if (command.permissions) {
-    sections.push(`Permissions of its own (docs/permissions.md):\n${table(Object.entries(command.permissions))}`);
+    sections.push(`Extra permissions (docs/permissions.md):\n${table(Object.entries(command.permissions))}`);
   }
   return sections.join("\n\n");
 }

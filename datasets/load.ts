@@ -28,12 +28,12 @@ interface Row {
 
 export const DATASETS: Readonly<Record<string, Row>> = {
   cifar10: {
-    about: "45,000 / 5,000 / 10,000 colour photographs of 10 classes, 32x32",
+    about: "45,000 training, 5,000 validation and 10,000 test photographs of 10 classes, 32x32",
     sources: CIFAR10.sources,
     load: (options) => cifar(CIFAR10, options),
   },
   cifar100: {
-    about: "45,000 / 5,000 / 10,000 colour photographs of 100 classes, 32x32",
+    about: "the same numbers of photographs of 100 classes, 32x32",
     sources: CIFAR100.sources,
     load: (options) => cifar(options.labels === "coarse" ? CIFAR100_COARSE : CIFAR100, options),
   },

@@ -58,7 +58,7 @@ const MNIST_FILES: readonly Published[] = [
 export const FASHION_MNIST: IdxFormat = {
   name: "fashion-mnist",
   title: "Fashion-MNIST",
-  about: "55,000 / 5,000 / 10,000 grey pictures of 10 kinds of clothes, 28x28, padded to 32x32x3",
+  about: "55,000 training, 5,000 validation and 10,000 test pictures of clothes in 10 classes, grey, 28x28",
   sources: [
     sourceAt(
       "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
@@ -84,7 +84,7 @@ export const FASHION_MNIST: IdxFormat = {
 export const MNIST: IdxFormat = {
   name: "mnist",
   title: "MNIST",
-  about: "55,000 / 5,000 / 10,000 grey handwritten digits, 28x28, padded to 32x32x3",
+  about: "55,000 training, 5,000 validation and 10,000 test images of handwritten digits, grey, 28x28",
   sources: [
     sourceAt("https://storage.googleapis.com/cvdf-datasets/mnist/", MNIST_FILES),
     sourceAt("https://ossci-datasets.s3.amazonaws.com/mnist/", MNIST_FILES),
