@@ -52,17 +52,21 @@ export function countTests(report: string): Count {
   return { passed: tests.length - failed - skipped, failed, skipped };
 }
 
-/** Those that take more than 25 s on 2 cores (2026-11-26): they start first, so that no core waits for one at the end. */
-const LONG_RUNNING = [
-  "tests/commands/baselines_test.ts",
-  "tests/controller/samplers/ppo/ppo_test.ts",
-  "tests/controller/search_test.ts",
+/** The longest first (2026-11-26): they start before all others, so that no core waits for one at the end. */
+export const LONG_RUNNING = [
   "tests/controller/samplers/sampler_cases_test.ts",
   "tests/commands/compare_test.ts",
-  "tests/child/engine/reference_test.ts",
+  "tests/controller/samplers/ppo/ppo_test.ts",
+  "tests/commands/train_test.ts",
   "tests/child/engine/webgpu_test.ts",
+  "tests/child/engine/reference_test.ts",
+  "tests/child/engine/wasm_test.ts",
   "tests/child/engine/wasm_plain_test.ts",
+  "tests/controller/search_test.ts",
   "tests/commands/confirm_test.ts",
+  "tests/controller/runs/migrations_test.ts",
+  "tests/commands/baselines_test.ts",
+  "tests/commands/serve_test.ts",
 ];
 
 /** Paths of the test files, those that run long first. */

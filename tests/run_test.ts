@@ -1,7 +1,7 @@
-/** The test runner counts tests, not the groups around them. */
+/** The test runner counts tests, not the groups around them, and starts long files first. */
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { countTests } from "./run.ts";
+import { countTests, LONG_RUNNING } from "./run.ts";
 
 /** A report as `deno test --junit-path` writes it: a group, its tests, a group inside, an ignored test, a plain one. */
 const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
@@ -39,3 +39,18 @@ describe("countTests", () => {
     assertEquals(countTests(""), { passed: 0, failed: 0, skipped: 0 });
   });
 });
+
+describe("the files that start first", () => {
+  it("exist", () => {
+    const missing = LONG_RUNNING.filter((file) => !exists(file));
+    assertEquals(missing, []);
+  });
+});
+
+function exists(file: string): boolean {
+  try {
+    return Deno.statSync(file).isFile;
+  } catch {
+    return false;
+  }
+}

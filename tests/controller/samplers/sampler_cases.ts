@@ -30,6 +30,16 @@ export function judge(candidates: readonly Candidate[]): Judged[] {
   });
 }
 
+/** How many functions of one core unit may be useful; worked out once, from the space alone, for all samplers. */
+function usefulFunctions(): number {
+  const space = new SearchSpace(1);
+  return useful ??= new Set(
+    Array.from({ length: space.size }, (_, index) => space.expressionOf(space.tokensAt(index)))
+      .filter((expression) => uselessness(expression) === null).map(fingerprint),
+  ).size;
+}
+let useful: number | undefined;
+
 export function samplerCases(name: SamplerName): void {
   const make = (seed = 1, units: Units = 2) =>
     createSampler(name, FACTS[units].space, seed, { controller: SETTINGS, facts: FACTS[units] });
@@ -134,14 +144,11 @@ export function samplerCases(name: SamplerName): void {
     it("proposes every function of one core unit that may be useful, then nothing", async () => {
       const space = new SearchSpace(1), controller = { ...SETTINGS, hidden: 2, epochs: 1 };
       const sampler = createSampler(name, space, 1, { controller, facts: FACTS[1] });
-      const useful = new Set(
-        Array.from({ length: space.size }, (_, index) => space.expressionOf(space.tokensAt(index)))
-          .filter((expression) => uselessness(expression) === null).map(fingerprint),
-      );
+      const count = usefulFunctions();
       const first = await sampler.ask(100);
       await sampler.tell(judge(first));
-      const others = await sampler.ask(useful.size); // more than there are left
-      assertEquals(first.length + others.length, useful.size);
+      const others = await sampler.ask(count); // more than there are left
+      assertEquals(first.length + others.length, count);
       await sampler.tell(judge(others));
       assertEquals(await sampler.ask(1), []);
     });
