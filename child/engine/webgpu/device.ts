@@ -18,7 +18,7 @@ export interface Card {
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|microsoft basic render|\bwarp\b/i;
 
 /** What kernels use at most, above WebGPU's defaults: buffers of one kernel. */
-const STORAGE_BUFFERS = 12;
+export const STORAGE_BUFFERS = 12;
 
 /** Limits asked for at the adapter's own value, as WebGPU's defaults are lower. */
 const LIMITS = [

@@ -1,9 +1,12 @@
 /** The engine of graphics cards: kernels in WGSL on Deno's WebGPU, on cards of every maker, with nothing to install. */
 import type { Activation } from "../../activation/expression.ts";
+import { compileChild } from "../../compiler/child.ts";
+import { printChild } from "../../compiler/print.ts";
 import type { Dataset } from "../../../datasets/dataset.ts";
 import type { Graph } from "../../network/graph.ts";
 import { checkActivation } from "../checks.ts";
 import type { CompileOptions, Engine, Probe, Program } from "../engine.ts";
+import { printsKernels } from "../prints_kernels.ts";
 import { selfCheck } from "../self_check.ts";
 import { type Card, openCard } from "./device.ts";
 import { commonGraph, shapeKey } from "./common_graph.ts";
@@ -49,6 +52,7 @@ class WebGpuEngine implements Engine {
     checkActivation(graph, activation);
     const { batch, optimizer, children = 1 } = options;
     await this.#reopen();
+    if (printsKernels()) console.error(printChild(compileChild(commonGraph(graph), activation)));
     const plan = this.#plan(graph, activation, options);
     const group = await this.#groupFor(JSON.stringify([shapeKey(graph), batch, optimizer, children]), plan, children);
     const place = await group.place(plan);

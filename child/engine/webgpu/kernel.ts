@@ -172,3 +172,12 @@ export function valueBytes(...values: number[]): number {
 export function quadBytes(...quads: number[]): number {
   return QUAD_BYTES * quads.reduce((sum, count) => sum + count, 0);
 }
+
+/**
+ * Workgroups along x and y, as one axis has fewer than 65,536; the last of them, up to one for each along y, have nothing
+ * to do.
+ */
+export function workgroupsFor(count: number): readonly [number, number] {
+  const rows = Math.ceil(count / 65535);
+  return [Math.ceil(count / rows), rows];
+}

@@ -13,6 +13,7 @@ import {
   Numbers,
   type Operand,
   quadBytes,
+  workgroupsFor,
 } from "./kernel.ts";
 import { CHUNK_THREADS, chunksOf, chunkText, treeSum } from "./pointwise.ts";
 import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from "../../network/batch_norm.ts";
@@ -59,14 +60,16 @@ export function gradientSums(
   sums: readonly Sum[],
   { table, parts, gradients }: { readonly table: BufferName; readonly parts: Operand; readonly gradients: Operand },
 ): Dispatch {
-  const numbers = new Numbers();
+  const numbers = new Numbers(), rows = sumTable(sums).length / SUM_WORDS;
+  numbers.unsigned("rows", rows);
   numbers.unsigned("parts_child", parts.stride);
   numbers.unsigned("gradients_child", gradients.stride);
   const body = `
-  let row = group.x * ${SUM_WORDS}u;
-  let count = sums[row + 1u];
-  let quads = sums[row + 2u];
-  if (thread < sums[row + 4u]) {
+  let at = group.y * groups.x + group.x;
+  let row = at * ${SUM_WORDS}u;
+  if (at < rows && thread < sums[row + 4u]) {
+    let count = sums[row + 1u];
+    let quads = sums[row + 2u];
     let source = child * parts_child + sums[row] + thread;
     var total = vec4f();
     for (var i = 0u; i < count; i++) { total += parts[source + i * quads]; }
@@ -87,7 +90,7 @@ export function gradientSums(
     ),
     buffers: [table, parts.buffer, gradients.buffer],
     record: numbers.words,
-    workgroups: [sumTable(sums).length / SUM_WORDS, 1],
+    workgroups: workgroupsFor(rows),
     own: false,
     work: "kernel gradient",
     cost: {

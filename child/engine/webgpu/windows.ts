@@ -2,7 +2,16 @@
  * What looks at a window of pixels, channel by channel: pooling and depthwise convolution. A thread computes one quad of
  * one pixel. Windows have odd sizes, lie around every `stride`-th pixel, and end at the edge.
  */
-import { type Dispatch, kernel, Numbers, type Operand, quadBytes, valueBytes, type Work } from "./kernel.ts";
+import {
+  type Dispatch,
+  kernel,
+  Numbers,
+  type Operand,
+  quadBytes,
+  valueBytes,
+  type Work,
+  workgroupsFor,
+} from "./kernel.ts";
 import { LANES, quadsOf } from "./layout.ts";
 import { CHUNK_THREADS, chunksOf, chunkText, treeSum } from "./pointwise.ts";
 import { placesOf, type Shape, sizeOf } from "../../network/shape.ts";
@@ -93,12 +102,6 @@ ${body}
     cost: { operations: operations * count * LANES, bytes: quadBytes(request.quadsRead, count) },
     least: { operations: operations * values, bytes: valueBytes(request.valuesRead, values) },
   };
-}
-
-/** Workgroups along x and y, as one axis has fewer than 65,536. */
-function workgroupsFor(count: number): readonly [number, number] {
-  const rows = Math.ceil(count / 65535);
-  return [Math.ceil(count / rows), rows];
 }
 
 /** Visits each pixel of the window at (`y`, `x`) that lies in the input: its index `pixel`, and its `place`. */

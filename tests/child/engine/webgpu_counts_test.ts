@@ -5,15 +5,18 @@ import { activationFrom } from "../../../child/activation/catalog.ts";
 import { usesBeta } from "../../../child/activation/expression.ts";
 import { compileChild } from "../../../child/compiler/child.ts";
 import { gradientReadsOf, readsOf, type Values } from "../../../child/compiler/stages.ts";
+import { STORAGE_BUFFERS } from "../../../child/engine/webgpu/device.ts";
 import { bytesFor } from "../../../child/engine/webgpu/group.ts";
 import { makePlan } from "../../../child/engine/webgpu/plan.ts";
 import { countStep, type KernelCost, type StepCost } from "../../../child/engine/webgpu/profile.ts";
 import { multiplyAdds } from "../../../child/network/cost.ts";
-import { buildNetwork } from "../../../child/network/networks.ts";
+import { buildNetwork, NETWORK_NAMES } from "../../../child/network/networks.ts";
 import { DEFAULT_OPTIMIZER } from "../../../child/network/optimizer.ts";
 import { sizeOf } from "../../../child/network/shape.ts";
 
 const BATCH = 128;
+/** Along one axis, the same on every card. */
+const MAX_WORKGROUPS = 65535;
 /** How much more than the least a kernel may do. */
 const EXCESS = 1.25;
 
@@ -95,6 +98,20 @@ describe("the count of a training step on a card", () => {
     });
     assert(kernels.reduce((sum, { dispatches }) => sum + dispatches, 0) <= 8 * layers);
   });
+});
+
+describe("every network", () => {
+  for (const name of NETWORK_NAMES) {
+    it(`fits, as ${name} at batch 128, into the dispatches and buffers that every card has`, () => {
+      const { graph, activation } = childOf(name, "swish");
+      const plan = makePlan(graph, activation, { batch: BATCH, optimizer: DEFAULT_OPTIMIZER, fused: true });
+      for (const { kernel, workgroups, buffers } of [...plan.training, ...plan.evaluation, plan.picking]) {
+        assert(Math.max(...workgroups) <= MAX_WORKGROUPS, `${kernel.name}: ${workgroups} workgroups`);
+        // Besides them there is the list of children.
+        assert(buffers.length + 1 <= STORAGE_BUFFERS, `${kernel.name}: ${buffers.length} buffers`);
+      }
+    });
+  }
 });
 
 describe("the memory of children on a card", () => {
