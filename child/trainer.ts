@@ -7,6 +7,7 @@
  */
 import { openTrainingBatches, type TrainingSource } from "../datasets/batches.ts";
 import type { Batch, Dataset, SplitName } from "../datasets/dataset.ts";
+import { scaledDown } from "../datasets/scaled_down.ts";
 import type { OnSkipped } from "../datasets/imagenet/streamed_batches.ts";
 import type { Activation } from "./activation/expression.ts";
 import { hasBeta } from "./compiler/derivatives.ts";
@@ -31,6 +32,8 @@ export interface ChildSettings {
   readonly optimizer: Optimizer;
   /** Of the loss in training, from 0 (none, the default) to below 1. */
   readonly labelSmoothing?: number;
+  /** Side to which images are scaled down; left out where they are not. */
+  readonly imageSize?: number;
   /** Pad-crop-flip of training images. */
   readonly augment: boolean;
   /** Validation images judged (the first ones of the split); null for all. */
@@ -164,6 +167,11 @@ const CHUNK_MS = 200;
  */
 const UNREASONABLE = 10;
 
+/** The data set as such children see it. Throws a RangeError if its images cannot be scaled down so. */
+export function imagesFor({ imageSize }: ChildSettings, dataset: Dataset): Dataset {
+  return imageSize === undefined ? dataset : scaledDown(dataset, imageSize);
+}
+
 /** A network in training, step by step. It must be disposed. */
 export class Child {
   readonly graph: Graph;
@@ -178,7 +186,8 @@ export class Child {
   #chunk = 1;
 
   /** Compiles the child and gives it its starting parameters. */
-  static async open(request: ChildRequest): Promise<Child> {
+  static async open(asked: ChildRequest): Promise<Child> {
+    const request = { ...asked, dataset: imagesFor(asked.settings, asked.dataset) };
     const { activation, engine, dataset, settings, seed, threads, children } = request;
     const graph = buildNetwork(settings.network, {
       classes: dataset.classes.length,

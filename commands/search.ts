@@ -1,6 +1,7 @@
 /** `deno task search`: opens data set, store, sampler and dashboard, and runs the search. */
 import { PAPER_CONTROLLER } from "../controller/samplers/ppo/config.ts";
 import { createSampler, SAMPLER_NAMES } from "../controller/samplers/samplers.ts";
+import { childText } from "../controller/child_text.ts";
 import { followRun } from "../controller/console.ts";
 import { PRESETS } from "../controller/presets.ts";
 import { PRUNERS } from "../controller/pruners/pruners.ts";
@@ -69,6 +70,12 @@ export const search = command({
     { name: "steps", type: "integer", min: 1, help: "training steps of a child (by preset)" },
     { name: "batch", type: "integer", min: 1, help: "images per step of a child (by preset)" },
     { name: "lr", type: "number", min: 0, help: "learning rate of a child at the start (0.1)" },
+    {
+      name: "image-size",
+      type: "integer",
+      min: 1,
+      help: "side that a child's images are scaled down to (by preset, where it divides theirs)",
+    },
     {
       name: "child-time",
       type: "duration",
@@ -270,9 +277,9 @@ async function runSearch(
   const running = new Search(options);
   if (warmStart) io.err(`${settings.sampler} learns from ${warmStart.known.length} functions of ${settings.learnFrom}`);
   io.err(
-    `run ${info.name}: ${settings.sampler}, ${settings.trials} trials of ${settings.child.network} for ` +
-      `${settings.child.steps} steps of ${settings.child.batch} on ${info.dataset}` +
-      `${info.synthetic ? " (synthetic images)" : ""}, seed ${settings.seed}, ${settings.workers} workers`,
+    `run ${info.name}: ${settings.sampler}, ${settings.trials} trials on ${info.dataset}` +
+      `${info.synthetic ? " (synthetic images)" : ""} (${childText(settings.child)}), seed ${settings.seed}, ` +
+      `${settings.workers} workers`,
   );
   const finish = followRun(running, io, flags.json);
   try {

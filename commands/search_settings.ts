@@ -8,6 +8,7 @@ import type { Workload } from "../child/engine/speed.ts";
 import { childrenOnCard } from "../child/engine/card_children.ts";
 import { buildNetwork } from "../child/network/networks.ts";
 import type { Dataset } from "../datasets/dataset.ts";
+import { canScaleDown } from "../datasets/scaled_down.ts";
 import { type Machine, mayStartProcesses, placeChildren, visibleGpus } from "../workers/placement.ts";
 import type { ChildSettings } from "../child/trainer.ts";
 import type { ControllerSettings } from "../controller/samplers/ppo/config.ts";
@@ -36,6 +37,7 @@ export interface SearchFlags {
   readonly steps?: number;
   readonly batch?: number;
   readonly lr?: number;
+  readonly imageSize?: number;
   readonly childTime?: number;
   readonly controller?: string;
   readonly objective?: string;
@@ -55,7 +57,7 @@ export interface SearchFlags {
 const SETTING_FLAGS = [
   ...["sampler", "preset", "dataset", "data", "engine", "workers", "trials", "time", "seed", "units", "run"] as const,
   ...["pruner", "reference", "finals", "seeds"] as const,
-  ...["network", "steps", "batch", "lr", "childTime", "controller", "objective", "learnFrom"] as const,
+  ...["network", "steps", "batch", "lr", "imageSize", "childTime", "controller", "objective", "learnFrom"] as const,
 ] satisfies (keyof SearchFlags)[];
 
 export async function settingsOf(flags: SearchFlags, dataset: Dataset): Promise<RunSettings> {
@@ -111,18 +113,33 @@ export function controllerOf({ controller, sampler = "ppo" }: SearchFlags): Part
   throw new UsageError(`--controller says how ppo and reinforce learn: leave it out with --sampler ${sampler}`);
 }
 
-/** Throws a UsageError if a batch is larger than the training split. */
-function childOf({ network, steps, batch, lr }: SearchFlags, preset: ChildSettings, { train }: Dataset): ChildSettings {
+/** Throws a UsageError if a batch is larger than the training split, or its images cannot be scaled down so. */
+function childOf(flags: SearchFlags, preset: ChildSettings, dataset: Dataset): ChildSettings {
+  const { network, steps, batch, lr } = flags, { train } = dataset;
   if (batch !== undefined && batch > train.count) {
     throw new UsageError(`--batch takes at most the ${train.count} training images: current value is "${batch}"`);
   }
+  const { imageSize: _, ...rest } = preset, imageSize = imageSizeOf(flags, preset, dataset);
   return {
-    ...preset,
+    ...rest,
+    ...imageSize !== undefined && { imageSize },
     network: network ?? preset.network,
     steps: steps ?? preset.steps,
     batch: batch ?? preset.batch,
     learningRate: lr ?? preset.learningRate,
   };
+}
+
+/** Undefined where images stay as they are; a preset's size where they can be scaled down to it. */
+function imageSizeOf({ imageSize }: SearchFlags, preset: ChildSettings, dataset: Dataset): number | undefined {
+  if (imageSize !== undefined && !canScaleDown(dataset, imageSize)) {
+    const { name, height, width } = dataset;
+    throw new UsageError(
+      `--image-size must divide the side of ${name}'s images, which are ${height}x${width}: current value is "${imageSize}"`,
+    );
+  }
+  const size = imageSize ?? preset.imageSize;
+  return size === undefined || size === dataset.height || !canScaleDown(dataset, size) ? undefined : size;
 }
 
 function judgingOf(flags: SearchFlags, preset: JudgingSettings): JudgingSettings {
@@ -180,8 +197,9 @@ export async function machineFor(
 }
 
 /** Swish, which takes about as long as the median candidate. */
-function workloadOf({ network, batch, optimizer }: ChildSettings, dataset: Dataset): Workload {
-  const { height, width, channels, classes } = dataset;
+function workloadOf({ network, batch, optimizer, imageSize }: ChildSettings, dataset: Dataset): Workload {
+  const { channels, classes } = dataset;
+  const [height, width] = [imageSize ?? dataset.height, imageSize ?? dataset.width];
   const graph = buildNetwork(network, { classes: classes.length, usesBeta: true, image: [height, width, channels] });
   return { graph, activation: activationFrom("swish"), batch, optimizer };
 }

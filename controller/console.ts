@@ -2,6 +2,7 @@
  * A run's progress in a terminal: one live line while it runs, a line per finding, a closing table; or, for programs,
  * one JSON object per line. It only listens.
  */
+import { childText } from "./child_text.ts";
 import { percent, points, signedPoints } from "./percent.ts";
 import type { RunSnapshot, RunSource, SearchEvent } from "./runs/events.ts";
 import { type Outcome, outcomeOf } from "./finals.ts";
@@ -205,8 +206,9 @@ export function closingTable(source: Pick<RunSource, "snapshot">): string[] {
   const distinct = trials.filter((trial) => trial.state === "complete" && trial.duplicateOf === null)
     .sort((a, b) => b.score! - a.score! || a.id - b.id);
   const { child } = run.settings;
-  const where = `${run.dataset}${run.synthetic ? " (synthetic images)" : ""}, ${child.network}, ` +
-    `${child.steps} steps of ${child.batch}, engine ${run.engine}`;
+  const where = `${run.dataset}${run.synthetic ? " (synthetic images)" : ""}, ${
+    childText(child)
+  }, engine ${run.engine}`;
   return [
     `run ${run.name}: ${state}, ${
       trials.filter(isFinished).length

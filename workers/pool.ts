@@ -14,7 +14,7 @@
  *
  * Over 400 lines, as the pool and its slots share the queue and the clock.
  */
-import type { Outcome } from "../child/trainer.ts";
+import { imagesFor, type Outcome } from "../child/trainer.ts";
 import { AwakeClock } from "./awake_clock.ts";
 import { ProcessWorker, type WorkerLike } from "./process_worker.ts";
 import { SideBySide } from "./side_by_side.ts";
@@ -114,7 +114,8 @@ export class Pool {
   #opened = Promise.withResolvers<OpenedEngine>();
 
   constructor(options: PoolOptions) {
-    this.#options = options;
+    const { dataset, child } = options.settings; // scaled down once, not by each worker
+    this.#options = { ...options, settings: { ...options.settings, dataset: imagesFor(child, dataset) } };
     this.#opened.promise.catch(() => {}); // its waiters are notified
     this.resize(options.workers);
     this.#watch = setInterval(() => this.#look(), WATCH_MS);

@@ -9,7 +9,7 @@ import { Random } from "../../datasets/random.ts";
 export interface PanelRow {
   readonly expression: string;
   /** "known": of the catalogue, a baseline or a finding of the paper; "random": a member of the search space. */
-  readonly kind: "known" | "random";
+  readonly kind: "known" | "random" | "found";
   readonly child: string;
   readonly seed: number;
   readonly outcome: "complete" | "diverged";

@@ -11,6 +11,7 @@ import {
   trainChild,
 } from "../../child/trainer.ts";
 import { TrainingBatches } from "../../datasets/batches.ts";
+import { scaledDown } from "../../datasets/scaled_down.ts";
 import { actingEngine, colours, type Script, TINY } from "./tiny.ts";
 
 const DATASET = colours({ train: 64, validation: 30, test: 12 });
@@ -126,6 +127,13 @@ describe("trainChild", () => {
     assertEquals(await first(0), plain);
     assertNotEquals(smoothed.loss, plain.loss);
     assertEquals(smoothed.judged, plain.judged);
+  });
+
+  it("sees images scaled down as the settings say, as if the data set had them", async () => {
+    const settings = { ...TINY, steps: 3, imageSize: 4 }, { imageSize: _, ...plain } = settings;
+    const outcome = lasting(await trainChild(request({ settings })));
+    assertEquals(lasting(await trainChild(request({ settings: plain, dataset: scaledDown(DATASET, 4) }))), outcome);
+    assertNotEquals(lasting(await trainChild(request({ settings: plain }))), outcome);
   });
 
   it("disposes its program whatever happens", async () => {

@@ -1,5 +1,6 @@
 /** A run's settings as pairs of name and text, to show one run or to compare several. */
 import type { RunSettings } from "../../controller/runs/events.ts";
+import { childText } from "../../controller/child_text.ts";
 import { count, duration } from "./format.ts";
 
 export function settingRows(settings: RunSettings): [string, string][] {
@@ -15,7 +16,7 @@ export function settingRows(settings: RunSettings): [string, string][] {
     ["candidates per batch", String(settings.batch)],
     ["trials", count(settings.trials)],
     ...settings.timeLimitMs === null ? [] : [["time limit", duration(settings.timeLimitMs)] as [string, string]],
-    ["child", `${child.network}, ${count(child.steps)} steps of ${child.batch}`],
+    ["child", childText(child)],
     ["learning rate", `${child.learningRate}, ${child.schedule}`],
     ["optimizer", optimizer === "" ? kind : `${kind} (${optimizer})`],
     ["augmentation", child.augment ? "pad, crop and flip" : "none"],
