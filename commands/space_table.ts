@@ -3,6 +3,7 @@
  * --train it is shown; with it, the missing trainings are done, each appended to the file when it finishes.
  */
 import { ENGINE_NAMES } from "../child/engine/open.ts";
+import { childText } from "../controller/child_text.ts";
 import { type FunctionTable, scoresOf, spreadOf, truthOf } from "../controller/comparison/function_table.ts";
 import { halfWidth95, meanOf, varianceOf } from "../controller/comparison/statistics.ts";
 import { readTable } from "../controller/comparison/table_files.ts";
@@ -181,7 +182,7 @@ function show(table: FunctionTable, members: readonly Member[], flags: Flags, io
   );
   io.out(
     `trained: ${summary.trained} (${summary.diverged} of them always diverged) in ${summary.trainings} trainings of ` +
-      `${child.network}, ${child.steps} steps of ${child.batch}, on ${dataset}${synthetic ? " (synthetic)" : ""}`,
+      `${childText(child)}, on ${dataset}${synthetic ? " (synthetic)" : ""}`,
   );
   io.out("");
   textTable({
