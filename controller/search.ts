@@ -246,7 +246,13 @@ export class Search implements RunSource {
     const engine: OpenedEngine = await Promise.race([this.#pool.opened, aborted]);
     const { name, device, notices, passedOver, childBytes } = engine;
     const engineNotices = [...this.#options.resolved?.passedOver ?? [], ...passedOver, ...notices];
-    const run: RunInfo = { ...this.#info, engine: name, device, engineNotices, childBytes };
+    const run: RunInfo = {
+      ...this.#info,
+      engine: name,
+      device,
+      engineNotices,
+      ...childBytes !== undefined && { childBytes },
+    };
     this.#options.store.saveInfo(run);
     this.#emit({ event: "run_started", run });
   }

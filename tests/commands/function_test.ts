@@ -90,7 +90,7 @@ describe("deno task function", () => {
     const cases = [
       [["x * zebra"], "did you mean"],
       [["x^b"], "expected a constant as the exponent"],
-      [["x", "--at", "1,two"], '--at takes numbers separated by commas, such as "-1,0,2.5,inf": "two" is none'],
+      [["x", "--at", "1,two"], '--at takes numbers separated by commas, such as "-1,0,2.5,inf": "two" is not a number'],
       [["x", "--at", ""], "--at needs a value"],
       [["x", "--as", "torch"], "--as takes one of pytorch, jax, keras, numpy, latex"],
       [["--at", "1"], "function needs EXPRESSION"],
