@@ -93,7 +93,19 @@ function jobs(picked: readonly string[]): Job[] {
   );
 }
 
+/**
+ * A file whose tests all passed, and whose process was then ended by a signal, is run once more, with a line that says
+ * so: Mesa's software driver of Vulkan crashes now and then while a process ends (docs/webgpu.md).
+ */
 async function run(job: Job, index: number): Promise<Result> {
+  const first = await runOnce(job, index);
+  if (first.endedBy === null || first.passed === 0) return first;
+  console.log(`${job.file}: its process was ended by ${first.endedBy} after its tests; it runs once more`);
+  return await runOnce(job, index);
+}
+
+/** `endedBy`: the signal that ended the process after tests of which none failed, else null. */
+async function runOnce(job: Job, index: number): Promise<Result & { readonly endedBy: string | null }> {
   const started = performance.now();
   const reportPath = `${SCRATCH}/report-${index}.xml`;
   const scratch = Deno.realPathSync(SCRATCH);
@@ -112,13 +124,15 @@ async function run(job: Job, index: number): Promise<Result> {
     stderr: "piped",
     signal: AbortSignal.timeout(FILE_LIMIT_MS),
   }).spawn();
-  const { success, stdout, stderr } = await child.output();
+  const { success, code, signal, stdout, stderr } = await child.output();
   const output = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
   const seconds = (performance.now() - started) / 1000;
   const count = countTests(readIfThere(reportPath));
   // A file that does not load, hangs or crashes reports no failed test: it counts as one.
   const failed = success ? count.failed : Math.max(1, count.failed);
-  return { job, seconds, output, ...count, failed };
+  // Deno from npm ends with 128 and the number of the signal that ended it.
+  const endedBy = count.failed > 0 ? null : signal ?? (code > 128 ? `signal ${code - 128}` : null);
+  return { job, seconds, output, ...count, failed, endedBy };
 }
 
 function readIfThere(path: string): string {
