@@ -102,12 +102,12 @@ function Controls(): VNode | null {
         onClick={() => control({ control: isHeld ? "resume" : "pause" })}
       >
         <Icon name={isHeld ? "resume" : "pause"} />
-        <span class="wide-only">{isHeld ? "Resume" : "Pause"}</span>
+        <span class="spare-only">{isHeld ? "Resume" : "Pause"}</span>
       </button>
       <StopButton />
       <button type="button" class="primary" aria-label="Add a candidate" onClick={() => propose("")}>
         <Icon name="add" />
-        <span class="wide-only">Add a candidate</span>
+        <span class="spare-only">Add a candidate</span>
       </button>
       <NotifyButton />
     </span>
