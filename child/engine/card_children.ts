@@ -13,9 +13,13 @@ const MEMORY_SHARE = 0.8;
 export async function childrenOnCard(workload: Workload): Promise<number> {
   const { name } = await openCard(), known = knownCard(name), { graph, activation } = workload;
   const engine = await openWebGpu(() => Promise.resolve(null));
-  return await chooseChildren(
-    (children) => imagesPerSecond(engine, MEASURED_MS, children, workload),
-    (children) => children * engine.memoryNeeded!(graph, activation, { ...workload, children }),
-    known === undefined ? Infinity : MEMORY_SHARE * CARDS[known].memory,
-  );
+  try {
+    return await chooseChildren(
+      (children) => imagesPerSecond(engine, MEASURED_MS, children, workload),
+      (children) => children * engine.memoryNeeded!(graph, activation, { ...workload, children }),
+      known === undefined ? Infinity : MEMORY_SHARE * CARDS[known].memory,
+    );
+  } finally {
+    engine.close();
+  }
 }

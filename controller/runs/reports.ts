@@ -4,6 +4,7 @@
  */
 import type { Band, SamplerSummary } from "../comparison/sampler_summary.ts";
 import { isRunName } from "./run_files.ts";
+import { entriesOf } from "./run_folder.ts";
 
 /** A comparison of samplers, as `compare --out` writes it. */
 export interface ComparisonReport {
@@ -103,15 +104,6 @@ async function textOf(path: string): Promise<string | null> {
     return await Deno.readTextFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return null;
-    throw error;
-  }
-}
-
-async function entriesOf(path: string): Promise<Deno.DirEntry[]> {
-  try {
-    return await Array.fromAsync(Deno.readDir(path));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
     throw error;
   }
 }

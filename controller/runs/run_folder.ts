@@ -77,9 +77,10 @@ async function isHeld(path: string): Promise<boolean> {
   return !await lock.tryLock(true);
 }
 
-async function entriesOf(root: string): Promise<Deno.DirEntry[]> {
+/** What a folder holds; nothing where there is none. */
+export async function entriesOf(path: string): Promise<Deno.DirEntry[]> {
   try {
-    return await Array.fromAsync(Deno.readDir(root));
+    return await Array.fromAsync(Deno.readDir(path));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;
