@@ -115,6 +115,11 @@ export function isByHand(trial: Pick<Trial, "role">): boolean {
   return trial.role === "by hand";
 }
 
+/** Whether the search itself trains it; what a user adds is trained beside it. */
+export function isOwn(trial: Pick<Trial, "role">): boolean {
+  return !isByHand(trial);
+}
+
 /** Number of trainings behind the trial's score. */
 export function trainingsJudged(trial: Pick<Trial, "trainings">): number {
   return trial.trainings.filter(({ stage, score }) => stage !== "verdict" && score !== null).length;

@@ -1,6 +1,6 @@
 /**
  * How a trial changes: it is created, queued again, given trainings from more seeds, and takes their results. Pure
- * functions from one trial to the next; `search.ts` decides which change comes when.
+ * functions from one trial to the next; `trial_judge.ts` and `search.ts` decide which change comes when.
  */
 import { activationFrom } from "../child/activation/catalog.ts";
 import { fingerprint } from "../child/activation/fingerprint.ts";

@@ -1,0 +1,234 @@
+/**
+ * Trains trials and scores them: which child a trial's next training is, what its result makes of the trial, and the
+ * estimate of every score from all trainings together. `search.ts` decides which trials are trained, and when.
+ */
+import type { Bar } from "../child/bar.ts";
+import { Random } from "../datasets/random.ts";
+import type { JobResult, Pool } from "../workers/pool.ts";
+import type { ChildJob } from "../workers/protocol.ts";
+import type { Estimates } from "./comparison/estimate.ts";
+import { barOf } from "./pruners/bar.ts";
+import type { Standing } from "./pruners/pruner.ts";
+import { PRUNERS } from "./pruners/pruners.ts";
+import { rewardOf } from "./reward.ts";
+import type { RunSettings } from "./runs/events.ts";
+import type { RunJournal } from "./runs/run_journal.ts";
+import type { RunStore } from "./runs/run_store.ts";
+import { estimateTrials, standingsOf } from "./standings.ts";
+import { isByHand, isCandidate, isFinished, isOwn, type Training, type Trial } from "./trial.ts";
+import { isNear, requeued, withResult } from "./trial_changes.ts";
+import type { WarmStart } from "./warm_start.ts";
+
+type Result = Exclude<JobResult, { readonly outcome: "interrupted" }>;
+
+interface TrialJudgeOptions {
+  readonly journal: RunJournal;
+  readonly pool: Pick<Pool, "train">;
+  readonly checkpoints: Pick<RunStore, "checkpointOf" | "removeCheckpoint">;
+  /** Number of validation images of the data set. */
+  readonly validationImages: number;
+  readonly table: WarmStart["table"] | undefined;
+  /** Whether nothing new may start. */
+  readonly hasEnded: () => boolean;
+}
+
+export class TrialJudge {
+  readonly #options: TrialJudgeOptions;
+  readonly #journal: RunJournal;
+  /** When each trial in training was given to its worker, on `performance.now()`. */
+  readonly #givenAt = new Map<number, number>();
+
+  constructor(options: TrialJudgeOptions) {
+    this.#options = options;
+    this.#journal = options.journal;
+  }
+
+  get #trials(): readonly Trial[] {
+    return this.#journal.trials;
+  }
+
+  /** Finishes every trial of the batch: one child per distinct function, whose duplicates take its result. */
+  async judge(batch: readonly Trial[]): Promise<void> {
+    const originals: number[] = [], copies: [copy: Trial, original: number][] = [];
+    for (const trial of batch) {
+      if (isFinished(this.#trials[trial.id])) continue;
+      const original = this.#originalOf(trial);
+      if (original === null) originals.push(trial.id);
+      else copies.push([trial, original]);
+    }
+    await Promise.all(originals.map((id) => this.train(id)));
+    if (this.#options.hasEnded()) return;
+    for (const [copy, original] of copies) this.#takeResult(copy, this.#trials[original]);
+  }
+
+  /** Runs all queued trainings of the given trials. */
+  async trainAll(which: (trial: Trial) => boolean): Promise<void> {
+    await Promise.all(this.#trials.filter(which).map(({ id }) => this.train(id)));
+  }
+
+  /** Trains the trial's queued trainings. The first one alone decides whether the others are worth it. */
+  async train(id: number): Promise<void> {
+    const queued = () => [...this.#trials[id].trainings.entries()].filter(([, { state }]) => state === "queued");
+    const first = queued().find(([training]) => training === 0);
+    if (first) await this.#runTraining(id, ...first);
+    if (["pruned", "diverged", "failed"].includes(this.#trials[id].state)) return this.#dropQueued(id);
+    await Promise.all(queued().map((training) => this.#runTraining(id, ...training)));
+  }
+
+  /** Of those standings, in their order. */
+  estimates(standings: readonly Standing[]): Estimates {
+    const { classes, settings: { child } } = this.#journal.run;
+    return estimateTrials(standings, child.validationImages ?? this.#options.validationImages, classes);
+  }
+
+  /** Rescores all trials from all their trainings together. Candidates added by hand do not affect the others' scores. */
+  estimateAll(): void {
+    const told = this.#journal.batchesTold, scores = new Map<number, Pick<Trial, "score" | "deviation">>();
+    const estimated = (which: (trial: Trial) => boolean, others: (trial: Trial) => boolean) => {
+      const standings = standingsOf(this.#trials.filter(others));
+      this.estimates(standings).candidates.forEach(({ value, deviation }, i) => {
+        const { id } = standings[i];
+        if (which(this.#trials[id])) scores.set(id, { score: value, deviation });
+      });
+    };
+    estimated(isOwn, isOwn);
+    if (this.#trials.some(isByHand)) estimated(isByHand, () => true);
+    const changed = this.#trials.flatMap((trial): Trial[] => {
+      const score = scores.get(trial.duplicateOf ?? trial.id);
+      if (!score || trial.state !== "complete") return [];
+      const scored = { ...trial, ...score };
+      // The sampler learnt the reward as it was then.
+      if (isCandidate(trial) && trial.batch >= told) return [this.#rewarded(scored)];
+      return isNear(trial, scored) ? [] : [scored];
+    });
+    this.#journal.changeAll(changed);
+  }
+
+  /** The pool gave a training to a worker. */
+  started({ trial: id, training }: ChildJob, worker: number, attempt: number): void {
+    const trial = this.#trials[id];
+    if (training === 0) {
+      this.#givenAt.set(id, performance.now());
+      this.#journal.change({ ...trial, state: "running", worker, attempts: attempt, startedAt: Date.now(), curve: [] });
+    }
+    if (attempt > 1) this.#journal.notice("warning", `trial ${id} restarts on worker ${worker}`);
+  }
+
+  async #runTraining(id: number, training: number, { seed, stage }: Training): Promise<void> {
+    const { checkpoints, pool } = this.#options, { settings } = this.#journal;
+    const trial = this.#trials[id];
+    const known = this.#resultInTable(trial, { seed, stage });
+    if (known) return this.#finishTraining(id, training, known, "table");
+    const result = await pool.train({
+      ...{ trial: id, training, expression: trial.expression, seed: seedOf(settings, stage, seed) },
+      checkpoint: checkpoints.checkpointOf(id, training),
+      bar: training === 0 ? this.#barOf(trial) : null,
+      timeLimitMs: settings.childTimeMs,
+    });
+    if (result.outcome !== "interrupted") checkpoints.removeCheckpoint(id, training);
+    this.#finishTraining(id, training, result);
+  }
+
+  /** The first earlier candidate of an equal function that was, or is being, judged. */
+  #originalOf(trial: Trial): number | null {
+    const original = this.#trials.find((other) =>
+      other.id < trial.id && other.fingerprint === trial.fingerprint && other.duplicateOf === null &&
+      !isByHand(other) &&
+      (other.state !== "failed" || other.batch === trial.batch)
+    );
+    return original?.id ?? null;
+  }
+
+  /** What the sampler's own candidates must clear within their first training. */
+  #barOf({ role, batch }: Trial): Bar | null {
+    const { judging: { pruner }, child: { steps } } = this.#journal.settings, { stopsAt } = PRUNERS[pruner];
+    return stopsAt === null || role !== "candidate" ? null : barOf(batch, this.#trials, stopsAt, steps);
+  }
+
+  /** The result of a training that the table has of the same child, data and engine; null if it has none. */
+  #resultInTable({ fingerprint }: Trial, { seed, stage }: Pick<Training, "seed" | "stage">): JobResult | null {
+    const { settings: { tableSeeds, child }, engine } = this.#journal.run, { table } = this.#options;
+    if (!table || !tableSeeds || stage === "verdict" || table.header.engine !== engine) return null;
+    const score = table.entry(fingerprint)?.scores[seed];
+    if (score === undefined) return null;
+    const trained = { steps: child.steps, finalLoss: NaN, seconds: 0, imagesPerSecond: 0, betaMean: null, attempts: 0 };
+    return score === null
+      ? { ...trained, outcome: "diverged", reason: "the child diverged when the table was made" }
+      : { ...trained, outcome: "complete", score };
+  }
+
+  #dropQueued(id: number): void {
+    const trial = this.#trials[id], trainings = trial.trainings.filter(({ state }) => state !== "queued");
+    if (trainings.length < trial.trainings.length) this.#journal.change({ ...trial, trainings });
+  }
+
+  /** The first training decides the trial's state; later ones only refine its score. */
+  #finishTraining(id: number, training: number, result: JobResult, from?: "table"): void {
+    const trial = this.#trials[id];
+    if (result.outcome === "interrupted") {
+      return training === 0 ? this.#journal.change(requeued(trial)) : undefined;
+    }
+    const judged = withResult(trial, training, result, this.#journal.run.classes, from);
+    if (training === 0) return this.#finish(judged, result);
+    this.#journal.change(judged);
+    if (result.outcome === "failed" || result.outcome === "timed_out") {
+      this.#journal.notice("warning", `training ${training} of trial ${id} failed: ${result.reason}`);
+    }
+  }
+
+  #finish(trial: Trial, result: Result): void {
+    const common = { ...trial, attempts: result.attempts, finishedAt: this.#endOf(trial) };
+    if (result.outcome === "failed") {
+      return this.#settle({ ...common, state: "failed", reason: result.reason });
+    }
+    const { steps, finalLoss, betaMean } = result;
+    const trained = { ...common, steps, finalLoss: Number.isFinite(finalLoss) ? finalLoss : null, betaMean };
+    switch (result.outcome) {
+      case "complete":
+        return this.#settle(this.#scored({ ...trained, state: "complete", score: result.score }));
+      case "pruned":
+        return this.#settle({ ...trained, state: "pruned", score: result.score, reason: result.reason });
+      case "diverged":
+        return this.#settle({ ...trained, state: "diverged", reason: result.reason });
+      case "timed_out":
+        return this.#settle({ ...trained, state: "failed", reason: result.reason });
+    }
+  }
+
+  /** Its start plus the time on a monotonic clock since: their difference is its duration. */
+  #endOf({ id, startedAt }: Trial): number {
+    const givenAt = this.#givenAt.get(id);
+    return startedAt === null || givenAt === undefined ? Date.now() : startedAt + performance.now() - givenAt;
+  }
+
+  /** The trial with its score among all others now; the end of its batch rescores it. */
+  #scored(trial: Trial): Trial {
+    const standings = standingsOf([...this.#trials.filter(({ id }) => id !== trial.id), trial]);
+    const { value: score, deviation } = this.estimates(standings).candidates[standings.length - 1];
+    return { ...trial, score, deviation };
+  }
+
+  #takeResult(copy: Trial, original: Trial): void {
+    const { state, score, deviation, finalLoss, betaMean, steps, reason, curve } = original;
+    this.#settle({
+      ...copy,
+      ...{ state, score, deviation, finalLoss, betaMean, steps, reason, curve, trainings: [] },
+      duplicateOf: original.id,
+      finishedAt: Date.now(),
+    });
+  }
+
+  #settle(trial: Trial): void {
+    this.#journal.change(this.#rewarded(trial));
+  }
+
+  #rewarded(trial: Trial): Trial {
+    return { ...trial, reward: isCandidate(trial) ? rewardOf(trial, this.#journal.run.classes) : null };
+  }
+}
+
+/** The run's k-th seed, common to all candidates; those of the verdict are not used in the search. */
+function seedOf({ seed, tableSeeds }: RunSettings, stage: Training["stage"], k: number): number {
+  if (tableSeeds && stage !== "verdict") return 1 + k;
+  return new Random(seed).split(stage === "verdict" ? "verdict" : "training", k).nextUint32();
+}
