@@ -1,7 +1,7 @@
 /**
- * `deno task bench train`: images per second of training steps on random images, for each of several functions.
- * `deno task bench kernels`: where the time of a step of the wasm engine goes, or of a graphics card, also of one that is
- * not here, counted.
+ * `deno task bench train`: images per second of training steps on random images, for each of several functions. `deno
+ * task bench kernels`: where the time of a step goes, measured on the wasm engine or a graphics card, or counted for a
+ * card that this machine does not have.
  */
 import { activationFrom } from "../child/activation/catalog.ts";
 import type { Engine } from "../child/engine/engine.ts";
@@ -109,9 +109,9 @@ async function benchTrain({ acts, children, turns, json, ...flags }: Flags, io: 
   const { batch, threads } = flags;
   const functions = acts?.split(";") ?? FUNCTIONS;
   const memory = functions.map((act) => mebibytesOf(act, engine, flags));
-  engine.close(); // each child opens its own
+  engine.close(); // each child opens its own engine
   for (const group of turns > 1 ? [functions] : functions.map((act) => [act])) {
-    // A card computes its children side by side in one worker; on the processor each has a worker.
+    // A graphics card computes its children side by side in one worker; on the CPU each child has a worker.
     const sideBySide = engine.name === "webgpu" ? children : 1;
     const measurements = group.map((act) => ({ ...flags, engine: engine.name, act, children: sideBySide }));
     const rates = await ratesInTurns(measurements, children, turns, io);
@@ -131,7 +131,7 @@ async function benchTrain({ acts, children, turns, json, ...flags }: Flags, io: 
   return EXIT.done;
 }
 
-/** What a child of the function takes; null if the engine cannot know before it trains. */
+/** Bytes that a child with the function takes; null if the engine cannot tell before training. */
 function mebibytesOf(
   act: string,
   engine: Engine,
@@ -197,7 +197,7 @@ async function benchKernels(flags: Flags, io: Io) {
   return EXIT.done;
 }
 
-/** Counts of a step on a graphics card, and its times where no other card is named. */
+/** Counts of a step on a graphics card, with measured times unless another card is named. */
 async function benchCard({ acts, network, batch, steps, json, children, threads, turns, card }: Flags, io: Io) {
   if (threads > 1 || turns > 1) throw new UsageError("bench kernels --engine webgpu takes no --threads and no --turns");
   for (const act of acts?.split(";") ?? ["swish"]) {
@@ -242,7 +242,7 @@ function stepOfCard(kernels: readonly CardKernel[]): Counts {
   };
 }
 
-/** What a kernel does, as multiples of the least, and its floor, with its share of the step's. */
+/** A kernel's operations and bytes as multiples of the minimum, and its floor with its share of the step's. */
 function cardRow({ kernel, dispatches, cost, least, floor, seconds }: Counts, step: Counts) {
   const over = (of: "operations" | "bytes") => least[of] === 0 ? null : Math.round(1e3 * cost[of] / least[of]) / 1e3;
   return {

@@ -1,7 +1,7 @@
 /**
- * `deno task compare`: compares samplers over many seeds. A search judges its functions as `deno task search` does; it is
- * simulated on a table of one core unit, so that nothing is trained: the measured one (`deno task table`), or while there
- * is none, one drawn from a model; or with --real its children are trained.
+ * `deno task compare`: compares samplers over many seeds. A search judges its functions as `deno task search` does; it
+ * is simulated on a table of one core unit, so that nothing is trained: the measured one (`deno task table`), or while
+ * there is none, a simulated one. With --real its children are trained.
  */
 import { parseTable } from "../controller/comparison/function_table.ts";
 import { bandsOf, summariseSamplers } from "../controller/comparison/sampler_summary.ts";
@@ -162,12 +162,12 @@ async function simulate({ settings, searches }: Job, flags: TableFlags, io: Io):
   return { results, functions, ...standOf(parsed) };
 }
 
-/** Fewer functions than this have no best hundredth. */
+/** A table with fewer functions has no top 1 %. */
 const MIN_FUNCTIONS = 100;
 
 /**
- * The table asked for. By default the measured one, and while that has too few functions, one drawn from a model, which
- * is said. Throws an Error if there is neither.
+ * The requested table. By default the measured one, or while that has too few functions, a simulated one, which the
+ * report says. Throws an Error if there is neither.
  */
 function openTable({ table: file, ...choice }: TableFlags, io: Io) {
   const open = (text: string) => ({ text, parsed: parseTable(text) });
@@ -195,7 +195,7 @@ interface PlaceFlags {
   readonly engine?: string;
 }
 
-/** Throws a UsageError for flags of the other place. */
+/** Throws a UsageError for flags that only the other of --table and --real has. */
 function requireOnePlace({ real, ...flags }: PlaceFlags): void {
   if (real && flags.table !== undefined) {
     throw new UsageError("--table simulates and --real trains: leave out one of them");
@@ -211,7 +211,7 @@ interface RuleFlags {
   readonly finals?: number;
 }
 
-/** Throws a UsageError if the rule does not judge and the user says how. */
+/** Throws a UsageError for flags about judging if the rule does not judge. */
 function judgingOf({ rule, preset, pruner, finals }: RuleFlags): JudgingSettings | null {
   const { judging } = PRESETS[preset as PresetName];
   if (rule === "search") {

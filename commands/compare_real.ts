@@ -1,7 +1,7 @@
 /**
  * `compare --real`: the searches of a comparison with real children. Training k of a function has seed k in every
- * search, and its result is kept in the table of the data set and preset: nothing is trained twice, a comparison resumes
- * by itself, and searches share trainings, so that their spread is that of what samplers choose.
+ * search, and its result is kept in the table of the data set and preset: nothing is trained twice, a comparison
+ * resumes by itself, and searches share trainings, so that they differ only by what their samplers choose.
  */
 import { printExpression } from "../child/activation/print.ts";
 import {

@@ -21,7 +21,7 @@ export const RULES = {
   maximum: () => "one training per function; the highest single score is named and reported",
 };
 
-/** What the truths of a comparison stand on. */
+/** Where the true scores of a comparison come from. */
 export interface Stand {
   readonly synthetic: boolean;
   /** "synthetic" where there is none. */
@@ -52,7 +52,7 @@ export interface About extends Stand {
   readonly functions: Judged;
 }
 
-/** The functions of a comparison, and what they are worth. */
+/** The functions of a comparison and their true scores. */
 export interface Judged extends Truths {
   /** Best first. */
   readonly ranked: readonly { readonly expression: string; readonly truth: number }[];

@@ -1,7 +1,7 @@
 /**
  * `deno task confirm RUN`: judges a search's finalists again, beside the references, trained longer and on fresh seeds,
- * and on other data or another network on request. The validation split chose them; the test split is judged once per
- * training, here.
+ * and on other data or another network on request. They were chosen on the validation split; the test split is used
+ * here, once per training.
  */
 import { activationFrom } from "../child/activation/catalog.ts";
 import type { TrainingResult } from "../child/training_run.ts";

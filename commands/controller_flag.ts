@@ -42,7 +42,7 @@ export const CONTROLLER_FLAG = {
   help: `how ppo and reinforce learn: ${KEYS.join(", ")}; "paper" first sets them as in the paper`,
 } as const;
 
-/** Whether the sampler learns by such settings. */
+/** Whether the sampler has such settings. */
 export function hasPolicy(sampler: string): boolean {
   return sampler === "ppo" || sampler === "reinforce";
 }

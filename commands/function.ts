@@ -1,4 +1,6 @@
-/** `deno task function EXPR`: what a function is, how it behaves, its values on an engine, its plot and its code. */
+/**
+ * `deno task function EXPR`: a function's definition and properties, its values on an engine, its plot and its code.
+ */
 import { analyse, type Analysis, isBounded, type Limit } from "../child/activation/analysis.ts";
 import { activationFrom, CATALOG } from "../child/activation/catalog.ts";
 import { CODE_TARGETS, codeOf } from "../child/activation/code.ts";

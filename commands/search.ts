@@ -222,7 +222,7 @@ function removeIfEmpty(folder: string): void {
   try {
     Deno.removeSync(folder);
   } catch {
-    // it has files, which are somebody's
+    // it holds files of somebody else
   }
 }
 

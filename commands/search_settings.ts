@@ -24,7 +24,7 @@ const METRICS: Readonly<Record<Objective, string>> = {
 };
 export const OBJECTIVES = Object.keys(METRICS) as readonly Objective[];
 
-/** None has a default, so that what was asked for can be told from what was not. */
+/** None has a default, so that requested values can be told from missing ones. */
 export interface SearchFlags {
   readonly sampler?: string;
   readonly preset?: string;
@@ -89,14 +89,14 @@ export async function settingsOf(flags: SearchFlags, dataset: Dataset): Promise<
   };
 }
 
-/** Decided at the start, so that a resumed run has the same seeds. */
+/** Decided when the run starts, so that a resumed run has the same seeds. */
 export function withTableSeeds(settings: RunSettings, warmStart: WarmStart | null): RunSettings {
   const { dataset, child, objective } = settings, table = warmStart?.table;
   const tableSeeds = objective === "validation" && table != null && isSameChild(table, dataset, child);
   return { ...settings, tableSeeds };
 }
 
-/** What a run learns from that is named so, or null. Throws an Error if there is no such thing. */
+/** The warm start from the named run or table; null for none. Throws an Error if there is no such run or table. */
 export function warmStartOf({ learnFrom }: Pick<RunSettings, "learnFrom">, runs: string): WarmStart | null {
   return learnFrom == null ? null : openWarmStart(learnFrom, runs);
 }
@@ -170,7 +170,7 @@ export function referencesOf({ reference }: SearchFlags): string[] {
 /** A machine as an engine uses it. */
 export interface EngineMachine extends Machine {
   readonly gpusUnused: number;
-  /** What the workers open: what a search's engine resolves to, found once here. */
+  /** The engine that the workers open, resolved once here. */
   readonly engine: string;
   readonly passedOver: readonly string[];
 }

@@ -75,7 +75,7 @@ interface Flags {
 
 // Training ----------------------------------------------------------------------------------------------------------
 
-/** Stage by stage, as each depends on the scores of the one before. */
+/** Stage by stage, as each depends on the scores of the previous one. */
 async function train(flags: Flags, io: Io): Promise<number> {
   const trainer = await TableTrainer.open(flags, io);
   try {

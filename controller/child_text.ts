@@ -1,4 +1,4 @@
-/** A run's child in a few words, wherever the run is described. */
+/** A run's child in a few words, for every place that describes the run. */
 import type { ChildSettings } from "../child/trainer.ts";
 
 /** "resnet14, 400 steps of 64, images of 16x16"; images are named only where they are scaled down. */

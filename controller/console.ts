@@ -1,6 +1,6 @@
 /**
  * A run's progress in a terminal: one live line while it runs, a line per finding, a closing table; or, for programs,
- * one JSON object per line. It only listens.
+ * one JSON object per line. It only listens to events and never affects the run.
  */
 import { childText } from "./child_text.ts";
 import { percent, points, signedPoints } from "./percent.ts";
@@ -66,7 +66,7 @@ function status(source: RunSource, finishedBefore: number, elapsedMs: number): s
   const done = proposalsDone(trials), { trials: wanted } = run.settings;
   const best = bestTrial(trials);
   const rate = (done - finishedBefore) / (elapsedMs / 3_600_000);
-  // The rate is that of trials: the playoff and the verdict are not known by it.
+  // From the rate of trials: the time of the playoff and the verdict cannot be told from it.
   const left = rate > 0 && done < wanted ? (wanted - done) / rate * 3_600_000 : null;
   const running = workers.filter((worker) => worker.trial !== null)
     .map((worker) => `${worker.trial}: ${Math.floor(100 * worker.step / worker.steps)} %`);

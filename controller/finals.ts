@@ -1,6 +1,6 @@
 /**
- * What trains next, as a function of a search's trials: promotions after a batch, the playoff's finalists and rounds,
- * and the verdict on the named function. A real search (search.ts) and a simulated one (comparison/simulated_search.ts)
+ * Decides what to train next from a search's trials: promotions after a batch, the playoff's finalists and rounds, and
+ * the verdict on the named function. A real search (search.ts) and a simulated one (comparison/simulated_search.ts)
  * both decide here.
  */
 import type { Estimates } from "./comparison/estimate.ts";

@@ -20,7 +20,7 @@ export function standingsOf(trials: readonly Pick<Trial, "id" | "trainings" | "d
  * images, ResNet-8 for 200 steps of 64 on CIFAR-10, 2026-11-25).
  */
 const NOISE_OVER_BINOMIAL = 1.2;
-/** The share of it is known well enough to be worth a few repeated trainings. */
+/** The weight of that assumption: it counts as this many repeated trainings. */
 const NOISE_FREEDOM = 4;
 
 /** Scores of the standings, judged on `images` validation images of `classes` classes. */

@@ -39,9 +39,14 @@ export interface Training {
   /** The search's and the playoff's trainings choose; only the verdict's are reported. */
   readonly stage: "search" | "playoff" | "verdict";
   readonly state: "queued" | "complete" | "pruned" | "diverged" | "failed";
-  /** By the run's metric, in [0, 1]; that of guessing where the child diverged; null unless it trained to one of these ends. */
+  /**
+   * By the run's metric, in [0, 1]; that of guessing if the child diverged; null if the training is unfinished, was
+   * pruned or failed.
+   */
   readonly score: number | null;
-  /** Not trained here, as a table has this child (`warm_start.ts`); absent if it was trained. */
+  /**
+   * "table" if the result was taken from a table of the same child (`warm_start.ts`); absent if it was trained here.
+   */
   readonly from?: "table";
 }
 

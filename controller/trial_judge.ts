@@ -1,6 +1,6 @@
 /**
- * Trains trials and scores them: which child a trial's next training is, what its result makes of the trial, and the
- * estimate of every score from all trainings together. `search.ts` decides which trials are trained, and when.
+ * Trains trials and scores them: it gives the pool a trial's trainings, changes the trial by their results, and
+ * estimates every score from all trainings together. `search.ts` decides which trials are trained, and when.
  */
 import type { Bar } from "../child/bar.ts";
 import { Random } from "../datasets/random.ts";
@@ -75,7 +75,7 @@ export class TrialJudge {
     await Promise.all(queued().map((training) => this.#runTraining(id, ...training)));
   }
 
-  /** Of those standings, in their order. */
+  /** The estimates for those standings, in their order. */
   estimates(standings: readonly Standing[]): Estimates {
     const { classes, settings: { child } } = this.#journal.run;
     return estimateTrials(standings, child.validationImages ?? this.#options.validationImages, classes);
@@ -97,7 +97,7 @@ export class TrialJudge {
       const score = scores.get(trial.duplicateOf ?? trial.id);
       if (!score || trial.state !== "complete") return [];
       const scored = { ...trial, ...score };
-      // The sampler learnt the reward as it was then.
+      // Rewards that the sampler has learnt from stay.
       if (isCandidate(trial) && trial.batch >= told) return [this.#rewarded(scored)];
       return isNear(trial, scored) ? [] : [scored];
     });
@@ -139,7 +139,7 @@ export class TrialJudge {
     return original?.id ?? null;
   }
 
-  /** What the sampler's own candidates must clear within their first training. */
+  /** The bar that the sampler's own candidates must clear within their first training; null for other trials. */
   #barOf({ role, batch }: Trial): Bar | null {
     const { judging: { pruner }, child: { steps } } = this.#journal.settings, { stopsAt } = PRUNERS[pruner];
     return stopsAt === null || role !== "candidate" ? null : barOf(batch, this.#trials, stopsAt, steps);

@@ -10,7 +10,10 @@ import { loadRun } from "./runs/run_store.ts";
 import type { Known } from "./samplers/sampler.ts";
 import type { ChildSettings } from "../child/trainer.ts";
 
-/** Of larger sources the best half of so many, and others drawn from a seed: learning from thousands takes minutes. */
+/**
+ * Maximum number of functions learnt from, as learning from thousands takes minutes. Of a larger source these are its
+ * best, half of them, and as many of its others drawn at random.
+ */
 const MAX_KNOWN = 400;
 
 export interface WarmStart {

@@ -34,7 +34,7 @@ export interface Dataset {
   readonly synthetic: boolean;
   /** True if every checksum is that of the publisher's files, false if one is not; left out if none is known. */
   readonly official?: boolean;
-  /** A sentence to print before the images are used: that they are not the official ones, or scaled. */
+  /** A sentence to print before the images are used: that they are not the official ones, or are scaled. */
   readonly notice?: string;
   readonly height: number;
   readonly width: number;

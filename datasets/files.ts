@@ -37,8 +37,8 @@ export async function kindOf(path: string): Promise<"file" | "folder" | null> {
 }
 
 /**
- * Why nothing can be read at a path that `kindOf` finds nothing at, as the end of a sentence: with the absolute path to
- * which a relative one was resolved, and with dangling links identified.
+ * Why nothing can be read at a path where `kindOf` finds nothing, as the end of a sentence; it gives the absolute path
+ * of a relative one, and identifies dangling links.
  */
 export async function absenceOf(path: string): Promise<string> {
   const absolute = resolve(path);

@@ -1,4 +1,4 @@
-/** The table of data sets: what each is, where it is searched for and fetched from, and how it is read. */
+/** The table of data sets: for each, its description, where it is looked for and downloaded from, and its reader. */
 import { type Dataset, DatasetError, type DatasetOptions } from "./dataset.ts";
 import { dirname } from "node:path";
 import { fetchFiles } from "./download/download.ts";
@@ -130,7 +130,7 @@ async function cachedCifar(format: CifarFormat, options: DatasetOptions): Promis
   return await loadCifar(format, folder, options);
 }
 
-/** Parquet files and images directly in the cache may be of any data set: only those in this one's folder count. */
+/** Parquet files and images directly in the cache may belong to any data set: only those in this one's folder count. */
 const belongsToCache = ({ kind, from }: Form, cache: string) =>
   kind !== "binary folder" && !(from === cache && (kind === "Parquet" || kind === "images"));
 

@@ -1,13 +1,13 @@
 /** A data set with smaller images, for children that must be cheap: depth costs less than pixels (docs/search.md). */
 import type { Dataset, Split } from "./dataset.ts";
 
-/** Of each data set, those that were made of it, by side. */
+/** By data set and side, the scaled data sets made so far. */
 const MADE = new WeakMap<Dataset, Map<number, Dataset>>();
 
 /**
- * The data set with images of `side` x `side`, each pixel the mean of a square; itself where they have that size. Its
- * mean and deviation stay those of the whole images. Throws a RangeError if the images are not squares of a multiple of
- * `side`, or are decoded while training.
+ * The data set with images of `side` x `side`, each pixel the mean of a square; the data set itself if they have that
+ * size. Its mean and deviation stay those of the whole images. Throws a RangeError if the images are not squares of a
+ * multiple of `side`, or are decoded while training.
  */
 export function scaledDown(dataset: Dataset, side: number): Dataset {
   const { name, height, width } = dataset;

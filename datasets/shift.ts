@@ -1,7 +1,7 @@
 /**
- * A validation split under shift, for searches that ask for functions that hold when images change: each image is
- * changed in one of five ways, by turns, so that judging costs no more than before. Four are corruptions of CIFAR-10-C
- * (Hendrycks & Dietterich 2019, arXiv 1903.12261) at the third of its five severities; the fifth moves the image.
+ * A validation split under shift, for searches for functions that hold up when images change: each image is changed in
+ * one of five ways, by turns, so that judging costs no more than before. Four are corruptions of CIFAR-10-C (Hendrycks
+ * & Dietterich 2019, arXiv 1903.12261) at the third of its five severities; the fifth moves the image.
  */
 import type { Dataset, Split } from "./dataset.ts";
 import { Random } from "./random.ts";

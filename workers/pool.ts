@@ -81,7 +81,7 @@ const PAUSE_MS = 1000;
 const MAX_PAUSE_MS = 60_000;
 /**
  * A child reports about 100 times per training, and at its end. It may be silent `factor` times as long as the longest
- * silence so far, with minimums that suit a machine shared with others.
+ * silence so far, with minimums that suit a shared machine.
  */
 const STALL = { factor: 20, leastMs: 600_000, beforeAnyMs: 3_600_000 };
 

@@ -66,7 +66,7 @@ export type FromWorker =
     readonly loss: number;
     readonly imagesPerSecond: number;
   }
-  /** Something about the child that watchers of the run should know; the child continues. */
+  /** Something about the child that users should know; the child continues. */
   | { readonly kind: "notice"; readonly trial: number; readonly message: string }
   | { readonly kind: "finished"; readonly trial: number; readonly outcome: Outcome }
   /** The worker cannot continue: a bug, or no engine. It is replaced. */

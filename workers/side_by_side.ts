@@ -22,8 +22,8 @@ export class SideBySide {
   constructor(readonly start: () => Worker) {}
 
   /**
-   * A worker in the common thread. A thread of which a worker had to be terminated while it was silent is not trusted
-   * any more: those that come later have a new one, and the old one ends with its last worker.
+   * A worker in the common thread. A thread in which a silent worker had to be terminated is no longer trusted: later
+   * workers get a new thread, and the old one ends with its last worker.
    */
   newWorker(): WorkerLike {
     if (!this.#thread || this.#thread.isSuspect) this.#thread = new Thread(this.start());

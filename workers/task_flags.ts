@@ -5,7 +5,10 @@
  */
 import config from "../deno.json" with { type: "json" };
 
-/** Without the script and its arguments. Throws an Error if deno.json has no such task, or it starts otherwise. */
+/**
+ * The flags, without the script and its arguments. Throws an Error if deno.json has no such task, or one of another
+ * form.
+ */
 export function flagsOfTask(name: string): readonly string[] {
   return wordsOfTask(name).filter((word) => word.startsWith("--"));
 }

@@ -1,6 +1,6 @@
 /**
- * How long trainings will take, told before they start: measured on a few images of the network with its first function,
- * since multiply-adds alone say little about a machine.
+ * Estimates how long trainings will take before they start: measured on a few images of the network with its first
+ * function, since multiply-adds alone say little about a machine.
  */
 import type { Engine } from "../../child/engine/engine.ts";
 import { usesBeta } from "../../child/activation/expression.ts";
@@ -17,10 +17,10 @@ import { randomBatch } from "./warm_child.ts";
 const MEASURED_IMAGES = 16;
 /** Steps before the clock starts, and measured. */
 const WARM_UP = 1, MEASURED = 2;
-/** From here on a person is told to think again. */
+/** Hours from which on the user is warned. */
 const LONG_SECONDS = 24 * 3600;
 
-/** Tells on stderr how long all trainings take from the start, and where that is long, what would shorten it. */
+/** Prints on stderr how long all trainings will take and, if that is long, what would shorten it. */
 export async function tellEstimate(
   trainings: readonly SeriesTraining[],
   { engine, threads }: { readonly engine: Engine; readonly threads: number },

@@ -15,7 +15,7 @@ export interface Model {
   readonly dataset: Dataset;
   /** "resnet20 on cifar10". */
   readonly title: string;
-  /** Tells its files from those of the others: "-resnet20-cifar10"; "" of the only one. */
+  /** Suffix of its file names: "-resnet20-cifar10"; empty if it is the only model. */
   readonly suffix: string;
 }
 
@@ -31,7 +31,7 @@ export interface ModelChoice {
   readonly networks: readonly string[];
   /** Undefined for the default. */
   readonly datasets: readonly string[] | undefined;
-  /** Where the data set of that name is already; undefined for the project's own place. */
+  /** The folder or file that holds the named data set; undefined for the default place. */
   readonly directoryOf: (dataset: string | undefined) => string | undefined;
 }
 

@@ -76,7 +76,7 @@ const IMAGENET: OriginalSetting = {
   runs: "1 (3 with NASNet and Inception-ResNet)",
 };
 
-/** That of the network, or on CIFAR that of ResNet-164 for networks that the paper does not have. */
+/** The settings for the network; on CIFAR those of ResNet-164 for networks that are not in the paper. */
 export function originalSetting(network: string, dataset: string): OriginalSetting {
   return dataset === "imagenet" ? IMAGENET : SETTINGS[network] ?? SETTINGS.resnet164;
 }

@@ -227,7 +227,7 @@ function betaByLayerChart(
 const BIN_WIDTHS = [0.05, 0.1, 0.25, 1, 10];
 const MAX_BINS = 60;
 
-/** How many channels of all layers and seeds end at which beta. */
+/** Histogram of the final betas of all channels, layers and seeds. */
 function betaHistogramChart(
   trainings: readonly SwishTraining[],
   optimizer: string,

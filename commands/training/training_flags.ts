@@ -36,7 +36,7 @@ export const TRAINING_FLAGS = [
   { name: "seed", type: "integer", help: "the first seed (1)" },
 ] as const;
 
-/** What the user asked for; undefined if nothing was said. */
+/** The user's value; undefined if there is none. */
 export type TrainingFlags = Partial<FlagValues<typeof TRAINING_FLAGS>>;
 
 /** All settings of a training, as saved in `settings.json`. */

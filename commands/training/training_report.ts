@@ -23,7 +23,7 @@ export function rowOf(result: TrainingResult) {
   };
 }
 
-/** Tells one training of a series when it is done: a line of JSON with the names of what was trained, or one for people. */
+/** Reports a finished training of a series: a line of JSON with the names of what was trained, or one for people. */
 export function tellTraining(
   { names, title, json }: { readonly names: Readonly<Record<string, string>>; title: string; json: boolean },
   result: TrainingResult,

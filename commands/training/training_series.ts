@@ -69,7 +69,7 @@ export interface SeriesRequest {
   /** Settings that must not change; `free` are keys that may differ. */
   readonly settings: object;
   readonly free: readonly string[];
-  /** What computes it, and with how many threads: one per core by default. */
+  /** The engine, and the number of its threads: one per core by default. */
   readonly flags: { readonly engine: string; readonly threads?: number };
   readonly trainings: readonly SeriesTraining[];
 }

@@ -65,7 +65,7 @@ export async function warmChild(
   return { measure: () => timed(steps), dispose: () => program.dispose() };
 }
 
-/** Steps that a card does in one call at most, as in a search, where each call waits for the card. */
+/** Maximum number of steps in one call, as in a search, where each call waits for the card. */
 const CARD_STEPS = 20;
 
 /** Trains on the same images over and over: on a device that holds data sets, they are picked there. */

@@ -1,11 +1,11 @@
 /**
- * What candidates are worth, judged from few noisy trainings on common seeds. The model of a score is
+ * Estimates of what candidates are worth, from a few noisy trainings on common seeds. The model of a score is
  *
  *     score = value of the function + effect of the seed + noise
  *
  * Seed effects are common to all candidates (same start, same batches), so that they are estimated once and subtracted.
- * The value itself is shrunken: the best of many noisy means is the luckiest, so each mean is weighed against how good
- * the functions of this run are in general (empirical Bayes). That distribution is neither normal nor unimodal, as many
+ * The value itself is shrunken, because the best of many noisy means is the luckiest: each mean is weighed against the
+ * distribution of all values in this run (empirical Bayes). That distribution is neither normal nor unimodal, as many
  * functions hardly train; it is estimated non-parametrically, by maximum likelihood on a grid (Kiefer & Wolfowitz 1956,
  * with the EM steps of Laird 1978; Jiang & Zhang 2009 show that it does nearly as well as knowing it).
  */
@@ -39,11 +39,11 @@ export interface Estimates {
   readonly seedEffects: readonly number[];
 }
 
-/** What is known about a single training's noise before any function was trained twice. */
+/** Prior knowledge of a single training's noise, before any function has been trained twice. */
 export interface NoisePrior {
   /** Standard deviation, in the unit of the scores. */
   readonly deviation: number;
-  /** How many degrees of freedom that knowledge is worth. */
+  /** Degrees of freedom that this knowledge counts as. */
   readonly freedom: number;
 }
 
@@ -51,9 +51,9 @@ export interface NoisePrior {
 const GRID = 64;
 const EM_STEPS = 100;
 /**
- * Steps after which the distribution is still smooth. The most likely one is a few points, under which a value seems
- * better known than it is: deviations are those of the smooth one (of simulated truths, standardised errors then spread
- * by 1.3 instead of 3.9).
+ * EM is stopped while the distribution is still smooth: its maximum-likelihood limit is a few points, which makes
+ * values look more certain than they are (over simulated truths, standardised errors have a standard deviation of 1.3
+ * with early stopping, 3.9 without).
  */
 const SMOOTH_STEPS = 8;
 /** Means in one cell of this share of the range are merged: far finer than the noise. */
@@ -85,7 +85,7 @@ export function estimate(candidates: readonly CandidateScores[], prior: NoisePri
 function effectsOfSeeds(candidates: readonly CandidateScores[]): number[] {
   const seeds = Math.max(0, ...candidates.map(({ scores }) => scores.length));
   const effects = new Array<number>(seeds).fill(0);
-  // A candidate trained once says nothing about the seeds: its value absorbs all of it.
+  // A candidate trained once tells nothing about seed effects: its value absorbs them.
   const repeated = candidates.filter(({ scores }) => scores.filter((score) => score !== undefined).length > 1);
   if (repeated.length === 0) return effects;
   for (let turn = 0; turn < 30; turn++) {
@@ -114,7 +114,7 @@ function noiseVariance(adjusted: readonly (readonly number[])[], seeds: number, 
     freedom += scores.length - 1;
     repeated++;
   }
-  // The seeds' effects use some degrees of freedom, never all, as they are shrunken.
+  // Being shrunken, the seed effects use up some degrees of freedom, never all.
   return squares / (repeated > 0 ? Math.max(freedom - (seeds - 1), freedom / 2) : freedom);
 }
 

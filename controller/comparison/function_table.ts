@@ -19,7 +19,7 @@ const FORMAT = "actsearch function table 1";
 export interface TableHeader {
   readonly format: typeof FORMAT;
   readonly dataset: string;
-  /** Drawn images, or scores from a formula: they say nothing about photographs. */
+  /** Whether the images are drawn or the scores come from a formula: such scores say nothing about photographs. */
   readonly synthetic: boolean;
   /** Where scores come from that were not measured: "computed from a formula"; absent of a measured table. */
   readonly about?: string;
@@ -68,7 +68,7 @@ export function newHeader(about: Omit<TableHeader, "format">): TableHeader {
   return { format: FORMAT, ...about };
 }
 
-/** Throws a SyntaxError that names the line that does not belong to a table. */
+/** Throws a SyntaxError that names the first invalid line. */
 export function parseTable(text: string): FunctionTable {
   const [first, ...lines] = wholeLines(text).split("\n").slice(0, -1);
   const table = new FunctionTable(parseHeader(first ?? ""));
@@ -85,7 +85,7 @@ export function wholeLines(text: string): string {
   return text.slice(0, text.lastIndexOf("\n") + 1);
 }
 
-/** One training as a line of the file. */
+/** The file's line for one training. */
 export function trainingLine(expression: string, seed: number, score: number | null): string {
   return JSON.stringify([expression, seed, [score]]) + "\n";
 }
@@ -139,12 +139,12 @@ function printOf(text: string): string {
   return fingerprint(activationFrom(text).expression);
 }
 
-/** Scores there are, diverged children counting as guessing. */
+/** The scores that exist; a diverged child scores what guessing would. */
 export function scoresOf({ scores }: Pick<TableEntry, "scores">, guessing: number): number[] {
   return [...scores].flatMap((score) => score === undefined ? [] : [score ?? guessing]);
 }
 
-/** How scores vary in a table: decides how far a mean of few is shrunken. */
+/** How scores vary in a table, which decides how far a mean of few trainings is shrunken. */
 export interface Spread {
   /** Mean of the functions that train, and their variance without that of the seeds. */
   readonly mean: number;
@@ -168,9 +168,9 @@ export function spreadOf(table: FunctionTable): Spread {
 }
 
 /**
- * What a function is worth, judged by its trainings: their mean, shrunken towards that of all functions by how little n
- * trainings say (empirical Bayes: mu + t^2 / (t^2 + s^2 / n) (mean - mu)). One that ever diverged keeps its mean, in
- * which a diverged child counts as guessing.
+ * Estimate of a function's true score: the mean of its n trainings, shrunken towards the mean of all functions
+ * (empirical Bayes: mu + t^2 / (t^2 + s^2 / n) (mean - mu)). One that ever diverged keeps its mean, in which a diverged
+ * child counts as guessing.
  */
 export function truthOf(
   entry: TableEntry,

@@ -14,7 +14,7 @@ export interface PlayoffRound {
 /** A finalist's current standing. */
 export interface Finalist {
   readonly id: number;
-  /** What it is worth, from all its trainings so far. */
+  /** Its estimated score, from all its trainings so far. */
   readonly value: number;
 }
 
@@ -23,7 +23,10 @@ export function roundsOf(finalists: number): number {
   return finalists < 2 ? 0 : Math.ceil(Math.log2(finalists));
 }
 
-/** The most finalists, at least two, of whom that many trainings let each train once in every round it reaches. */
+/**
+ * The largest number of finalists, at least two, for which the given trainings suffice to train each once in every
+ * round it reaches.
+ */
 export function affordableFinalists(trainings: number): number {
   let finalists = 2;
   while (leastTrainings(finalists + 1) <= trainings) finalists++;

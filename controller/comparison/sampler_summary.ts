@@ -14,7 +14,10 @@ export interface SamplerSummary {
    */
   readonly median_trainings_to_top1: number | null;
   readonly median_trainings_to_beat: number | null;
-  /** Means over the searches: truth of the best function of the table less that of the named; reported less true. */
+  /**
+   * Means over the searches. Regret: the truth of the table's best function minus that of the named one. Optimism:
+   * reported minus true.
+   */
   readonly regret: number;
   readonly optimism: number;
   /** Mean over the trainings of the best truth so far: its interquartile mean over the searches, with 95 % interval. */
@@ -24,8 +27,8 @@ export interface SamplerSummary {
   readonly best: number;
   readonly best_interval: readonly [number, number];
   /**
-   * That the area is larger than random's, by Wilcoxon's signed-rank test over the seeds after Holm's correction; null
-   * of random.
+   * For a larger area than random's: Wilcoxon's signed-rank test over the seeds after Holm's correction; null for
+   * random itself.
    */
   readonly p_over_random: number | null;
 }

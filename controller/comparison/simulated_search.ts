@@ -21,7 +21,7 @@ export interface SimulationSettings {
   readonly trainings: number;
   /** Candidates that a sampler learns from at once. */
   readonly batch: number;
-  /** How functions are judged; null: each is trained once, and the highest single score is named. */
+  /** How functions are judged; null to train each once and name the highest single score. */
   readonly judging: JudgingSettings | null;
   /** How samplers propose and learn; their defaults where absent. */
   readonly samplers?: Partial<Omit<SamplerOptions, "facts">>;
@@ -47,7 +47,7 @@ export interface SearchTrace {
   readonly seed: number;
   /** Fingerprints of the candidates in the order of their trainings. */
   readonly trained: readonly string[];
-  /** The function named, the score that the search reports for it, and whether it says that it beats the references. */
+  /** The function named, the score reported for it, and whether it is reported to beat the references. */
   readonly named: string;
   readonly reported: number;
   readonly found: boolean;
@@ -72,13 +72,13 @@ export interface SimulatedResult extends Omit<SearchTrace, "trained"> {
 /** What is known of all functions. */
 export interface Truths {
   truth(fingerprint: string): number;
-  /** The least truth of the best hundredth of the functions. */
+  /** The lowest truth among the top 1 % of the functions. */
   readonly top1: number;
   /** The truth of the better of ReLU and Swish; null if it is not known. */
   readonly toBeat: number | null;
 }
 
-/** A trial as far as judging needs it. */
+/** The part of a trial that judging needs. */
 interface Simulated extends Contestant {
   readonly expression: string;
   readonly fingerprint: string;
@@ -86,7 +86,7 @@ interface Simulated extends Contestant {
 
 /** Seeds of the verdict begin here: fresh ones, which no search reaches. */
 const VERDICT_SEEDS = 1000;
-/** What a search without judging counts as: one training each. */
+/** The judging of a search without racing: one training each. */
 const ONCE: JudgingSettings = { pruner: "none", references: [], finals: 0, finalists: 0, verdictSeeds: 0 };
 
 /** A search on the table; its trainings follow from the seed. */
@@ -170,7 +170,7 @@ class ComparedSearch {
     const standings = standingsOf(this.#trials.filter(isCandidate));
     const decision = promotionsAfter(batch, this.#trials, this.#judging, standings, this.#estimates(standings));
     this.#stage = decision.stage;
-    // What a real search would train beyond its budget is left out, so that all rules spend the same.
+    // Trainings beyond the budget, which a real search would still do, are left out, so that all rules spend the same.
     await this.#train(decision.changed, limit);
     this.#estimateAll();
     return this.#trials.slice(first).map((trial) => rewardOf(trial, classes));

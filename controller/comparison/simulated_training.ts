@@ -12,7 +12,7 @@ import type { TrainingSource, Truths } from "./simulated_search.ts";
 import { meanOf } from "./statistics.ts";
 import { referenceFunctions, STAGES } from "./table_plan.ts";
 
-/** Functions with several seeds that must agree on a seed's effect. */
+/** Minimum number of functions with several seeds from which a seed's effect is estimated. */
 const MIN_FUNCTIONS = 5;
 
 /** Of CIFAR-10 and the other data sets with 50,000 training images: tables do not say how many there were. */
@@ -32,7 +32,7 @@ export function toBeatOf(truths: ReadonlyMap<string, number>): number | null {
   return beaten.every((truth) => truth !== undefined) ? Math.max(...beaten) : null;
 }
 
-/** The least of the best hundredth; truths are sorted, best first. */
+/** The lowest truth of the top 1 %; truths are sorted, best first. */
 export function top1Of(sorted: readonly number[]): number {
   return sorted[Math.ceil(sorted.length / 100) - 1];
 }
@@ -76,7 +76,7 @@ export class SimulatedTable implements Truths {
 
   truth = (fingerprint: string): number => this.#truth.get(fingerprint)!;
 
-  /** The least truth of the best hundredth of the functions. */
+  /** The lowest truth among the top 1 % of the functions. */
   get top1(): number {
     return top1Of(this.ranked.map(({ truth }) => truth));
   }
@@ -103,7 +103,7 @@ export class SimulatedTable implements Truths {
   }
 }
 
-/** As a search trains them, but at once. */
+/** In the order in which a search trains them, but without delay. */
 export interface SimulatedTrainings extends TrainingSource {
   train(of: { readonly fingerprint: string }, seed: number): number;
 }

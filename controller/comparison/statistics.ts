@@ -71,8 +71,8 @@ export interface PairedTest {
 }
 
 /**
- * Student's paired t test. One pair says nothing (p 1, standard error NaN); neither do equal pairs (p 1 where all
- * differences are 0). Throws a RangeError if there is no pair.
+ * Student's paired t test. A single pair has no standard error (NaN) and p 1; so do pairs whose differences are all 0.
+ * Throws a RangeError if there is no pair.
  */
 export function pairedT(pairs: readonly (readonly [number, number])[]): PairedTest {
   const n = pairs.length;

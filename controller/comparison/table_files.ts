@@ -1,13 +1,13 @@
 /**
  * Where tables of functions are: the one in progress in runs/table/, else the one shipped with the project, each named
- * after its data set and preset; and plausible ones, shipped too, in which nothing was measured.
+ * after its data set and preset; and plausible tables, also shipped, whose scores are simulated.
  */
 import { type FunctionTable, parseTable } from "./function_table.ts";
 
 const MADE = "runs/table";
 /**
  * Tables drawn from a model of what was measured so far (`tests/bench/plausible_table.ts`), the default one first. They
- * differ in which functions are alike: those of like values and slopes, or those written with the same tokens.
+ * differ in which functions score alike: those with similar values and slopes, or those that share tokens.
  */
 export const PLAUSIBLE_TABLES = ["plausible-shape", "plausible-tokens"] as const;
 

@@ -1,7 +1,7 @@
 /**
  * What the table of one core unit will hold: which functions, and how many trainings each. All of them are trained
- * once, in an order derived from a seed, so that the table is a random sample of the space at any time; then the best
- * of them three times more, and the best of those again. The k-th training of every function has seed k.
+ * once, in a random order derived from a seed, so that the table is a random sample of the space at any time; then the
+ * best of them three times more, and the best of those again. The k-th training of every function has seed k.
  */
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { fingerprint } from "../../child/activation/fingerprint.ts";

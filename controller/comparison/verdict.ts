@@ -1,7 +1,7 @@
 /**
- * The verdict: what a run reports about the function it names. It is judged on fresh seeds that had no part in choosing
- * it, beside the references on the same seeds; p-values are those of paired t tests, one-sided, corrected for the
- * number of references (Holm 1979).
+ * The verdict: what a run reports about the function it names, judged beside the references on fresh seeds that had no
+ * part in choosing it; p-values are those of paired t tests, one-sided, corrected for the number of references (Holm
+ * 1979).
  */
 import { halfWidth95, holm, meanOf, pairedT, varianceOf } from "./statistics.ts";
 

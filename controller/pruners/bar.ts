@@ -7,7 +7,7 @@ import { type Bar, lossAt } from "../../child/bar.ts";
 import { pointInterval } from "../../child/trainer.ts";
 import type { Trial } from "../trial.ts";
 
-/** Fewer earlier candidates say too little. */
+/** The minimum number of earlier candidates for a meaningful median. */
 const MIN_EARLIER = 10;
 
 type Trained = Pick<Trial, "role" | "batch" | "curve" | "duplicateOf">;
@@ -15,7 +15,7 @@ type Trained = Pick<Trial, "role" | "batch" | "curve" | "duplicateOf">;
 /** The bar of the candidates of a batch after that share of the steps; null while too few were trained before. */
 export function barOf(batch: number, trials: readonly Trained[], share: number, steps: number): Bar | null {
   const interval = pointInterval(steps), step = Math.max(1, Math.round(share * steps / interval)) * interval;
-  // Without a curve a trial was not trained here; one that diverged before the step is above any bar.
+  // A trial without a curve was not trained here; one that diverged before the step counts as infinitely bad.
   const losses = trials.filter(({ role, curve, duplicateOf, batch: own }) =>
     role === "candidate" && own < batch && duplicateOf === null && curve.length > 0
   ).map(({ curve }) => (curve.at(-1)!.step < step ? Infinity : lossAt(step, curve))).sort((a, b) => a - b);

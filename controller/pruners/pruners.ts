@@ -8,7 +8,7 @@ import { rungs } from "./rungs.ts";
 export const PRUNERS = {
   /** One training each. */
   none: rungs([1], 0),
-  /** One training each, and three for the tenth that leads. */
+  /** One training each, and three for the leading tenth. */
   race: rungs([1, 3], 0.1),
   /** Stops children below the median halfway, and trains the half above it 2 and 4 times. */
   median: { ...rungs([1, 2, 4], 0.5), stopsAt: 0.5 },

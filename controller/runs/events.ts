@@ -15,7 +15,7 @@ export function isOver({ state }: { readonly state: RunState }): boolean {
   return state === "finished" || state === "failed" || state === "interrupted";
 }
 
-/** Value of a metric by its name; null if the sampler does not report it. */
+/** The value of the named metric; null if the sampler does not report it. */
 export function metricOf({ metrics }: Pick<SamplerUpdate, "metrics">, name: string): number | null {
   return metrics.find((metric) => metric.name === name)?.value ?? null;
 }

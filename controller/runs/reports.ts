@@ -9,11 +9,11 @@ import { entriesOf } from "./run_folder.ts";
 /** A comparison of samplers, as `compare --out` writes it. */
 export interface ComparisonReport {
   readonly synthetic: boolean;
-  /** What the truths stand on, in words; absent in files of before 2026-11-26. */
+  /** Where the true scores come from, in words; absent from files older than 2026-11-26. */
   readonly truth?: string;
   readonly seeds: number;
   readonly trials: number;
-  /** Where the best hundredth begins, and the better of ReLU and Swish if it is known. */
+  /** The lowest score of the top 1 %, and the score of the better of ReLU and Swish if it is known. */
   readonly top1: number;
   readonly to_beat: number | null;
   readonly samplers: Readonly<Record<string, Omit<SamplerSummary, "sampler">>>;
@@ -22,7 +22,7 @@ export interface ComparisonReport {
 
 /** A function on one model; accuracies are shares of the test split. */
 export interface ConfirmationRow {
-  /** Absent in files of before 2026-11-26, which have one model. */
+  /** Absent from files older than 2026-11-26, which have one model. */
   readonly network?: string;
   readonly dataset?: string;
   readonly expression: string;
@@ -61,13 +61,13 @@ export interface ReportTypes {
 export type ReportKind = keyof ReportTypes;
 
 export interface Reports {
-  /** Names, by name. */
+  /** Names, sorted. */
   list(kind: ReportKind): Promise<readonly string[]>;
   /** The stored JSON; null if there is none of that name. */
   read(kind: ReportKind, name: string): Promise<unknown>;
 }
 
-/** Of a dashboard that shows one run alone. */
+/** For a dashboard that shows a single run. */
 export const NO_REPORTS: Reports = { list: () => Promise.resolve([]), read: () => Promise.resolve(null) };
 
 /** The reports below the folder of runs. */

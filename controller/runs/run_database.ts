@@ -38,7 +38,7 @@ function isUnbegun(folder: string): boolean {
     if (version === 0) return isEmpty && (hasLog || !usesLog(file));
     return database.prepare("SELECT 1 FROM run").get() === undefined;
   } catch {
-    return false; // whatever it is, it belongs to somebody
+    return false; // whatever it is, it is somebody else's
   } finally {
     database?.close();
   }

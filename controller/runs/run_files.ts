@@ -8,7 +8,7 @@ export class RunStoreError extends Error {
 /** Another process continues the run. */
 export class RunBusyError extends RunStoreError {}
 
-/** A name that no run can have: the command line is wrong. */
+/** A name that no run can have, so that the command line must be wrong. */
 export class RunNameError extends RunStoreError {}
 
 export const FILE = "run.sqlite";

@@ -2,8 +2,8 @@
  * A run's state, folded from a snapshot and the events after it. The search, a run followed in its store and the
  * dashboard's page keep their state here, so that a snapshot and the later events lead to the same state everywhere.
  *
- * Mutated in place: a run of 10,000 trials changes many times per second. Elapsed time is no event, so whoever keeps a
- * fold also keeps its clock.
+ * Mutated in place: a run of 10,000 trials changes many times per second. Elapsed time is not an event: the owner of a
+ * fold keeps its own clock.
  */
 import type {
   EventOf,

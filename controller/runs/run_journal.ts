@@ -110,7 +110,7 @@ export class RunJournal {
     this.#store.saveState(this.state, this.elapsedMs);
   }
 
-  /** Progress of a child: told at once, stored by `saveProgress`. */
+  /** Progress of a child, which listeners hear at once and `saveProgress` stores. */
   progress(progress: Omit<Extract<UnnumberedEvent, { event: "trial_progress" }>, "event">): void {
     this.#emit({ event: "trial_progress", ...progress });
   }

@@ -12,7 +12,7 @@ export interface RunLabels {
 const FILE = "labels.json";
 const NONE: RunLabels = { notes: "", tags: [] };
 
-/** None if there is no file or it is invalid: labels are never worth failing for. */
+/** No labels if the file is missing or invalid: they are never worth failing for. */
 export function readLabels(folder: string): RunLabels {
   try {
     const { notes, tags } = JSON.parse(Deno.readTextFileSync(`${folder}/${FILE}`));

@@ -1,4 +1,4 @@
-/** A run read from its store: in the form of a running one, with its true state. */
+/** A stored run in the form of a running one, with its true state. */
 import { isOver, type RunSnapshot, type RunState } from "./events.ts";
 import type { StoredRun } from "./run_store.ts";
 import type { Trial } from "../trial.ts";

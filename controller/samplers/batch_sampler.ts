@@ -19,7 +19,9 @@ export const NOTHING_LEARNT: Learnt = { metrics: [], probabilities: null };
 
 type Tokens = readonly number[];
 
-/** A draw fails where what it drew was proposed before or is useless; this many failures mean that little is left. */
+/**
+ * A draw fails if its result was proposed before or is useless; this many failures in a row mean that little is left.
+ */
 const MAX_DRAWS = 1000;
 /** Up to this size a space is listed to find what is left of it: one core unit has 6,250 members. */
 const MAX_LISTED = 100_000;
@@ -31,7 +33,7 @@ interface Header<Own> {
   readonly batches: number;
   /** Everything told, in the order of proposal; absent in states saved before 2026-11-26. */
   readonly told?: readonly (readonly [tokens: Tokens, reward: number])[];
-  /** What others found; absent as `told`. */
+  /** Functions found elsewhere; absent from the same states as `told`. */
   readonly known?: readonly Known[];
   /** Tokens of the batch that was proposed but not yet told; null if there is none. */
   readonly pending: readonly (readonly number[])[] | null;
@@ -54,7 +56,7 @@ export abstract class BatchSampler<Own> implements Sampler {
   #known: Known[] = [];
   /** Fingerprints of all functions proposed, told or not. */
   #proposed = new Set<string>();
-  /** What it is doing, if anything: only one call can run at a time. */
+  /** The call in progress, if any: only one can run at a time. */
   #work: string | null = null;
 
   constructor(protected readonly facts: FunctionFacts) {}

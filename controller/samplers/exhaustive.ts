@@ -48,7 +48,7 @@ export class ExhaustiveSampler extends BatchSampler<Own> {
   dispose(): void {}
 }
 
-const ROUNDS = 4; // of which a pseudorandom permutation takes as many (Luby & Rackoff 1988)
+const ROUNDS = 4; // the number that a pseudorandom permutation takes (Luby & Rackoff 1988)
 
 /**
  * The image of `index` under the seed's permutation of 0 to size - 1: a Feistel network over the next power of 4,

@@ -1,5 +1,5 @@
 /**
- * The control of every search: candidates drawn uniformly from the members of the space, whatever they earn. Later work
+ * The control for every other sampler: candidates drawn uniformly from the space, whatever their rewards. Later work
  * found it a strong baseline, so no claim about another sampler counts without it.
  */
 import { Random, type RandomState } from "../../datasets/random.ts";

@@ -41,7 +41,8 @@ const MAX_LISTED = 10_000;
 /** The best so many members, of which those near the best are made by changing one or two tokens. */
 const ELITE = 20;
 /**
- * Observations that a guess rests on: the best half and the latest half where there are more, as the cost is quadratic.
+ * Maximum number of observations behind a prediction; of more, the best and the latest are used, half each, as the cost
+ * is quadratic.
  */
 const MAX_SAMPLES = 400;
 
@@ -52,7 +53,7 @@ interface Own {
   readonly random: RandomState;
 }
 
-/** A function that may be proposed, or might have been. */
+/** A function that may be proposed or was. */
 interface Member {
   readonly tokens: Tokens;
   readonly features: Float32Array;
@@ -62,7 +63,7 @@ interface Member {
 interface Sample {
   readonly features: Float32Array;
   readonly reward: number;
-  /** What it is found by among members; null if others found it. */
+  /** Its key among the members; null for a function found elsewhere. */
   readonly fingerprint: string | null;
 }
 
@@ -89,7 +90,7 @@ export class SurrogateSampler extends BatchSampler<Own> {
     return proposed;
   }
 
-  /** Those whose guess and what is not known of it come to most, one after another. */
+  /** Those with the highest upper confidence bound, one after another. */
   async #takeHopeful(count: number, samples: readonly Sample[]): Promise<readonly Tokens[]> {
     const turns = new Turns();
     const { members, process, places } = await this.#field(samples, turns);
@@ -106,7 +107,7 @@ export class SurrogateSampler extends BatchSampler<Own> {
         left.delete(at);
         if (!this.take(members[at].tokens)) continue; // proposed before, or useless
         taken.push(members[at].tokens);
-        if (taken.length < MAX_IMAGINED) process.observe(at); // at its guess, which leaves every guess as it is
+        if (taken.length < MAX_IMAGINED) process.observe(at); // observed at its own prediction, which changes no prediction
         await turns.next();
       }
       return taken;
@@ -133,7 +134,7 @@ export class SurrogateSampler extends BatchSampler<Own> {
       const place = fingerprint === null ? undefined : order.get(fingerprint);
       return place ?? points.push(features) - 1;
     });
-    // Samples only grow at their end while there are few of them, so that what the process has seen stays true.
+    // While there are few samples, new ones are only appended, so that the process can be extended.
     const before = this.#process,
       isSame = listed && before !== null && samples.length < MAX_SAMPLES &&
         before.points.length === points.length;
@@ -219,7 +220,7 @@ export class SurrogateSampler extends BatchSampler<Own> {
   dispose(): void {}
 }
 
-/** Brought to mean 0 and deviation 1; 0 where they do not differ. */
+/** Standardised to mean 0 and deviation 1; all 0 if the values are equal. */
 function standardised(rewards: readonly number[]): number[] {
   const mean = rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length;
   const variance = rewards.reduce((sum, reward) => sum + (reward - mean) ** 2, 0) / rewards.length;

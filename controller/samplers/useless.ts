@@ -36,7 +36,7 @@ const MAX_VALUE = 1e19;
 /** A deviation below this share of the values is lost in float32, whose resolution is 6e-8 of them. */
 const RESOLUTION = 1e-6;
 
-/** Why a child with this function cannot learn more than a linear model; null if only training can tell. */
+/** Why a child with this function cannot learn more than a linear model; null if that takes a training to find out. */
 export function uselessness(expression: Expression): Useless | null {
   const function_ = simplify(expression);
   const value = compileToClosure(function_), slope = compileToClosure(derive(function_, "x"));

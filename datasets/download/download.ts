@@ -123,7 +123,7 @@ async function fetchSource(
   }
 }
 
-/** With other sources left, nobody should wait long for a host that does not answer or goes silent. */
+/** While other sources are left, a host that does not answer or goes silent is abandoned early. */
 const hurried = (patience: Patience): Patience => ({
   ...patience,
   firstAttempts: 1,

@@ -34,7 +34,7 @@ export interface Pace {
 export interface Patience {
   /** Consecutive attempts without progress, once the host has answered at all. */
   readonly attempts: number;
-  /** Attempts before the host has answered once: someone offline should not wait long to learn so. */
+  /** Attempts before the host has answered once, so that a user who is offline learns of it soon. */
   readonly firstAttempts: number;
   /** Pause after the first failure; doubled after each further one. */
   readonly pauseMs: number;
@@ -160,7 +160,7 @@ class Transfer {
     }
   }
 
-  /** Compares the checksum. If an old part may be wrong, everything is fetched once more. */
+  /** Compares the checksum. If the part of an earlier call may be at fault, everything is fetched once more. */
   async verify(): Promise<void> {
     if (this.remote.md5 === null) return;
     const md5 = await writing(this.#part, () => md5Of(this.#part, this.options.signal));

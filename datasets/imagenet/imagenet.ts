@@ -3,8 +3,8 @@
  * published: ILSVRC2012's two tar archives with the labels of its validation images, Kaggle's folders, Imagenette and
  * Imagewoof, Tiny ImageNet, or any `train/CLASS/` and `val/CLASS/`, unpacked or in one tar archive.
  *
- * What is called validation there is what papers report, so it is the test split here; the images for validation are
- * held out of the training images.
+ * What is called validation there is what papers report, so it is the test split here; images for validation are held
+ * out from the training images.
  */
 import { type Dataset, DatasetError, type DatasetOptions, type Split } from "../dataset.ts";
 import { absenceOf, kindOf, reading, reasonOf } from "../files.ts";

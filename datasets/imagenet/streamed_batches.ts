@@ -20,7 +20,7 @@ const MAX_TRIES = 100;
 /** Threads that decode: half the cores, as the network wants them too. */
 const decoderCount = () => Math.max(1, Math.floor(navigator.hardwareConcurrency / 2));
 
-/** The images of one split, decoded; knows which of them cannot be. */
+/** The images of one split, decoded; remembers which cannot be. */
 class Pictures {
   readonly #decoders = new Decoders(decoderCount());
   readonly #broken = new Map<number, string>();
@@ -83,7 +83,7 @@ export class StreamedTrainingBatches {
     for (let next = step; next <= step + AHEAD; next++) {
       if (this.#ahead.has(next)) continue;
       const decoded = this.#decode(next);
-      decoded.catch(() => {}); // told where it is awaited, if ever
+      decoded.catch(() => {}); // reported where it is awaited, if ever
       this.#ahead.set(next, decoded);
     }
     return normalised(this.#pictures.dataset, await this.#ahead.get(step)!);

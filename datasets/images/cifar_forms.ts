@@ -46,7 +46,7 @@ export async function findForms(format: CifarFormat, path: string): Promise<Form
   return found.filter((form) => form !== null);
 }
 
-/** Only if complete: what is missing may be in another form beside it. */
+/** Only if complete: the missing files may be in another form beside it. */
 async function binaryFolder(format: CifarFormat, path: string, kind: Kind): Promise<Form | null> {
   const found = kind === "folder" ? await findCifar(format, path) : null;
   if (found === null || found.missing.length > 0) return null;

@@ -1,4 +1,4 @@
-/** The content of a file that may be gzip or not, whatever its name: its first two bytes tell. */
+/** The content of a file that may be gzip or not: its first two bytes decide, whatever its name. */
 import { createReadStream } from "node:fs";
 import { createGunzip } from "node:zlib";
 

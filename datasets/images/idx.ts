@@ -290,7 +290,7 @@ async function sniff(path: string): Promise<Sniffed[]> {
   return [];
 }
 
-/** Without telling names the larger set is for training. */
+/** Without telling names, the larger set is the training set. */
 function placeByContent(found: Map<Role, string>, sniffed: readonly Sniffed[]): void {
   const counts = [...new Set(sniffed.map(({ count }) => count))].toSorted((a, b) => b - a);
   for (const { path, isImages, count } of counts.length === 2 ? sniffed : []) {

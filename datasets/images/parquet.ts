@@ -12,7 +12,7 @@ import type { RgbImage } from "./png.ts";
 const ROWS_AT_ONCE = 1000;
 const IMAGE_COLUMNS = ["img", "image"];
 
-/** hyparquet itself knows snappy, which is the usual one. */
+/** hyparquet itself decodes snappy, the usual one. */
 const COMPRESSORS = {
   GZIP: (bytes: Uint8Array) => plain(gunzipSync(bytes)),
   ZSTD: (bytes: Uint8Array) => plain(zstdDecompressSync(bytes)),

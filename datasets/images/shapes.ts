@@ -1,5 +1,5 @@
 /**
- * `shapes`: drawn 32x32 colour images of ten classes, for machines without photographs. Synthetic, and labelled so
+ * `shapes`: drawn 32x32 colour images of ten classes, for machines without photographs. Synthetic, and labelled as such
  * wherever a result is shown. Place, size, turn, colours, background and clutter vary, and a shape is as often lighter
  * as darker than its background, so that no pixel determines the class: a linear classifier does badly (19 %), a
  * convolutional network learns, and its activation matters. After 200 steps of 64 images, ResNet-8 reached a validation
@@ -89,7 +89,7 @@ function drawBackground(random: Random, canvas: Float32Array): void {
 }
 
 /**
- * Paints a shape of about `radius` pixels somewhere, turned, in a colour of its own; edges are anti-aliased over a
+ * Paints a rotated shape of about `radius` pixels at a random place in its own colour; edges are anti-aliased over a
  * pixel.
  */
 function paint(

@@ -23,7 +23,7 @@ const MAX_ATTRIBUTES = 2 ** 20;
 
 type Action = "file" | "skip" | "long name" | "attributes";
 
-/** What to do with an entry of each type flag; other types (devices, sparse files) are refused. */
+/** The handling of entries by type flag; other types (devices, sparse files) are refused. */
 const TYPES: Readonly<Record<string, Action>> = {
   "0": "file",
   "\0": "file",
@@ -74,7 +74,7 @@ export async function* readTarGz(archive: string, signal?: AbortSignal): AsyncGe
 export interface Place {
   /** Path segments; none is empty, "." or "..". */
   readonly path: readonly string[];
-  /** Of the first byte, from the begin of the archive. */
+  /** Offset of the first byte from the beginning of the archive. */
   readonly offset: number;
   readonly size: number;
 }

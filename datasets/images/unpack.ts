@@ -46,14 +46,14 @@ export async function unpack(
   }
 }
 
-/** Whether a folder's file exists and is complete, judged by its size. */
+/** Whether the folder has the file at its full size. */
 export async function stateOf(format: CifarFormat, path: string, name: string): Promise<"missing" | "cut" | "whole"> {
   if (await kindOf(path) !== "file") return "missing";
   if (!dataFiles(format).includes(name)) return "whole";
   return (await Deno.stat(path)).size === bytesOf(format, name) ? "whole" : "cut";
 }
 
-/** Removes what killed processes left while unpacking: this module's folders whose lock is free. */
+/** Removes leftovers of processes killed while unpacking: this module's folders whose lock is free. */
 export async function sweep(parent: string): Promise<void> {
   try {
     for await (const { name, isDirectory } of Deno.readDir(parent)) {
