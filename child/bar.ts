@@ -1,7 +1,6 @@
 /**
- * The bar that a child must clear to train on: at a given step its mean training loss, which costs nothing to know, must
- * be at most what whoever asks for the child says. The loss is the mean of the points of the training curve after half of
- * those steps.
+ * The bar that a child must clear to train on: at a given step its mean training loss, which costs nothing to know,
+ * must be at most the given bound. The loss is the mean of the points of the training curve after half of those steps.
  */
 import type { LossPoint } from "./trainer.ts";
 

@@ -55,7 +55,7 @@ export type Outcome =
   & (
     | { readonly outcome: "complete"; readonly score: number }
     | { readonly outcome: "diverged"; readonly reason: string }
-    /** Stopped before its last step, as it was told to; judged there. */
+    /** Stopped before its last step on request, and judged there. */
     | { readonly outcome: "pruned"; readonly reason: string; readonly score: number }
     | { readonly outcome: "timed_out"; readonly reason: string }
     | { readonly outcome: "interrupted" }
@@ -71,7 +71,7 @@ export interface ChildRequest {
   readonly seed: number;
   /** CPU threads; 1 by default. */
   readonly threads?: number;
-  /** Children of such requests that train at the same time on the engine's device; 1 by default. */
+  /** Number of such children that train at the same time on the engine's device; 1 by default. */
   readonly children?: number;
   /** Called once for each image of a streamed data set that cannot be decoded, and another one stands in for. */
   readonly onSkipped?: OnSkipped;
@@ -180,7 +180,7 @@ export class Child {
   readonly #batches: TrainingSource;
   #step = 0;
   #recentLosses: number[] = [];
-  /** Of this object's own training, without what a restored state had behind it. */
+  /** Counts this object's own training, without that of a restored state. */
   #trained = { steps: 0, milliseconds: 0 };
   /** Steps given to the engine at once; adapted to `CHUNK_MS`, without influence on any result. */
   #chunk = 1;

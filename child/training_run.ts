@@ -1,7 +1,7 @@
 /**
- * One child trained and tested under a user's eyes: a curve, validation accuracy during training, an estimate of the
- * time, and a checkpoint file from which it resumes, killed at any moment, to exactly the same results. A search does
- * not need that: its children are short, and `trainChild` is enough.
+ * One child trained and tested while the user watches: with a curve, validation accuracy during training, an estimate
+ * of the time, and a checkpoint file from which it resumes to exactly the same results, whenever it is killed. A search
+ * does not need that: its children are short, and `trainChild` is enough.
  */
 import type { Dataset } from "../datasets/dataset.ts";
 import { type Checkpoint, identityOf, readCheckpoint, writeCheckpoint } from "./model/checkpoint.ts";
@@ -19,7 +19,7 @@ export interface CurvePoint {
   readonly observed?: Readonly<Record<string, number>>;
 }
 
-/** How good a child is on a split; `loss` is null if a logit is not finite. */
+/** A child's results on a split; `loss` is null if a logit is not finite. */
 export type Scores = Omit<Evaluation, "loss"> & { readonly loss: number | null };
 
 /** Result of a training: plain JSON. */

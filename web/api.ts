@@ -228,7 +228,7 @@ function eventsOf(found: RunFeed, context: Context) {
   return { stream: found.stream, seq: found.seq, since: found.since(after, MAX_EVENTS_PER_RESPONSE) };
 }
 
-/** A parameter that is an integer of 0 or more. */
+/** A parameter that is a non-negative integer. */
 function count(parameters: URLSearchParams, name: string, otherwise: number): number {
   const text = parameters.get(name);
   if (text === null) return otherwise;

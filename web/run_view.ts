@@ -58,7 +58,7 @@ export class RunView extends RunFold<TrialRow> {
     return isOver(this) ? this.elapsedMs : this.elapsedMs + Math.max(0, now - this.elapsedAt);
   }
 
-  /** What only a page keeps, before the event is folded in. */
+  /** Updates the part that only a page keeps, before the event is folded in. */
   #note(event: LiveEvent): void {
     switch (event.event) {
       case "state_changed":

@@ -9,7 +9,7 @@ import { compileToClosure } from "./evaluate.ts";
 import type { Expression } from "./expression.ts";
 import { simplify } from "./simplify.ts";
 
-/** What a function does far out on one side. */
+/** A function's behaviour at infinity on one side. */
 export type Limit =
   /** Tends to a number, or to Infinity or -Infinity. */
   | { readonly kind: "value"; readonly value: number }
@@ -19,7 +19,7 @@ export type Limit =
   | { readonly kind: "undefined"; readonly from: number };
 
 export interface Analysis {
-  /** Value and derivative at 0; NaN where there is none. */
+  /** Value and derivative at 0; NaN if undefined there. */
   readonly valueAt0: number;
   readonly slopeAt0: number;
   readonly atMinusInfinity: Limit;
@@ -99,7 +99,7 @@ function firstNaN(f: Curve, index: number): number {
   return high < 1e-9 ? 0 : Number(high.toPrecision(3));
 }
 
-/** Without digits that stem from rounding: 0.9999999999999998 is 1. */
+/** The number without digits that are rounding errors: 1 for 0.9999999999999998. */
 function tidied(value: number): number {
   return Number(value.toPrecision(12)) + 0;
 }
@@ -143,7 +143,7 @@ function greatest(f: Curve, limits: readonly Limit[]): number {
 /** Ratio of a peak to its neighbourhood from which it counts as a pole. */
 const POLE = 1e5;
 
-/** How much higher the highest values far out are than those near. */
+/** Ratio of the largest values far out to those near 0. */
 function waves(f: Curve): number {
   const most = (points: readonly number[]) =>
     points.flatMap((m) => [f(m), f(-m)]).reduce((most, value) => value > most ? value : most, 0);

@@ -28,7 +28,7 @@ export function bends({ value, slope }: { readonly value: Curve; readonly slope:
     found.push({ kind, x, y: value(x) || 0 });
   };
   for (let index = 0; index < steps && found.length < MAX_BENDS; index++) {
-    // Off the round numbers, so that kinks at 0 and 1 fall inside a step.
+    // Offset from round numbers, so that kinks at 0 and 1 fall inside a step.
     const left = -reach + h * (index - 0.37);
     const right = left + h;
     const step = jump(value, left, right);

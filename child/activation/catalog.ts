@@ -172,7 +172,7 @@ const ROWS: readonly Row[] = [
   },
   { name: "BentIdentity", aliases: ["bent_identity"], text: "(sqrt(x^2 + 1) - 1) / 2 + x", source: "folklore" },
 
-  // x times a gate
+  // Gated: x times a gate
   {
     name: "HardSwish",
     aliases: ["hard_swish", "hard_silu", "hardsilu"],
@@ -275,7 +275,7 @@ function startOf({ named, writesBeta }: Parsed): Pick<Activation, "betaStart" | 
   return { betaStart: common([...starts, ...(writesBeta ? [1] : [])]) ?? 1, ...gain(common(gains)) };
 }
 
-/** The common value; undefined if they differ or there is none. */
+/** The value that all share; undefined if they differ or there is none. */
 function common(values: readonly number[]): number | undefined {
   return new Set(values).size === 1 ? values[0] : undefined;
 }

@@ -178,7 +178,7 @@ function guarded(e: Expression, b: number): Expression {
   return select(e.left, e.right, only(e.then, true), only(e.otherwise, false), e.comparison);
 }
 
-/** Whether it contains anything but sums and multiples of x and bounded functions. */
+/** Whether it contains more than sums and multiples of x and of bounded functions. */
 function mayOverflow(e: Expression): boolean {
   const isTame = e.kind === "unary"
     ? UNARY_FUNCTIONS[e.name].growth !== undefined && e.name !== "sqrt"

@@ -26,7 +26,7 @@ export function compileToClosure(expression: Expression): ScalarFunction {
   return compileWith(expression, {});
 }
 
-/** The same with other functions in place of some. */
+/** The same with some functions replaced. */
 export function compileWith(expression: Expression, replacements: Replacements): ScalarFunction {
   const numbering = new Numbering(), placeOf = new Map<number, number>(), steps: Step[] = [];
   const places = new Map<Expression, number>();

@@ -55,8 +55,8 @@ const BODY: readonly Point[] = Array.from({ length: 120 }, (_, i) => {
 });
 
 /**
- * Beyond, on both sides of 0: where kinks of published functions may be, up to 3e4, and tiny. None has an x, x^2, x^3
- * or exp(x) near PERIODIC_LIMIT, where equal functions could come to lie on either side of it.
+ * Farther out on both sides of 0, up to 3e4, where published functions may have kinks, and tiny values. None has an x,
+ * x^2, x^3 or exp(x) near PERIODIC_LIMIT, where equal functions could come to lie on either side of it.
  */
 const OUTER: readonly Point[] = [
   ...[13.03, 15.37, 20.71, 27.93, 41.17, 53.29, 68.83, 151.3, 313.7, 561.9, 2213, 7727, 31337],
@@ -73,7 +73,9 @@ const BETAS: readonly Point[] = [2.57, 3.31, 4.73, 7.19, 13.7, 47.3, 131, 1013, 
   { x: 0.7 / b, b: -b },
 ]);
 
-/** As far as float32 goes, but for betas, whose squares cancel in b^2 x + (1 - b) b x; rounded to some per cent. */
+/**
+ * As far as float32 reaches, except for betas, whose squares cancel in b^2 x + (1 - b) b x; rounded to a few percent.
+ */
 const FAR: readonly Point[] = [
   ...[3.7e5, 7.3e8, 2.9e12, 5.3e19, 1.7e30, 1.3e37].flatMap((x, i) => [{ x, b: 0.83 + i / 7 }, { x: -x, b: 0.71 }]),
   ...[3.7e5, 7.3e8].flatMap((b, i) => [{ x: 0.37 + i / 9, b }, { x: -0.43, b }, { x: 0.59, b: -b }]),

@@ -84,7 +84,7 @@ export const mayBeNaN: (e: Expression) => boolean = remembered((e) => {
   return e.kind === "power" && e.exponent < 0 && e.base.kind === "number" && e.base.value === 0;
 });
 
-/** Through which the sign of a zero is still that of a zero. */
+/** Operations that map a signed zero to a zero. */
 const KEEP_SIGN_OF_ZERO: ReadonlySet<UnaryName> = new Set<UnaryName>([
   "neg",
   "sin",

@@ -1,4 +1,4 @@
-/** The whole of compiling that no device is needed for: a graph and an activation to stages and derivatives. */
+/** The part of compiling that needs no device: a graph and an activation become stages and derivatives. */
 import type { Activation } from "../activation/expression.ts";
 import type { Graph } from "../network/graph.ts";
 import { backwardStages } from "./backward.ts";

@@ -1,6 +1,6 @@
 /**
- * What every engine computes of an activation: the simplified function and its derivatives by x and by beta. This is the
- * one place where an engine's expression is simplified, so that all engines compute the same one.
+ * The expressions of an activation that every engine computes: the simplified function and its derivatives by x and by
+ * beta. This is the one place where an engine's expression is simplified, so that all engines compute the same one.
  */
 import { derive } from "../activation/derive.ts";
 import { type Activation, type Expression, usesBeta } from "../activation/expression.ts";
@@ -13,7 +13,7 @@ export interface Derivatives {
   readonly byB: Expression | null;
 }
 
-/** By expression, as a child is built and compiled from the same one. */
+/** Cached by expression, since a child is built and compiled from the same one. */
 const simplified = new WeakMap<Expression, Expression>();
 
 function simplifiedOnce(expression: Expression): Expression {

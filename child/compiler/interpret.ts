@@ -1,6 +1,6 @@
 /**
  * Computes a list of operations in plain JavaScript: the second judge of the engines beside `reference`, which
- * evaluates expressions, and the meaning of each operation for whoever writes a device's table.
+ * evaluates expressions, and the definition of each operation for authors of a device's table.
  *
  * In "float32" every result is rounded, a multiply-add once, and functions are the operations of `math.ts`; in
  * "float64" nothing is rounded, and lists must have their functions as calls, which are computed by `functions.ts`.

@@ -146,7 +146,7 @@ function sigmoid(f: Build, x: Value): Value {
   });
 }
 
-/** What was written for this argument, which may depend on what else had been: the first is used again. */
+/** The operations already written for this argument, which are reused. */
 function once(f: Build, name: string, x: Value, make: () => Value): Value {
   return f.noted(name, x) ?? f.note(name, x, make());
 }
@@ -198,7 +198,7 @@ function logarithm(f: Build, e: Value, s: Value): Value {
   return f.multiplyAdd(e, f.constant(Math.LN2), twiceAtanh(f, s, ATANH_OF_MANTISSA));
 }
 
-/** With the subnormal numbers scaled up, and what has no logarithm, or itself, for one. */
+/** Subnormal numbers are scaled up; special cases are left to the caller. */
 function log(f: Build, x: Value): Value {
   const subnormal = f.less(x, f.constant(MIN_NORMAL));
   const scaled = f.select(subnormal, f.mul(x, f.constant(2 ** 23)), x);

@@ -35,9 +35,9 @@ export const ARITHMETIC = {
   multiplyAdd: THREE_NUMBERS,
   /** c - a * b, rounded once where the device can. */
   negativeMultiplyAdd: THREE_NUMBERS,
-  /** b < a ? b : a, which is a NaN that is in `a`. */
+  /** b < a ? b : a; propagates a NaN in `a`. */
   min: NUMBERS,
-  /** b > a ? b : a, which is a NaN that is in `a`. */
+  /** b > a ? b : a; propagates a NaN in `a`. */
   max: NUMBERS,
   /** The square root; NaN below 0. */
   root: NUMBER,
@@ -97,7 +97,7 @@ export type Leaf =
   | { readonly kind: "constant"; readonly value: number; readonly operands: readonly [] }
   | { readonly kind: "bits"; readonly bits: number; readonly operands: readonly [] };
 
-/** What leaves the list. Has no result. */
+/** Effects, by which values leave the list; they have no result. */
 export type Effect =
   | { readonly kind: "store"; readonly name: string; readonly operands: readonly [Value] }
   /** Adds the value, or the product of two, to the sum over all pixels and images of the channel. */

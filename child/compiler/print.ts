@@ -42,7 +42,7 @@ export function printList(list: OperationList): string[] {
   });
 }
 
-/** What an operation has besides operands. */
+/** An operation's fields besides its operands. */
 function immediateOf(operation: Operation): string | null {
   switch (operation.kind) {
     case "input":

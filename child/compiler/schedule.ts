@@ -91,7 +91,7 @@ function isLeaf({ kind }: Operation): boolean {
   return kind === "input" || kind === "channel" || kind === "constant" || kind === "bits";
 }
 
-/** Of values that are read at every point anyway. */
+/** For values that are read at every point anyway. */
 function isOfLeaves({ operands }: Operation, list: OperationList): boolean {
   return operands.length > 0 &&
     operands.every((operand) => list[operand].kind === "channel" || list[operand].kind === "input");

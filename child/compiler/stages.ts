@@ -146,7 +146,7 @@ interface WithTerms<Kind extends StageKind> {
 /** `into` is what a stage's gradient fills: the gradient of its input, or of `y` before batch norm. */
 export type GradientStage =
   | { readonly kind: "loss"; readonly of: LossStage; readonly into: Values }
-  /** The gradient of the kernel, and of the input where that is needed. */
+  /** The gradient of the kernel, and of the input if needed. */
   | WithTerms<"convolution"> & { readonly into: Values | null }
   | WithTerms<"depthwise"> & { readonly into: Values | null }
   | WithTerms<"dense"> & { readonly into: Values | null }

@@ -1,4 +1,7 @@
-/** How many children this worker's card trains side by side, by the memory that they need and a short measurement. */
+/**
+ * Chooses how many children this worker's card trains side by side, from the memory that they need and a short
+ * measurement.
+ */
 import { chooseChildren, imagesPerSecond, type Workload } from "./speed.ts";
 import { CARDS, knownCard } from "./webgpu/cards.ts";
 import { openCard } from "./webgpu/device.ts";
@@ -6,7 +9,7 @@ import { openWebGpu } from "./webgpu/engine.ts";
 
 /** Of each number of children. */
 const MEASURED_MS = 500;
-/** Share of a known card's memory that children may take; that of others is found by trying. */
+/** Share of a known card's memory that children may take; for other cards the limit is found by trying. */
 const MEMORY_SHARE = 0.8;
 
 /** For children of such work. Throws an Error with the reason where there is no card. */

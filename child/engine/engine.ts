@@ -48,11 +48,11 @@ export interface PickedStep {
 export interface Program {
   /** Mean loss of each step before its update. A loss that is not finite is returned, not thrown. */
   train(steps: readonly TrainingStep[]): Promise<Float64Array>;
-  /** The same numbers from picked batches; of every program of an engine that `holds` a data set. */
+  /** The same numbers from picked batches; every program of an engine that `holds` a data set has it. */
   trainPicked?(steps: readonly PickedStep[]): Promise<Float64Array>;
   /** Logits [images, classes] with the running statistics. Takes 1 to `CompileOptions.batch` images. */
   evaluate(batch: Batch): Promise<Float32Array | Float64Array>;
-  /** The same for several batches, of programs that spare waiting so. */
+  /** The same for several batches; present where it saves waiting. */
   evaluateAll?(batches: readonly Batch[]): Promise<(Float32Array | Float64Array)[]>;
   read(group: TensorGroup): Promise<Tensors>;
   /** Throws a RangeError that names the tensor if a name or length does not fit. Missing tensors keep their values. */
@@ -76,7 +76,7 @@ export interface Engine {
   /** Findings of the self-check at opening (a fallback, a slower path); shown to the user and stored. */
   readonly notices: readonly string[];
   compile(graph: Graph, activation: Activation, options: CompileOptions): Promise<Program>;
-  /** Bytes that such a program would take, all its life; of engines that place every tensor themselves. */
+  /** Bytes that such a program would take during its life; only engines that place every tensor themselves have it. */
   memoryNeeded?(graph: Graph, activation: Activation, options: CompileOptions): number;
   /**
    * Whether its programs take picked batches of the data set, of which its device then keeps the training split. Left

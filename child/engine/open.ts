@@ -1,4 +1,4 @@
-/** The choice of an engine by the name a user types, and nothing else. */
+/** Opens an engine by the name that a user types. */
 import type { Engine } from "./engine.ts";
 import { openReference } from "./reference/engine.ts";
 import { openTfjsNode, openTfjsNodeGpu } from "./tfjs/engine.ts";

@@ -25,7 +25,7 @@ const SWISH = activationFrom("swish");
 const IMAGES = 3;
 const SGD: Optimizer = { kind: "sgd", momentum: 0.9, weightDecay: 1e-4 };
 
-/** Null if the engine agrees with `reference`, else what is wrong, as the end of a sentence. */
+/** Null if the engine agrees with `reference`, else the difference, as the end of a sentence. */
 export async function selfCheck(engine: Engine): Promise<string | null> {
   const expected = await (judged ??= trainOnce(openReference()));
   let found: Tensors;

@@ -1,6 +1,6 @@
 /**
- * How fast an engine trains here, in about the time given: for choosing between a card and the processor, and how many
- * children a card trains side by side.
+ * Measures how fast an engine trains here, in about the given time: for choosing between a card and the processor, and
+ * the number of children that a card trains side by side.
  */
 import { type Activation } from "../activation/expression.ts";
 import { activationFrom } from "../activation/catalog.ts";
@@ -62,7 +62,7 @@ export async function imagesPerSecond(
   }
 }
 
-/** Children at most, and how much faster twice as many must be together to be worth their memory. */
+/** Maximum number of children, and the gain in total speed for which doubling their number is worth the memory. */
 const MAX_CHILDREN = 64, WORTHWHILE = 1.1;
 
 /**

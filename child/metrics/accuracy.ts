@@ -6,7 +6,7 @@ import type { Program } from "../engine/engine.ts";
 
 export interface Evaluation {
   readonly images: number;
-  /** Share of images whose label has the largest logit; of equal ones the first counts. */
+  /** Share of images whose label has the largest logit; of equal logits the first counts. */
   readonly accuracy: number;
   /** Share of images whose label is among the five largest logits. */
   readonly top5: number;
@@ -43,7 +43,7 @@ export async function evaluateProgram(
       if (rank < 5) fifth++;
       loss += rank === Infinity ? NaN : crossEntropy(row, label);
     });
-  /** Batches for one call, where the program takes several, and how many. */
+  /** Batches for one call, if the program takes several, and their number. */
   let waiting: Batch[] = [], together = 1;
   const judgeWaiting = async () => {
     const started = performance.now(), all = await program.evaluateAll!(waiting);

@@ -124,7 +124,7 @@ export function firstNotFinite({ parameters, statistics }: Pick<Model, "paramete
   return broken?.[0] ?? null;
 }
 
-/** What a person is told before a model is used that has nothing to say; null of a sound one. */
+/** A warning before a meaningless model is used, such as one that diverged; null for a sound one. */
 export function warningOf(model: Model): string | null {
   const { outcome, reason } = model.about, name = firstNotFinite(model);
   if (outcome === "diverged") return `this training diverged: ${reason}`;
@@ -133,7 +133,7 @@ export function warningOf(model: Model): string | null {
 
 type Metadata = Readonly<Record<string, string>>;
 
-/** Upper bounds, far above what anything here has, so that a file cannot ask for all memory. */
+/** Upper bounds, far above any real model's, so that a file cannot request all memory. */
 const MAX_COUNT = 65_536, MAX_SIDE = 4096, MAX_CHANNELS = 1024, MAX_TEXT = 100_000;
 
 function readAbout(metadata: Metadata): ModelAbout {

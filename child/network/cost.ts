@@ -1,4 +1,4 @@
-/** A network's computation, counted from its graph before any training. */
+/** The computation of a network, counted from its graph before any training. */
 import { backwardGraph } from "./autodiff.ts";
 import { type Graph, type NodeId } from "./graph.ts";
 import { channelsOf, sizeOf } from "./shape.ts";

@@ -1,4 +1,4 @@
-/** Which kinds of nodes every engine computes, and which not all do so far. */
+/** Which kinds of nodes every engine computes, and which some engines lack. */
 import type { BackwardKind } from "./autodiff.ts";
 import type { Graph, NodeKind } from "./graph.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Shapes: the sizes of what a node computes for one image, one per axis, without the batch. How many there are says
- * what the axes are; the last is always the channels. A vector is an image of one pixel where it comes from images.
+ * Shapes: the sizes of what a node computes for one image, one per axis, without the batch. Their number determines the
+ * axes; the last is always the channels. A vector is an image of one pixel where it comes from images.
  */
 
 export type Axis = "height" | "width" | "positions" | "channels";

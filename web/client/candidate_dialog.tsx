@@ -12,7 +12,7 @@ import { FormulaBox } from "./formula_box.tsx";
 import { type FunctionMath, mathOf } from "./function_math.ts";
 import { FunctionPlot } from "./function_plot.tsx";
 
-/** As many as the search trains of a candidate added by hand. */
+/** The search's limit for a candidate added by hand. */
 const MAX_SEEDS = 20;
 
 export function CandidateDialog({ initial, onClose }: { initial: string; onClose: () => void }): VNode {
@@ -102,7 +102,7 @@ function SeedsField({ seeds, onInput }: { seeds: number; onInput: (seeds: number
   );
 }
 
-/** What can be said of the text before it is queued; `math` is null where there is none. */
+/** Facts about the text before it is queued; `math` is null if it is not an expression. */
 function noteOn(math: FunctionMath | Error | null, trials: readonly TrialRow[]): string {
   if (math === null) return `Functions: ${FUNCTION_NAMES.join(" ")}`;
   if (math instanceof Error) return math.message;

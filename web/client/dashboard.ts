@@ -55,7 +55,7 @@ export function ranked(trials: readonly TrialRow[]): TrialRow[] {
 
 export interface Baseline {
   readonly name: string;
-  /** What to queue so that it is trained on this run's child. */
+  /** The text to queue so that it is trained on this run's child. */
   readonly expression: string;
   /** Its result in this run; null before a trial of it is complete. */
   readonly found: RankedFunction | null;

@@ -60,7 +60,7 @@ function Gallery({ trials, selected, onPoint }: {
   const rows = Math.ceil(trials.length / columns);
   const { first, end } = useVisibleRows(place, rows, rowHeight);
   const drawn = trials.slice(first * columns, end * columns);
-  // One tab stop, from which the arrow keys continue: the selected card, or the first visible one.
+  // The gallery's one tab stop, from which the arrow keys move on: the selected card, or the first visible one.
   const stop = drawn.some(({ id }) => id === selected) ? selected : drawn[0]?.id;
   const step = (event: KeyboardEvent) => {
     const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];

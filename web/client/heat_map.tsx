@@ -99,7 +99,9 @@ export function HeatMap({ title, rows, columns }: HeatMapProps): VNode {
   );
 }
 
-/** The cell that is read out: by the pointer, or by the arrow keys, which start at the likeliest token now. */
+/**
+ * The cell that is read out: by the pointer, or by the arrow keys, which start at the token that is now the likeliest.
+ */
 function useCursor(rows: number, columns: number, likeliest: number) {
   const [at, setAt] = useState<Cell | null>(null);
   const [isKeyed, setKeyed] = useState(false);

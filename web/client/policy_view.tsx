@@ -1,4 +1,4 @@
-/** The policy: a map of all functions, what the best ones have in common, and what the controller would propose. */
+/** The policy: a map of all functions, what the best ones have in common, and what the sampler would propose. */
 import type { VNode } from "preact";
 import { HeatLegend } from "./heat_map.tsx";
 import { FunctionMap } from "./function_map.tsx";

@@ -1,4 +1,4 @@
-/** A stored report in a view: which there are, the one that the URL names, and links to the others. */
+/** A stored report in a view: the one that the URL names, with links to the others. */
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { ReportKind, ReportTypes } from "../../controller/runs/reports.ts";

@@ -40,7 +40,7 @@ export interface Route {
   readonly columns: readonly string[] | null;
   /** Runs compared. */
   readonly compared: readonly string[];
-  /** The comparison of samplers, or the confirmation, that is shown; null for the first. */
+  /** Name of the comparison or confirmation shown; null for the first. */
   readonly report: string | null;
 }
 

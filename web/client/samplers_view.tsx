@@ -1,4 +1,4 @@
-/** A comparison of samplers: the best function so far of each, with its quartiles, and a table of what they reached. */
+/** A comparison of samplers: the best function so far of each, with its quartiles, and a table of their results. */
 import type { VNode } from "preact";
 import { useMemo } from "preact/hooks";
 import type { ComparisonReport } from "../../controller/runs/reports.ts";

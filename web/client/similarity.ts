@@ -126,7 +126,7 @@ function principal(covariance: readonly Float64Array[], others: readonly Float64
   return axis;
 }
 
-/** Winitzki's approximation of the inverse error function, within 0.002: these only say where to look. */
+/** Winitzki's approximation of the inverse error function, within 0.002: precise enough to choose points. */
 function normalQuantile(share: number): number {
   const z = 2 * share - 1;
   const log = Math.log(1 - z * z);

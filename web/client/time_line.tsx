@@ -36,7 +36,7 @@ interface Stretch {
   readonly trial: number | null;
 }
 
-/** What each worker did in the last minutes. Gaps are idle time; trials that the filter hides are faint. */
+/** The work of each worker in the last minutes. Gaps are idle time; trials that the filter hides are faint. */
 export function TimeLine({ workers }: { workers: readonly WorkerStatus[] }): VNode {
   const { view, shown, now } = useDashboard();
   const ids = useMemo(() => new Set(shown.map(({ id }) => id)), [shown]);

@@ -42,7 +42,7 @@ export interface ChartSpec {
   readonly width: number;
   readonly height: number;
   readonly title?: string;
-  /** Read by screen readers; the title if absent. */
+  /** Text for screen readers; the title if absent. */
   readonly description?: string;
   readonly x: Axis;
   readonly y: Axis;

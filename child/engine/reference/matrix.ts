@@ -18,7 +18,7 @@ export function matrix(data: Float64Array, columns: number): Matrix {
   return { data, rows: data.length / columns, columns, rowStep: columns, columnStep: 1 };
 }
 
-/** The same numbers seen the other way; nothing is copied. */
+/** The transpose as a view; nothing is copied. */
 export function transposed({ data, rows, columns, rowStep, columnStep }: Matrix): Matrix {
   return { data, rows: columns, columns: rows, rowStep: columnStep, columnStep: rowStep };
 }

@@ -43,7 +43,7 @@ export function activationList(derivatives: Derivatives): ActivationList {
 
 const LEAVES: ReadonlySet<Operation["kind"]> = new Set<Operation["kind"]>(["input", "channel", "constant"]);
 
-/** The values that these need, with themselves. What `isKnown` needs nothing. */
+/** The values that these need, including themselves. A value that `isKnown` needs nothing. */
 function neededFor(
   list: OperationList,
   wanted: readonly Value[],

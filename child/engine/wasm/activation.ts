@@ -1,6 +1,6 @@
 /**
- * How the pointwise kernels compute the activation and its derivatives. A short one is written into every kernel,
- * beside its other work. A long one is written once, as functions that the kernels call for every four
+ * The code with which the pointwise kernels compute the activation and its derivatives. A short one is written into
+ * every kernel, beside its other work. A long one is written once, as functions that the kernels call for every four
  * channels: a program has some 20 pointwise kernels, and 20 copies of a thousand operations would take longer to
  * compile than to train.
  */

@@ -46,7 +46,7 @@ export function wholeVectors(channels: number): number {
   return Math.ceil(channels / LANES) * LANES;
 }
 
-/** The v128 parts a kernel takes at once from `lanes` channels: as many as fit evenly, at most `most`. */
+/** The v128 parts of `lanes` channels that a kernel processes at once: the largest even division up to `most`. */
 export function partsOf(lanes: number, most: number): number {
   for (let parts = most; parts > 1; parts /= 2) if (lanes % (parts * LANES) === 0) return parts;
   return 1;

@@ -293,7 +293,7 @@ class Planner {
     (BACKWARD[stage.kind] as unknown as Emit<GradientOf<Kind>>)(stage, this);
   }
 
-  /** Turns to the segment, which is the last one or the next. */
+  /** Makes the segment the current one; it is the last one or the next. */
   #begin(list: Segment[], index: number, time: number, isBackward: boolean): void {
     if (index === list.length) {
       list.push({ calls: [], finishes: [], group: 1 });

@@ -69,7 +69,7 @@ class Walk {
     this.#tensors.set(name, { layout, image: this.f.int(name, this.f.parameter(name)) });
   }
 
-  /** Where the current pixel of a tensor is. */
+  /** Address of the current pixel of a tensor. */
   at(name: string): Int {
     return this.#tensors.get(name)!.pixel!;
   }
@@ -155,7 +155,7 @@ export function passScratchBytes(width: number): number {
  */
 const MAX_PARTS = 4;
 
-/** What a list's operations mean in a kernel, besides its tensors. */
+/** The context of a list in a kernel, besides its tensors. */
 interface ListWork {
   readonly list: OperationList;
   readonly activation: ActivationCode | null;

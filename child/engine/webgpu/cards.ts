@@ -1,4 +1,4 @@
-/** Cards whose figures are known: WebGPU tells neither peaks nor memory. */
+/** Cards with known peak rates and memory, neither of which WebGPU reports. */
 
 /** By the makers' data sheets. */
 export interface KnownCard {
@@ -9,7 +9,7 @@ export interface KnownCard {
   readonly memory: number;
 }
 
-/** By what their drivers call them; the first is the one that floors are given for where none fits. */
+/** By their drivers' names; floors are given for the first one if no name fits. */
 export const CARDS: Readonly<Record<string, KnownCard>> = {
   H100: { operations: 67e12, bytes: 3.35e12, memory: 80e9 },
   H200: { operations: 67e12, bytes: 4.8e12, memory: 141e9 },

@@ -1,6 +1,6 @@
 /**
- * Children of a search share every shape and differ in one function; some have betas and some have not. The graph that
- * they have in common has a beta at every activation, which stays 0 where a child has none.
+ * Children of a search share every shape and differ in one function, which may have betas. The graph that they have in
+ * common has a beta at every activation, which stays 0 where a child has none.
  */
 import { type Graph, type NodeId, type NodeOf } from "../../network/graph.ts";
 import type { Parameter } from "../../network/parameters.ts";

@@ -78,7 +78,7 @@ export function convolutionInputGradient(call: ConvolutionCall): Dispatch {
   return product(call, "gradient");
 }
 
-/** Threads along so many quads of channels, so that few of the blocks' are idle. */
+/** Number of threads along the quads of channels that leaves few of a block's threads idle. */
 export function lanesFor(quads: number): number {
   return Math.ceil(quads / Math.ceil(quads / MAX_LANES));
 }
@@ -234,7 +234,7 @@ ${hasNorm ? "  let y_at = child * y_child;" : ""}
   let kernel_at = child * parameters_child + kernel_offset;
   let loaded = thread % ${depth}u;
 
-  // Where the tile's pixels start in the tensor read, their row and column there at the first tap, and what they write.
+  // Where the tile's pixels start in the input, their row and column there at the first tap, and where they are written.
   for (var i = thread; i < ${tile}u; i += ${threads}u) {
     let m = group.x * ${tile}u + i;
     let x = m % columns;

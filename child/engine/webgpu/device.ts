@@ -8,7 +8,7 @@ export interface Card {
   readonly device: GPUDevice;
   /** As its driver names it: "NVIDIA H100 80GB HBM3". */
   readonly name: string;
-  /** Whether it is a processor that pretends to be a card: right, but slower than the engine wasm. */
+  /** Whether it is a software driver: it computes correctly, but slower than the engine wasm. */
   readonly isSoftware: boolean;
   /** Why the device is lost, or null while it works. */
   lost(): string | null;
@@ -17,7 +17,7 @@ export interface Card {
 /** Drivers that compute on the CPU: Mesa's two, Google's and Microsoft's. */
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|microsoft basic render|\bwarp\b/i;
 
-/** What kernels use at most, above WebGPU's defaults: buffers of one kernel. */
+/** Maximum number of buffers of one kernel, which is above WebGPU's default. */
 export const STORAGE_BUFFERS = 12;
 
 /** Limits asked for at the adapter's own value, as WebGPU's defaults are lower. */

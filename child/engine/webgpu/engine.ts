@@ -108,7 +108,7 @@ class WebGpuEngine implements Engine {
   }
 }
 
-/** What opens with so many places, or with half as many, and so on. Throws why it does not open with one. */
+/** Opens a group with so many places, or half as many, and so on. Throws the reason if even one is too many. */
 export async function mostPlaces<Opened>(places: number, open: (places: number) => Promise<Opened>): Promise<Opened> {
   try {
     return await open(places);

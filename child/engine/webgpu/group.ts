@@ -1,8 +1,8 @@
 /**
  * Children side by side on one card. A group has places for so many children of one graph; each place holds one, with
- * its own function, parameters and step. What the children in a group are asked at the same time is done in one
- * submission: kernels that all share are dispatched over the children that take part, those with a child's own function
- * once for each. No child's numbers depend on the others', nor on how many there are.
+ * its own function, parameters and step. Requests to the children of a group that come at the same time share one
+ * submission: common kernels are dispatched over all children that take part, kernels with a child's own function once
+ * for each. No child's numbers depend on the others', nor on how many there are.
  *
  * Over 400 lines, as a group's buffers, places and submissions are one state.
  */
@@ -173,8 +173,8 @@ export class Group {
   }
 
   /**
-   * Losses of the steps, whose batches are picked of a data set, or carry their images where that is null. `updates`
-   * are those that the child has had before, for Adam.
+   * Losses of the steps, whose batches are picked from a data set, or carry their images if that is null. `updates` is
+   * the number of earlier updates of the child, for Adam.
    */
   async train(
     place: number,
@@ -187,7 +187,9 @@ export class Group {
     return Float64Array.from(work.losses);
   }
 
-  /** Logits of each batch, of all images of the program's batch, in quads; those beyond the one given mean nothing. */
+  /**
+   * Logits of each batch in quads, always for the program's full batch; rows beyond the images given are meaningless.
+   */
   async evaluate(place: number, batches: readonly Batch[]): Promise<readonly Float32Array[]> {
     const work = { kind: "evaluate" as const, batches, logits: [] };
     await this.#add(place, work);
@@ -285,7 +287,7 @@ export class Group {
     if (this.#error !== null) throw new Error(`The card ${this.card.name} refused its work: ${this.#error}`);
   }
 
-  /** Says of each request whether it is done. */
+  /** Marks each request as done or not. */
   async #do(turn: readonly Queued[]): Promise<boolean[]> {
     const { device } = this.card;
     device.pushErrorScope("validation");
@@ -320,7 +322,10 @@ export class Group {
     this.card.device.queue.writeBuffer(this.#buffers.get(buffer)!, at, values as Float32Array<ArrayBuffer>);
   }
 
-  /** As many steps as all who ask have left, of those with the first's data set: the others wait. False if of none. */
+  /**
+   * Trains as many steps as every waiting child has left, of those on the first one's data set; the others wait. False
+   * if there is none.
+   */
   async #encodeTraining(
     encoder: GPUCommandEncoder,
     asked: readonly Asked<"train">[],
@@ -352,7 +357,7 @@ export class Group {
     return true;
   }
 
-  /** As many batches as all who ask have left; their logits are kept until they are read together. */
+  /** Evaluates as many batches as every waiting child has left; their logits are kept until they are read together. */
   #encodeEvaluation(encoder: GPUCommandEncoder, judged: readonly Asked<"evaluate">[], wanted: Wanted[]): void {
     const places = judged.map(({ place }) => place);
     const left = judged.map(({ work }) => work.batches.length - work.logits.length);
@@ -434,7 +439,7 @@ export class Group {
     pass.end();
   }
 
-  /** Submits, and hands what is wanted to who takes it. */
+  /** Submits, reads back, and delivers the results. */
   async #finish(encoder: GPUCommandEncoder, wanted: readonly Wanted[]): Promise<void> {
     const { device } = this.card;
     const bytes = wanted.reduce((sum, { bytes }) => sum + bytes, 0);

@@ -1,7 +1,8 @@
 /**
  * A kernel as data: its text in WGSL and the buffers it reads and writes. Every kernel is dispatched over children:
  * `children[group.z]` is the place of the child that a workgroup computes. Numbers that differ between two dispatches
- * of one kernel (where a layer's parameters start) are in its record, so that layers of one shape share a pipeline.
+ * of one kernel, such as where a layer's parameters start, are in its record, so that layers of one shape share a
+ * pipeline.
  */
 import { QUAD_BYTES } from "./layout.ts";
 
@@ -124,7 +125,7 @@ export interface Cost {
   readonly bytes: number;
 }
 
-/** What a dispatch is for. */
+/** The purpose of a dispatch. */
 export type Work =
   | "images"
   | "convolution"
@@ -159,9 +160,9 @@ export interface Dispatch {
   /** Whether the kernel's text is the child's own, as it contains its activation function. */
   readonly own: boolean;
   readonly work: Work;
-  /** What its threads do, also with channels that fill up quads, with idle parts of tiles and with partial sums. */
+  /** The work that its threads do, including padding channels, idle parts of tiles and partial sums. */
   readonly cost: Cost;
-  /** What the mathematics asks for at least: every value read and written once. */
+  /** The minimum by the mathematics: every value read and written once. */
   readonly least: Cost;
 }
 

@@ -21,7 +21,9 @@ const MAX_ROWS = 12, THREAD_ROWS = [3, 2, 1], DEPTH = 8;
 /** Threads along the channels and teams fill about this many. */
 const TEAM_LANES = 16;
 
-/** Parts of the sum at most, and how many times the bytes of all parts the layer's tensors have at least. */
+/**
+ * Maximum number of parts of the sum, and the minimum ratio of the bytes of the layer's tensors to those of all parts.
+ */
 const MAX_SPLITS = 64, TENSORS_OVER_PARTS = 8;
 
 /** Parts into which the kernel gradient's sum over images and rows is split: a function of the shape alone. */

@@ -201,7 +201,7 @@ class Planner {
   readonly #statistics: Statistics;
   /** The parts of gradients that are added up before the update, by parameter. */
   readonly #sums = new Map<string, Sum>();
-  /** Values that are found in other tensors, by their ids. */
+  /** Values that are part of other tensors, by their ids. */
   readonly #found = new Map<number, Source>();
   #isTraining = true;
   #buffers = 0;
@@ -483,7 +483,7 @@ class Planner {
     };
   }
 
-  /** As many as a kernel adds up; the others are added up before. */
+  /** As many terms as a kernel adds up; the others are added up before. */
   #fewTerms(terms: readonly Term[], shape: Shape): readonly Term[] {
     if (terms.length <= MAX_TERMS) return terms;
     const gradient: Values = { id: --this.#lastSum, shape };

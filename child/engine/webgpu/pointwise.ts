@@ -70,11 +70,11 @@ const THREADS = 256;
 /** Quads of channels that a workgroup keeps at once. */
 const MAX_LANES = 64;
 /**
- * Operations of a list from which on a thread's four channels are a loop and not written out: drivers compile such text
- * for seconds (Mesa's took 26 s for a sum of 90 sines, 2026-11-26).
+ * Number of operations above which a thread's four channels become a loop instead of being unrolled: drivers compile
+ * such text for seconds (Mesa's took 26 s for a sum of 90 sines, 2026-11-26).
  */
 const LONG_LIST = 100;
-/** Pixels of a thread at least, and most chunks where their sums are wanted. */
+/** Minimum number of pixels of a thread, and maximum number of chunks whose sums are needed. */
 const THREAD_PIXELS = 4, MAX_CHUNKS = 128;
 const MAX_WORKGROUPS = 65535;
 

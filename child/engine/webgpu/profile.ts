@@ -20,7 +20,10 @@ export interface KernelCost {
   /** What the kernel does, and what the mathematics asks of it at least. */
   readonly cost: Cost;
   readonly least: Cost;
-  /** Seconds that the least operations or the least bytes take at the card's peaks, the longer of each dispatch. */
+  /**
+   * Seconds that the minimum operations or the minimum bytes take at the card's peak rates, whichever is longer, summed
+   * over the dispatches.
+   */
   readonly floor: number;
 }
 
@@ -52,7 +55,7 @@ export function countStep(
   return costOf(makePlan(graph, activation, { batch, optimizer: DEFAULT_OPTIMIZER, fused: true }), children, card);
 }
 
-/** The same for this worker's card, with times. Throws where there is neither a card nor a driver. */
+/** The same for this worker's card, with times. Throws if there is no card. */
 export async function measureStep(
   graph: Graph,
   activation: Activation,

@@ -265,7 +265,7 @@ ${write(optimizer)}
   };
 }
 
-/** Counts a step. */
+/** Increments the step counter. */
 export function advance(): Dispatch {
   const numbers = new Numbers();
   return {

@@ -1,6 +1,6 @@
 /**
- * What looks at a window of pixels, channel by channel: pooling and depthwise convolution. A thread computes one quad of
- * one pixel. Windows have odd sizes, lie around every `stride`-th pixel, and end at the edge.
+ * Kernels that read a window of pixels, channel by channel: pooling and depthwise convolution. A thread computes one
+ * quad of one pixel. Windows have odd sizes, lie around every `stride`-th pixel, and end at the edge.
  */
 import {
   type Dispatch,

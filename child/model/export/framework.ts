@@ -16,7 +16,7 @@ import { tensorsOf } from "./weights.ts";
 export type LayerKind = Exclude<NodeKind, "input" | "softmax_cross_entropy">;
 
 export interface LayerRow<Kind extends LayerKind> {
-  /** The numbers that its code has. */
+  /** The numbers that appear in its code. */
   numbers(node: NodeOf<Kind>, graph: Graph): Readonly<Record<string, number>>;
   /** Its tensors by the framework's names of them, in the framework's layout. Left out where it has none. */
   tensors?(
@@ -45,7 +45,7 @@ export interface Framework {
   readonly separator: string;
   /** Between a layer's path and the name of a tensor of it. */
   readonly tensorSeparator: string;
-  /** How a block is called in its stage: its place from 0, or its own name. */
+  /** A block's name in its stage: its index from 0, or its own name. */
   blockName(name: string, place: number): string;
   /** Definitions of the classes and of the network. */
   network(structure: Structure, model: Model): readonly string[];

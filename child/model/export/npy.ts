@@ -1,4 +1,4 @@
-/** Arrays as NumPy keeps them in files (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html). */
+/** Arrays in NumPy's file format (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html). */
 
 const MAGIC = [0x93, ...new TextEncoder().encode("NUMPY"), 1, 0];
 /** The values begin at a multiple of this. */

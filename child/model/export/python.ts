@@ -6,7 +6,7 @@ import { slotOf } from "./structure.ts";
 /** The text of one layer, applied to the texts of its inputs. A sum may need parentheses. */
 export type WriteLayer = (layer: Layer, inputs: readonly string[]) => string;
 
-/** Names of values, the first one that is free is taken. */
+/** Names for values, of which the first free one is taken. */
 const VALUES = ["y", "z", "w", "v", "u"];
 
 /** Layers that are written into the call of the next one, where they have no other reader. */

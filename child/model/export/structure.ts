@@ -1,5 +1,5 @@
 /**
- * A graph as a person would write it down: named layers, one after another; blocks of layers that repeat as classes with
+ * A graph as a person would write it: named layers, one after another; repeating blocks of layers as classes with
  * arguments; stages as lists of blocks. It is found from the graph alone: names of layers tell which belong together
  * (`stage1.block1.conv1`), and blocks of the same layers in the same wiring are one class, whose arguments are the
  * numbers in which they differ.
@@ -191,7 +191,7 @@ function classOf(group: readonly Named[], graph: Graph, numbers: NumbersOf, name
       slots.set(slot, columns.get(key)!.name);
     }
   }
-  // As people order them: what comes in, what goes out, the rest.
+  // In the customary order: inputs, outputs, the rest.
   const order = [...columns.values()].toSorted((a, b) => rank(a.name) - rank(b.name));
   const { layers, input } = group[0];
   return {
