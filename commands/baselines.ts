@@ -21,7 +21,6 @@ import {
   trainingOn,
 } from "./training/models.ts";
 import type { TrainingPlan } from "./training/training_flags.ts";
-import { tellTraining } from "./training/training_report.ts";
 import { seriesFlags, type SeriesTraining, settingsBefore, trainSeries } from "./training/training_series.ts";
 
 /** About an hour with ResNet-20 on 2 cores. */
@@ -142,9 +141,6 @@ async function trainAll({ name, settings, models, activations, flags, io }: Work
       onStart: (engine, threads) => tellEstimate(trainings, { engine, threads }, io),
       async onTrained(training, { result }, place) {
         resultsOf.get(training)!.push(result);
-        const { activation, title, dataset, settings: { network } } = training;
-        const names = { network, dataset: dataset.name, act: activation.name };
-        tellTraining({ names, title, json: flags.json }, result, io);
         await writeBaselines(judged, { ...about, engine: place.engine, device: place.device }, place.folder);
       },
       onFinished({ folder, engine }) {

@@ -14,7 +14,6 @@ import { command, type Io, UsageError, type Values } from "./command.ts";
 import { confirmLines, confirmRows, jsonOfConfirmation, writeConfirmation } from "./training/confirm_report.ts";
 import { commonPlan, datasetsOf, modelFlags, networksOf, openModels, trainingOn } from "./training/models.ts";
 import type { TrainingPlan } from "./training/training_flags.ts";
-import { tellTraining } from "./training/training_report.ts";
 import { seriesFlags, type SeriesTraining, trainSeries } from "./training/training_series.ts";
 
 /**
@@ -125,9 +124,6 @@ async function run(flags: Values<readonly [typeof RUN], typeof FLAGS>, io: Io): 
     {
       async onTrained(training, { result }, place) {
         resultsOf.get(training)!.push(result);
-        const { activation, title, dataset, settings: { network } } = training;
-        const names = { network, dataset: dataset.name, act: activation.name };
-        tellTraining({ names, title, json: flags.json }, result, io);
         await writeConfirmation(confirmed, { ...about, engine: place.engine, device: place.device }, place.folder);
       },
       onFinished({ folder, engine }) {

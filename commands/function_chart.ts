@@ -5,6 +5,7 @@ import { type Activation, usesBeta } from "../child/activation/expression.ts";
 import { simplify } from "../child/activation/simplify.ts";
 import { typesetText } from "../child/activation/typeset.ts";
 import { drawChart } from "../web/plot/chart.ts";
+import { functionDomain } from "../web/plot/scale.ts";
 
 /** Range of preactivations after batch norm: nearly all lie within four standard deviations. */
 const REACH = 5;
@@ -22,23 +23,11 @@ export function functionChart({ expression, name }: Activation, b: number): stri
     height: 420,
     title: `${name === typesetText(expression) ? name : `${name}: ${typesetText(expression)}`}${beta}`,
     x: { label: "x", domain: [-REACH, REACH] },
-    y: { label: "value", domain: verticalDomain([f, df]) },
+    y: { label: "value", domain: functionDomain([f, df]) },
     series: [
       { label: "f", kind: "line", x, y: f },
       { label: "f′", kind: "line", x, y: df, dashed: true },
     ],
     rules: [{ axis: "x", value: 0, label: "" }, { axis: "y", value: 0, label: "" }],
   });
-}
-
-/** Range of most values, without the extremes of functions that explode. */
-function verticalDomain(series: readonly Float64Array[]): [number, number] {
-  const sorted = series.flatMap((one) => [...one]).filter(Number.isFinite).sort((a, b) => a - b);
-  if (sorted.length === 0) return [-1, 1];
-  const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))];
-  const middle = Math.max(1, at(0.9) - at(0.1));
-  const low = Math.max(sorted[0], Math.min(at(0.1), 0) - 1.5 * middle);
-  const high = Math.min(sorted[sorted.length - 1], Math.max(at(0.9), 0) + 1.5 * middle);
-  const room = Math.max(0.15, (high - low) * 0.06);
-  return [Math.min(low, 0) - room, Math.max(high, 0) + room];
 }

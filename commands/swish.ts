@@ -13,7 +13,6 @@ import { nameOf } from "../controller/runs/run_folder.ts";
 import { betasOf, swishTable, type SwishTraining, writeSwish } from "./training/swish_report.ts";
 import { textTable } from "./table.ts";
 import { childSettings, planOf, type TrainingPlan } from "./training/training_flags.ts";
-import { tellTraining } from "./training/training_report.ts";
 import { seriesFlags, type SeriesTraining, settingsBefore, trainSeries } from "./training/training_series.ts";
 
 const FUNCTIONS = ["ReLU", "Swish-1", "Swish"].map(activationFrom);
@@ -69,9 +68,8 @@ async function run(flags: FlagValues<typeof FLAGS>, io: Io): Promise<number> {
         .flatMap((seed) => trainingsOf(plan, dataset, seed)),
     },
     {
-      async onTrained({ activation, settings: { optimizer: { kind } }, title }, { result, state }, place) {
+      async onTrained({ activation, settings: { optimizer: { kind } } }, { result, state }, place) {
         done.push({ act: activation.name, optimizer: kind, result, betas: betasOf(state.parameters) });
-        tellTraining({ names: { act: activation.name, optimizer: kind }, title, json: flags.json }, result, io);
         await writeSwish(done, { ...about, engine: place.engine, device: place.device }, place.folder);
       },
       onFinished({ folder, engine }) {
@@ -92,6 +90,7 @@ function trainingsOf(plan: SwishPlan, dataset: Dataset, seed: number): SeriesTra
   return OPTIMIZER_KINDS.flatMap((optimizer) =>
     FUNCTIONS.map((activation) => ({
       title: `${activation.name} with ${optimizer}, seed ${seed}`,
+      names: { act: activation.name, optimizer },
       activation,
       dataset,
       settings: childSettings({ ...plan, act: "", optimizer, lr: OPTIMIZERS[optimizer].learningRate }),

@@ -90,6 +90,7 @@ export function trainingOn(
   const model = suffix === "" ? undefined : name;
   return {
     title: [model, activation.name, title].filter((part) => part !== undefined).join(", "),
+    names: { network, dataset: dataset.name, act: activation.name },
     ...{ model, dataset, activation, seed },
     settings: childSettings({ ...plan, network, act: "", seed }),
   };

@@ -25,8 +25,9 @@ export function rowOf(result: TrainingResult) {
 
 /** Reports a finished training of a series: a line of JSON with the names of what was trained, or one for people. */
 export function tellTraining(
-  { names, title, json }: { readonly names: Readonly<Record<string, string>>; title: string; json: boolean },
+  { names, title }: { readonly names: Readonly<Record<string, string>>; readonly title: string },
   result: TrainingResult,
+  json: boolean,
   io: Io,
 ): void {
   if (json) io.out(JSON.stringify({ event: "training", ...names, ...rowOf(result) }));

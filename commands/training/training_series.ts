@@ -14,6 +14,7 @@ import { requireRunName } from "../run_name.ts";
 import { nameOf, openRunFolder, readSettings } from "../../controller/runs/run_folder.ts";
 import { followTraining } from "./training_console.ts";
 import { TRAINING_FLAGS } from "./training_flags.ts";
+import { tellTraining } from "./training_report.ts";
 
 /** Flags of every command that trains: where the run is kept, its data, and what computes it. */
 export const RUN_FLAGS = [
@@ -52,6 +53,8 @@ export function seriesFlags<const Name extends SeriesRow["name"] = never>(
 export interface SeriesTraining {
   /** For people: "Swish, seed 1". */
   readonly title: string;
+  /** What is trained, as its line of --json has it. */
+  readonly names: Readonly<Record<string, string>>;
   /** Network and data set, where a run has several: "resnet20 on cifar10". */
   readonly model?: string;
   readonly dataset: Dataset;
@@ -69,15 +72,15 @@ export interface SeriesRequest {
   /** Settings that must not change; `free` are keys that may differ. */
   readonly settings: object;
   readonly free: readonly string[];
-  /** The engine, and the number of its threads: one per core by default. */
-  readonly flags: { readonly engine: string; readonly threads?: number };
+  /** The engine, the number of its threads (one per core by default), and whether trainings are told as JSON. */
+  readonly flags: { readonly engine: string; readonly threads?: number; readonly json: boolean };
   readonly trainings: readonly SeriesTraining[];
 }
 
 export interface SeriesHooks {
   /** Called once, before the first training. */
   onStart?(engine: Engine, threads: number): Promise<void>;
-  /** Called for every finished training, in order, including those of an earlier process. */
+  /** Called for every finished training once it is told, in order, including those of an earlier process. */
   onTrained(training: SeriesTraining, trained: Trained, place: SeriesPlace): Promise<void>;
   /** Called when all are finished. */
   onFinished(place: SeriesPlace): Promise<void>;
@@ -151,6 +154,7 @@ async function trainInTurn(
       io.err(`interrupted; resume with: deno task ${request.command} --resume ${request.name}`);
       return EXIT.interrupted;
     }
+    tellTraining(training, trained.result, request.flags.json, io);
     await hooks.onTrained(training, trained, place);
   }
   await hooks.onFinished(place);

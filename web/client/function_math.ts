@@ -62,18 +62,6 @@ export function sample(math: FunctionMath, b: number, from: number, to: number, 
   return { x, f: x.map((at) => math.f(at, b)), slope: x.map((at) => math.slope(at, b)) };
 }
 
-/** The values to show: most of a function's, without the far ends of one that explodes. */
-export function verticalDomain(series: readonly ArrayLike<number>[]): [number, number] {
-  const values = series.flatMap((one) => Array.from(one)).filter(Number.isFinite).sort((one, other) => one - other);
-  if (values.length === 0) return [-1, 1];
-  const at = (share: number) => values[Math.round(share * (values.length - 1))];
-  const middle = Math.max(1, at(0.9) - at(0.1));
-  const low = Math.max(values[0], Math.min(at(0.1), 0) - 1.5 * middle);
-  const high = Math.min(values[values.length - 1], Math.max(at(0.9), 0) + 1.5 * middle);
-  const room = Math.max(0.15, (high - low) * 0.06);
-  return [Math.min(low, 0) - room, Math.max(high, 0) + room];
-}
-
 /** Extrema, inflections, kinks and jumps between -6 and 6. */
 export function bends(math: FunctionMath, b: number): Bend[] {
   return bendsOf({ value: (x) => math.f(x, b), slope: (x) => math.slope(x, b) });

@@ -2,8 +2,8 @@
 import { memo } from "./memo.ts";
 import type { VNode } from "preact";
 import { linePath } from "../plot/chart.ts";
-import { linearScale } from "../plot/scale.ts";
-import { type FunctionMath, mathOf, sample, verticalDomain } from "./function_math.ts";
+import { functionDomain, linearScale } from "../plot/scale.ts";
+import { type FunctionMath, mathOf, sample } from "./function_math.ts";
 import { Chart } from "./picture.tsx";
 
 /** The range of preactivations after batch norm: nearly all are within four standard deviations. */
@@ -25,7 +25,7 @@ export const Thumb = memo(function Thumb({ text, beta, width, height }: ThumbPro
   if (math instanceof Error) return <svg class="thumb" width={width} height={height} aria-hidden="true" />;
   const { x: xs, f, slope } = sample(math, beta ?? math.betaStart, ...RANGE, Math.ceil(width / THUMB_STEP) + 1);
   const x = linearScale(RANGE, [0, width]);
-  const y = linearScale(verticalDomain([f, slope]), [height, 0]);
+  const y = linearScale(functionDomain([f, slope]), [height, 0]);
   const zero = { x: Math.round(x.at(0)) + 0.5, y: Math.round(y.at(0)) + 0.5 };
   return (
     <svg class="thumb" width={width} height={height} viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
@@ -51,7 +51,7 @@ export function FunctionPlot({ text, beta, height }: { text: string; beta: numbe
     height,
     description: `${text} and its derivative from ${RANGE[0]} to ${RANGE[1]}${label}`,
     x: { label: "preactivation x", domain: RANGE },
-    y: { label: "value", domain: verticalDomain([f, slope]) },
+    y: { label: "value", domain: functionDomain([f, slope]) },
     series: [
       ...others.map((other, index) => ({
         label: `f at β = ${other}`,

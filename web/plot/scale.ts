@@ -86,6 +86,18 @@ export function padded([low, high]: readonly [number, number], share = 0.05): [n
   return [low - room, high + room];
 }
 
+/** The domain that shows a function's curves: most of their values and 0, without the far ends of one that explodes. */
+export function functionDomain(curves: readonly ArrayLike<number>[]): [number, number] {
+  const values = curves.flatMap((curve) => Array.from(curve)).filter(Number.isFinite).sort((a, b) => a - b);
+  if (values.length === 0) return [-1, 1];
+  const at = (share: number) => values[Math.round(share * (values.length - 1))];
+  const middle = Math.max(1, at(0.9) - at(0.1));
+  const low = Math.max(values[0], Math.min(at(0.1), 0) - 1.5 * middle);
+  const high = Math.min(values[values.length - 1], Math.max(at(0.9), 0) + 1.5 * middle);
+  const room = Math.max(0.15, (high - low) * 0.06);
+  return [Math.min(low, 0) - room, Math.max(high, 0) + room];
+}
+
 /** The shortest text that distinguishes ticks `step` apart: 0.05, 1.2k, 3e-7. */
 export function formatTick(value: number, step: number): string {
   if (value === 0) return "0";
