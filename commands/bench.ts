@@ -19,22 +19,7 @@ import { textTable } from "./table.ts";
 import { type WarmChildren, warmChildren } from "./training/train_speed.ts";
 import { type Measurement, randomBatch } from "./training/warm_child.ts";
 import { sizeOf } from "../child/network/shape.ts";
-
-/** ReLU, Swish, the paper's findings and others of increasing cost. */
-const FUNCTIONS = [
-  "relu",
-  "swish",
-  "max(x, sigmoid(x))",
-  "cos(x) - x",
-  "min(x, sin(x))",
-  "atan(x)^2 - x",
-  "max(x, tanh(x))",
-  "sinc(x) + x",
-  "x * (asinh(x))^2",
-  "exp(-(x^2)) * erf(x)",
-  "log(1 + exp(x)) - sigmoid(x)",
-  "atan(x) / (1 + exp(-x))",
-];
+import { BENCH_FUNCTIONS } from "./training/bench_functions.ts";
 
 interface Flags {
   readonly engine: string;
@@ -107,7 +92,7 @@ export const bench = command({
 async function benchTrain({ acts, children, turns, json, ...flags }: Flags, io: Io): Promise<number> {
   const engine = await openChosenEngine(flags.engine, io);
   const { batch, threads } = flags;
-  const functions = acts?.split(";") ?? FUNCTIONS;
+  const functions = acts?.split(";") ?? BENCH_FUNCTIONS;
   const memory = functions.map((act) => mebibytesOf(act, engine, flags));
   engine.close(); // each child opens its own engine
   for (const group of turns > 1 ? [functions] : functions.map((act) => [act])) {

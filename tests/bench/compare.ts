@@ -11,21 +11,8 @@
  */
 import { cpus } from "node:os";
 import { appendLine } from "./json_lines.ts";
+import { BENCH_FUNCTIONS } from "../../commands/training/bench_functions.ts";
 
-const FUNCTIONS = [
-  "relu",
-  "swish",
-  "max(x, sigmoid(x))",
-  "cos(x) - x",
-  "min(x, sin(x))",
-  "atan(x)^2 - x",
-  "max(x, tanh(x))",
-  "sinc(x) + x",
-  "x * (asinh(x))^2",
-  "exp(-(x^2)) * erf(x)",
-  "log(1 + exp(x)) - sigmoid(x)",
-  "atan(x) / (1 + exp(-x))",
-];
 const PEERS = "tests/bench/peers";
 const OURS = ["deno", "task", "-q", "bench", "train", "--json"];
 const PLAIN_TFJS = ["deno", "run", "--allow-read", "--allow-env", "--allow-ffi=.tfjs-node"];
@@ -63,7 +50,7 @@ async function measure(commands: readonly Command[], python: string, file: strin
     date: new Date().toISOString(),
     deno: Deno.version,
   });
-  for (const act of FUNCTIONS) {
+  for (const act of BENCH_FUNCTIONS) {
     for (const command of commands) {
       const [name, ...args] = command(act, python);
       const { code, stdout } = await new Deno.Command(name, { args, stderr: "null" }).output();
@@ -94,17 +81,19 @@ function summary(file: string): void {
   const line = (cells: readonly (string | number)[]) => console.log(`| ${cells.join(" | ")} |`);
   line(["images/s", ...names]);
   line(["---", ...names.map(() => "---:")]);
-  for (const act of FUNCTIONS) line([`\`${act}\``, ...names.map((name) => rate(act, name)?.toFixed(0) ?? "")]);
+  for (const act of BENCH_FUNCTIONS) line([`\`${act}\``, ...names.map((name) => rate(act, name)?.toFixed(0) ?? "")]);
   console.log();
   for (const ours of ["wasm, 2 children", "wasm, 2 threads"]) {
     for (const peer of ["PyTorch eager", "PyTorch compile", "plain tfjs-node"]) {
-      console.log(`- ${ours} over ${peer}: ${ratios(FUNCTIONS.map((act) => [rate(act, ours), rate(act, peer)]))}`);
+      console.log(
+        `- ${ours} over ${peer}: ${ratios(BENCH_FUNCTIONS.map((act) => [rate(act, ours), rate(act, peer)]))}`,
+      );
     }
     const shares = sharesOfRelu(rows.filter(COLUMNS[ours]));
     console.log(`- ${ours}, each function over relu: ${ratios([...shares.values()].map((of) => [median(of), 1]))}`);
     for (const [act, of] of shares) console.log(`  - ${act}: ${of.map((share) => share.toFixed(2)).join(" ")}`);
   }
-  const tfjs = FUNCTIONS.map((act) => [rate(act, "engine tfjs-node"), rate(act, "plain tfjs-node")] as const);
+  const tfjs = BENCH_FUNCTIONS.map((act) => [rate(act, "engine tfjs-node"), rate(act, "plain tfjs-node")] as const);
   console.log(`- engine tfjs-node over plain tfjs-node: ${ratios(tfjs)}`);
 }
 

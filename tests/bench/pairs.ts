@@ -13,12 +13,8 @@
 import { cpus } from "node:os";
 import { appendLine } from "./json_lines.ts";
 import { ratioOf } from "./ratio.ts";
+import { BENCH_FUNCTIONS } from "../../commands/training/bench_functions.ts";
 
-const FUNCTIONS = [
-  ...["relu", "swish", "max(x, sigmoid(x))", "cos(x) - x", "min(x, sin(x))", "atan(x)^2 - x", "max(x, tanh(x))"],
-  ...["sinc(x) + x", "x * (asinh(x))^2", "exp(-(x^2)) * erf(x)", "log(1 + exp(x)) - sigmoid(x)"],
-  "atan(x) / (1 + exp(-x))",
-];
 /** How a function is measured in a checkout: the rate that it gives, in images or compiled children per second. */
 const WAYS = {
   "2 children": (checkout, act) => trainingRate(checkout, act, "--children"),
@@ -37,7 +33,7 @@ interface Pair {
 async function measure(before: string, after: string, file: string, rounds: number): Promise<void> {
   appendLine(file, { machine: cpus()[0].model, date: new Date().toISOString(), deno: Deno.version.deno });
   for (let round = 0; round < rounds; round++) {
-    for (const act of FUNCTIONS) {
+    for (const act of BENCH_FUNCTIONS) {
       for (const way of Object.keys(WAYS) as (keyof typeof WAYS)[]) {
         const order = round % 2 ? [after, before] : [before, after];
         const rates = new Map<string, number>();
@@ -72,7 +68,7 @@ function summary(file: string): void {
   for (const way of Object.keys(WAYS)) {
     const ofWay = pairs.filter((pair) => pair.way === way);
     console.log(`${way}, after / before: ${ratioOf(ofWay)}`);
-    for (const act of FUNCTIONS) {
+    for (const act of BENCH_FUNCTIONS) {
       console.log(`  ${act.padEnd(30)} ${ratioOf(ofWay.filter((pair) => pair.act === act))}`);
     }
   }
