@@ -8,6 +8,7 @@
 import { openTrainingBatches, type TrainingSource } from "../datasets/batches.ts";
 import type { Batch, Dataset, SplitName } from "../datasets/dataset.ts";
 import { scaledDown } from "../datasets/scaled_down.ts";
+import { Random } from "../datasets/random.ts";
 import type { OnSkipped } from "../datasets/imagenet/streamed_batches.ts";
 import type { Activation } from "./activation/expression.ts";
 import { hasBeta } from "./compiler/derivatives.ts";
@@ -32,6 +33,8 @@ export interface ChildSettings {
   readonly optimizer: Optimizer;
   /** Of the loss in training, from 0 (none, the default) to below 1. */
   readonly labelSmoothing?: number;
+  /** Rate of dropout in training, from 0 (none, the default) to below 1, of networks that have a place for it. */
+  readonly dropout?: number;
   /** Side to which images are scaled down; left out where they are not. */
   readonly imageSize?: number;
   /** Pad-crop-flip of training images. */
@@ -178,6 +181,8 @@ export class Child {
   readonly program: Program;
   readonly #request: ChildRequest;
   readonly #batches: TrainingSource;
+  /** Seeds of dropout's masks, by step. */
+  readonly #masks: Random;
   #step = 0;
   #recentLosses: number[] = [];
   /** Counts this object's own training, without that of a restored state. */
@@ -194,6 +199,7 @@ export class Child {
       usesBeta: hasBeta(activation),
       image: [dataset.height, dataset.width, dataset.channels],
       labelSmoothing: settings.labelSmoothing,
+      dropout: settings.dropout,
     });
     const { batch, optimizer } = settings;
     const program = await engine.compile(graph, activation, { batch, optimizer, threads, children });
@@ -204,6 +210,7 @@ export class Child {
   private constructor(request: ChildRequest, graph: Graph, program: Program) {
     const { dataset, seed, settings: { batch, augment }, onSkipped } = request;
     this.#request = request;
+    this.#masks = new Random(seed).split("dropout");
     this.#batches = openTrainingBatches(dataset, { batch, seed, augment, onSkipped });
     this.graph = graph;
     this.program = program;
@@ -296,15 +303,17 @@ export class Child {
   /** Losses of that many steps. Images are picked on the device if it has them. */
   async #losses(count: number): Promise<Float64Array> {
     const { engine, dataset, settings: { schedule, learningRate: base, steps } } = this.#request;
-    const rates = Array.from({ length: count }, (_, i) => learningRate(schedule, base, this.#step + i, steps));
+    const numbers = Array.from({ length: count }, (_, i) => this.#step + i);
+    const about = (step: number) => ({
+      learningRate: learningRate(schedule, base, step, steps),
+      dropoutSeed: this.#masks.split(step).nextUint32(),
+    });
     if (this.#batches.pickedAt && engine.holds?.(dataset)) {
-      const work = rates.map((learningRate, i) => ({ batch: this.#batches.pickedAt!(this.#step + i), learningRate }));
+      const work = numbers.map((step) => ({ batch: this.#batches.pickedAt!(step), ...about(step) }));
       return await this.program.trainPicked!(work);
     }
     const work: TrainingStep[] = [];
-    for (const [i, learningRate] of rates.entries()) {
-      work.push({ batch: await this.#batch(this.#step + i), learningRate });
-    }
+    for (const step of numbers) work.push({ batch: await this.#batch(step), ...about(step) });
     return await this.program.train(work);
   }
 

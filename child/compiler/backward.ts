@@ -54,7 +54,7 @@ const RULES: { readonly [Kind in StageKind]: Rule<Kind> } = {
     }
   },
   pointwise: (of, terms, backward) => {
-    const isAddition = of.batchNorm === null && of.activation === null;
+    const isAddition = !of.batchNorm && !of.activation && !of.dropout;
     const plain: Term = { kind: "plain", gradient: isAddition ? backward.oneOf(of, terms) : backward.gradient(of.y) };
     if (!isAddition) backward.stages.push({ kind: "pointwise", of, terms, into: plain.gradient });
     if (of.residual) backward.send(of.residual, plain);

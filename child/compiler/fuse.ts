@@ -1,6 +1,6 @@
 /**
- * Graph -> forward stages. Batch norm, residual addition and activation that follow one another, each read by nothing
- * else, are one pass over memory; every other node is a stage of its own.
+ * Graph -> forward stages. Batch norm, residual addition, activation and dropout that follow one another, each read by
+ * nothing else, are one pass over memory; every other node is a stage of its own.
  */
 import { inputsOf, trainableNodes } from "../network/autodiff.ts";
 import type { Graph, Node, NodeId, NodeKind, NodeOf } from "../network/graph.ts";
@@ -49,6 +49,7 @@ const STAGES: { readonly [Kind in NodeKind]: Make<Kind> } = {
   batch_norm: (_node, id, fuser) => fuser.pointwise(id),
   add: (_node, id, fuser) => fuser.pointwise(id),
   activation: (_node, id, fuser) => fuser.pointwise(id),
+  dropout: (_node, id, fuser) => fuser.pointwise(id),
 };
 
 class Fuser {
@@ -102,19 +103,25 @@ class Fuser {
     };
   }
 
-  /** The stage that ends at a batch norm, addition or activation. */
+  /** The stage that ends at a batch norm, addition, activation or dropout. */
   pointwise(out: NodeId): PointwiseStage | null {
     if (this.#isAbsorbed(out)) return null;
     let id = out, node: Node = this.graph.nodes[id];
     const parts = { batchNorm: null as BatchNorm | null, residual: null as Values | null };
-    let activation: PointwiseStage["activation"] = null;
+    let activation: PointwiseStage["activation"] = null, dropout: PointwiseStage["dropout"] = null;
     const ending = (y: NodeId): PointwiseStage => ({
       kind: "pointwise",
       y: this.values(y),
       ...parts,
-      activation,
+      ...{ activation, dropout },
       ...this.output(out),
     });
+    if (node.kind === "dropout") {
+      dropout = { node: id, rate: node.rate };
+      id = node.input;
+      if (!this.#isAbsorbed(id)) return ending(id);
+      node = this.graph.nodes[id];
+    }
     if (node.kind === "activation") {
       activation = { beta: node.beta ?? null };
       id = node.input;
@@ -140,6 +147,7 @@ class Fuser {
     const [consumer, ...others] = this.#consumers[id];
     if (others.length > 0 || consumer === undefined) return false;
     const node = this.graph.nodes[id], next = this.graph.nodes[consumer];
+    if (next.kind === "dropout") return node.kind === "activation";
     if (next.kind === "activation") return node.kind === "batch_norm" || node.kind === "add";
     return node.kind === "batch_norm" && next.kind === "add" && this.#normalisedOperand(next) === id;
   }

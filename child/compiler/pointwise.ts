@@ -1,16 +1,18 @@
 /**
  * What the elementwise stages compute at each point, so that every tensor is read or written once:
  *
- *     forward    out = f(scale (y - mean) + shift + residual, beta)      batch norm, residual and activation, each optional
- *     backward   du = (sum of terms) f'(u, beta), with u computed again from y and residual, and the sums that the
- *                gradients of scale, shift and beta need
+ *     forward    out = f(scale (y - mean) + shift + residual, beta) mask     each of batch norm, residual, activation
+ *                                                                            and dropout is optional
+ *     backward   du = (sum of terms) mask f'(u, beta), with u computed again from y and residual, and the sums that
+ *                the gradients of scale, shift and beta need
  *     gather     out = sum of terms
  *
  * A term is a gradient that a consumer of `out` sends back: a tensor itself, or batch norm's linear function of one,
  * k1 du + k2 y + k3, where the three coefficients per channel come from sums over the whole batch (Ioffe & Szegedy
  * 2015, section 3).
  *
- * Inputs of the lists are the tensors `y`, `residual`, `term0`, and `y0` for a term of kind batch_norm, `term1`, …;
+ * Inputs of the lists are the tensors `y`, `residual`, `term0`, and `y0` for a term of kind batch_norm, `term1`, …, and
+ * dropout's `mask` (`network/dropout.ts`), which devices compute where it is read, as 1 in evaluation if at all;
  * channels are `scale` (over the deviation), `shift`, `mean`, `beta`, and the terms' `k1_0`, `k2_0`, `k3_0`, ….
  */
 import type { Derivatives } from "./derivatives.ts";
@@ -23,6 +25,7 @@ export interface PointwiseParts {
   readonly residual: boolean;
   /** Null if nothing follows the addition. */
   readonly activation: ActivationWriter | null;
+  readonly dropout: boolean;
 }
 
 export type TermKind = "plain" | "batch_norm";
@@ -58,7 +61,7 @@ export function forwardList(parts: PointwiseParts): OperationList {
   const f = new ListBuilder();
   const { activation } = parts, b = activation?.hasBeta ? f.channel("beta") : null;
   const u = preactivation(f, parts);
-  f.store("out", activation ? activation.value(f, u, b) : u);
+  f.store("out", masked(f, parts, activation ? activation.value(f, u, b) : u));
   return f.operations;
 }
 
@@ -69,9 +72,9 @@ export function forwardList(parts: PointwiseParts): OperationList {
 export function backwardList(parts: PointwiseParts, terms: readonly TermKind[]): OperationList {
   const f = new ListBuilder();
   const { activation, batchNorm } = parts, b = activation?.hasBeta ? f.channel("beta") : null;
-  const u = preactivation(f, parts);
-  const gradient = sumOfTerms(f, terms);
-  const slopes = activation?.slopes(f, u, b);
+  const u = activation && preactivation(f, parts);
+  const gradient = masked(f, parts, sumOfTerms(f, terms));
+  const slopes = activation?.slopes(f, u!, b);
   if (slopes?.byB) f.sum("beta", gradient, slopes.byB());
   const value = slopes ? f.mul(gradient, slopes.byX()) : gradient;
   if (batchNorm) {
@@ -94,6 +97,10 @@ function preactivation(f: ListBuilder, { batchNorm, residual }: PointwiseParts):
   // y - mean first: folding the mean into the shift would lose precision if it is larger than the deviation.
   const normalised = batchNorm ? f.multiplyAdd(f.sub(y, f.channel("mean")), f.channel("scale"), f.channel("shift")) : y;
   return r === null ? normalised : f.add(normalised, r);
+}
+
+function masked(f: ListBuilder, { dropout }: PointwiseParts, value: Value): Value {
+  return dropout ? f.mul(value, f.input("mask")) : value;
 }
 
 function sumOfTerms(f: ListBuilder, terms: readonly TermKind[]): Value {

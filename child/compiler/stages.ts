@@ -59,7 +59,7 @@ export interface DenseStage extends WithInput {
   readonly bias: string;
 }
 
-/** Batch norm, residual addition and activation, each optional (`pointwise.ts`). */
+/** Batch norm, residual addition, activation and dropout, each optional (`pointwise.ts`). */
 export interface PointwiseStage extends StageParts {
   readonly kind: "pointwise";
   readonly y: Values;
@@ -67,6 +67,14 @@ export interface PointwiseStage extends StageParts {
   readonly residual: Values | null;
   /** `beta` names its parameter; null if the expression has no b. */
   readonly activation: { readonly beta: string | null } | null;
+  /** In training only. */
+  readonly dropout: Dropout | null;
+}
+
+/** What a mask of `network/dropout.ts` depends on beside the step. */
+export interface Dropout {
+  readonly node: number;
+  readonly rate: number;
 }
 
 /** Option A of He et al. 2015: every `stride`-th pixel, new channels zero on both sides. */
@@ -204,7 +212,8 @@ const GRADIENT_READS: { readonly [Kind in GradientKind]: Reads<GradientOf<Kind>>
   square_pool: () => [],
   max_pool: ({ of }) => [of.input],
   concatenation: () => [],
-  pointwise: ({ of }) => [of.y, of.residual],
+  // The gradient of dropout alone is the mask's.
+  pointwise: ({ of }) => of.batchNorm || of.activation ? [of.y, of.residual] : [],
   gather: () => [],
 };
 

@@ -7,7 +7,7 @@ import type { Activation } from "../activation/expression.ts";
 import { hasBeta } from "../compiler/derivatives.ts";
 import { type Graph } from "../network/graph.ts";
 import { COUNTS_STEPS, type Optimizer, SLOTS } from "../network/optimizer.ts";
-import type { TensorGroup } from "./engine.ts";
+import type { TensorGroup, TrainingStep } from "./engine.ts";
 import { type Tensors } from "../network/parameters.ts";
 import { channelsOf, sizeOf } from "../network/shape.ts";
 
@@ -72,6 +72,16 @@ export function checkBatch(
   if (wrong !== undefined) {
     throw new RangeError(`Cannot take a batch as labels must be below ${graph.classes}: one is ${wrong}`);
   }
+}
+
+/**
+ * The seed of a step's masks; 0 where the graph has no dropout. Throws a TypeError if it has and the step has no seed, as
+ * all steps would drop the same elements.
+ */
+export function dropoutSeed(graph: Graph, step: Pick<TrainingStep, "dropoutSeed">): number {
+  if (step.dropoutSeed !== undefined) return step.dropoutSeed;
+  if (!graph.nodes.some(({ kind }) => kind === "dropout")) return 0;
+  throw new TypeError(`Cannot train ${graph.name} as it has dropout and the step has no dropoutSeed`);
 }
 
 /** Throws a RangeError if the simplified expression has b and the graph no beta for it. */

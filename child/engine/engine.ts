@@ -37,13 +37,12 @@ export interface CompileOptions {
 export interface TrainingStep {
   readonly batch: Batch;
   readonly learningRate: number;
+  /** A whole number of 32 bits from which the step's masks follow (`network/dropout.ts`); needed where there is dropout. */
+  readonly dropoutSeed?: number;
 }
 
 /** The same with a batch of a data set that the engine `holds`. */
-export interface PickedStep {
-  readonly batch: PickedBatch;
-  readonly learningRate: number;
-}
+export type PickedStep = Omit<TrainingStep, "batch"> & { readonly batch: PickedBatch };
 
 export interface Program {
   /** Mean loss of each step before its update. A loss that is not finite is returned, not thrown. */

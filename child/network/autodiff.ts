@@ -27,6 +27,7 @@ export type BackwardNode =
   | WithGradient<"batch_norm_gradient">
   /** Gradient of the input and, where the node has one, of beta, in one node. */
   | WithGradient<"activation_gradient">
+  | WithGradient<"dropout_gradient">
   | WithGradient<"conv_input_gradient">
   | ParametersOnly<"conv_kernel_gradient">
   | WithGradient<"depthwise_conv_input_gradient">
@@ -94,6 +95,7 @@ const RULES: { readonly [Kind in NodeKind]: Rule<Kind> } = {
   },
   batch_norm: (node, context) => withGradient("batch_norm_gradient", node.input, context),
   activation: (node, context) => withGradient("activation_gradient", node.input, context),
+  dropout: (node, context) => toInput("dropout_gradient", node.input, context),
   add: (node, { gradient }) => [{ to: node.left, gradient }, { to: node.right, gradient }],
   shortcut: (node, context) => toInput("shortcut_gradient", node.input, context),
   concat: (node, context) => [
@@ -178,6 +180,7 @@ const HAS_PARAMETER: { readonly [Kind in NodeKind]: (node: NodeOf<Kind>) => bool
   depthwise_conv: () => true,
   batch_norm: () => true,
   activation: ({ beta }) => beta !== undefined,
+  dropout: () => false,
   add: () => false,
   shortcut: () => false,
   concat: () => false,

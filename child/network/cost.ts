@@ -41,6 +41,7 @@ function products({ nodes }: Graph, id: NodeId): number {
     case "input":
     case "batch_norm":
     case "activation":
+    case "dropout":
     case "add":
     case "shortcut":
     case "concat":

@@ -2,7 +2,8 @@
  * The densely connected networks for CIFAR of Huang et al. 2017, "Densely Connected Convolutional Networks"
  * (arXiv 1608.06993), with bottlenecks and compression: DenseNet-BC. Each layer reads the channels of all layers before
  * it in its block and adds `growth` of its own. Depth 6n + 4 counts the stem, n layers of two convolutions in each of
- * three blocks, two transitions and the dense layer. Details as in the authors' code,
+ * three blocks, two transitions and the dense layer. Dropout, if any, follows each convolution but the stem (their
+ * section 4.2: 0.2 without augmentation). Details as in the authors' code,
  * github.com/liuzhuang13/DenseNet.
  */
 import type { Graph, NodeId } from "./graph.ts";
@@ -47,14 +48,15 @@ export function buildDenseNet(depth: number, growth: number, options: GraphOptio
 
 function denseLayer(builder: GraphBuilder, name: string, input: NodeId, growth: number): NodeId {
   let value = normalisedActivation(builder, name, "1", input);
-  value = builder.conv(`${name}.conv1`, value, { channels: BOTTLENECK * growth, size: 1 });
+  value = builder.dropout(builder.conv(`${name}.conv1`, value, { channels: BOTTLENECK * growth, size: 1 }));
   value = normalisedActivation(builder, name, "2", value);
-  value = builder.conv(`${name}.conv2`, value, { channels: growth, size: 3 });
+  value = builder.dropout(builder.conv(`${name}.conv2`, value, { channels: growth, size: 3 }));
   return builder.concat(input, value);
 }
 
 function transition(builder: GraphBuilder, name: string, input: NodeId): NodeId {
   const channels = Math.floor(COMPRESSION * channelsOf(builder.shape(input)));
   const value = normalisedActivation(builder, name, "", input);
-  return builder.averagePool(builder.conv(`${name}.conv`, value, { channels, size: 1 }), { size: 2 });
+  const conv = builder.dropout(builder.conv(`${name}.conv`, value, { channels, size: 1 }));
+  return builder.averagePool(conv, { size: 2 });
 }

@@ -42,6 +42,8 @@ export type Node =
     }
     /** The candidate. `beta` names its parameter, absent when the expression has no b. */
     | { readonly kind: "activation"; readonly input: NodeId; readonly beta?: string }
+    /** In training only (`dropout.ts`): 0 with probability `rate`, else divided by 1 - `rate`. */
+    | { readonly kind: "dropout"; readonly input: NodeId; readonly rate: number }
     | { readonly kind: "add"; readonly left: NodeId; readonly right: NodeId }
     /** Option A of He et al. 2015: every `stride`-th pixel, new channels zero, padded equally on both sides. */
     | { readonly kind: "shortcut"; readonly input: NodeId; readonly stride: number }

@@ -16,6 +16,8 @@ export interface GraphOptions {
   readonly image?: Shape;
   /** Label smoothing of the loss, from 0 (none, the default) to below 1. */
   readonly labelSmoothing?: number;
+  /** Rate of dropout where the architecture has a place for it, from 0 (none, the default) to below 1. */
+  readonly dropout?: number;
 }
 
 /** The parameter names that each kind of layer appends to its own name. */
@@ -41,10 +43,11 @@ export class GraphBuilder {
         `Cannot build ${name} as it needs a whole number of classes: current value is ${options.classes}`,
       );
     }
-    const { labelSmoothing = 0 } = options;
-    if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
+    const shares = { "label smoothing": options.labelSmoothing ?? 0, dropout: options.dropout ?? 0 };
+    for (const [what, share] of Object.entries(shares)) {
+      if (share >= 0 && share < 1) continue;
       throw new RangeError(
-        `Cannot build ${name} as label smoothing must be at least 0 and below 1: current value is ${labelSmoothing}`,
+        `Cannot build ${name} as ${what} must be at least 0 and below 1: current value is ${share}`,
       );
     }
     this.#name = name;
@@ -109,6 +112,12 @@ export class GraphBuilder {
       beta: this.#parameter(name, "activation_beta", [channelsOf(shape)]),
       shape,
     });
+  }
+
+  /** Dropout at the rate of the options; the input itself where that is 0. */
+  dropout(input: NodeId): NodeId {
+    const { dropout: rate = 0 } = this.#options;
+    return rate === 0 ? input : this.#add({ kind: "dropout", input, rate, shape: this.shape(input) });
   }
 
   add(left: NodeId, right: NodeId): NodeId {

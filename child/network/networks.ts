@@ -37,10 +37,26 @@ const BUILDERS: Readonly<Record<string, (options: GraphOptions) => Graph>> = {
 /** Every name that `buildNetwork` knows. */
 export const NETWORK_NAMES: readonly string[] = Object.keys(BUILDERS);
 
-/** Throws a RangeError that lists the known names if there is no such network. */
+/** Throws a RangeError that lists the possible names if there is no such network, or none with dropout. */
 export function buildNetwork(name: string, options: GraphOptions): Graph {
   if (!Object.hasOwn(BUILDERS, name)) {
     throw new RangeError(`Cannot build network "${name}" as it is none of ${NETWORK_NAMES.join(", ")}`);
   }
-  return BUILDERS[name](options);
+  const graph = BUILDERS[name](options);
+  if (options.dropout && !hasDropout(graph)) {
+    throw new RangeError(
+      `Cannot build ${name} with dropout as it has no place for it: ${networksWithDropout().join(", ")} have one`,
+    );
+  }
+  return graph;
+}
+
+/** Names of the networks that have a place for dropout. */
+export function networksWithDropout(): readonly string[] {
+  const options = { classes: 10, usesBeta: false, dropout: 0.5 };
+  return NETWORK_NAMES.filter((name) => hasDropout(BUILDERS[name](options)));
+}
+
+function hasDropout({ nodes }: Graph): boolean {
+  return nodes.some(({ kind }) => kind === "dropout");
 }

@@ -1,8 +1,8 @@
 /**
  * The wide residual networks for CIFAR of Zagoruyko & Komodakis 2016, "Wide Residual Networks" (arXiv 1605.07146),
  * table 1: pre-activation units of two 3x3 convolutions, few and wide. Depth 6n + 4 counts the stem, 2n convolutions in
- * each of three stages, and the three projections; WRN-28-10 is the one of the activation paper. No dropout, as in the
- * rows of their table 5 that the paper compares with. Where the text leaves a choice (stride in the first convolution of
+ * each of three stages, and the three projections; WRN-28-10 is the one of the activation paper. Dropout, if any, is
+ * between the two convolutions of a unit, after the activation (their section 2.4: 0.3 for CIFAR). Where the text leaves a choice (stride in the first convolution of
  * a unit; its projection reads the unit's own first activation) this follows their code,
  * github.com/szagoruyko/wide-residual-networks.
  */
@@ -49,7 +49,7 @@ function wideUnit(
   const first = normalisedActivation(builder, name, "1", input);
   let value = builder.conv(`${name}.conv1`, first, { channels, size: 3, stride });
   value = normalisedActivation(builder, name, "2", value);
-  value = builder.conv(`${name}.conv2`, value, { channels, size: 3 });
+  value = builder.conv(`${name}.conv2`, builder.dropout(value), { channels, size: 3 });
 
   const keepsShape = stride === 1 && builder.shape(input)[2] === channels;
   const skipped = keepsShape ? input : builder.conv(`${name}.projection`, first, { channels, size: 1, stride });

@@ -72,7 +72,7 @@ export function commonPlan(
   before: Partial<TrainingPlan>,
   models: readonly Model[],
 ): Omit<TrainingPlan, "act" | "network"> {
-  const planFor = planOf({ ...flags, act: undefined, network: undefined }, before);
+  const planFor = planOf({ ...flags, act: undefined, network: networksOf(models) }, before);
   const [plan, ...others] = models.map(({ dataset }) => planFor(dataset));
   if (others.some(({ steps }) => steps !== plan.steps)) {
     throw new UsageError("--epochs are different numbers of steps on these data sets: give --steps instead");

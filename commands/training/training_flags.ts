@@ -1,6 +1,6 @@
 /** The flags that say how a network is trained, and what they mean together. */
 import { type Optimizer, OPTIMIZERS, type Schedule } from "../../child/network/optimizer.ts";
-import { NETWORK_NAMES } from "../../child/network/networks.ts";
+import { NETWORK_NAMES, networksWithDropout } from "../../child/network/networks.ts";
 import type { ChildSettings } from "../../child/trainer.ts";
 import type { Dataset } from "../../datasets/dataset.ts";
 import { type FlagValues, UsageError } from "../command.ts";
@@ -31,6 +31,13 @@ export const TRAINING_FLAGS = [
     value: "X",
     help: "share of the target spread evenly over all classes, below 1 (0)",
   },
+  {
+    name: "dropout",
+    type: "number",
+    min: 0,
+    value: "X",
+    help: "rate of dropout in training, below 1, of networks that have a place for it: wrn-..., densenet-... (0)",
+  },
   { name: "optimizer", type: "choice", choices: OPTIMIZER_NAMES, help: "the optimizer (sgd)" },
   { name: "seeds", type: "integer", min: 1, help: "trainings, from consecutive seeds (1)" },
   { name: "seed", type: "integer", help: "the first seed (1)" },
@@ -50,13 +57,16 @@ export interface TrainingPlan {
   readonly optimizer: Optimizer["kind"];
   /** Left out where there is none. */
   readonly labelSmoothing?: number;
+  /** Left out where there is none. */
+  readonly dropout?: number;
   readonly seeds: number;
   readonly seed: number;
 }
 
 /**
  * The user's value, else that of the resumed run, else the default; complete once there is a data set to count epochs
- * in. Throws a UsageError for --steps with --epochs.
+ * in. Several networks may be separated by semicolons. Throws a UsageError for --steps with --epochs, and for dropout in
+ * networks that have no place for it.
  */
 export function planOf(flags: TrainingFlags, before: Partial<TrainingPlan>): (dataset: Dataset) => TrainingPlan {
   if (flags.steps !== undefined && flags.epochs !== undefined) {
@@ -69,23 +79,34 @@ export function planOf(flags: TrainingFlags, before: Partial<TrainingPlan>): (da
   if (labelSmoothing !== undefined && labelSmoothing >= 1) {
     throw new UsageError(`--label-smoothing must be below 1: ${labelSmoothing} leaves nothing of the label`);
   }
+  const network = flags.network ?? before.network ?? "resnet20", dropout = flags.dropout ?? before.dropout;
+  checkDropout(network.split(";"), dropout);
   return ({ train }) => ({
     act: flags.act ?? before.act ?? DEFAULT_ACT,
-    network: flags.network ?? before.network ?? "resnet20",
+    network,
     steps: epochs === undefined ? steps : epochs * Math.floor(train.count / batch),
     batch,
     lr: flags.lr ?? before.lr ?? OPTIMIZERS[optimizer].learningRate,
     schedule: flags.schedule ?? before.schedule ?? "cosine",
     optimizer,
     ...labelSmoothing !== undefined && labelSmoothing > 0 && { labelSmoothing },
+    ...dropout !== undefined && dropout > 0 && { dropout },
     seeds: flags.seeds ?? before.seeds ?? 1,
     seed: flags.seed ?? before.seed ?? 1,
   });
 }
 
+function checkDropout(networks: readonly string[], rate = 0): void {
+  if (rate >= 1) throw new UsageError(`--dropout must be below 1: ${rate} leaves nothing`);
+  if (rate === 0) return;
+  const possible = networksWithDropout(), other = networks.find((name) => !possible.includes(name));
+  if (other === undefined) return;
+  throw new UsageError(`--dropout has no place in ${other}: leave it out, or use --network ${possible.join(", ")}`);
+}
+
 /** All images of the splits are used, and training images are augmented. */
 export function childSettings(plan: TrainingPlan): ChildSettings {
-  const { network, steps, batch, lr, schedule, optimizer, labelSmoothing } = plan;
+  const { network, steps, batch, lr, schedule, optimizer, labelSmoothing, dropout } = plan;
   return {
     network,
     steps,
@@ -94,6 +115,7 @@ export function childSettings(plan: TrainingPlan): ChildSettings {
     schedule,
     optimizer: OPTIMIZERS[optimizer].optimizer,
     ...labelSmoothing !== undefined && { labelSmoothing },
+    ...dropout !== undefined && { dropout },
     augment: true,
     validationImages: null,
   };

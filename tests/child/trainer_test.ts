@@ -27,6 +27,14 @@ function act(script: Script, steps: number, hooks: ChildHooks = {}): Promise<Out
   return trainChild(request({ engine: actingEngine(script), settings: { ...TINY, steps } }), hooks);
 }
 
+/** Judged without the batch statistics of its training, which dropout changes. */
+async function evaluatedAsAtStart(child: Child) {
+  const statistics = await child.program.read("statistics");
+  for (const [name, values] of statistics) values.fill(name.endsWith(".variance") ? 1 : 0);
+  await child.program.write("statistics", statistics);
+  return await child.evaluate("validation");
+}
+
 /** Without what the clock decides. */
 function lasting({ seconds: _, imagesPerSecond: __, ...rest }: Outcome) {
   return rest;
@@ -127,6 +135,32 @@ describe("trainChild", () => {
     assertEquals(await first(0), plain);
     assertNotEquals(smoothed.loss, plain.loss);
     assertEquals(smoothed.judged, plain.judged);
+  });
+
+  it("drops elements in training as the settings say, others in each step and with each seed, and none when judged", async () => {
+    const first = async (dropout?: number) => {
+      const settings = { ...TINY, network: "densenet-10-12", learningRate: 0, dropout };
+      const child = await Child.open(request({ settings }));
+      assertEquals(await child.train(1), null);
+      return { loss: child.recentLoss(1), judged: await evaluatedAsAtStart(child) };
+    };
+    const plain = await first(), dropped = await first(0.2);
+    assertEquals(await first(0), plain);
+    assertNotEquals(dropped.loss, plain.loss);
+    assertEquals(dropped.judged, plain.judged);
+  });
+
+  it("gives the engine a seed of dropout for each step, the same when it resumes there", async () => {
+    const seeds = async (seed: number, from = 0) => {
+      const found: number[] = [], engine = actingEngine({ onStep: (_, step) => found.push(step.dropoutSeed!) });
+      const child = await Child.open(request({ engine, seed, settings: { ...TINY, steps: 100 } }));
+      await child.restore({ ...await child.state(), step: from });
+      await child.train(100);
+      return found;
+    };
+    const all = await seeds(1);
+    assertEquals(new Set([...all, ...await seeds(2)]).size, 200);
+    assertEquals(await seeds(1, 37), all.slice(37));
   });
 
   it("sees images scaled down as the settings say, as if the data set had them", async () => {

@@ -10,7 +10,7 @@ import type { Graph, NodeKind, NodeOf } from "../../network/graph.ts";
 import type { Optimizer } from "../../network/optimizer.ts";
 import { SLOTS } from "../../network/optimizer.ts";
 import { type Derivatives, differentiate } from "../../compiler/derivatives.ts";
-import { checkActivation, checkBatch, checkTensors, tensorSizes } from "../checks.ts";
+import { checkActivation, checkBatch, checkTensors, dropoutSeed, tensorSizes } from "../checks.ts";
 import type { CompileOptions, Engine, Program, TensorGroup, TrainingStep } from "../engine.ts";
 import { BACKWARD, FORWARD, type Pass } from "./kernels.ts";
 import { hasWeightDecay, type Tensors } from "../../network/parameters.ts";
@@ -82,7 +82,7 @@ class ReferenceProgram implements Program {
     this.#check();
     const { batch: images } = this.#options;
     for (const { batch } of steps) checkBatch(this.#graph, batch, { least: images, most: images });
-    return Float64Array.from(steps, ({ batch, learningRate }) => this.#step(batch, learningRate));
+    return Float64Array.from(steps, (step) => this.#step(step));
   }
 
   // deno-lint-ignore require-await
@@ -115,19 +115,22 @@ class ReferenceProgram implements Program {
   }
 
   /** Forward, backward, update. Returns the loss. */
-  #step(batch: Batch, learningRate: number): number {
+  #step(step: TrainingStep): number {
     for (const gradient of this.#groups.gradients.values()) gradient.fill(0);
-    const pass = this.#forward(batch, { training: true });
+    const pass = this.#forward(step.batch, { training: true, dropoutSeed: dropoutSeed(this.#graph, step) });
     this.#runBackward(pass);
-    this.#update(learningRate);
+    this.#update(step.learningRate);
     return pass.values[pass.values.length - 1][0];
   }
 
-  #forward({ images, labels }: Batch, { training }: { training: boolean }): Pass {
+  #forward(
+    { images, labels }: Batch,
+    { training, dropoutSeed = 0 }: { training: boolean; dropoutSeed?: number },
+  ): Pass {
     const { parameters, statistics, gradients } = this.#groups;
     const pass: Pass = {
       graph: this.#graph,
-      training,
+      ...{ training, dropoutSeed },
       images: labels.length,
       labels,
       activation: this.#activation,

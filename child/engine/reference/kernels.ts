@@ -7,6 +7,7 @@
 import type { ScalarFunction } from "../../activation/evaluate.ts";
 import type { BackwardKind, BackwardOf } from "../../network/autodiff.ts";
 import { type Graph, type NodeId, type NodeKind, type NodeOf } from "../../network/graph.ts";
+import { mask } from "../../network/dropout.ts";
 import { addProduct, type Matrix, matrix, transposed } from "./matrix.ts";
 import { channelsOf, imageSizes, placesOf, type Shape, sizeOf } from "../../network/shape.ts";
 import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from "../../network/batch_norm.ts";
@@ -21,6 +22,8 @@ export interface Moments {
 export interface Pass {
   readonly graph: Graph;
   readonly training: boolean;
+  /** Of the step. */
+  readonly dropoutSeed: number;
   /** Number of images. */
   readonly images: number;
   readonly labels: ArrayLike<number>;
@@ -76,6 +79,11 @@ export const FORWARD: { readonly [Kind in NodeKind]: Forward<Kind> } = {
     const channels = channelsOf(node.shape);
     const beta = betaOf(node, pass);
     for (let i = 0; i < input.length; i++) output[i] = pass.activation.value(input[i], beta[i % channels]);
+  },
+
+  dropout(node, output, pass, id) {
+    const input = pass.values[node.input];
+    output.set(pass.training ? mask(pass.dropoutSeed, id, node.rate, input.length).map((m, i) => m * input[i]) : input);
   },
 
   add(node, output, pass) {
@@ -224,6 +232,11 @@ export const BACKWARD: { readonly [Kind in BackwardKind]: Backward<Kind> } = {
       const centred = incoming[i] - (shiftGradient[c] + normalised[i] * scaleGradient[c]) / m;
       output[i] = scale[c] / deviation[c] * centred;
     }
+  },
+
+  dropout_gradient({ of, gradient }, output, pass) {
+    const { rate } = forwardNode(pass, of, "dropout"), incoming = pass.gradients[gradient];
+    output.set(mask(pass.dropoutSeed, of, rate, incoming.length).map((m, i) => m * incoming[i]));
   },
 
   activation_gradient({ of, gradient }, output, pass) {

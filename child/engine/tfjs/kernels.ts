@@ -6,6 +6,7 @@
 import type { CommonBackwardKind, CommonKind } from "../../network/kinds.ts";
 import type { BackwardKind, BackwardOf } from "../../network/autodiff.ts";
 import { type Graph, type NodeId, type NodeKind, type NodeOf } from "../../network/graph.ts";
+import { mask } from "../../network/dropout.ts";
 import { type ActivationList, ActivationWriter, type Constants } from "./expression.ts";
 import type { Attributes, Session, Tensor } from "./session.ts";
 import { channelsOf, imageSizes, placesOf, type Shape, sizeOf } from "../../network/shape.ts";
@@ -20,6 +21,8 @@ export interface Pass {
   readonly integers: (values: readonly number[], shape?: number[]) => Tensor;
   readonly activation: ActivationList;
   readonly training: boolean;
+  /** Of the step. */
+  readonly dropoutSeed: number;
   readonly images: number;
   /** Labels as [images, classes] of 0 and 1. */
   readonly labels: Tensor | null;
@@ -55,6 +58,16 @@ export const FORWARD: { readonly [Kind in CommonKind]: Forward<Kind> } = {
     const output = writer.writeWhole(pass.activation.value);
     if (pass.training) pass.kept.set(id, writer.kept);
     return output;
+  },
+
+  /** The mask is made on the CPU and kept for the gradient. */
+  dropout(node, pass, id) {
+    const input = value(pass, node.input);
+    if (!pass.training) return pass.session.run("Identity", [input]);
+    const shape = [pass.images, ...node.shape], values = mask(pass.dropoutSeed, id, node.rate, sizeOf(shape));
+    const factors = pass.session.floats(shape, Float32Array.from(values));
+    pass.kept.set(id, new Map([["mask", factors]]));
+    return pass.session.run("Mul", [input, factors]);
   },
 
   add: (node, pass) => pass.session.run("AddV2", [value(pass, node.left), value(pass, node.right)]),
@@ -174,6 +187,9 @@ export const BACKWARD: { readonly [Kind in CommonBackwardKind]: Backward<Kind> }
     return writer.writeProduct(from, byX);
   },
 
+  dropout_gradient: ({ of, gradient }, pass) =>
+    pass.session.run("Mul", [incoming(pass, gradient), kept(pass, of).get("mask")!]),
+
   conv_input_gradient({ of, gradient, shape }, pass) {
     const node = forwardNode(pass, of, "conv");
     return pass.session.run("Conv2DBackpropInput", [
@@ -208,6 +224,7 @@ export const READS: { readonly [Kind in CommonBackwardKind]: boolean } = {
   shortcut_gradient: false,
   batch_norm_gradient: true,
   activation_gradient: true,
+  dropout_gradient: false,
   conv_input_gradient: false,
   conv_kernel_gradient: true,
   sum: false,

@@ -10,7 +10,7 @@ import { differentiate } from "../../compiler/derivatives.ts";
 import { type BackwardGraph, backwardGraph, type BackwardKind, type BackwardOf } from "../../network/autodiff.ts";
 import type { Graph, NodeId, NodeKind, NodeOf } from "../../network/graph.ts";
 import { COUNTS_STEPS, type Optimizer, SLOTS } from "../../network/optimizer.ts";
-import { checkActivation, checkBatch, checkTensors, tensorSizes } from "../checks.ts";
+import { checkActivation, checkBatch, checkTensors, dropoutSeed, tensorSizes } from "../checks.ts";
 import type { CompileOptions, Program, TensorGroup, TrainingStep } from "../engine.ts";
 import { type ActivationList, activationList } from "./expression.ts";
 import { BACKWARD, FORWARD, type Pass } from "./kernels.ts";
@@ -70,7 +70,7 @@ export class TensorFlowProgram implements Program {
     for (const { batch } of steps) checkBatch(this.#graph, batch, { least: images, most: images });
     const losses: Tensor[] = [];
     try {
-      for (const { batch, learningRate } of steps) losses.push(this.#step(batch, learningRate));
+      for (const step of steps) losses.push(this.#step(step));
       return Float64Array.from(losses, (loss) => this.#session.data(loss)[0]); // read last, so that a GPU never waits
     } finally {
       this.#session.free(losses);
@@ -82,7 +82,7 @@ export class TensorFlowProgram implements Program {
     this.#check();
     checkBatch(this.#graph, batch, { least: 1, most: this.#options.batch });
     return this.#session.scope(() => {
-      const pass = this.#pass(batch, false);
+      const pass = this.#pass(batch, null);
       const logits = this.#graph.nodes.length - 2;
       this.#forward(pass, logits, this.#lifetimes.evaluation);
       return this.#session.data(pass.values.get(logits)!);
@@ -130,20 +130,22 @@ export class TensorFlowProgram implements Program {
   // A step -------------------------------------------------------------------------------------------------------
 
   /** Forward, backward, update. The caller frees the loss. */
-  #step(batch: Batch, learningRate: number): Tensor {
+  #step(step: TrainingStep): Tensor {
+    const seed = dropoutSeed(this.#graph, step);
     return this.#session.scope((keep) => {
-      const pass = this.#pass(batch, true);
+      const pass = this.#pass(step.batch, seed);
       const loss = this.#graph.nodes.length - 1;
       this.#forward(pass, loss, this.#lifetimes.forward);
       this.#runBackward(pass);
-      this.#update(this.#joinGradients(pass), learningRate);
+      this.#update(this.#joinGradients(pass), step.learningRate);
       keep(pass.values.get(loss)!);
       return pass.values.get(loss)!;
     });
   }
 
-  #pass({ images, labels }: Batch, training: boolean): Pass {
-    const session = this.#session, classes = this.#graph.classes;
+  /** `seed` of a training step's dropout; null for evaluation. */
+  #pass({ images, labels }: Batch, seed: number | null): Pass {
+    const session = this.#session, classes = this.#graph.classes, training = seed !== null;
     const { smoothing } = this.#graph.nodes.at(-1) as NodeOf<"softmax_cross_entropy">;
     const targets = new Float32Array(labels.length * classes).fill(smoothing / classes);
     labels.forEach((label, n) => targets[n * classes + label] += 1 - smoothing);
@@ -156,6 +158,7 @@ export class TensorFlowProgram implements Program {
       integers: this.#integers,
       activation: this.#activation,
       training,
+      dropoutSeed: seed ?? 0,
       images: labels.length,
       labels: training ? session.floats([labels.length, classes], targets) : null,
       parameter: (name) => parameters.get(name)!,

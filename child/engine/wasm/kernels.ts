@@ -212,7 +212,8 @@ export class Kernels {
 
 /** A program has one expression, so its presence identifies it. */
 function pointwiseKey(p: Pointwise): string {
-  const parts = [p.batchNorm && "norm", p.residual && `add${p.residual.key}`, p.activation && "activate"];
+  const { batchNorm, residual, activation, dropout } = p;
+  const parts = [batchNorm && "norm", residual && `add${residual.key}`, activation && "activate", dropout && "drop"];
   return [p.y.key, ...parts.filter(Boolean)].join("_");
 }
 

@@ -16,6 +16,7 @@ import {
   type BatchNorm,
   type ConvolutionStage,
   type DenseStage,
+  type Dropout,
   type GradientKind,
   type GradientOf,
   phasesOf,
@@ -30,12 +31,13 @@ import type { BatchNormMemory } from "./batch_norm.ts";
 import { type Argument, type Call, fixed, images, type Tensor, tensor } from "./call.ts";
 import { scheduleConvolution } from "./convolution/convolution.ts";
 import type { ConvolutionSchedule } from "./convolution/schedule.ts";
+import { DROPOUT_WORDS } from "./dropout.ts";
 import { ConstantTable, FLOAT_BYTES } from "./function_builder.ts";
 import { Kernels } from "./kernels.ts";
 import { Layout } from "./layout.ts";
 import { align, Allocator, CONSTANTS, LastingMemory, type MemoryMap, type Place } from "./memory_map.ts";
 import { passScratchBytes, type Pointwise, type TermLayout } from "./pointwise.ts";
-import { channelsOf, imageSizes, type Shape } from "../../network/shape.ts";
+import { channelsOf, imageSizes, type Shape, sizeOf } from "../../network/shape.ts";
 
 export const CHUNK_IMAGES = 16;
 /** A group's largest tensor should stay well inside a second-level cache of 512 KiB beside its neighbours. */
@@ -60,6 +62,8 @@ export interface Plan {
     readonly channels: number;
     readonly memory: BatchNormMemory;
   }[];
+  /** Stages with dropout, and where the words of each lie (dropout.ts). */
+  readonly dropouts: ReadonlyMap<Dropout, number>;
   /** In the order of the graph. */
   readonly places: readonly Place[];
   readonly memory: MemoryMap;
@@ -228,6 +232,7 @@ class Planner {
   readonly #flat = new Map<number, Buffer>();
   readonly #buffers: Buffer[] = [];
   readonly #schedules = new Map<string, ConvolutionSchedule>();
+  readonly #dropouts = new Map<Dropout, number>();
   readonly #forward: Segment[] = [];
   readonly #backward: Segment[] = [];
   readonly #prepare: Call[] = [];
@@ -270,6 +275,7 @@ class Planner {
         channels: channelsOf(batchNorm.shape),
         memory: this.lasting.batchNorms.get(batchNorm)!,
       })),
+      dropouts: this.#dropouts,
       places: this.child.parameters.map(({ name }) => this.lasting.places.get(name)!),
       memory: this.lasting.map,
       scratch,
@@ -454,6 +460,7 @@ class Planner {
       tensor(out),
       this.#coefficients(stage.batchNorm),
       this.#beta(stage),
+      ...this.#maskOf(stage),
     ]);
   }
 
@@ -472,21 +479,31 @@ class Planner {
       gradientOf(of.activation?.beta),
       tensor(du),
       ...this.#argumentsOf(terms),
+      ...this.#maskOf(of),
     ]);
     if (batchNorm) this.#at!.segment.finishes.push(this.lasting.batchNorms.get(batchNorm)!);
   }
 
-  #pointwiseOf({ y, residual, batchNorm, activation }: PointwiseStage): Pointwise {
+  #pointwiseOf({ y, residual, batchNorm, activation, dropout }: PointwiseStage): Pointwise {
     return {
       y: this.tensor(y).layout,
       residual: residual && this.tensor(residual).layout,
       batchNorm: batchNorm !== null,
       activation: activation && this.#activation,
+      dropout: dropout !== null,
     };
   }
 
   #operands({ y, residual }: PointwiseStage): Argument[] {
     return [tensor(this.tensor(y)), residual ? tensor(this.tensor(residual)) : fixed(0)];
+  }
+
+  /** The numbers of dropout, and the positions of the images' elements as addresses. */
+  #maskOf({ dropout, out }: PointwiseStage): Argument[] {
+    if (!dropout) return [];
+    let address = this.#dropouts.get(dropout);
+    if (address === undefined) this.#dropouts.set(dropout, address = this.#allocator.take(DROPOUT_WORDS * 4));
+    return [fixed(address), { kind: "per_image", address: 0, bytes: sizeOf(out.shape) * FLOAT_BYTES }];
   }
 
   #coefficients(batchNorm: BatchNorm | null): Argument {

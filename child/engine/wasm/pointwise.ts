@@ -7,6 +7,7 @@ import type { OperationList } from "../../compiler/operations.ts";
 import { cutIntoPasses } from "../../compiler/schedule.ts";
 import type { ActivationCode } from "./activation.ts";
 import { costModel, emit, type Surroundings } from "./emit.ts";
+import { maskCode } from "./dropout.ts";
 import { FLOAT_BYTES, FunctionBuilder, type Int, type Kernel, type Target, type Vector } from "./function_builder.ts";
 import { type Layout, partsOf } from "./layout.ts";
 
@@ -31,16 +32,29 @@ export interface Pointwise {
   readonly batchNorm: boolean;
   /** Null if nothing follows the addition. */
   readonly activation: ActivationCode | null;
+  readonly dropout: boolean;
 }
 
 /** What the lists of a stage are made from. */
-function partsOfStage({ batchNorm, residual, activation }: Pointwise): PointwiseParts {
-  return { batchNorm, residual: residual !== null, activation: activation && activation.writer };
+function partsOfStage({ batchNorm, residual, activation, dropout }: Pointwise): PointwiseParts {
+  return { batchNorm, residual: residual !== null, activation: activation && activation.writer, dropout };
 }
+
+/** Parameters of kernels with dropout: its numbers in memory, and the place of the first image's first element. */
+const DROPOUT_PARAMETERS = ["dropout", "mask"] as const;
+
+/** A batch's elements as if they lay in memory from 0 on without borders and filled lanes: positions of a mask. */
+function positions({ height, width, channels }: Layout): Steps {
+  const pixelBytes = channels * FLOAT_BYTES, rowBytes = width * pixelBytes;
+  return { origin: 0, pixelBytes, rowBytes, imageBytes: height * rowBytes };
+}
+
+/** Bytes from one pixel, row and image to the next. */
+type Steps = Pick<Layout, "origin" | "pixelBytes" | "rowBytes" | "imageBytes">;
 
 /** Position of a walk in one tensor; `row` is the band's first row, `line` the row of the pixel. */
 interface Pointers {
-  readonly layout: Layout;
+  readonly layout: Steps;
   readonly image: Int;
   block?: Int;
   row?: Int;
@@ -65,7 +79,7 @@ class Walk {
   constructor(readonly f: FunctionBuilder, readonly shape: Layout, readonly parts: number) {}
 
   /** Takes a tensor whose first image is at the parameter of this name. */
-  tensor(name: string, layout: Layout): void {
+  tensor(name: string, layout: Steps): void {
     this.#tensors.set(name, { layout, image: this.f.int(name, this.f.parameter(name)) });
   }
 
@@ -160,15 +174,17 @@ interface ListWork {
   readonly list: OperationList;
   readonly activation: ActivationCode | null;
   readonly channel: (name: string) => Vector;
+  /** Dropout's mask at the element whose position is there. */
+  readonly mask?: (position: Int) => Vector;
   readonly sum?: Surroundings["sum"];
 }
 
 /** The list at every pixel of the walk; cut into passes if the kernel has scratch memory and makes no calls. */
-function passesOf(walk: Walk, { list, activation, channel, sum }: ListWork): Pass[] {
+function passesOf(walk: Walk, { list, activation, channel, mask, sum }: ListWork): Pass[] {
   const { f, parts } = walk, vectorBytes = parts * 16;
   const call = activation?.calls(f);
   const around = {
-    input: (name: string) => f.load(walk.at(name), 0, parts),
+    input: (name: string) => mask && name === "mask" ? mask(walk.at(name)) : f.load(walk.at(name), 0, parts),
     store: (name: string, value: Vector) => f.store(walk.at(name), 0, value),
     channel,
     sum,
@@ -203,9 +219,12 @@ function tensorsOf(list: OperationList): Set<string> {
   );
 }
 
-/** (images, scratch, y, residual, out, coefficients, beta) */
+/** (images, scratch, y, residual, out, coefficients, beta) and, with dropout, (dropout, mask) */
 export function pointwiseForward(name: string, p: Pointwise, out: Layout, target: Target): Kernel {
-  const f = new FunctionBuilder(name, ["images", "scratch", "y", "residual", "out", "coefficients", "beta"], target);
+  const f = new FunctionBuilder(name, [
+    ...["images", "scratch", "y", "residual", "out", "coefficients", "beta"],
+    ...p.dropout ? DROPOUT_PARAMETERS : [],
+  ], target);
   const parts = partsOf(out.lanes, MAX_PARTS);
   const walk = new Walk(f, out, parts);
   walk.tensor("y", p.y);
@@ -214,10 +233,18 @@ export function pointwiseForward(name: string, p: Pointwise, out: Layout, target
   const channels = new Channels(walk);
   if (p.batchNorm) channels.rows("coefficients", ["scale", "shift", "mean"]);
   if (p.activation?.writer.hasBeta) channels.vector("beta");
+  const mask = takeMask(walk, p, out);
   const list = forwardList(partsOfStage(p));
-  const passes = passesOf(walk, { list, activation: p.activation, channel: channels.get });
+  const passes = passesOf(walk, { list, activation: p.activation, channel: channels.get, mask });
   walk.run(() => channels.load(), passes, () => {});
   return f.kernel();
+}
+
+/** The mask of a stage with dropout. Its numbers are loaded here, before the loops. */
+function takeMask(walk: Walk, { dropout }: Pointwise, shape: Layout): ListWork["mask"] {
+  if (!dropout) return undefined;
+  walk.tensor("mask", positions(shape));
+  return maskCode(walk.f, walk.f.parameter("dropout"), walk.parts);
 }
 
 /** Sums over the pixels of a block, and the parameters that they are gradients of. */
@@ -225,7 +252,7 @@ const SUMS = ["scale", "shift", "beta"] as const;
 
 /**
  * (images, scratch, y, residual, coefficients, beta, scaleGradient, shiftGradient, betaGradient, du, term0, y0, k0,
- * term1, …) The gradients are added to.
+ * term1, …) and, with dropout, (dropout, mask). The gradients are added to.
  */
 export function pointwiseBackward(
   name: string,
@@ -239,6 +266,7 @@ export function pointwiseBackward(
     ...SUMS.map((sum) => `${sum}Gradient`),
     "du",
     ...termParameters(terms),
+    ...p.dropout ? DROPOUT_PARAMETERS : [],
   ], target);
   const parts = partsOf(du.lanes, MAX_PARTS), hasBeta = p.activation?.writer.hasBeta ?? false;
   const walk = new Walk(f, du, parts), channels = new Channels(walk);
@@ -248,6 +276,7 @@ export function pointwiseBackward(
   takeTerms(walk, channels, terms);
   if (p.batchNorm) channels.rows("coefficients", ["scale", "shift", "mean", "inverseDeviation"]);
   if (hasBeta) channels.vector("beta");
+  const mask = takeMask(walk, p, du);
   const has = { scale: p.batchNorm, shift: p.batchNorm, beta: hasBeta };
   const gradients = SUMS.filter((sum) => has[sum]).map((sum) => ({ sum, into: walk.channels(`${sum}Gradient`) }));
 
@@ -257,6 +286,7 @@ export function pointwiseBackward(
     list,
     activation: p.activation,
     channel: channels.get,
+    mask,
     sum: (name, value, times) => {
       const sum = sums.get(name)!;
       f.assign(sum, times ? f.madd(value, times, sum) : f.add(sum, value));

@@ -62,7 +62,7 @@ async function compile(of: Activation, packable: boolean) {
   const activation = activationCode(differentiate(of), TABLE + TABLE_BYTES, packable);
   const scratch = activation.constants.end;
   const layout = new Layout([1, 1, CHANNELS], 0);
-  const pointwise: Pointwise = { y: layout, residual: null, batchNorm: false, activation };
+  const pointwise: Pointwise = { y: layout, residual: null, batchNorm: false, activation, dropout: false };
   const functions = [
     ...activation.functions,
     pointwiseForward("forward", pointwise, layout, target),

@@ -3,8 +3,9 @@ import { setImmediate } from "node:timers";
 import type { Batch } from "../../../datasets/dataset.ts";
 import type { Graph } from "../../network/graph.ts";
 import { COUNTS_STEPS, type Optimizer, SLOTS } from "../../network/optimizer.ts";
-import { checkBatch, checkTensors, tensorSizes } from "../checks.ts";
+import { checkBatch, checkTensors, dropoutSeed, tensorSizes } from "../checks.ts";
 import type { Program, TensorGroup, TrainingStep } from "../engine.ts";
+import { dropoutWords } from "./dropout.ts";
 import { FLOAT_BYTES } from "./function_builder.ts";
 import { wholeVectors } from "./layout.ts";
 import { CONTROL, MODES } from "./module.ts";
@@ -72,8 +73,10 @@ export class WasmProgram implements Program {
   train(steps: readonly TrainingStep[]): Promise<Float64Array> {
     return this.#inOrder(async () => {
       const losses = new Float64Array(steps.length);
-      for (const [i, { batch, learningRate }] of steps.entries()) {
+      for (const [i, step] of steps.entries()) {
+        const { batch, learningRate } = step;
         checkBatch(this.graph, batch, { least: this.plan.batch, most: this.plan.batch });
+        this.#setDropout(dropoutSeed(this.graph, step));
         this.#setRates(learningRate);
         await this.#runOn(batch, MODES.train);
         const first = this.plan.memory.losses / FLOAT_BYTES;
@@ -87,6 +90,7 @@ export class WasmProgram implements Program {
   evaluate(batch: Batch): Promise<Float32Array> {
     return this.#inOrder(async () => {
       checkBatch(this.graph, batch, { least: 1, most: this.plan.batch });
+      this.#setDropout(null);
       await this.#runOn(batch, MODES.evaluate);
       const { layout, address } = this.plan.logits;
       return this.#unpack({ name: "logits", address, rows: batch.labels.length, columns: layout.channels });
@@ -166,6 +170,11 @@ export class WasmProgram implements Program {
       }
     }
     this.#words.set(labels, this.plan.memory.labels / 4);
+  }
+
+  /** `seed` of a training step; null for evaluation. */
+  #setDropout(seed: number | null): void {
+    for (const [dropout, address] of this.plan.dropouts) this.#words.set(dropoutWords(dropout, seed), address / 4);
   }
 
   #setRates(learningRate: number): void {

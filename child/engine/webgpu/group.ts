@@ -12,6 +12,7 @@ import { type Optimizer, SLOTS } from "../../network/optimizer.ts";
 import type { PickedBatch } from "../../../datasets/batches.ts";
 import type { PickedStep, TrainingStep } from "../engine.ts";
 import type { Card } from "./device.ts";
+import { MAX_STEPS } from "./dropout.ts";
 import type { HeldDataset } from "./held_dataset.ts";
 import { printsKernels } from "../prints_kernels.ts";
 import { type BufferName, type Dispatch, type Kernel, RECORD_BYTES, recordWords } from "./kernel.ts";
@@ -22,8 +23,8 @@ import { sizeOf } from "../../network/shape.ts";
 
 /** Bindings at an offset start at multiples of this many bytes on every card. */
 const ALIGNMENT = 256;
-/** Steps in one submission at most, and bytes of their images. */
-const MAX_STEPS = 20, MAX_IMAGE_BYTES = 2 ** 26;
+/** Bytes of the images in one submission. */
+const MAX_IMAGE_BYTES = 2 ** 26;
 
 /** Runs of a kernel in one submission that is timed. */
 const TIMED_RUNS = 10;
@@ -341,6 +342,12 @@ export class Group {
         const { batch, learningRate } = work.steps[work.losses.length + step];
         return { batch, rates: this.#rates(learningRate, work.updates + work.losses.length + step + 1) };
       }));
+    const seeds = new Uint32Array(this.places * MAX_STEPS);
+    for (const { place, work: { steps, losses } } of trained) {
+      const next = steps.slice(losses.length, losses.length + count);
+      seeds.set(next.map(({ dropoutSeed = 0 }) => dropoutSeed), place * MAX_STEPS);
+    }
+    this.card.device.queue.writeBuffer(this.#buffers.get("dropout_seeds")!, 0, seeds);
     const shared = dataset
       ? [await this.#pickingFrom(dataset), ...this.#shared.training.slice(1)]
       : this.#shared.training;
@@ -600,6 +607,7 @@ function buffersFor(plan: Plan, places: number): BufferRequest[] {
     one("picks", 8 * steps * plan.batch),
     one("labels", 4 * steps * plan.batch),
     one("rates", 16 * steps),
+    one("dropout_seeds", 4 * steps),
     one("losses", 4 * steps),
     one("logits", places * MAX_STEPS * quads.get(plan.logits.buffer)! * QUAD_BYTES),
     one("images", 4 * places * carriedSteps(plan, places) * images),

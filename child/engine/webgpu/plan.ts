@@ -20,6 +20,7 @@ import {
   type BatchNorm,
   type ConvolutionStage,
   type DenseStage,
+  type Dropout,
   type GradientKind,
   type GradientOf,
   kindsOf,
@@ -187,6 +188,7 @@ interface PassRequest {
   readonly channels: ReadonlyMap<string, ChannelSource>;
   readonly store?: readonly [name: string, to: Operand];
   readonly sums?: readonly PassSum[];
+  readonly dropout?: Dropout;
   readonly own?: boolean;
 }
 
@@ -393,17 +395,20 @@ class Planner {
       shape: stage.out.shape,
       list: forwardList(this.#partsOfStage(stage)),
       ...this.#operandsOf(stage),
+      ...this.#dropoutOf(stage),
       store: ["out", this.tensor(stage.out)],
       own: stage.activation !== null,
     });
   }
 
   pointwiseGradient({ of, terms: all, into }: GradientOf<"pointwise">): void {
-    const { batchNorm, activation, out: { shape } } = of, terms = this.#fewTerms(all, shape);
+    const { batchNorm, activation, dropout, out: { shape } } = of;
+    const terms = this.#fewTerms(all, shape, dropout ? 1 : MAX_TERMS);
     const pixels = this.batch * placesOf(shape), quads = quadsOf(channelsOf(shape));
     const { chunks: count, length } = chunksOf(pixels, quads, true);
     const parts = batchNorm && this.#buffer(2 * count * quads), name = parts?.buffer ?? "";
-    const own = this.#operandsOf(of), sent = this.#operandsOfTerms(terms);
+    const own = batchNorm || activation ? this.#operandsOf(of) : { inputs: [], channels: [] },
+      sent = this.#operandsOfTerms(terms);
     this.#pass({
       name: activation ? "activation gradient" : "elementwise gradient",
       work: "pointwise gradient",
@@ -411,6 +416,7 @@ class Planner {
       list: backwardList(this.#partsOfStage(of), kindsOf(terms)),
       inputs: new Map([...own.inputs, ...sent.inputs]),
       channels: new Map([...own.channels, ...sent.channels]),
+      ...this.#dropoutOf(of),
       store: ["du", this.tensor(into)],
       sums: [
         ...activation?.beta ? [this.#partsOf("beta", activation.beta)] : [],
@@ -423,12 +429,18 @@ class Planner {
     if (parts) this.emit(normGradient({ parts, count, length, pixels, quads }, this.#normPlaces(batchNorm)));
   }
 
-  #partsOfStage({ batchNorm, residual, activation }: PointwiseStage): PointwiseParts {
+  #partsOfStage(stage: PointwiseStage): PointwiseParts {
+    const { batchNorm, residual, activation } = stage;
     return {
       batchNorm: batchNorm !== null,
       residual: residual !== null,
       activation: activation && this.#writer,
+      dropout: this.#dropoutOf(stage).dropout !== undefined,
     };
+  }
+
+  #dropoutOf({ dropout }: PointwiseStage): { readonly dropout?: Dropout } {
+    return dropout && this.#isTraining ? { dropout } : {};
   }
 
   /** What a stage reads, also a beta that its function may not have. */
@@ -484,11 +496,11 @@ class Planner {
   }
 
   /** As many terms as a kernel adds up; the others are added up before. */
-  #fewTerms(terms: readonly Term[], shape: Shape): readonly Term[] {
-    if (terms.length <= MAX_TERMS) return terms;
+  #fewTerms(terms: readonly Term[], shape: Shape, most = MAX_TERMS): readonly Term[] {
+    if (terms.length <= most) return terms;
     const gradient: Values = { id: --this.#lastSum, shape };
     this.gather(terms.slice(0, MAX_TERMS), shape, this.tensor(gradient));
-    return this.#fewTerms([{ kind: "plain", gradient }, ...terms.slice(MAX_TERMS)], shape);
+    return this.#fewTerms([{ kind: "plain", gradient }, ...terms.slice(MAX_TERMS)], shape, most);
   }
   /** Sums made here have negative ids. */
   #lastSum = 0;
@@ -623,9 +635,9 @@ class Planner {
     return start;
   }
 
-  #pass({ name, work, shape, list, inputs, channels, store, sums = [], own = false }: PassRequest): void {
+  #pass({ name, work, shape, list, inputs, channels, store, dropout, sums = [], own = false }: PassRequest): void {
     this.emit(pointwise({
-      ...{ name, work, shape, list, inputs, channels, sums, own },
+      ...{ name, work, shape, list, inputs, channels, dropout, sums, own },
       images: this.batch,
       stores: new Map(store ? [[store[0], store[1].buffer]] : []),
       fused: this.#options.fused,

@@ -5,6 +5,8 @@
  * by a tree, and over chunks by `reduction.ts`: the same bits every time, without atomic operations.
  */
 import type { OperationList } from "../../compiler/operations.ts";
+import type { Dropout } from "../../compiler/stages.ts";
+import { MASK_BINDINGS, MASK_BUFFERS, MASK_DECLARATIONS, maskKeysText, maskText } from "./dropout.ts";
 import { type BufferName, type Dispatch, kernel, Numbers, quadBytes, valueBytes, type Work } from "./kernel.ts";
 import { LANES, quadsOf } from "./layout.ts";
 import { PRODUCT_ERROR, writeList } from "./list_text.ts";
@@ -56,6 +58,8 @@ export interface Pass {
   readonly stores: ReadonlyMap<string, BufferName>;
   /** The list's sums; those that it has not are left out, so that lists with and without beta have one record. */
   readonly sums: readonly PassSum[];
+  /** Where the list has a mask. */
+  readonly dropout?: Dropout;
   /** By default a pointwise one. */
   readonly work?: Work;
   /** Whether the list contains the child's own activation function. */
@@ -129,7 +133,7 @@ export function treeSum(array: string): string {
 }
 
 export function pointwise(pass: Pass): Dispatch {
-  const { images, shape: [height, width, channels], work = "pointwise" } = pass;
+  const { images, shape: [height, width, channels], work = "pointwise", dropout } = pass;
   const quads = quadsOf(channels), pixels = images * height * width;
   const { blocks, chunks } = chunksOf(pixels, quads, pass.sums.length > 0);
   const numbers = new Numbers();
@@ -155,7 +159,7 @@ export function pointwise(pass: Pass): Dispatch {
   });
   const parameters = [...text.inputs.map((name) => `in_${name}`), ...text.channels.map((name) => `ch_${name}`)];
   const results = [...text.stores.map((name) => `st_${name}`), ...text.sums.map((name) => `su_${name}`)];
-  const declarations = `${pass.fused ? "" : PRODUCT_ERROR}
+  const declarations = `${pass.fused ? "" : PRODUCT_ERROR}${dropout ? MASK_DECLARATIONS : ""}
 struct Point { ${results.map((name) => `${name}: f32`).join(", ")} }
 fn point(${parameters.map((name) => `${name}: f32`).join(", ")}) -> Point {
 ${text.lines.join("\n")}
@@ -176,7 +180,7 @@ ${sums.length > 0 ? `var<workgroup> shared_: array<vec4f, ${THREADS}>;` : ""}`;
   }
   // Channels that fill up the last quad stay 0.
   const filled = channels % LANES;
-  if (filled > 0) numbers.unsigned("channels", channels);
+  if (filled > 0 || dropout) numbers.unsigned("channels", channels);
   const isLong = pass.list.length >= LONG_LIST;
   const call = (part: string) => `point(${parameters.map((name) => `${name}${part}`).join(", ")})`;
   const calls = isLong
@@ -193,6 +197,7 @@ ${results.map((name) => `        ${name}[j] = p.${name};`).join("\n")}
   const body = `${place}
 ${starts.join("\n")}
 ${channelLines.join("\n")}
+${dropout ? maskKeysText(numbers, dropout) : ""}
 ${sums.map(({ name }) => `  var total_${name} = vec4f();`).join("\n")}
   if (is_lane) {
     for (var pixel = start + line; pixel < end; pixel += lines) {
@@ -202,6 +207,7 @@ ${
       : ""
   }
 ${readers.join("\n")}
+${dropout ? maskText("pixel * channels + lane * 4u") : ""}
 ${calls}
 ${
     [...pass.stores].map(([name, buffer]) => `      ${at(buffer, "pixel * quads + lane")} = ${whole(`st_${name}`)};`)
@@ -228,12 +234,18 @@ ${treeSum("shared_")}
   return {
     kernel: kernel(
       pass.name,
-      buffers.map((buffer, i) => ({ name: `buffer${i}`, access: written.includes(buffer) ? "read_write" : "read" })),
+      [
+        ...buffers.map((buffer, i) => ({
+          name: `buffer${i}`,
+          access: written.includes(buffer) ? "read_write" as const : "read" as const,
+        })),
+        ...dropout ? MASK_BINDINGS : [],
+      ],
       THREADS,
       numbers,
       { declarations, body },
     ),
-    buffers,
+    buffers: [...buffers, ...dropout ? MASK_BUFFERS : []],
     record: numbers.words,
     workgroups: [chunks, blocks],
     own: pass.own,

@@ -2,7 +2,7 @@
 import type { Batch } from "../../../datasets/dataset.ts";
 import type { Graph } from "../../network/graph.ts";
 import { COUNTS_STEPS, SLOTS } from "../../network/optimizer.ts";
-import { checkBatch, checkTensors, tensorSizes } from "../checks.ts";
+import { checkBatch, checkTensors, dropoutSeed, tensorSizes } from "../checks.ts";
 import type { PickedStep, Program, TensorGroup, TrainingStep } from "../engine.ts";
 import { commonNames } from "./common_graph.ts";
 import type { Group, Kept } from "./group.ts";
@@ -106,6 +106,7 @@ export class WebGpuProgram implements Program {
   }
 
   async #train(steps: readonly (TrainingStep | PickedStep)[], dataset: HeldDataset | null): Promise<Float64Array> {
+    steps.forEach((step) => dropoutSeed(this.graph, step)); // each must have one
     const losses = await this.group.train(this.place, steps, dataset, this.#updates);
     this.#updates += steps.length;
     return losses;

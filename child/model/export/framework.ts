@@ -12,8 +12,8 @@ import { docText, numberIn, statements } from "./python.ts";
 import { type BlockClass, type Layer, memberName, type Plain, type Structure, structureOf } from "./structure.ts";
 import { tensorsOf } from "./weights.ts";
 
-/** Kinds that become layers: not the images and not the loss. */
-export type LayerKind = Exclude<NodeKind, "input" | "softmax_cross_entropy">;
+/** Kinds that become layers: not the images, the loss, and dropout, of which saved models are without. */
+export type LayerKind = Exclude<NodeKind, "input" | "dropout" | "softmax_cross_entropy">;
 
 export interface LayerRow<Kind extends LayerKind> {
   /** The numbers that appear in its code. */

@@ -5,6 +5,7 @@ import { compileChild } from "../../../child/compiler/child.ts";
 import { type Buffer, inOrder, lifetimesOf, placeBuffers } from "../../../child/compiler/memory.ts";
 import { gradientReadsOf, phasesOf, readsOf, type Stages } from "../../../child/compiler/stages.ts";
 import { makePlan } from "../../../child/engine/wasm/plan.ts";
+import { trainableNodes } from "../../../child/network/autodiff.ts";
 import { type Graph } from "../../../child/network/graph.ts";
 import { NETWORK_NAMES } from "../../../child/network/networks.ts";
 import { buildNetwork } from "../../../child/network/networks.ts";
@@ -31,6 +32,19 @@ describe("stages", () => {
     assertEquals(pointwise.filter(({ residual }) => residual).length, 9);
   });
 
+  it("take dropout in with the activation before it, and read no input in the gradient of dropout alone", () => {
+    const wide = compileChild(buildNetwork("wrn-16-4", { classes: 10, usesBeta: true, dropout: 0.3 }), SWISH).stages;
+    const dropped = wide.forward.filter((stage) => stage.kind === "pointwise" && stage.dropout);
+    assertEquals(dropped.length, 6);
+    assert(dropped.every((stage) => stage.kind === "pointwise" && stage.batchNorm && stage.activation));
+    const dense = buildNetwork("densenet-10-12", { classes: 10, usesBeta: true, dropout: 0.3 });
+    const alone = compileChild(dense, SWISH).stages.backward.flatMap((stage) =>
+      stage.kind === "pointwise" && stage.of.dropout && !stage.of.activation ? [stage] : []
+    );
+    assertEquals(alone.length, 8);
+    for (const stage of alone) assert(!gradientReadsOf(stage).some(({ id }) => id === stage.of.y.id));
+  });
+
   it("read only what stages before them computed", () => {
     for (const graph of GRAPHS) {
       const { forward, backward } = stagesOf(graph), known = new Set<number>();
@@ -45,14 +59,15 @@ describe("stages", () => {
     }
   });
 
-  it("compute no gradient of the images", () => {
+  it("compute no gradient of the images, nor of what follows from them without parameters", () => {
     for (const graph of GRAPHS) {
-      const { forward, backward } = stagesOf(graph);
+      const { forward, backward } = stagesOf(graph), trainable = trainableNodes(graph);
+      assert(!trainable[forward[0].out.id]);
       for (const stage of backward) {
         if (stage.kind === "loss" || stage.kind === "gather" || stage.kind === "pointwise") continue;
         if (stage.kind === "concatenation") continue;
         const [input] = readsOf(stage.of);
-        assertEquals(stage.into === null, input.id === forward[0].out.id);
+        assertEquals(stage.into === null, !trainable[input.id]);
       }
     }
   });

@@ -15,7 +15,7 @@ import { openReference } from "../../../child/engine/reference/engine.ts";
 import { goldenFailures, readGolden, runGoldenTrace } from "../../../child/golden.ts";
 import type { Graph } from "../../../child/network/graph.ts";
 import type { Optimizer } from "../../../child/network/optimizer.ts";
-import { activationGraph, randomBatch, randomParameters, SMALL_GRAPHS } from "./small_graphs.ts";
+import { activationGraph, dropoutGraph, randomBatch, randomParameters, SMALL_GRAPHS } from "./small_graphs.ts";
 import type { Tensors } from "../../../child/network/parameters.ts";
 
 /** A few steps of another framework at other batch sizes and numbers of classes than the project's long traces. */
@@ -264,6 +264,32 @@ export async function engineCases(
         assertEquals(await trainedState(engine, graph, { batch: 37, optimizer: SGD, threads: 2 }), once);
       });
 
+      it("drops the same elements whatever the number of threads and what is evaluated between steps", async () => {
+        const graph = dropoutGraph(true), options = { batch: 37, optimizer: SGD };
+        const once = await trainedState(engine, graph, { ...options, threads: 1 });
+        assertEquals(await trainedState(engine, graph, { ...options, threads: 2 }), once);
+        await withProgram(engine, graph, options, async (program) => {
+          const batch = randomBatch(graph, 37, 1), step = { batch, learningRate: 0 };
+          const statistics = await program.read("statistics"); // engines sum around the running mean
+          const losses = async (dropoutSeed: number) => {
+            await program.write("statistics", statistics);
+            return await program.train([{ ...step, dropoutSeed }]);
+          };
+          const [first, other] = [await losses(5), await losses(6)];
+          assertNotEquals(other, first);
+          await program.evaluate(batch);
+          assertEquals(await losses(5), first);
+        });
+      });
+
+      it("refuses to train a graph with dropout without a seed for the step's masks", async () => {
+        const graph = dropoutGraph(true);
+        await withProgram(engine, graph, { batch: 1, optimizer: SGD }, async (program) => {
+          const step = { batch: randomBatch(graph, 1, 1), learningRate: 0.1 };
+          await assertRejects(() => program.train([step]), TypeError, "dropoutSeed");
+        });
+      });
+
       it("computes the same bits whether steps come in one call or in several", async () => {
         const graph = SMALL_GRAPHS.at(-1)!.build(true);
         const options = { batch: 3, optimizer: OPTIMIZERS[3] };
@@ -394,7 +420,7 @@ async function compareTraining(
 ): Promise<void> {
   await withPrograms(engine, graph, activation, options, async (program, reference) => {
     for (const seed of [10, 20]) {
-      const step = { batch: randomBatch(graph, options.batch, seed), learningRate: 0.02 };
+      const step = { batch: randomBatch(graph, options.batch, seed), learningRate: 0.02, dropoutSeed: 2 ** 32 - seed };
       assertClose(await program.train([step]), await reference.train([step]), tolerance, "loss");
       for (const group of GROUPS) {
         assertTensorsClose(await program.read(group), await reference.read(group), tolerance, group);
@@ -444,7 +470,7 @@ async function trainedState(engine: Engine, graph: Graph, options: CompileOption
   const tensors: Tensors[] = [];
   await withProgram(engine, graph, options, async (program) => {
     for (const seed of [1, 2, 3]) {
-      const step = { batch: randomBatch(graph, options.batch, seed), learningRate: 0.05 };
+      const step = { batch: randomBatch(graph, options.batch, seed), learningRate: 0.05, dropoutSeed: seed };
       losses.push(...await program.train([step]));
       await between?.();
     }

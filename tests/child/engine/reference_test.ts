@@ -98,5 +98,6 @@ async function checkGradients(graph: Graph): Promise<void> {
 
 /** Of the training pass; a learning rate of 0 leaves the parameters as they are. */
 async function loss(program: Program, graph: Graph): Promise<number> {
-  return (await program.train([{ batch: randomBatch(graph, OPTIONS.batch, 7), learningRate: 0 }]))[0];
+  const batch = randomBatch(graph, OPTIONS.batch, 7);
+  return (await program.train([{ batch, learningRate: 0, dropoutSeed: 1 }]))[0];
 }

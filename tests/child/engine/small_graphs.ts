@@ -145,6 +145,20 @@ export const SMALL_GRAPHS: readonly SmallGraph[] = [
       return builder.build(builder.dense("dense", pooled, { outputs: 100 }));
     },
   },
+  dropout("dropout between activation and convolution, and of a sum", 0.3, (builder, input) => {
+    const first = block(builder, "first", input, 12, 3);
+    const second = builder.conv("second", builder.dropout(first), { channels: 12, size: 3 });
+    return builder.dropout(builder.activation("sum", builder.add(builder.batchNorm("second.bn", second), first)));
+  }),
+  dropout("dropout after convolutions, and twice", 0.2, (builder, input) => {
+    const first = builder.dropout(builder.conv("first", input, { channels: 5, size: 3 }));
+    const second = builder.dropout(builder.conv("second", normAct(builder, "first", first), { channels: 5, size: 1 }));
+    return builder.add(builder.dropout(builder.dropout(second)), first);
+  }),
+  dropout("dropout of the images, and of an activation that is read twice", 0.8, (builder, input) => {
+    const first = block(builder, "first", builder.dropout(input), 7, 3);
+    return builder.add(builder.dropout(first), first);
+  }),
   ...[0.1, 0.9].map((labelSmoothing) => ({
     name: `labels smoothed by ${labelSmoothing}`,
     build(usesBeta: boolean) {
@@ -205,17 +219,32 @@ export const RARE_GRAPHS: readonly SmallGraph[] = [
   ),
 ];
 
+/** One of them with dropout after an activation. */
+export function dropoutGraph(usesBeta: boolean): Graph {
+  return SMALL_GRAPHS.find(({ name }) => name.startsWith("dropout between"))!.build(usesBeta);
+}
+
 /** The graph of one activation after batch norm, for cases about functions and about optimisers. */
 export function activationGraph(usesBeta: boolean): Graph {
   return small("activation", [6, 6, 3], (builder, input) => block(builder, "first", input, 16, 3)).build(usesBeta);
 }
 
+/** Of odd images, so that no position falls together with one of filled channels. */
+function dropout(name: string, rate: number, features: (builder: GraphBuilder, input: NodeId) => NodeId): SmallGraph {
+  return small(name, [5, 7, 3], features, rate);
+}
+
 /** Features of `image`, then pooling, a dense layer and the loss. */
-function small(name: string, image: Shape, features: (builder: GraphBuilder, input: NodeId) => NodeId): SmallGraph {
+function small(
+  name: string,
+  image: Shape,
+  features: (builder: GraphBuilder, input: NodeId) => NodeId,
+  dropout = 0,
+): SmallGraph {
   return {
     name,
     build(usesBeta) {
-      const builder = new GraphBuilder("small", { classes: 10, usesBeta, image });
+      const builder = new GraphBuilder("small", { classes: 10, usesBeta, image, dropout });
       const pooled = builder.globalAveragePool(features(builder, builder.input()));
       return builder.build(builder.dense("dense", pooled, { outputs: 10 }));
     },

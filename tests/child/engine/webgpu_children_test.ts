@@ -7,7 +7,7 @@ import type { Engine, Program } from "../../../child/engine/engine.ts";
 import { openCard } from "../../../child/engine/webgpu/device.ts";
 import { mostPlaces, openWebGpu } from "../../../child/engine/webgpu/engine.ts";
 import type { Optimizer } from "../../../child/network/optimizer.ts";
-import { activationGraph, randomBatch, randomParameters } from "./small_graphs.ts";
+import { dropoutGraph, randomBatch, randomParameters } from "./small_graphs.ts";
 import type { Tensors } from "../../../child/network/parameters.ts";
 
 const BATCH = 4;
@@ -33,7 +33,7 @@ async function openOrReason(): Promise<Engine | string> {
 }
 
 function graphOf(text: string) {
-  return activationGraph(usesBeta(activationFrom(text).expression));
+  return dropoutGraph(usesBeta(activationFrom(text).expression));
 }
 
 /** Child `k` of several, with its own function, start, batches and learning rates. */
@@ -53,6 +53,7 @@ function steps(k: number, count: number) {
   return Array.from({ length: count }, (_, step) => ({
     batch: randomBatch(graph, BATCH, 100 * k + step),
     learningRate: 0.01 * (k + 1),
+    dropoutSeed: 1000 * k + step,
   }));
 }
 

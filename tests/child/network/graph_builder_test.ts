@@ -36,10 +36,17 @@ describe("GraphBuilder", () => {
     assertThrows(() => new GraphBuilder("test", { classes: 0, usesBeta: false }), RangeError, "classes");
   });
 
-  it("refuses to smooth labels by anything but a share below 1", () => {
-    for (const labelSmoothing of [-0.1, 1, NaN]) {
-      const options = { classes: 10, usesBeta: false, labelSmoothing };
-      assertThrows(() => new GraphBuilder("test", options), RangeError, "at least 0 and below 1");
+  it("refuses to smooth labels or to drop elements by anything but a share below 1", () => {
+    for (const share of [-0.1, 1, NaN]) {
+      for (const [option, words] of [["labelSmoothing", "label smoothing"], ["dropout", "dropout"]]) {
+        const options = { classes: 10, usesBeta: false, [option]: share };
+        assertThrows(() => new GraphBuilder("test", options), RangeError, `${words} must be at least 0 and below 1`);
+      }
     }
+  });
+
+  it("adds no node for dropout of 0", () => {
+    const builder = newBuilder(), input = builder.input();
+    assertEquals(builder.dropout(input), input);
   });
 });

@@ -50,6 +50,30 @@ describe("networks by name", () => {
     });
   }
 
+  it("have dropout between the convolutions of a wide unit, and after every convolution of a DenseNet but the stem", () => {
+    const readers = (name: string) => {
+      const { nodes } = buildNetwork(name, { classes: 10, usesBeta: false, dropout: 0.3 });
+      return nodes.flatMap((node, id) => {
+        if (node.kind !== "dropout") return [];
+        assertEquals(node.rate, 0.3);
+        return [
+          `${nodes[node.input].kind} to ${nodes.filter((next) => "input" in next && next.input === id)[0]?.kind}`,
+        ];
+      });
+    };
+    assertEquals(readers("wrn-16-4"), new Array(6).fill("activation to conv"));
+    assertEquals(readers("densenet-100-12").length, 98);
+    assert(readers("densenet-100-12").every((place) => place.startsWith("conv to")));
+  });
+
+  it("refuse dropout where their authors have none, and say which have some", () => {
+    for (const name of NETWORK_NAMES) {
+      const build = () => buildNetwork(name, { classes: 10, usesBeta: false, dropout: 0.3 });
+      if (/^(wrn|densenet)/.test(name)) assertEquals(build().name, name);
+      else assertThrows(build, RangeError, `Cannot build ${name} with dropout as it has no place for it: wrn-16-4, `);
+    }
+  });
+
   it("give every network the name it is built by and as many logits as classes", () => {
     for (const name of NETWORK_NAMES) {
       const graph = buildNetwork(name, { classes: 100, usesBeta: true });
