@@ -9,7 +9,7 @@ import { openTrainingBatches, type TrainingSource } from "../datasets/batches.ts
 import type { Batch, Dataset, SplitName } from "../datasets/dataset.ts";
 import { scaledDown } from "../datasets/scaled_down.ts";
 import { Random } from "../datasets/random.ts";
-import type { OnSkipped } from "../datasets/imagenet/streamed_batches.ts";
+import type { StreamHooks } from "../datasets/imagenet/streamed_batches.ts";
 import type { Activation } from "./activation/expression.ts";
 import { hasBeta } from "./compiler/derivatives.ts";
 import { tensorSizes } from "./engine/checks.ts";
@@ -76,8 +76,8 @@ export interface ChildRequest {
   readonly threads?: number;
   /** Number of such children that train at the same time on the engine's device; 1 by default. */
   readonly children?: number;
-  /** Called once for each image of a streamed data set that cannot be decoded, and another one stands in for. */
-  readonly onSkipped?: OnSkipped;
+  /** Told of a streamed data set: images that cannot be decoded, for which others stand in; and copies not kept. */
+  readonly streamHooks?: StreamHooks;
 }
 
 /** A point of the training curve: `loss` is the mean over the steps since the last point. */
@@ -208,10 +208,10 @@ export class Child {
   }
 
   private constructor(request: ChildRequest, graph: Graph, program: Program) {
-    const { dataset, seed, settings: { batch, augment }, onSkipped } = request;
+    const { dataset, seed, settings: { batch, augment }, streamHooks } = request;
     this.#request = request;
     this.#masks = new Random(seed).split("dropout");
-    this.#batches = openTrainingBatches(dataset, { batch, seed, augment, onSkipped });
+    this.#batches = openTrainingBatches(dataset, { batch, seed, augment, ...streamHooks });
     this.graph = graph;
     this.program = program;
   }
@@ -256,11 +256,10 @@ export class Child {
 
   /** Judges the child on a split: all of it, or of the validation split the images that the settings ask for. */
   async evaluate(split: SplitName, hooks: ChildHooks = {}): Promise<Evaluation | Interruption> {
-    const { dataset, settings: { batch, validationImages } } = this.#request;
+    const { dataset, settings: { batch, validationImages }, streamHooks } = this.#request;
     const limit = split === "validation" ? validationImages : null;
     const stop = () => interruption(hooks) !== null;
-    const { onSkipped } = this.#request;
-    const evaluation = await evaluateProgram(this.program, dataset, split, { batch, limit, stop, onSkipped });
+    const evaluation = await evaluateProgram(this.program, dataset, split, { batch, limit, stop, ...streamHooks });
     return evaluation ?? interruption(hooks)!;
   }
 

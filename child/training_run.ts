@@ -204,7 +204,7 @@ class Training {
     const evaluation = await evaluateProgram(this.child.program, dataset, "validation", {
       batch,
       limit,
-      onSkipped: this.request.onSkipped,
+      ...this.request.streamHooks,
     });
     return evaluation!.accuracy; // null only if it is told to stop
   }

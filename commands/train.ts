@@ -41,6 +41,13 @@ const SIZE_FLAG = {
   help: "side to which images are cropped and scaled (224)",
 } as const;
 
+const CACHE_FLAG = {
+  name: "cache",
+  type: "string",
+  value: "DIR",
+  help: "keep copies of 256 pixels on the shorter side in this folder, and train on these (docs/imagenet.md)",
+} as const;
+
 const OWN_FLAGS = [
   { name: "save", type: "boolean", help: "write the trained weights of each seed to its folder, as safetensors" },
   { name: "checkpoint", type: "duration", default: 30_000, help: "how often the state of the training is saved" },
@@ -50,6 +57,7 @@ const OWN_FLAGS = [
 type Flags = FlagValues<readonly (typeof TRAINING_FLAGS | typeof RUN_FLAGS | typeof OWN_FLAGS)[number][]> & {
   readonly coarse: boolean;
   readonly size?: number;
+  readonly cache?: string;
 };
 
 /** `settings.json`. Changing the seeds or moving the data keeps it the same run. */
@@ -59,21 +67,27 @@ interface Settings extends TrainingPlan {
   readonly data: string | null;
   /** Of images that are scaled while training. */
   readonly size?: number;
+  /** Folder of copies, and their shorter side, which results depend on. */
+  readonly cache?: string;
+  readonly copies?: number;
 }
 
-const FREE_SETTINGS = ["seeds", "seed", "data"];
+const FREE_SETTINGS = ["seeds", "seed", "data", "cache"];
 
 export const cifar10 = trainCommand("cifar10", "CIFAR-10", []);
 export const cifar100 = trainCommand("cifar100", "CIFAR-100", [COARSE_FLAG]);
-export const imagenet = trainCommand("imagenet", "ImageNet, or another folder of photographs by class,", [SIZE_FLAG], {
-  write: "the run's folder in runs/",
+export const imagenet = trainCommand("imagenet", "ImageNet, or another folder of photographs by class,", [
+  SIZE_FLAG,
+  CACHE_FLAG,
+], {
+  write: "the run's folder in runs/, and copies of images (--cache) in data/",
 });
 
 /** `own` are flags that only this data set has. */
 function trainCommand(
   dataset: string,
   title: string,
-  own: readonly (typeof COARSE_FLAG | typeof SIZE_FLAG)[],
+  own: readonly (typeof COARSE_FLAG | typeof SIZE_FLAG | typeof CACHE_FLAG)[],
   permissions?: Command["permissions"],
 ) {
   return command({
@@ -99,11 +113,13 @@ async function run(command: string, flags: Flags, io: Io): Promise<number> {
   const labels = flags.coarse ? "coarse" : before.labels ?? "fine";
   const data = flags.data ?? before.data ?? null;
   const size = command === "imagenet" ? flags.size ?? before.size : undefined;
+  const cache = command === "imagenet" ? flags.cache ?? before.cache : undefined;
   const dataset = await loadDataset(command, {
     directory: data ?? undefined,
     download: true,
     labels,
     size,
+    copies: cache,
     ...loadProgress(io),
   });
   const settings: Settings = {
@@ -112,6 +128,7 @@ async function run(command: string, flags: Flags, io: Io): Promise<number> {
     ...plan(dataset),
     data,
     ...command === "imagenet" && { size: dataset.height },
+    ...cache !== undefined && { cache, copies: dataset.train.files!.copies!.side },
   };
   const name = flags.resume ?? flags.name ?? await defaultName(settings);
   const folder = await openRunFolder(name, { ...settings }, FREE_SETTINGS);
@@ -129,7 +146,7 @@ async function run(command: string, flags: Flags, io: Io): Promise<number> {
   }
 }
 
-function defaultName({ seeds: _, seed: __, data: ___, ...settings }: Settings): Promise<string> {
+function defaultName({ seeds: _, seed: __, data: ___, cache: ____, ...settings }: Settings): Promise<string> {
   const { dataset, labels, network, act } = settings;
   return nameOf([labels === "coarse" ? `${dataset}-coarse` : dataset, network, act], settings);
 }
@@ -208,7 +225,7 @@ function trainSeed(
   after: number,
   skipped: Map<string, string>,
 ): Promise<Trained | null> {
-  const { folder, activation, dataset, engine, flags, io } = work;
+  const { folder, activation, dataset, engine, flags, io } = work, told = new Set<string>();
   const settings = childSettings(work.settings);
   const { steps } = settings;
   const follow = followTraining(
@@ -218,9 +235,15 @@ function trainSeed(
   const threads = flags.threads ?? navigator.hardwareConcurrency;
   return trainAndTest({
     ...{ engine, dataset, activation, settings, seed, threads },
-    onSkipped: (name, reason) => {
-      if (!skipped.has(name)) io.err(`skipped ${name}: ${reason}`);
-      skipped.set(name, reason);
+    streamHooks: {
+      onSkipped(name, reason) {
+        if (!skipped.has(name)) io.err(`skipped ${name}: ${reason}`);
+        skipped.set(name, reason);
+      },
+      onNotice: (line) => {
+        if (!told.has(line)) io.err(line);
+        told.add(line);
+      },
     },
   }, {
     ...follow,

@@ -3,7 +3,7 @@
  * and step alone, so that a child can resume at any step exactly as if never interrupted.
  */
 import type { Batch, Dataset, SplitName } from "./dataset.ts";
-import { type OnSkipped, streamedEvaluationBatches, StreamedTrainingBatches } from "./imagenet/streamed_batches.ts";
+import { streamedEvaluationBatches, StreamedTrainingBatches, type StreamHooks } from "./imagenet/streamed_batches.ts";
 import { Random } from "./random.ts";
 
 /** Batches by step, from memory or decoded ahead. Must be closed. */
@@ -15,10 +15,10 @@ export interface TrainingSource {
   close(): void;
 }
 
-/** Throws a RangeError if the training split has fewer images than a batch. `onSkipped`: see `StreamedTrainingBatches`. */
+/** Throws a RangeError if the training split has fewer images than a batch. */
 export function openTrainingBatches(
   dataset: Dataset,
-  options: TrainingOptions & { readonly onSkipped?: OnSkipped },
+  options: TrainingOptions & StreamHooks,
 ): TrainingSource {
   return dataset.train.files === undefined
     ? new TrainingBatches(dataset, options)
@@ -29,7 +29,7 @@ export function openTrainingBatches(
 export function openEvaluationBatches(
   dataset: Dataset,
   name: SplitName,
-  options: EvaluationOptions & { readonly onSkipped?: OnSkipped },
+  options: EvaluationOptions & StreamHooks,
 ): Iterable<Batch> | AsyncIterable<Batch> {
   return dataset[name].files === undefined
     ? evaluationBatches(dataset, name, options)

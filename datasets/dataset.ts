@@ -23,6 +23,14 @@ export interface ImageFiles {
   readonly names: readonly string[];
   /** In an archive: for each image its first byte and its number of bytes; null in a folder. */
   readonly places: Float64Array | null;
+  /** Smaller copies that are read instead, where they were asked for. */
+  readonly copies?: ResizedCopies;
+}
+
+/** Copies of images in a folder (`imagenet/resized.ts`), their shorter side scaled down to `side`. */
+export interface ResizedCopies {
+  readonly directory: string;
+  readonly side: number;
 }
 
 export type SplitName = "train" | "validation" | "test";
@@ -85,6 +93,8 @@ export interface DatasetOptions {
   readonly seed?: number;
   /** Side to which the images of `imagenet` are scaled; 224 by default. Others have theirs. */
   readonly size?: number;
+  /** Folder where `imagenet` keeps smaller copies of its images; none by default. */
+  readonly copies?: string;
   readonly onProgress?: (progress: Progress) => void;
   /** Called with a line for people: a source passed over, a file moved aside. */
   readonly onNotice?: (line: string) => void;

@@ -1,6 +1,6 @@
 /** How good a trained program is on a split: accuracy, top-5 accuracy and loss, with the running statistics. */
 import { openEvaluationBatches } from "../../datasets/batches.ts";
-import type { OnSkipped } from "../../datasets/imagenet/streamed_batches.ts";
+import type { StreamHooks } from "../../datasets/imagenet/streamed_batches.ts";
 import type { Batch, Dataset, SplitName } from "../../datasets/dataset.ts";
 import type { Program } from "../engine/engine.ts";
 
@@ -14,15 +14,13 @@ export interface Evaluation {
   readonly loss: number;
 }
 
-export interface EvaluationOptions {
+export interface EvaluationOptions extends StreamHooks {
   /** Images at a time; at most the program's batch. */
   readonly batch: number;
   /** Images judged, the first of the split; null for all. */
   readonly limit: number | null;
   /** Checked before every batch; the evaluation stops if it returns true. */
   readonly stop?: () => boolean;
-  /** Called once for each image of a streamed data set that cannot be decoded; it is not judged. */
-  readonly onSkipped?: OnSkipped;
 }
 
 /** Evaluates a program on a split. Null if it was stopped. An image with a logit that is not finite is wrong. */
@@ -30,7 +28,7 @@ export async function evaluateProgram(
   program: Program,
   dataset: Dataset,
   split: SplitName,
-  { batch, limit, stop = () => false, onSkipped }: EvaluationOptions,
+  { batch, limit, stop = () => false, ...hooks }: EvaluationOptions,
 ): Promise<Evaluation | null> {
   const classes = dataset.classes.length;
   let [images, first, fifth, loss] = [0, 0, 0, 0];
@@ -51,7 +49,7 @@ export async function evaluateProgram(
     waiting = [];
     together = performance.now() - started < CALL_MS ? Math.min(2 * together, MAX_TOGETHER) : Math.ceil(together / 2);
   };
-  for await (const part of openEvaluationBatches(dataset, split, { batch, limit, onSkipped })) {
+  for await (const part of openEvaluationBatches(dataset, split, { batch, limit, ...hooks })) {
     await nextTurn();
     if (stop()) return null;
     if (!program.evaluateAll) judge(part, await program.evaluate(part));

@@ -11,6 +11,7 @@ import { absenceOf, kindOf, reading, reasonOf } from "../files.ts";
 import { Random } from "../random.ts";
 import { filesBelow, filesInTar, type Found, imageFiles, isImage } from "./image_files.ts";
 import { findLabels, LABEL_FILES, type LabelOf } from "./labels.ts";
+import { withCopies } from "./resized.ts";
 
 /** Of ILSVRC2012's training images, as everybody uses them (torchvision, Keras): any data set is normalised by them. */
 const MEAN = [0.485, 0.456, 0.406], STANDARD_DEVIATION = [0.229, 0.224, 0.225];
@@ -37,7 +38,8 @@ interface Labelled extends Listed {
  * Loads the lists of images; no image is read. Throws a DatasetError: `unavailable` without --data or where it does not
  * exist, `malformed` where it has no such folders or lacks labels.
  */
-export async function loadImageNet({ directory, size = SIZE, signal }: DatasetOptions): Promise<Dataset> {
+export async function loadImageNet(options: DatasetOptions): Promise<Dataset> {
+  const { directory, size = SIZE, signal } = options;
   if (directory === undefined) {
     throw new DatasetError(
       "unavailable",
@@ -57,7 +59,8 @@ export async function loadImageNet({ directory, size = SIZE, signal }: DatasetOp
   const judged = (split: RegExp) => files.flatMap((file) => isImage(file) ? placed(file, split, VAL_TAR) : []);
   const inVal = judged(VAL);
   const val = await withLabels(inVal.length > 0 ? inVal : judged(TEST), files, directory);
-  return datasetOf(directory, size, classes, train, val);
+  const dataset = datasetOf(directory, size, classes, train, val);
+  return options.copies === undefined ? dataset : await withCopies(dataset, options.copies);
 }
 
 function datasetOf(

@@ -18,15 +18,20 @@ interface Weights {
   readonly weights: readonly Float32Array[];
 }
 
-/** The part as `size` x `size` RGB bytes, mirrored left to right if `flip`. */
-export function resample({ width, height, pixels }: RgbImage, box: Box, size: number, flip = false): Uint8Array {
-  const columns = weightsOf(box.left, box.width, width, size);
-  const rows = weightsOf(box.top, box.height, height, size);
+/** The part as RGB bytes of that size, mirrored left to right if `flip`. */
+export function resample(
+  { width, height, pixels }: RgbImage,
+  box: Box,
+  size: Pick<RgbImage, "width" | "height">,
+  flip = false,
+): Uint8Array {
+  const columns = weightsOf(box.left, box.width, width, size.width);
+  const rows = weightsOf(box.top, box.height, height, size.height);
   // Only the rows that are needed.
-  const firstRow = rows.first[0], lastRow = rows.first[size - 1] + rows.weights[size - 1].length;
-  const narrow = new Float32Array((lastRow - firstRow) * size * 3);
+  const firstRow = rows.first[0], lastRow = rows.first[size.height - 1] + rows.weights[size.height - 1].length;
+  const narrow = new Float32Array((lastRow - firstRow) * size.width * 3);
   for (let row = firstRow; row < lastRow; row++) {
-    for (let column = 0; column < size; column++) {
+    for (let column = 0; column < size.width; column++) {
       const weights = columns.weights[column];
       let from = (row * width + columns.first[column]) * 3, [red, green, blue] = [0, 0, 0];
       for (let k = 0; k < weights.length; k++, from += 3) {
@@ -35,14 +40,14 @@ export function resample({ width, height, pixels }: RgbImage, box: Box, size: nu
         green += weight * pixels[from + 1];
         blue += weight * pixels[from + 2];
       }
-      const to = ((row - firstRow) * size + (flip ? size - 1 - column : column)) * 3;
+      const to = ((row - firstRow) * size.width + (flip ? size.width - 1 - column : column)) * 3;
       narrow[to] = red;
       narrow[to + 1] = green;
       narrow[to + 2] = blue;
     }
   }
-  const result = new Uint8Array(size * size * 3), line = size * 3;
-  for (let row = 0; row < size; row++) {
+  const line = size.width * 3, result = new Uint8Array(size.height * line);
+  for (let row = 0; row < size.height; row++) {
     const weights = rows.weights[row], start = (rows.first[row] - firstRow) * line;
     for (let x = 0; x < line; x++) {
       let sum = 0.5; // rounds

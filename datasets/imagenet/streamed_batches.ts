@@ -12,6 +12,13 @@ import { placeOf } from "./image_files.ts";
 /** Called once for each image that cannot be decoded. */
 export type OnSkipped = (name: string, reason: string) => void;
 
+/** What is told while images are decoded. */
+export interface StreamHooks {
+  readonly onSkipped?: OnSkipped;
+  /** Called once with a line for people if copies of images can no longer be kept. */
+  readonly onNotice?: (line: string) => void;
+}
+
 /** Steps decoded ahead: what one step needs while the one before is trained, and as much again for slow files. */
 const AHEAD = 2;
 /** Images in a row that cannot be decoded before the data set is given up. */
@@ -24,18 +31,32 @@ const decoderCount = () => Math.max(1, Math.floor(navigator.hardwareConcurrency 
 class Pictures {
   readonly #decoders = new Decoders(decoderCount());
   readonly #broken = new Map<number, string>();
+  #keeps = true;
 
-  constructor(readonly dataset: Dataset, readonly split: Split, readonly onSkipped: OnSkipped) {}
+  constructor(readonly dataset: Dataset, readonly split: Split, readonly hooks: StreamHooks) {}
 
   /** Bytes of an image; null if it cannot be decoded. */
   async pixels(image: number, random: { seed: number; step: number; n: number } | null): Promise<Uint8Array | null> {
     if (this.#broken.has(image)) return null;
-    const place = placeOf(this.split.files!, image);
-    const reply = await this.#decoders.decode({ ...place, size: this.dataset.height, random });
-    if ("pixels" in reply) return reply.pixels;
-    if (!this.#broken.has(image)) this.onSkipped(`${place.root}/${place.name}`, reply.reason);
+    const files = this.split.files!, { copies } = files, place = placeOf(files, image);
+    const asked = { ...place, size: this.dataset.height, random };
+    const reply = await this.#decoders.decode({ ...asked, ...copies && { copies: { ...copies, keeps: this.#keeps } } });
+    if ("pixels" in reply) {
+      if (reply.notKept !== undefined) this.#stopKeeping(reply.notKept);
+      return reply.pixels;
+    }
+    if (!this.#broken.has(image)) this.hooks.onSkipped?.(`${place.root}/${place.name}`, reply.reason);
     this.#broken.set(image, reply.reason);
     return null;
+  }
+
+  #stopKeeping(reason: string): void {
+    if (!this.#keeps) return;
+    this.#keeps = false;
+    const { directory } = this.split.files!.copies!;
+    this.hooks.onNotice?.(
+      `Cannot keep more copies of images in ${directory}: ${reason}; the training goes on without, with the same results`,
+    );
   }
 
   close(): void {
@@ -49,12 +70,11 @@ interface Decoded {
   readonly labels: Int32Array;
 }
 
-export interface StreamedOptions {
+export interface StreamedOptions extends StreamHooks {
   readonly batch: number;
   readonly seed: number;
   /** Random crops and flips; the centre of each image without. */
   readonly augment: boolean;
-  readonly onSkipped?: OnSkipped;
 }
 
 export class StreamedTrainingBatches {
@@ -72,7 +92,7 @@ export class StreamedTrainingBatches {
       const what = `Cannot make training batches as they take 1 to ${count} images of ${dataset.name}`;
       throw new RangeError(`${what}: ${batch} were asked for`);
     }
-    this.#pictures = new Pictures(dataset, dataset.train, options.onSkipped ?? (() => {}));
+    this.#pictures = new Pictures(dataset, dataset.train, options);
     this.#options = options;
     this.#random = new Random(options.seed);
   }
@@ -125,22 +145,21 @@ export class StreamedTrainingBatches {
   }
 }
 
-export interface StreamedEvaluationOptions {
+export interface StreamedEvaluationOptions extends StreamHooks {
   readonly batch: number;
   /** Only this many images, from the start; all if null or absent. */
   readonly limit?: number | null;
-  readonly onSkipped?: OnSkipped;
 }
 
 /** The centres of a split's images in their order. Throws a RangeError if there are none, a DatasetError if none can be decoded. */
 export async function* streamedEvaluationBatches(
   dataset: Dataset,
   name: SplitName,
-  { batch, limit, onSkipped = () => {} }: StreamedEvaluationOptions,
+  { batch, limit, ...hooks }: StreamedEvaluationOptions,
 ): AsyncGenerator<Batch> {
   const split = dataset[name], count = Math.min(split.count, limit ?? Infinity);
   if (count < 1) throw new RangeError(`Cannot evaluate the ${name} split of ${dataset.name} as it has no images here`);
-  const pictures = new Pictures(dataset, split, onSkipped);
+  const pictures = new Pictures(dataset, split, hooks);
   const decode = async (first: number): Promise<Decoded> => {
     const images = Array.from({ length: Math.min(batch, count - first) }, (_, n) => first + n);
     const found = await Promise.all(images.map((image) => pictures.pixels(image, null)));

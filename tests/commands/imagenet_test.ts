@@ -35,12 +35,17 @@ describe("deno task imagenet", () => {
       ]);
       assertEquals([tested.rows[0].as_saved, tested.rows[0].test_accuracy], [true, seed.test_accuracy]);
       assertEquals(packed.rows.slice(0, 4), rows.slice(0, 4));
+      const cached = await rowsOf([...line, "--name", "c", "--cache", "data/copies"], cwd);
+      assertEquals([...Deno.readDirSync(`${cwd}/data/copies`)].length > 0, true);
+      assertEquals(cached.rows.slice(0, 4), rows.slice(0, 4)); // these photographs are too small to be scaled down
       const resumed = await rowsOf(["imagenet", "--resume", "a", "--json"], cwd);
       const { skipped_images: _, ...rest } = finished;
       assertEquals(resumed.rows.at(-1), rest);
       await Promise.all([
         fails(["imagenet", "--act", "swish"], { cwd }, 1, ["name its folder with --data"]),
         fails(["imagenet", "--resume", "a", "--size", "64"], { cwd }, 1, ["as its size is 32, and 64 was asked for"]),
+        fails(["imagenet", "--resume", "a", "--cache", "data/copies"], { cwd }, 1, ["copies", "256 was asked for"]),
+        fails(["imagenet", "--data", "photos", "--cache", "elsewhere"], { cwd }, 1, ["name a folder in data"]),
         fails(["cifar10", "--size", "64"], { cwd }, 2, ["cifar10 has no flag --size"]),
       ]);
     }));
