@@ -3,6 +3,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { Output, type Sink } from "../../commands/output.ts";
 import { loadRun } from "../../controller/runs/run_store.ts";
+import { withStore } from "../controller/runs/with_store.ts";
 import { inFolder, start } from "./command_line.ts";
 
 /** A sink that takes what `take` lets it: a number of bytes, or an error. */
@@ -86,23 +87,8 @@ describe("a search", () => {
 
 describe("export", () => {
   it("stops quietly when its reader is gone, as head does", () =>
-    inFolder(async (cwd) => {
-      const search = start([
-        "search",
-        "--preset",
-        "smoke",
-        "--dataset",
-        "shapes",
-        "--no-web",
-        "--trials",
-        "1",
-        "--run",
-        "a",
-      ], {
-        cwd,
-      });
-      assert((await search.output()).success);
-      const process = start(["export", "a"], { cwd });
+    withStore("v2", "finished", async (cwd) => {
+      const process = start(["export", "finished"], { cwd });
       await process.stdout.cancel();
       const stderr = await new Response(process.stderr).text();
       assertEquals([(await process.status).code, stderr], [1, ""]);

@@ -5,21 +5,8 @@ import { describe, it } from "@std/testing/bdd";
 import { outcomeOf } from "../../../controller/finals.ts";
 import { loadRun } from "../../../controller/runs/run_store.ts";
 import { bestTrial, isFinished } from "../../../controller/trial.ts";
-import { commandLine, inFolder } from "../../commands/command_line.ts";
-
-const STORES = `${import.meta.dirname}/stores/`;
-
-/** With a copy of a store as `runs/NAME`, since opening brings it to this version. */
-async function withStore(version: string, name: string, test: (cwd: string, folder: string) => Promise<void>) {
-  await inFolder(async (cwd) => {
-    const folder = `${cwd}/runs/${name}`;
-    await Deno.mkdir(folder, { recursive: true });
-    for (const { name: file } of Deno.readDirSync(`${STORES}${version}/${name}`)) {
-      await Deno.copyFile(`${STORES}${version}/${name}/${file}`, `${folder}/${file}`);
-    }
-    await test(cwd, folder);
-  });
-}
+import { commandLine } from "../../commands/command_line.ts";
+import { withStore } from "./with_store.ts";
 
 /** What the sampler reported in a store of the second format, as that has it. */
 function reportedBefore(folder: string): Record<string, unknown>[] {
