@@ -1,10 +1,10 @@
 /**
  * The wide residual networks for CIFAR of Zagoruyko & Komodakis 2016, "Wide Residual Networks" (arXiv 1605.07146),
  * table 1: pre-activation units of two 3x3 convolutions, few and wide. Depth 6n + 4 counts the stem, 2n convolutions in
- * each of three stages, and the three projections; WRN-28-10 is the one of the activation paper. Dropout, if any, is
- * between the two convolutions of a unit, after the activation (their section 2.4: 0.3 for CIFAR). Where the text leaves a choice (stride in the first convolution of
- * a unit; its projection reads the unit's own first activation) this follows their code,
- * github.com/szagoruyko/wide-residual-networks.
+ * each of three stages, and the three projections; WRN-28-10 is that of the activation paper. Dropout, if any, is
+ * between the two convolutions of a unit, after the activation (their section 2.4: 0.3 for CIFAR). Where the text
+ * leaves a choice (stride in the first convolution of a unit; its projection reads the unit's own first activation)
+ * this follows their code, github.com/szagoruyko/wide-residual-networks.
  */
 import type { Graph, NodeId } from "./graph.ts";
 import { GraphBuilder, type GraphOptions } from "./graph_builder.ts";
