@@ -1,6 +1,7 @@
 /** The engine that runs anywhere: WebAssembly SIMD generated for each child, on the cores of the machine. */
 import type { Activation } from "../../activation/expression.ts";
 import type { Graph } from "../../network/graph.ts";
+import { SLOTS } from "../../network/optimizer.ts";
 import { compileChild } from "../../compiler/child.ts";
 import { printChild } from "../../compiler/print.ts";
 import { checkActivation } from "../checks.ts";
@@ -67,11 +68,11 @@ class WasmEngine implements Engine {
     return this.#plan(graph, activation, options).totalBytes;
   }
 
-  #plan(graph: Graph, activation: Activation, { batch, threads = 1 }: CompileOptions): Plan {
+  #plan(graph: Graph, activation: Activation, { batch, optimizer, threads = 1 }: CompileOptions): Plan {
     checkActivation(graph, activation);
     const { winograd, packable } = this.kernels, child = compileChild(graph, activation);
     if (printsKernels()) console.error(printChild(child));
-    return makePlan(child, { batch, threads, winograd, packable });
+    return makePlan(child, { batch, threads, slots: SLOTS[optimizer.kind].length, winograd, packable });
   }
 
   probe(activation: Activation, x: ArrayLike<number>, b: number): Promise<Probe> {
@@ -97,6 +98,8 @@ class WasmEngine implements Engine {
 function checkMemory(bytes: number): void {
   if (bytes <= MAXIMUM_PAGES * PAGE_BYTES) return;
   throw new RangeError(
-    `Cannot compile a program of ${Math.ceil(bytes / 2 ** 30)} GiB as WebAssembly addresses 4 GiB: use a smaller batch`,
+    `Cannot compile a program of ${
+      Math.ceil(bytes / 2 ** 30)
+    } GiB as WebAssembly addresses 4 GiB: use a smaller batch or fewer threads`,
   );
 }

@@ -33,9 +33,10 @@ export interface MemoryMap {
   /** Bytes of all parameters; those with weight decay come first and take `decayedBytes`. */
   readonly parameterBytes: number;
   readonly decayedBytes: number;
+  /** Of the batch, in the place of the first chunk's. */
   readonly gradient: number;
   readonly chunkGradients: number;
-  readonly slots: readonly [number, number];
+  readonly slots: readonly number[];
   readonly chunkSums: number;
   readonly chunkSumsBytes: number;
 }
@@ -63,23 +64,24 @@ export class LastingMemory {
     allocator: Allocator,
     parameters: readonly Parameter[],
     batchNorms: readonly BatchNorm[],
-    { batch, chunks }: { readonly batch: number; readonly chunks: number },
+    { batch, chunks, slots }: { readonly batch: number; readonly chunks: number; readonly slots: number },
   ) {
     const { bytes, decayed } = this.#placeParameters(parameters);
     const lanes = batchNorms.map(({ shape }) => wholeVectors(channelsOf(shape)));
     const chunkSumsBytes = lanes.reduce((sum, lanes) => sum + align(2 * lanes * FLOAT_BYTES), 0);
+    const chunkGradients = allocator.take(bytes * chunks);
     this.map = {
       rates: RATES_ADDRESS,
       parameterBytes: bytes,
       decayedBytes: decayed,
-      chunkGradients: allocator.take(bytes * chunks),
+      chunkGradients,
+      gradient: chunkGradients,
       parameters: allocator.take(bytes),
       labels: allocator.take(batch * 4),
       losses: allocator.take(batch * FLOAT_BYTES),
       chunkSumsBytes,
       chunkSums: allocator.take(chunkSumsBytes * chunks),
-      gradient: allocator.take(bytes),
-      slots: [allocator.take(bytes), allocator.take(bytes)],
+      slots: Array.from({ length: slots }, () => allocator.take(bytes)),
     };
     let sums = this.map.chunkSums;
     batchNorms.forEach((batchNorm, i) => {

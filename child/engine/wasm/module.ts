@@ -7,7 +7,7 @@ import { finishBackward, finishForward, prepareEvaluation } from "./batch_norm.t
 import type { BatchNormMemory } from "./batch_norm.ts";
 import { int, plus, times } from "./function_builder.ts";
 import type { Argument, Call } from "./call.ts";
-import { CHUNK_IMAGES, type Plan, type Segment } from "./plan.ts";
+import type { Plan, Segment } from "./plan.ts";
 import { blocksOf } from "./convolution/winograd.ts";
 
 /** Modes of a run, and the words of the control block below. */
@@ -55,13 +55,17 @@ export function moduleText(plan: Plan, optimizer: Optimizer, marks?: Mark[]): st
     ...plan.forward.map((segment, i) => segmentText(`forward_${i}`, segment, plan, marked)),
     ...plan.backward.map((segment, i) => segmentText(`backward_${i}`, segment, plan, marked)),
     clearText(plan),
-    prepareText(plan, marked),
+    prepareText("prepare_forward", plan.prepare.forward, plan, marked),
+    prepareText("prepare_backward", plan.prepare.backward, plan, marked),
     ...updates.map((kernel, i) => updateText(`update_range_${i}`, kernel, i === 0, plan)),
     `  (func $train ${RUN_PARAMETERS}`,
     `    (call $clear (local.get $thread) (local.get $threads))${marked({ kernel: "clear" })}`,
-    `    (call $prepare (local.get $thread) (local.get $threads))`,
+    `    (call $prepare_forward (local.get $thread) (local.get $threads))`,
     `    (call $barrier (local.get $threads))`,
     ...plan.forward.flatMap((s, i) => segmentCall(`forward_${i}`, 1, s.finishes.map(finish("finish_forward")), marked)),
+    `    (call $barrier (local.get $threads))`,
+    `    (call $prepare_backward (local.get $thread) (local.get $threads))`,
+    `    (call $barrier (local.get $threads))`,
     ...plan.backward.flatMap((s, i) =>
       segmentCall(`backward_${i}`, 1, s.finishes.map(finish("finish_backward")), marked)
     ),
@@ -70,7 +74,7 @@ export function moduleText(plan: Plan, optimizer: Optimizer, marks?: Mark[]): st
     `    (call $update_range_1 (local.get $thread) (local.get $threads))${marked({ kernel: "update" })}`,
     `    (call $barrier (local.get $threads)))`,
     `  (func $evaluate ${RUN_PARAMETERS}`,
-    `    (call $prepare (local.get $thread) (local.get $threads))`,
+    `    (call $prepare_forward (local.get $thread) (local.get $threads))`,
     ...onFirstThread(plan.batchNorms.map((_, i) => `(call $prepare_evaluation_${i})`)),
     `    (call $barrier (local.get $threads))`,
     // Tensors of segments that are not neighbours share memory, so threads wait here as in training.
@@ -167,8 +171,8 @@ function segmentText(name: string, segment: Segment, plan: Plan, marked: Marked)
     `    (local $from i32) (local $to i32) (local $image i32) (local $last i32) (local $group i32)`,
     ...share(plan.chunks),
     `    (loop $chunks`,
-    `      (local.set $image (i32.mul (local.get $from) (i32.const ${CHUNK_IMAGES})))`,
-    `      (local.set $last (i32.add (local.get $image) (i32.const ${CHUNK_IMAGES})))`,
+    `      (local.set $image (i32.mul (local.get $from) (i32.const ${plan.chunkImages})))`,
+    `      (local.set $last (i32.add (local.get $image) (i32.const ${plan.chunkImages})))`,
     `      (if (i32.gt_u (local.get $last) (local.get $images)) (then (local.set $last (local.get $images))))`,
     `      (if (i32.ge_u (local.get $image) (local.get $last)) (then (return)))`,
     ...calls("chunk_start"),
@@ -234,10 +238,10 @@ function clearText({ chunks, memory }: Plan): string {
 }
 
 /** The kernel transforms, distributed round-robin over the threads. */
-function prepareText(plan: Plan, marked: Marked): string {
+function prepareText(name: string, calls: readonly Call[], plan: Plan, marked: Marked): string {
   return [
-    `  (func $prepare (param $thread i32) (param $threads i32)`,
-    ...plan.prepare.map((call, i) =>
+    `  (func $${name} (param $thread i32) (param $threads i32)`,
+    ...calls.map((call, i) =>
       `    (if (i32.eq (i32.rem_u (i32.const ${i}) (local.get $threads)) (local.get $thread)) (then ${
         callText(call, plan, marked({ kernel: call.kernel, call, group: 1 }))
       }))`
@@ -251,7 +255,7 @@ function updateText(name: string, kernel: string, decayed: boolean, { memory }: 
   const start = decayed ? 0 : memory.decayedBytes;
   const end = decayed ? memory.decayedBytes : memory.parameterBytes;
   const at = (address: number) => plus(times("(local.get $from)", UPDATE_BYTES), address + start);
-  const [slot0, slot1] = memory.slots;
+  const [slot0, slot1 = slot0] = memory.slots; // a second that there is not is not touched
   return [
     `  (func $${name} (param $thread i32) (param $threads i32) (local $from i32) (local $to i32)`,
     ...share((end - start) / UPDATE_BYTES),

@@ -4,8 +4,8 @@
  * Vocabulary:
  * - A segment is the work of one phase (compiler/stages.ts) on a few images. Between segments every thread waits, and
  *   where batch norms are complete one thread finishes their statistics.
- * - A chunk is CHUNK_IMAGES images, with its own partial gradients and sums, added in the order of the chunks: results
- *   do not depend on how chunks are spread over threads.
+ * - A chunk is 16 images, or more where parameters are many, with its own partial gradients and sums, added in the order
+ *   of the chunks: results do not depend on how chunks are spread over threads.
  * - A group is the images of a chunk that go through a whole segment together, few enough to stay in the cache.
  *
  * Over 400 lines, as one class of stage after another is planned on the same segments, groups and memory.
@@ -37,9 +37,12 @@ import { Kernels } from "./kernels.ts";
 import { Layout } from "./layout.ts";
 import { align, Allocator, CONSTANTS, LastingMemory, type MemoryMap, type Place } from "./memory_map.ts";
 import { passScratchBytes, type Pointwise, type TermLayout } from "./pointwise.ts";
+import type { Parameter } from "../../network/parameters.ts";
 import { channelsOf, imageSizes, type Shape, sizeOf } from "../../network/shape.ts";
 
-export const CHUNK_IMAGES = 16;
+const CHUNK_IMAGES = 16;
+/** Bytes of all chunks' gradients; chunks are doubled until they are within it. WRN-28-10 at batch 128 has 4 of 32. */
+const MAX_GRADIENT_BYTES = 640 * 2 ** 20;
 /** A group's largest tensor should stay well inside a second-level cache of 512 KiB beside its neighbours. */
 const GROUP_BYTES = 64 * 1024;
 
@@ -55,8 +58,8 @@ export interface Plan {
   readonly backward: readonly Segment[];
   readonly kernels: Kernels;
   readonly activation: ActivationCode;
-  /** Kernel transforms, run once before each pass. */
-  readonly prepare: readonly Call[];
+  /** Kernel transforms, run once before the pass. */
+  readonly prepare: { readonly forward: readonly Call[]; readonly backward: readonly Call[] };
   readonly batchNorms: readonly {
     readonly statistics: string;
     readonly channels: number;
@@ -71,6 +74,7 @@ export interface Plan {
   readonly scratch: { readonly address: number; readonly bytes: number };
   readonly totalBytes: number;
   readonly chunks: number;
+  readonly chunkImages: number;
   readonly batch: number;
   readonly input: Tensor;
   readonly logits: Tensor;
@@ -80,6 +84,8 @@ export interface PlanOptions {
   /** Images of a training step. */
   readonly batch: number;
   readonly threads: number;
+  /** Of the optimiser, per parameter. */
+  readonly slots: number;
   /** Whether convolutions may use Winograd's algorithm. */
   readonly winograd: boolean;
   /** Whether kernels may be packed (`Target`). */
@@ -218,6 +224,7 @@ class Planner {
   readonly kernels: Kernels;
   readonly lasting: LastingMemory;
   readonly chunks: number;
+  readonly #chunkImages: number;
   readonly #activation: ActivationCode;
   readonly #allocator: Allocator;
   readonly #scratch = new Allocator();
@@ -235,17 +242,19 @@ class Planner {
   readonly #dropouts = new Map<Dropout, number>();
   readonly #forward: Segment[] = [];
   readonly #backward: Segment[] = [];
-  readonly #prepare: Call[] = [];
+  readonly #prepare = { forward: [] as Call[], backward: [] as Call[] };
   /** The stage being planned: where its calls go, its time, and whether it is of the backward pass. */
   #at: { segment: Segment; time: number; isBackward: boolean } | null = null;
 
   constructor(readonly child: CompiledChild, readonly options: PlanOptions) {
-    const { stages, parameters, activation } = child, { batch, packable } = options;
+    const { stages, parameters, activation } = child, { batch, packable, slots } = options;
     this.kernels = new Kernels({ constants: new ConstantTable(CONSTANTS.base, CONSTANTS.capacity), packable });
     this.#activation = activationCode(activation, CONSTANTS.end, packable);
     this.#allocator = new Allocator(align(this.#activation.constants.end));
-    this.chunks = Math.ceil(batch / CHUNK_IMAGES);
-    this.lasting = new LastingMemory(this.#allocator, parameters, stages.batchNorms, { batch, chunks: this.chunks });
+    this.#chunkImages = chunkImagesFor(parameters, batch);
+    this.chunks = Math.ceil(batch / this.#chunkImages);
+    const size = { batch, slots, chunks: this.chunks };
+    this.lasting = new LastingMemory(this.#allocator, parameters, stages.batchNorms, size);
     this.#times = timesOf(child);
     this.#lifetimes = lifetimesOf(stages, this.#times);
     for (const stage of stages.forward) {
@@ -281,6 +290,7 @@ class Planner {
       scratch,
       totalBytes: this.#allocator.next,
       chunks: this.chunks,
+      chunkImages: this.#chunkImages,
       batch: this.options.batch,
       input: this.tensor(forward[0].out),
       logits: this.tensor(logits.input),
@@ -410,7 +420,8 @@ class Planner {
       needsInputGradient: stage.needsInputGradient,
     });
     this.#schedules.set(stage.kernel, schedule);
-    this.#prepare.push(...schedule.prepare(kernel));
+    this.#prepare.forward.push(...schedule.prepareForward(kernel));
+    this.#prepare.backward.push(...schedule.prepareBackward(kernel));
     this.#at!.segment.calls.push(...schedule.forward(input, output, kernel, bias));
   }
 
@@ -558,13 +569,17 @@ class Planner {
   }
 }
 
-/**
- * Phases of both passes as one time: threads do not wait between the forward pass's last phase and the backward pass's
- * first.
- */
+/** Phases of both passes as one time; threads wait between the two. */
 function timesOf({ stages }: CompiledChild): Times {
   const { forward, backward } = phasesOf(stages), last = forward.at(-1)!;
-  return { forward, backward: backward.map((phase) => last + phase) };
+  return { forward, backward: backward.map((phase) => last + 1 + phase) };
+}
+
+function chunkImagesFor(parameters: readonly Parameter[], batch: number): number {
+  const bytes = FLOAT_BYTES * parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  let images = CHUNK_IMAGES;
+  while (images < batch && bytes * Math.ceil(batch / images) > MAX_GRADIENT_BYTES) images *= 2;
+  return images;
 }
 
 /** As many images as the largest tensor of the segment allows. */

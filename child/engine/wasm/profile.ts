@@ -4,12 +4,12 @@ import type { Activation } from "../../activation/expression.ts";
 import type { Graph } from "../../network/graph.ts";
 import { compileChild } from "../../compiler/child.ts";
 import { initialParameters } from "../../network/initialise.ts";
-import type { Optimizer } from "../../network/optimizer.ts";
+import { type Optimizer, SLOTS } from "../../network/optimizer.ts";
 import { assemble } from "./assemble.ts";
 import { ConstantTable, FunctionBuilder, type Operations, range } from "./function_builder.ts";
 import { type Mark, MAXIMUM_PAGES, moduleText, PAGE_BYTES } from "./module.ts";
 import { CONSTANTS } from "./memory_map.ts";
-import { CHUNK_IMAGES, makePlan, type Plan } from "./plan.ts";
+import { makePlan, type Plan } from "./plan.ts";
 import { WasmProgram } from "./program.ts";
 import { TILE_BLOCK } from "./convolution/winograd.ts";
 
@@ -34,7 +34,8 @@ export async function profileStep(
   { batch, optimizer, steps }: { readonly batch: Batch; readonly optimizer: Optimizer; readonly steps: number },
 ): Promise<KernelTime[]> {
   const images = batch.labels.length;
-  const plan = makePlan(compileChild(graph, activation), { batch: images, threads: 1, winograd: true, packable: true });
+  const kernelSet = { winograd: true, packable: true }, slots = SLOTS[optimizer.kind].length;
+  const plan = makePlan(compileChild(graph, activation), { batch: images, threads: 1, slots, ...kernelSet });
   const marks: Mark[] = [];
   const module = await assemble(graph.name, moduleText(plan, optimizer, marks));
   const memory = newMemory(plan.totalBytes);
@@ -94,7 +95,7 @@ function operationsAt({ call, group = 1 }: Mark, cost: Operations, calls: number
     "": () => calls,
     images: () => images,
     tiles: () => images * perImage("tiles"),
-    blocks: () => calls * Math.ceil(Math.min(group, CHUNK_IMAGES) * perImage("tile_blocks") / TILE_BLOCK),
+    blocks: () => calls * Math.ceil(group * perImage("tile_blocks") / TILE_BLOCK),
   };
   return [...cost].reduce((sum, [factor, number]) => sum + number * (counts[factor]?.() ?? 0), 0);
 }

@@ -50,6 +50,7 @@ async function compileSeconds(text: string, network: string): Promise<number> {
   const plan = makePlan(compileChild(graph, activation), {
     batch: 128,
     threads: 2,
+    slots: 1,
     winograd: true,
     packable: true,
   });

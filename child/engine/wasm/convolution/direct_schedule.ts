@@ -19,7 +19,8 @@ export function directKernelsFor(request: ConvolutionRequest): ConvolutionSchedu
   });
 
   return {
-    prepare: (kernel) =>
+    prepareForward: () => [],
+    prepareBackward: (kernel) =>
       request.needsInputGradient
         ? [group(kernels.kernelTranspose(taps, input.channels, output.channels), fixed(kernel), fixed(transposed))]
         : [],

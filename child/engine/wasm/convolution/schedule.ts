@@ -22,8 +22,10 @@ export interface ConvolutionRequest {
 }
 
 export interface ConvolutionSchedule {
-  /** Runs once before each pass: kernels in the form that `forward` and `inputGradient` read. */
-  prepare(kernel: number): Call[];
+  /** Runs once before each forward pass: kernels in the form that `forward` reads. */
+  prepareForward(kernel: number): Call[];
+  /** The same for `inputGradient`, after the forward pass, whose memory it may take. */
+  prepareBackward(kernel: number): Call[];
   forward(input: Tensor, output: Tensor, kernel: number, bias: number): Call[];
   inputGradient(gradient: Tensor, into: Tensor): Call[];
   /** Adds to the kernel gradient of the chunk, `into` being its address in chunk 0. */

@@ -9,7 +9,7 @@ export function winogradKernelsFor(request: ConvolutionRequest): ConvolutionSche
   const [inputs, outputs] = [input.channels, output.channels];
   const tiles = tilesOf(output.height, output.width), maxTiles = tiles * maxImages;
   const kernelBytes = POSITIONS * inputs * outputs * FLOAT_BYTES;
-  const forwardU = takeMemory(kernelBytes), backwardU = takeMemory(kernelBytes);
+  const u = takeMemory(kernelBytes);
   const blocks: Argument = { kind: "tile_blocks", perImage: tiles };
   const scratch = (use: string, channels: number): Argument => ({
     kind: "scratch",
@@ -18,15 +18,13 @@ export function winogradKernelsFor(request: ConvolutionRequest): ConvolutionSche
   const group = (kernel: string, ...args: Argument[]) => call(kernel, "group", args);
 
   return {
-    prepare: (kernel) => [
-      group(kernels.winogradKernel(inputs, outputs), fixed(kernel), fixed(forwardU)),
-      group(kernels.winogradFlippedKernel(inputs, outputs), fixed(kernel), fixed(backwardU)),
-    ],
+    prepareForward: (kernel) => [group(kernels.winogradKernel(inputs, outputs), fixed(kernel), fixed(u))],
+    prepareBackward: (kernel) => [group(kernels.winogradFlippedKernel(inputs, outputs), fixed(kernel), fixed(u))],
     forward: (from, to) => {
       const v = scratch("v", inputs), m = scratch("m", outputs);
       return [
         group(kernels.winogradInput(from.layout, maxTiles), images, tensor(from), v),
-        group(kernels.winogradMultiply(inputs, outputs, maxTiles), blocks, v, fixed(forwardU), m),
+        group(kernels.winogradMultiply(inputs, outputs, maxTiles), blocks, v, fixed(u), m),
         group(kernels.winogradOutput(to.layout, maxTiles), images, tensor(to), m),
       ];
     },
@@ -34,7 +32,7 @@ export function winogradKernelsFor(request: ConvolutionRequest): ConvolutionSche
       const v = scratch("v", outputs), m = scratch("m", inputs);
       return [
         group(kernels.winogradInput(gradient.layout, maxTiles), images, tensor(gradient), v),
-        group(kernels.winogradMultiply(outputs, inputs, maxTiles), blocks, v, fixed(backwardU), m),
+        group(kernels.winogradMultiply(outputs, inputs, maxTiles), blocks, v, fixed(u), m),
         group(kernels.winogradOutput(into.layout, maxTiles), images, tensor(into), m),
       ];
     },
