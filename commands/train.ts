@@ -165,6 +165,7 @@ interface Work {
 async function trainSeeds(work: Work): Promise<number> {
   const { name, folder, settings: { seed: first, seeds }, engine, flags, io } = work;
   const { dataset, labels, act, network, steps, batch, lr, schedule, optimizer } = work.settings;
+  const { labelSmoothing, dropout } = work.settings;
   const about = {
     act,
     network,
@@ -173,6 +174,8 @@ async function trainSeeds(work: Work): Promise<number> {
     lr,
     schedule,
     optimizer,
+    ...labelSmoothing !== undefined && { label_smoothing: labelSmoothing },
+    ...dropout !== undefined && { dropout },
     dataset,
     ...labelled(dataset, labels),
     engine: engine.name,
