@@ -137,3 +137,13 @@ const OF_DENO = /^(Blocking waiting for file lock|Could not initialize cache dat
 export function linesOf(bytes: Uint8Array): string[] {
   return decode(bytes).split("\n").filter((line) => line !== "" && !OF_DENO.test(line));
 }
+
+/** The lines of a stream as they come. */
+export async function* linesFrom(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  let rest = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop()!;
+    yield* lines;
+  }
+}

@@ -3,19 +3,9 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { loadRun } from "../../controller/runs/run_store.ts";
 import { isFinished } from "../../controller/trial.ts";
-import { commandLine, inFolder, linesOf, start } from "./command_line.ts";
+import { commandLine, inFolder, linesFrom, linesOf, start } from "./command_line.ts";
 
 const SMOKE = ["search", "--preset", "smoke", "--no-web", "--json", "--workers", "1"];
-
-/** The lines of a stream as they come. */
-async function* linesFrom(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  let rest = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop()!;
-    yield* lines;
-  }
-}
 
 describe("a search that is interrupted", () => {
   it("ends within 2 seconds with 130, keeps every finished trial, and is resumed to the same end", () =>
