@@ -272,9 +272,12 @@ async function runSearch(
   }
   if (dataset.notice !== undefined) io.err(dataset.notice);
   const warmStart = warmStartOf(settings, RUNS), judged = judgedBy(settings, dataset);
-  const { engine, passedOver } = machine, resolved = { engine, passedOver };
-  const options = { store, sampler, space, dataset: judged, threads, gpus, sideBySide, warmStart, resolved };
-  const running = new Search(options);
+  const { engine, passedOver, fallback } = machine, resolved = { engine, passedOver };
+  // The children of a card are more than a processor trains at once.
+  const workers = info.engine === "webgpu" && !sideBySide ? Math.min(settings.workers, machine.cores) : undefined;
+  const running = new Search({
+    ...{ store, sampler, space, dataset: judged, threads, gpus, sideBySide, warmStart, resolved, fallback, workers },
+  });
   if (warmStart) io.err(`${settings.sampler} learns from ${warmStart.known.length} functions of ${settings.learnFrom}`);
   io.err(
     `run ${info.name}: ${settings.sampler}, ${settings.trials} trials on ${info.dataset}` +

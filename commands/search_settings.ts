@@ -3,12 +3,14 @@ import type { JudgingSettings, Objective, RunInfo, RunSettings } from "../contro
 import { activationFrom } from "../child/activation/catalog.ts";
 import { type PresetName, PRESETS } from "../controller/presets.ts";
 import type { PrunerName } from "../controller/pruners/pruners.ts";
+import { DeviceError } from "../child/engine/engine.ts";
 import { onGpu } from "../child/engine/open.ts";
 import type { Workload } from "../child/engine/speed.ts";
 import { childrenOnCard } from "../child/engine/card_children.ts";
 import { buildNetwork } from "../child/network/networks.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import { canScaleDown } from "../datasets/scaled_down.ts";
+import type { Fallback } from "../workers/pool.ts";
 import { type Machine, mayStartProcesses, placeChildren, visibleGpus } from "../workers/placement.ts";
 import type { ChildSettings } from "../child/trainer.ts";
 import type { ControllerSettings } from "../controller/samplers/ppo/config.ts";
@@ -173,6 +175,8 @@ export interface EngineMachine extends Machine {
   /** The engine that the workers open, resolved once here. */
   readonly engine: string;
   readonly passedOver: readonly string[];
+  /** What goes on where the card fails for good, if the user left the choice to `auto`. */
+  readonly fallback?: Fallback;
 }
 
 /**
@@ -186,10 +190,17 @@ export async function machineFor(
   dataset: Dataset,
 ): Promise<EngineMachine> {
   const { engine, passedOver } = await onGpu(name), cores = navigator.hardwareConcurrency;
-  const common = { cores, passedOver, engine: engine ?? name };
+  const common = { cores, passedOver, engine: engine ?? name }, processor = { engine: "wasm", workers: cores };
   if (engine === "webgpu" || name === "webgpu") {
     const measured = async () => engine === null ? cores : await childrenOnCard(workloadOf(child, dataset));
-    return { ...common, gpus: [], gpusUnused: 0, sideBySide: asked ?? await measured() };
+    const ofCard = { ...common, gpus: [], gpusUnused: 0, ...name === "auto" && { fallback: processor } };
+    try {
+      return { ...ofCard, sideBySide: asked ?? await measured() };
+    } catch (error) {
+      if (name !== "auto" || !(error instanceof DeviceError)) throw error;
+      const why = `webgpu was passed over: ${error.message}`;
+      return { ...ofCard, engine: processor.engine, passedOver: [...passedOver, why], fallback: undefined };
+    }
   }
   const visible = engine === null ? [] : visibleGpus();
   const gpus = mayStartProcesses() ? visible : visible.slice(-1);

@@ -6,7 +6,7 @@ import { childText } from "./child_text.ts";
 import { percent, points, signedPoints } from "./percent.ts";
 import type { RunSnapshot, RunSource, SearchEvent } from "./runs/events.ts";
 import { type Outcome, outcomeOf } from "./finals.ts";
-import { bestTrial, isCandidate, isFinished, trainingsJudged, type Trial } from "./trial.ts";
+import { bestTrial, enginesOf, isCandidate, isFinished, trainingsJudged, type Trial } from "./trial.ts";
 import { recordOfTrial } from "./trial_record.ts";
 
 /** Where the lines go; as the commands' `Io`. */
@@ -153,7 +153,7 @@ export function jsonOfEnd({ trials, run }: Pick<RunSnapshot, "trials" | "run">):
 
 /** The last line of --json. `state` is "finished" or "interrupted". */
 function finished(source: RunSource): Record<string, unknown> {
-  const snapshot = source.snapshot(), { trials, run, state, elapsedMs } = snapshot;
+  const snapshot = source.snapshot(), { trials, run, state, elapsedMs } = snapshot, engines = enginesOf(trials);
   return {
     event: "finished",
     state,
@@ -163,6 +163,7 @@ function finished(source: RunSource): Record<string, unknown> {
     trials: trials.filter((trial) => isFinished(trial) && trial.role !== "reference").length,
     trainings: trials.flatMap(({ trainings }) => trainings).filter(({ score }) => score !== null).length,
     engine: run.engine,
+    ...engines.length > 1 && { engines },
     dataset: run.dataset,
     synthetic: run.synthetic,
     seed: run.settings.seed,
@@ -206,9 +207,9 @@ export function closingTable(source: Pick<RunSource, "snapshot">): string[] {
   const distinct = trials.filter((trial) => trial.state === "complete" && trial.duplicateOf === null)
     .sort((a, b) => b.score! - a.score! || a.id - b.id);
   const { child } = run.settings;
-  const where = `${run.dataset}${run.synthetic ? " (synthetic images)" : ""}, ${
-    childText(child)
-  }, engine ${run.engine}`;
+  const where = `${run.dataset}${run.synthetic ? " (synthetic images)" : ""}, ${childText(child)}, engine ${
+    enginesOf(trials).join(" and ") || run.engine
+  }`;
   return [
     `run ${run.name}: ${state}, ${
       trials.filter(isFinished).length

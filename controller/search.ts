@@ -13,7 +13,7 @@
 import { activationFrom } from "../child/activation/catalog.ts";
 import { printExpression } from "../child/activation/print.ts";
 import { type Dataset, withoutTest } from "../datasets/dataset.ts";
-import { Pool, type WorkerChange } from "../workers/pool.ts";
+import { type Fallback, Pool, type WorkerChange } from "../workers/pool.ts";
 import { nextDecision, promotionsAfter } from "./finals.ts";
 import { PRUNERS } from "./pruners/pruners.ts";
 import type { Notice, RunSnapshot, RunSource, RunState, SearchControl, SearchEvent } from "./runs/events.ts";
@@ -44,6 +44,10 @@ export interface SearchOptions {
   readonly threads: number;
   /** What the settings' engine resolves to, which the workers open, and why others were passed over, where known. */
   readonly resolved?: { readonly engine: string; readonly passedOver: readonly string[] };
+  /** What goes on where the device of a graphics card fails for good; without it the search fails then. */
+  readonly fallback?: Fallback;
+  /** Workers at the start; those of the settings by default. */
+  readonly workers?: number;
   /** GPUs dealt out among worker processes; none by default: workers are threads. */
   readonly gpus?: readonly string[];
   /** Whether the workers' children train side by side on one device. */
@@ -91,7 +95,8 @@ export class Search implements RunSource {
   #newPool(): Pool {
     const { resolved, sideBySide, ...options } = this.#options, { settings } = this.#journal;
     return new Pool({
-      workers: settings.workers,
+      workers: options.workers ?? settings.workers,
+      fallback: options.fallback,
       module: options.workerModule,
       gpus: options.gpus,
       sideBySide,
@@ -113,6 +118,8 @@ export class Search implements RunSource {
             this.#journal.progress({ trial, training, worker, point: { step, loss }, imagesPerSecond })
           ),
         onNotice: (_, message) => this.#guard(() => this.notice("warning", message)),
+        onDevice: (sentence) => this.#guard(() => this.notice("warning", sentence)),
+        onOtherEngine: (engine) => this.#guard(() => this.#journal.begin(engine)),
         onUnusable: (reason) => this.#failure ??= new Error(reason),
       },
     });
@@ -215,10 +222,7 @@ export class Search implements RunSource {
       timer = setInterval(() => this.#hasEnded && reject(this.#failure ?? new Error("interrupted")), 50);
     });
     const opened = await Promise.race([this.#pool.opened, aborted]).finally(() => clearInterval(timer));
-    const { name, device, notices, passedOver, childBytes } = opened;
-    const engineNotices = [...this.#options.resolved?.passedOver ?? [], ...passedOver, ...notices];
-    const engine = { engine: name, device, engineNotices, ...childBytes !== undefined && { childBytes } };
-    this.#journal.begin({ ...this.#journal.run, ...engine });
+    this.#journal.begin(opened, this.#options.resolved?.passedOver);
   }
 
   async #loop(): Promise<void> {

@@ -48,6 +48,8 @@ export interface Training {
    * "table" if the result was taken from a table of the same child (`warm_start.ts`); absent if it was trained here.
    */
   readonly from?: "table";
+  /** Engine that trained it; absent in older runs, and before. One run may have used several. */
+  readonly engine?: string;
 }
 
 export interface Trial {
@@ -123,6 +125,12 @@ export function isByHand(trial: Pick<Trial, "role">): boolean {
 /** Whether the search itself trains it; what a user adds is trained beside it. */
 export function isOwn(trial: Pick<Trial, "role">): boolean {
   return !isByHand(trial);
+}
+
+/** Engines of the trainings, each once. */
+export function enginesOf(trials: readonly Pick<Trial, "trainings">[]): string[] {
+  const engines = trials.flatMap(({ trainings }) => trainings.map(({ engine }) => engine));
+  return [...new Set(engines.filter((engine) => engine !== undefined))];
 }
 
 /** Number of trainings behind the trial's score. */

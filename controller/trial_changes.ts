@@ -38,7 +38,8 @@ export function withResult(
         return { state: "failed", score: null };
     }
   };
-  const training = { ...trial.trainings[index], ...of(), ...from && { from } };
+  const { engine } = result;
+  const training = { ...trial.trainings[index], ...of(), ...from && { from }, ...engine !== undefined && { engine } };
   return { ...trial, trainings: trial.trainings.with(index, training) };
 }
 

@@ -2,7 +2,7 @@
  * A trial as programs see it: the fields of `--json`, of `deno task export` and of the dashboard's CSV, one table for
  * all.
  */
-import { trainingsJudged, type TrialRow } from "./trial.ts";
+import { enginesOf, trainingsJudged, type TrialRow } from "./trial.ts";
 
 const FIELDS = {
   trial: ({ id }: TrialRow) => id,
@@ -16,6 +16,8 @@ const FIELDS = {
   n: (trial: TrialRow) => trainingsJudged(trial),
   /** How many of its trainings were not done here, as a table has them. */
   from_table: ({ trainings }: TrialRow) => trainings.filter(({ from }) => from === "table").length,
+  /** Engines of its trainings. */
+  engines: (trial: TrialRow) => enginesOf([trial]),
   reward: ({ reward }: TrialRow) => reward,
   final_loss: ({ finalLoss }: TrialRow) => finalLoss,
   beta_mean: ({ betaMean }: TrialRow) => betaMean,

@@ -18,6 +18,8 @@ interface TrainingColumns {
   readonly stage: Repeated<Training["stage"]>;
   readonly state: Repeated<Training["state"]>;
   readonly score: readonly (number | null)[];
+  readonly from: Repeated<Training["from"] | null>;
+  readonly engine: Repeated<Training["engine"] | null>;
 }
 
 const REPEATED = ["expression", "simplified", "fingerprint", "role", "state", "reason"] as const;
@@ -57,6 +59,8 @@ export function packTrials(trials: readonly TrialRow[]): TrialColumns {
       stage: repeated(trainings, ({ stage }) => stage),
       state: repeated(trainings, ({ state }) => state),
       score: trainings.map(({ score }) => score),
+      from: repeated(trainings, ({ from }) => from ?? null), // JSON has no undefined
+      engine: repeated(trainings, ({ engine }) => engine ?? null),
     },
   };
 }
@@ -111,14 +115,17 @@ export function unpackTrials(columns: TrialColumns): TrialRow[] {
   }));
 }
 
-function unpackTrainings({ seed, stage, state, score }: TrainingColumns, from: number, to: number): Training[] {
-  const trainings: Training[] = [];
-  for (let i = from; i < to; i++) {
+function unpackTrainings(columns: TrainingColumns, first: number, end: number): Training[] {
+  const { seed, stage, state, score, from, engine } = columns, trainings: Training[] = [];
+  for (let i = first; i < end; i++) {
+    const table = from.values[from.at[i]], trainedBy = engine.values[engine.at[i]];
     trainings.push({
       seed: seed[i],
       stage: stage.values[stage.at[i]],
       state: state.values[state.at[i]],
       score: score[i],
+      ...table !== null && { from: table },
+      ...trainedBy !== null && { engine: trainedBy },
     });
   }
   return trainings;

@@ -4,7 +4,7 @@
  */
 import { activationFrom } from "../child/activation/catalog.ts";
 import { whyBelow } from "../child/bar.ts";
-import type { Engine } from "../child/engine/engine.ts";
+import { DeviceError, type Engine } from "../child/engine/engine.ts";
 import type { Opened } from "../child/engine/open.ts";
 import { buildNetwork } from "../child/network/networks.ts";
 import { type LossPoint, trainChild } from "../child/trainer.ts";
@@ -46,7 +46,7 @@ class ChildServer {
       case "open":
         return await this.#open(message.settings, message.heartbeat);
       case "train":
-        return await this.#train(message.job);
+        return await this.#train(message.job).catch((error) => this.#failed(message.job, error));
       case "cancel":
         return this.#running.abort();
       case "time_up":
@@ -103,6 +103,11 @@ class ChildServer {
       whyStop: () => whyBelow(bar, curve),
     }, keeping);
     this.#say({ kind: "finished", trial, outcome });
+  }
+
+  #failed({ trial }: ChildJob, error: unknown): void {
+    if (!(error instanceof DeviceError)) throw error;
+    this.#say({ kind: "device_failed", trial, fault: error.fault, message: error.message });
   }
 
   #say(message: FromWorker): void {

@@ -7,6 +7,9 @@
  * for far longer than any child here has ever been silent. Both are measured in the time that this thread itself ran
  * (`awake_clock.ts`): suspending the machine kills no worker.
  *
+ * If its device fails a child, the child's trial is trained again without blame (`device_faults.ts`), on the device or on
+ * the engine that `fallback` names.
+ *
  * If workers cannot be started, the pool retries after growing pauses. If it has no worker at all and none can be
  * started, it gives up: every job ends as interrupted, and `onUnusable` is called with the reason.
  *
@@ -14,15 +17,21 @@
  *
  * Over 400 lines, as the pool and its slots share the queue and the clock.
  */
+import type { DeviceFault } from "../child/engine/engine.ts";
 import { imagesFor, type Outcome } from "../child/trainer.ts";
 import { AwakeClock } from "./awake_clock.ts";
+import { DeviceFaults, type Remedy } from "./device_faults.ts";
 import { ProcessWorker, type WorkerLike } from "./process_worker.ts";
 import { SideBySide } from "./side_by_side.ts";
 import { type ChildJob, type OpenedEngine, readFromWorker, type ToWorker, type WorkerSettings } from "./protocol.ts";
 
 /** The result of a job: the child's outcome, or why no worker could produce one. */
 export type JobResult =
-  & { readonly attempts: number }
+  & {
+    readonly attempts: number;
+    /** Engine that trained it; absent where no worker did. */
+    readonly engine?: string;
+  }
   & (Outcome | { readonly outcome: "failed"; readonly reason: string });
 
 /** What the pool reports about a worker whenever it changes. */
@@ -42,8 +51,21 @@ export interface PoolHooks {
   onProgress?(job: ChildJob, worker: number, step: number, loss: number, imagesPerSecond: number): void;
   /** Other messages of a worker about its child. */
   onNotice?(trial: number, message: string): void;
+  /** The device failed: what happened and what the pool does, in one sentence. */
+  onDevice?(sentence: string): void;
+  /** The workers have another engine from here on, for a reason that `onDevice` told. */
+  onOtherEngine?(engine: OpenedEngine): void;
   /** No worker is left and none can be started. Every job then ends as interrupted. */
   onUnusable?(reason: string): void;
+}
+
+/** What trains where the device fails for good. */
+export interface Fallback {
+  readonly engine: string;
+  /** Workers, each in a thread of its own. */
+  readonly workers: number;
+  /** Module of the worker; tests give scripted ones. */
+  readonly module?: URL;
 }
 
 export interface PoolOptions {
@@ -64,6 +86,8 @@ export interface PoolOptions {
   readonly gpus?: readonly string[];
   /** Whether all workers are in one thread, with one device that trains their children side by side. */
   readonly sideBySide?: boolean;
+  /** Without it the pool gives up where the device fails for good. */
+  readonly fallback?: Fallback;
 }
 
 /** A step of a large child may block a worker's event loop for seconds, never for this long. */
@@ -96,13 +120,19 @@ export function stallMs(longest: number | null): number {
 interface Task {
   readonly job: ChildJob;
   attempts: number;
+  /** Faults of the device before it was given to its worker: what they share is told by each, and is one. */
+  faultsBefore: number;
   readonly resolve: (result: JobResult) => void;
 }
 
 export class Pool {
-  readonly #options: PoolOptions;
+  #options: PoolOptions;
   readonly #slots: Slot[] = [];
   readonly #queue: Task[] = [];
+  readonly #faults = new DeviceFaults();
+  #faultCount = 0;
+  /** Set while no child starts, as the device has just failed. */
+  #holding: ReturnType<typeof setTimeout> | null = null;
   readonly #clock = new AwakeClock(WATCH_MS);
   readonly #thread = new SideBySide(() => startThread(this.#options.module ?? SIDE_BY_SIDE_MODULE));
   readonly #watch: ReturnType<typeof setInterval>;
@@ -110,6 +140,8 @@ export class Pool {
   #cancelled = false;
   #paused = false;
   #hasOpened = false;
+  /** Name of the engine that a worker opened last. */
+  #engine: string | null = null;
   #longestSilenceMs: number | null = null;
   #opened = Promise.withResolvers<OpenedEngine>();
 
@@ -133,17 +165,17 @@ export class Pool {
   /** Trains a child. Never rejects. */
   train(job: ChildJob): Promise<JobResult> {
     return new Promise((resolve) => {
-      const task: Task = { job, attempts: 0, resolve };
+      const task: Task = { job, attempts: 0, faultsBefore: 0, resolve };
       if (this.#cancelled) return resolve(interrupted(task));
       this.#queue.push(task);
       this.#dispatch();
     });
   }
 
-  /** Changes the number of workers; a surplus one leaves when its child is finished. */
+  /** Changes the number of workers; surplus ones leave, idle ones first, the others when their child is finished. */
   resize(workers: number): void {
     if (this.#cancelled) return;
-    const staying = this.#slots.filter((slot) => !slot.leaving);
+    const staying = this.#slots.filter((slot) => !slot.leaving).sort((a, b) => Number(b.busy) - Number(a.busy));
     for (let i = staying.length; i < workers; i++) this.#slots.push(this.#newSlot());
     for (const slot of staying.slice(workers)) slot.leave();
     this.#dispatch();
@@ -174,6 +206,7 @@ export class Pool {
 
   close(): void {
     clearInterval(this.#watch);
+    if (this.#holding !== null) clearTimeout(this.#holding);
     this.cancel();
     for (const slot of [...this.#slots]) slot.stop();
   }
@@ -189,14 +222,21 @@ export class Pool {
       opened: (engine) => {
         this.#hasOpened = true;
         this.#opened.resolve(engine);
+        if (this.#engine !== null && this.#engine !== engine.name) this.#options.hooks?.onOtherEngine?.(engine);
+        this.#engine = engine.name;
       },
       idle: () => this.#dispatch(),
+      finished: () => this.#faults.finished(),
       silent: (ms) => this.#longestSilenceMs = Math.max(ms, this.#longestSilenceMs ?? 0),
       /** Handles a task that its worker did not finish. */
       lost: (task, reason) => {
         if (this.#cancelled) return task.resolve(interrupted(task));
         if (task.attempts < MAX_ATTEMPTS) return void this.#queue.unshift(task);
         task.resolve({ outcome: "failed", reason, attempts: task.attempts });
+      },
+      deviceFailed: (task, fault, message) => {
+        this.#takeBack(task);
+        if (task.faultsBefore === this.#faultCount) this.#deviceFailed(fault, message);
       },
       sideBySide: () => this.#thread.newWorker(),
       startFailed: (reason) => this.#giveUpWithoutWorkers(reason),
@@ -212,17 +252,81 @@ export class Pool {
   #giveUpWithoutWorkers(reason: string): void {
     const most = this.#hasOpened ? MAX_STARTS.before : MAX_STARTS.never;
     if (this.#cancelled || this.#slots.some((slot) => !slot.leaving && slot.failedStarts < most)) return;
-    const sentence = `Cannot continue as no worker can be started: ${reason}`;
+    if (this.#options.fallback) return this.#continueElsewhere(`no worker can be started: ${reason}`);
+    this.#giveUp(`Cannot continue as no worker can be started: ${reason}`);
+  }
+
+  #giveUp(sentence: string): void {
     this.#opened.reject(new Error(sentence));
     this.#options.hooks?.onUnusable?.(sentence);
     this.close();
   }
 
+  /** The task will be given again, as if it had not been given. */
+  #takeBack(task: Task): void {
+    if (this.#cancelled) return task.resolve(interrupted(task));
+    task.attempts--;
+    this.#queue.unshift(task);
+  }
+
+  /** Acts after a pause, in which the device recovers and its other children report the same. */
+  #deviceFailed(fault: DeviceFault, message: string): void {
+    if (this.#cancelled) return;
+    this.#faultCount++;
+    const remedy = this.#faults.remedyFor(fault, message, this.workers);
+    if (remedy.kind !== "elsewhere") this.#options.hooks?.onDevice?.(remedy.says);
+    const pauses = remedy.kind === "again" ? remedy.pauses : 1;
+    this.#holding = setTimeout(() => {
+      this.#holding = null;
+      this.#apply(remedy);
+      this.#dispatch();
+    }, pauses * (this.#options.pauseMs ?? PAUSE_MS));
+  }
+
+  #apply(remedy: Remedy): void {
+    switch (remedy.kind) {
+      case "again":
+        return;
+      case "fewer":
+        return this.resize(remedy.workers);
+      case "elsewhere":
+        if (this.#options.fallback) return this.#continueElsewhere(remedy.says);
+        return this.#giveUp(
+          `Cannot continue as ${remedy.says}: resume when the device works, or begin anew with --engine auto, which ` +
+            `continues on the processor`,
+        );
+    }
+  }
+
+  /** Replaces all workers by those of the fallback. */
+  #continueElsewhere(reason: string): void {
+    if (this.#holding !== null) clearTimeout(this.#holding);
+    this.#holding = null;
+    const { fallback, settings, hooks } = this.#options, { engine, workers, module } = fallback!;
+    hooks?.onDevice?.(`${reason}: from here on engine ${engine} trains`);
+    this.#options = {
+      ...this.#options,
+      ...{ module, gpus: [], sideBySide: false, fallback: undefined },
+      settings: { ...settings, engine, children: 1 },
+    };
+    for (const slot of [...this.#slots]) {
+      const task = slot.withdraw();
+      if (task) this.#takeBack(task);
+    }
+    this.resize(workers);
+  }
+
   #dispatch(): void {
     for (const slot of [...this.#slots]) {
-      if (this.#queue.length === 0 || this.#paused) return;
-      if (slot.free) slot.give(this.#queue.shift()!);
+      if (this.#queue.length === 0 || this.#paused || this.#holding !== null) return;
+      if (slot.free) slot.give(this.#takeNext());
     }
+  }
+
+  #takeNext(): Task {
+    const task = this.#queue.shift()!;
+    task.faultsBefore = this.#faultCount;
+    return task;
   }
 }
 
@@ -232,6 +336,9 @@ interface SlotEvents {
   /** A worker spoke after this many milliseconds. */
   silent(ms: number): void;
   lost(task: Task, reason: string): void;
+  /** A child was trained to its end. */
+  finished(): void;
+  deviceFailed(task: Task, fault: DeviceFault, message: string): void;
   /** A worker broke before it was given a task. */
   startFailed(reason: string): void;
   left(): void;
@@ -255,6 +362,8 @@ class Slot {
   #finished = 0;
   #restarts = 0;
   #lastError: string | null = null;
+  /** As its worker opened it. */
+  #engine = "";
   #pause: ReturnType<typeof setTimeout> | undefined;
   leaving = false;
   /** Consecutive failed starts. */
@@ -301,6 +410,14 @@ class Slot {
     this.#task = null;
     this.#send({ kind: "cancel" });
     this.events.lost(task, "the search was stopped");
+  }
+
+  /** Stops at once; the task it had. */
+  withdraw(): Task | null {
+    const task = this.#task;
+    this.#task = null;
+    this.stop();
+    return task;
   }
 
   stop(): void {
@@ -368,6 +485,7 @@ class Slot {
     this.#heardAt = this.clock.now;
     switch (message?.kind) {
       case "opened":
+        this.#engine = message.engine.name;
         this.events.opened(message.engine);
         return this.#idle();
       case "progress":
@@ -389,8 +507,13 @@ class Slot {
         this.#finished++;
         this.failedStarts = 0;
         this.#task = null;
+        this.events.finished();
         this.#idle();
-        return task?.resolve({ ...message.outcome, attempts: task.attempts });
+        return task?.resolve({ ...message.outcome, attempts: task.attempts, engine: this.#engine });
+      case "device_failed":
+        this.#task = null;
+        if (task) this.events.deviceFailed(task, message.fault, message.message);
+        return this.#idle();
       case "broken":
         return this.#broken(message.message);
       case undefined:

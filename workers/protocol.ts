@@ -3,6 +3,7 @@
  * messages there is a heartbeat: one counter per worker in shared memory, which it advances while its event loop turns.
  */
 import type { Bar } from "../child/bar.ts";
+import type { DeviceFault } from "../child/engine/engine.ts";
 import type { ChildSettings, Outcome } from "../child/trainer.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 
@@ -69,10 +70,14 @@ export type FromWorker =
   /** Something about the child that users should know; the child continues. */
   | { readonly kind: "notice"; readonly trial: number; readonly message: string }
   | { readonly kind: "finished"; readonly trial: number; readonly outcome: Outcome }
+  /** The device failed the worker's child, which is not to blame. The worker takes another. */
+  | { readonly kind: "device_failed"; readonly trial: number; readonly fault: DeviceFault; readonly message: string }
   /** The worker cannot continue: a bug, or no engine. It is replaced. */
   | { readonly kind: "broken"; readonly message: string };
 
 const OUTCOMES: readonly Outcome["outcome"][] = ["complete", "pruned", "diverged", "timed_out", "interrupted"];
+
+const FAULTS: readonly DeviceFault[] = ["lost", "memory", "limit"];
 
 /** The message, or null if a worker sends no such message. */
 export function readFromWorker(data: unknown): FromWorker | null {
@@ -91,6 +96,11 @@ export function readFromWorker(data: unknown): FromWorker | null {
     case "finished":
       return typeof message.trial === "number" && isObject(message.outcome) &&
           (OUTCOMES as readonly unknown[]).includes(message.outcome.outcome)
+        ? data as FromWorker
+        : null;
+    case "device_failed":
+      return typeof message.trial === "number" && typeof message.message === "string" &&
+          (FAULTS as readonly unknown[]).includes(message.fault)
         ? data as FromWorker
         : null;
     case "broken":

@@ -67,6 +67,24 @@ export interface Probe {
   readonly betaDerivative: Float32Array | Float64Array;
 }
 
+/** How a device fails its children, through no fault of theirs. */
+export type DeviceFault =
+  /** It is gone. What is compiled afterwards is on one opened anew, where there is one. */
+  | "lost"
+  /** It has too little memory for another child beside those that it trains. */
+  | "memory"
+  /** It binds less than a tensor of one child. */
+  | "limit";
+
+/** Thrown by engines and programs where their device fails. The message is one sentence. */
+export class DeviceError extends Error {
+  override readonly name = "DeviceError";
+
+  constructor(readonly fault: DeviceFault, message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
 export interface Engine {
   /** As on the command line: "wasm", "reference", … */
   readonly name: string;

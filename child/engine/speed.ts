@@ -9,7 +9,7 @@ import { initialParameters } from "../network/initialise.ts";
 import { buildResNet } from "../network/resnet.ts";
 import { DEFAULT_OPTIMIZER, type Optimizer } from "../network/optimizer.ts";
 import { Random } from "../../datasets/random.ts";
-import type { Engine, Program } from "./engine.ts";
+import { DeviceError, type Engine, type Program } from "./engine.ts";
 import { sizeOf } from "../network/shape.ts";
 
 /** What is trained for the measurement. */
@@ -62,6 +62,12 @@ export async function imagesPerSecond(
   }
 }
 
+/** The rate of children that the device cannot train together. */
+function noneIfTooMany(error: unknown): number {
+  if (error instanceof DeviceError && error.fault !== "lost") return 0;
+  throw error;
+}
+
 /** Maximum number of children, and the gain in total speed for which doubling their number is worth the memory. */
 const MAX_CHILDREN = 64, WORTHWHILE = 1.1;
 
@@ -76,7 +82,7 @@ export async function chooseChildren(
 ): Promise<number> {
   let children = 1, best = await rate(1);
   while (2 * children <= MAX_CHILDREN && bytes(2 * children) <= memory) {
-    const faster = await rate(2 * children);
+    const faster = await rate(2 * children).catch(noneIfTooMany);
     if (faster < WORTHWHILE * best) break;
     children *= 2;
     best = faster;

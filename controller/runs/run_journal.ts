@@ -2,7 +2,8 @@
  * The journal of a run in progress: every change is stored, folded into the run's state and told to the listeners,
  * before the next thing happens. A run killed at any moment resumes from what its store then holds.
  */
-import { isFinished, type Trial } from "../trial.ts";
+import type { OpenedEngine } from "../../workers/protocol.ts";
+import { enginesOf, isFinished, type Trial } from "../trial.ts";
 import { requeued } from "../trial_changes.ts";
 import type {
   Notice,
@@ -79,8 +80,14 @@ export class RunJournal {
     return () => this.#listeners.delete(listener);
   }
 
-  /** The workers' engine is open: the run starts. */
-  begin(run: RunInfo): void {
+  /** The workers' engine is open: the run starts, or goes on with another. `before` is why others were passed over. */
+  begin({ name, device, notices, passedOver, childBytes }: OpenedEngine, before: readonly string[] = []): void {
+    const others = enginesOf(this.trials).filter((engine) => engine !== name).join(" and ");
+    const mixed = others === "" ? [] : [`trainings until now used ${others}, those from now on ${name}`];
+    mixed.forEach((sentence) => this.notice("warning", sentence));
+    const engineNotices = [...before, ...passedOver, ...notices, ...mixed];
+    const { childBytes: _, ...known } = this.run;
+    const run = { ...known, engine: name, device, engineNotices, ...childBytes !== undefined && { childBytes } };
     this.#store.saveInfo(run);
     this.#emit({ event: "run_started", run });
   }

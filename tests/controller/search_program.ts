@@ -20,6 +20,8 @@ export interface ScriptOptions {
   readonly verdictSeeds?: number;
   readonly pruner?: PrunerName;
   readonly warmStart?: WarmStart;
+  /** On a scripted card (`tests/workers/scripted_ports.ts`), with two scripted workers to fall back on. */
+  readonly onCard?: boolean;
 }
 
 /** The search in the folder, new or from wherever it was. */
@@ -27,9 +29,10 @@ export function openScripted(
   folder: string,
   workers: number,
   asked: Sampler | undefined = undefined,
-  { hangMs, engine = "scripted", trials = 60, batch = 6, seed = 7, verdictSeeds = 4, pruner = "asha", warmStart }:
-    ScriptOptions = {},
+  options: ScriptOptions = {},
 ): { search: Search; store: RunStore } {
+  const { engine = "scripted", trials = 60, batch = 6, seed = 7, verdictSeeds = 4, pruner = "asha" } = options;
+  const { hangMs, warmStart, onCard = false } = options;
   const sampler = asked ?? new RandomSampler(new FunctionFacts(new SearchSpace(1)), seed);
   const dataset = makeShapes({ train: 1, validation: 1, test: 1 });
   const store = isRun(folder) ? RunStore.open(folder) : RunStore.create(folder, {
@@ -61,9 +64,15 @@ export function openScripted(
     createdAt: Date.now(),
   });
   const space = new SearchSpace(1);
-  const workerModule = new URL("../workers/scripted_worker.ts", import.meta.url);
+  const module = new URL("../workers/scripted_worker.ts", import.meta.url);
+  const card = {
+    sideBySide: true,
+    workerModule: new URL("../workers/scripted_ports.ts", import.meta.url),
+    fallback: { engine: "scripted", workers: 2, module },
+  };
   const search = new Search({
-    ...{ store, sampler, space, dataset, threads: 1, workerModule, hangMs, pauseMs: 10, warmStart },
+    ...{ store, sampler, space, dataset, threads: 1, hangMs, pauseMs: 10, warmStart, workerModule: module },
+    ...onCard && card,
   });
   return { search, store };
 }

@@ -3,10 +3,17 @@
  * A thread of several workers that trains nothing: what it does with a trial is written in its expression. x + 1 throws,
  * x + 2 blocks the thread, x + 4 throws a moment later outside any child, x + 5 never answers; all else is complete
  * after some milliseconds, and its score is the number of children in training at that moment.
+ *
+ * Its device fails as its engine's name says: "lost N" is lost N times, with the children then in training; "memory N" has
+ * room for N children; "limit" is too small for one.
  */
+import type { DeviceFault } from "../../child/engine/engine.ts";
 import type { ToWorker } from "../../workers/protocol.ts";
 
 let training = 0;
+let fault = "", left = 0;
+/** Children that the device will fail together. */
+let doomed: (() => void)[] = [];
 
 self.onmessage = ({ data: port }: MessageEvent<MessagePort>) => {
   let heartbeat: ReturnType<typeof setInterval>;
@@ -15,7 +22,10 @@ self.onmessage = ({ data: port }: MessageEvent<MessagePort>) => {
       case "open": {
         const beat = data.heartbeat;
         heartbeat = setInterval(() => Atomics.add(beat, 0, 1), 10);
-        const engine = { name: "scripted", device: "none", notices: [], passedOver: [] };
+        if (fault === "") {
+          [fault, left] = [data.settings.engine.split(" ")[0], Number(data.settings.engine.split(" ")[1])];
+        }
+        const engine = { name: "card", device: "none", notices: [], passedOver: [] };
         return port.postMessage({ kind: "opened", engine });
       }
       case "leave":
@@ -27,10 +37,23 @@ self.onmessage = ({ data: port }: MessageEvent<MessagePort>) => {
   };
 };
 
+function loseAll(): void {
+  left--;
+  for (const fail of doomed.splice(0)) fail();
+}
+
 function train(
   port: MessagePort,
   { trial, expression }: { readonly trial: number; readonly expression: string },
 ): void {
+  const fails = (fault: DeviceFault) =>
+    port.postMessage({ kind: "device_failed", trial, fault, message: `the scripted device: ${fault}` });
+  if (fault === "limit") return fails("limit");
+  if (fault === "memory" && training >= left) return fails("memory");
+  if (fault === "lost" && left > 0) {
+    if (doomed.push(() => fails("lost")) === 1) setTimeout(loseAll, 30);
+    return;
+  }
   switch (expression) {
     case "x + 1":
       return port.postMessage({ kind: "broken", message: "scripted failure" });

@@ -11,9 +11,9 @@ export function commonGraph(graph: Graph): Graph {
   const betas: Parameter[] = [];
   const nodes = graph.nodes.map((node, id) => {
     if (node.kind !== "activation") return node;
-    const beta = betaName(id);
+    const beta = betaName(id), { beta: _, ...others } = node; // the fields' order is a part of the key below
     betas.push({ name: beta, role: "activation_beta", shape: [node.shape[2]] });
-    return { ...node, beta };
+    return { ...others, beta };
   });
   const parameters = graph.parameters.filter(({ role }) => role !== "activation_beta");
   return { ...graph, nodes, parameters: [...parameters, ...betas] };

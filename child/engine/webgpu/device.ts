@@ -2,6 +2,7 @@
  * The graphics card of a worker: one device per worker, as a destroyed device is freed only by the garbage collector.
  * Says in one sentence why there is none, and why one no longer works.
  */
+import { DeviceError } from "../engine.ts";
 
 /** A card in use. */
 export interface Card {
@@ -13,6 +14,15 @@ export interface Card {
   /** Why the device is lost, or null while it works. */
   lost(): string | null;
 }
+
+/** What a device says of calls that it refused. */
+export interface Refusal {
+  readonly forMemory: boolean;
+  readonly message: string;
+}
+
+/** How long after its calls fail a device may take to say that it is lost, in ms. */
+const LOSS_MS = 20;
 
 /** Drivers that compute on the CPU: Mesa's two, Google's and Microsoft's. */
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|microsoft basic render|\bwarp\b/i;
@@ -30,13 +40,61 @@ const LIMITS = [
 let opened: Promise<Card> | undefined;
 
 /**
- * The card of this worker, opened once; a lost one is opened anew. Throws an Error whose message is the reason why there
- * is none, as the end of a sentence.
+ * The card of this worker, opened once; a lost one is opened anew, once for all who ask. Throws an Error whose message is
+ * the reason why there is none, as the end of a sentence; the next call looks again.
  */
 export async function openCard(): Promise<Card> {
-  const card = await (opened ??= requestCard());
+  const opening = opened ??= requestCard();
+  const forget = () => {
+    if (opened === opening) opened = undefined;
+  };
+  const card = await opening.catch((error) => {
+    forget();
+    throw error;
+  });
   if (card.lost() === null) return card;
-  return await (opened = requestCard());
+  forget();
+  return await openCard();
+}
+
+/** An error of the card's calls, or that it is lost, which it says a moment later. */
+export async function causeOf(error: unknown, card: Card): Promise<Error> {
+  if (card.lost() === null) await new Promise((resolve) => setTimeout(resolve, LOSS_MS));
+  return card.lost() === null ? error as Error : lossOf(card);
+}
+
+export function lossOf({ name, lost }: Card): DeviceError {
+  return new DeviceError("lost", `the card ${name} was lost: ${lost()}`);
+}
+
+/**
+ * Makes calls to the device and watches what it refuses of them. They must not wait: the errors of a device go to
+ * whoever watched it last.
+ */
+export function watched<Result>(
+  device: GPUDevice,
+  calls: () => Result,
+): { readonly result: Result; readonly refused: Promise<Refusal | null> } {
+  device.pushErrorScope("validation");
+  device.pushErrorScope("out-of-memory");
+  const end = () => {
+    const refused = refusalOf(device.popErrorScope(), device.popErrorScope());
+    refused.catch(() => {}); // a lost device has no scopes any more
+    return refused;
+  };
+  let result: Result;
+  try {
+    result = calls();
+  } catch (error) {
+    end();
+    throw error;
+  }
+  return { result, refused: end() };
+}
+
+async function refusalOf(memory: Promise<GPUError | null>, validity: Promise<GPUError | null>) {
+  const [noMemory, invalid] = await Promise.all([memory, validity]), error = noMemory ?? invalid;
+  return error && { forMemory: noMemory !== null, message: error.message };
 }
 
 export function isSoftwareAdapter({ description, vendor, isFallbackAdapter }: Partial<GPUAdapterInfo>): boolean {

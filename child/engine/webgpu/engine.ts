@@ -5,10 +5,10 @@ import { printChild } from "../../compiler/print.ts";
 import type { Dataset } from "../../../datasets/dataset.ts";
 import type { Graph } from "../../network/graph.ts";
 import { checkActivation } from "../checks.ts";
-import type { CompileOptions, Engine, Probe, Program } from "../engine.ts";
+import { type CompileOptions, DeviceError, type Engine, type Probe, type Program } from "../engine.ts";
 import { printsKernels } from "../prints_kernels.ts";
 import { selfCheck } from "../self_check.ts";
-import { type Card, openCard } from "./device.ts";
+import { type Card, causeOf, openCard } from "./device.ts";
 import { commonGraph, shapeKey } from "./common_graph.ts";
 import { bytesFor, Group } from "./group.ts";
 import { canHold } from "./held_dataset.ts";
@@ -53,10 +53,13 @@ class WebGpuEngine implements Engine {
     const { batch, optimizer, children = 1 } = options;
     await this.#reopen();
     if (printsKernels()) console.error(printChild(compileChild(commonGraph(graph), activation)));
-    const plan = this.#plan(graph, activation, options);
-    const group = await this.#groupFor(JSON.stringify([shapeKey(graph), batch, optimizer, children]), plan, children);
-    const place = await group.place(plan);
-    return new WebGpuProgram(graph, group, place);
+    const plan = this.#plan(graph, activation, options), key = [shapeKey(graph), batch, optimizer, children];
+    try {
+      const group = await this.#groupFor(JSON.stringify(key), plan, children);
+      return new WebGpuProgram(graph, group, await group.place(plan));
+    } catch (error) {
+      throw await causeOf(error, this.#card);
+    }
   }
 
   memoryNeeded(graph: Graph, activation: Activation, options: CompileOptions): number {
@@ -68,9 +71,17 @@ class WebGpuEngine implements Engine {
     return makePlan(commonGraph(graph), activation, { batch, optimizer, fused: this.fused });
   }
 
-  /** A card that was lost is opened anew: what is compiled from now on works. Programs on the lost one do not. */
+  /**
+   * A card that was lost is opened anew: what is compiled from now on works. Programs on the lost one do not. Throws a
+   * DeviceError if it cannot be opened.
+   */
   async #reopen(): Promise<void> {
-    const card = await openCard();
+    const before = this.#card.name;
+    const card = await openCard().catch((cause) => {
+      throw new DeviceError("lost", `the card ${before} was lost and cannot be opened again: ${cause.message}`, {
+        cause,
+      });
+    });
     if (card === this.#card) return;
     this.#card = card;
     this.#groups.clear();
@@ -108,12 +119,15 @@ class WebGpuEngine implements Engine {
   }
 }
 
-/** Opens a group with so many places, or half as many, and so on. Throws the reason if even one is too many. */
+/**
+ * Opens a group with so many places, or half as many, and so on, while the card cannot bind or hold them. Throws the
+ * reason if even one is too many.
+ */
 export async function mostPlaces<Opened>(places: number, open: (places: number) => Promise<Opened>): Promise<Opened> {
   try {
     return await open(places);
   } catch (error) {
-    if (places === 1) throw error;
+    if (places === 1 || !(error instanceof DeviceError) || error.fault === "lost") throw error;
     return await mostPlaces(Math.ceil(places / 2), open);
   }
 }

@@ -10,8 +10,8 @@ import { setImmediate } from "node:timers";
 import type { Batch } from "../../../datasets/dataset.ts";
 import { type Optimizer, SLOTS } from "../../network/optimizer.ts";
 import type { PickedBatch } from "../../../datasets/batches.ts";
-import type { PickedStep, TrainingStep } from "../engine.ts";
-import type { Card } from "./device.ts";
+import { DeviceError, type PickedStep, type TrainingStep } from "../engine.ts";
+import { type Card, causeOf, lossOf, type Refusal, watched } from "./device.ts";
 import { MAX_STEPS } from "./dropout.ts";
 import type { HeldDataset } from "./held_dataset.ts";
 import { printsKernels } from "../prints_kernels.ts";
@@ -64,6 +64,12 @@ interface Wanted {
   readonly take: (values: Float32Array) => void;
 }
 
+/** Steps that are trained in one submission, and the dispatches that their children share. */
+interface Training {
+  readonly asked: readonly Asked<"train">[];
+  kernels: readonly (Ready | null)[];
+}
+
 interface Queued {
   readonly place: number;
   readonly work: Work;
@@ -95,7 +101,8 @@ export class Group {
   /** Steps of one submission where they carry their images. */
   readonly #carriedSteps: number;
   #shared!: Child;
-  #error: string | null = null;
+  /** What the card refused: the group's tensors are not to be trusted after it. */
+  #error: Error | null = null;
   readonly #pickings = new Map<HeldDataset, Promise<Ready>>();
   #reserved = 0;
   /** Places whose children trained in the last turn, and so ask for more soon. */
@@ -107,23 +114,19 @@ export class Group {
     this.#carriedSteps = carriedSteps(plan, places);
   }
 
-  /** Makes the buffers. Throws an Error, or a RangeError if the card cannot bind or hold them, in one sentence. */
+  /** Makes the buffers. Throws a DeviceError if the card cannot bind or hold them, in one sentence. */
   static async open(card: Card, plan: Plan, places: number): Promise<Group> {
     const group = new Group(card, plan, places);
-    const { device } = card;
     group.#checkLimits();
-    device.pushErrorScope("out-of-memory");
-    group.#createBuffers();
-    const error = await device.popErrorScope();
-    if (error) {
+    try {
+      const refused = await watched(card.device, () => group.#createBuffers()).refused;
+      if (refused) throw group.#refusal(refused);
+      group.#shared = await group.#prepare(plan, null);
+      return group;
+    } catch (error) {
       group.close();
-      throw new Error(
-        `Cannot train ${places} children of ${plan.graph.name} at batch ${plan.batch} on ${card.name} as they need ` +
-          `${mebibytes(group.bytes)} MiB and it has too little memory: ask for fewer children or a smaller batch`,
-      );
+      throw error;
     }
-    group.#shared = await group.#prepare(plan, null);
-    return group;
   }
 
   /** Of all places together. */
@@ -258,7 +261,8 @@ export class Group {
           queued.resolve();
         });
       } catch (error) {
-        turn.forEach(({ reject }) => reject(error as Error));
+        const cause = await causeOf(error, this.card);
+        turn.forEach(({ reject }) => reject(cause));
       }
     }
     this.#isRunning = false;
@@ -283,38 +287,64 @@ export class Group {
   }
 
   #check(): void {
-    const lost = this.card.lost();
-    if (lost !== null) throw new Error(`The card ${this.card.name} was lost: ${lost}`);
-    if (this.#error !== null) throw new Error(`The card ${this.card.name} refused its work: ${this.#error}`);
+    if (this.card.lost() !== null) throw lossOf(this.card);
+    if (this.#error !== null) throw this.#error;
+  }
+
+  #refusal({ forMemory, message }: Refusal): Error {
+    if (!forMemory) return new Error(`the card ${this.card.name} refused its work: ${message}`);
+    return new DeviceError(
+      "memory",
+      `Cannot train ${this.#who} on ${this.card.name} as that takes ${
+        mebibytes(this.bytes)
+      } MiB and it has too little ` +
+        `memory: ask for fewer children or a smaller batch`,
+    );
+  }
+
+  get #who(): string {
+    const { places, plan: { graph, batch } } = this;
+    return `${places === 1 ? "a child" : `${places} children`} of ${graph.name} at batch ${batch}`;
   }
 
   /** Marks each request as done or not. */
   async #do(turn: readonly Queued[]): Promise<boolean[]> {
-    const { device } = this.card;
-    device.pushErrorScope("validation");
     const of = <Kind extends Work["kind"]>(kind: Kind) =>
       turn.flatMap(({ place, work }) =>
         work.kind === kind ? [{ place, work: work as Extract<Work, { kind: Kind }> }] : []
       );
-    for (const request of of("write")) this.#write(request);
+    const asked = of("train"), dataset = asked[0]?.work.dataset ?? null;
+    // Those with the first's data set: the others wait.
+    const training = { asked: asked.filter(({ work }) => work.dataset === dataset), kernels: this.#shared.training };
+    if (dataset) training.kernels = [await this.#pickingFrom(dataset), ...this.#shared.training.slice(1)];
+    const { result: wanted, refused } = watched(this.card.device, () => {
+      for (const request of of("write")) this.#write(request);
+      return this.#submit(training, of("evaluate"), of("read"));
+    });
+    const refusal = await refused;
+    if (refusal) throw this.#error = this.#refusal(refusal);
+    await this.#take(wanted);
+    return turn.map(({ work }) => isDone(work));
+  }
+
+  #submit(training: Training, judged: readonly Asked<"evaluate">[], read: readonly Asked<"read">[]): Wanted[] {
+    const { device } = this.card, wanted: Wanted[] = [];
     let encoder = device.createCommandEncoder();
-    const wanted: Wanted[] = [], isTraining = await this.#encodeTraining(encoder, of("train"), wanted);
-    const judged = of("evaluate");
+    const isTraining = this.#encodeTraining(encoder, training, wanted);
     if (isTraining && judged.length > 0) {
       // In a submission of its own, as the images to be judged take the place of the steps'.
       device.queue.submit([encoder.finish()]);
       encoder = device.createCommandEncoder();
     }
     if (judged.length > 0) this.#encodeEvaluation(encoder, judged, wanted);
-    for (const { place, work } of of("read")) {
+    for (const { place, work } of read) {
       const bytes = this.plan.quads.get(work.buffer)! * QUAD_BYTES;
       const take = (values: Float32Array) => work.values = values;
       wanted.push({ buffer: this.#buffers.get(work.buffer)!, at: place * bytes, bytes, take });
     }
-    await this.#finish(encoder, wanted);
-    const error = await device.popErrorScope();
-    if (error) this.#error = error.message;
-    return turn.map(({ work }) => isDone(work));
+    this.#encodeCopies(encoder, wanted);
+    device.queue.submit([encoder.finish()]);
+    return wanted;
   }
 
   #write({ place, work: { buffer, values } }: Asked<"write">): void {
@@ -323,17 +353,9 @@ export class Group {
     this.card.device.queue.writeBuffer(this.#buffers.get(buffer)!, at, values as Float32Array<ArrayBuffer>);
   }
 
-  /**
-   * Trains as many steps as every waiting child has left, of those on the first one's data set; the others wait. False
-   * if there is none.
-   */
-  async #encodeTraining(
-    encoder: GPUCommandEncoder,
-    asked: readonly Asked<"train">[],
-    wanted: Wanted[],
-  ): Promise<boolean> {
-    const dataset = asked[0]?.work.dataset, trained = asked.filter(({ work }) => work.dataset === dataset);
-    const most = dataset ? MAX_STEPS : this.#carriedSteps;
+  /** Trains as many steps as every one of the children has left. False if there is none. */
+  #encodeTraining(encoder: GPUCommandEncoder, { asked: trained, kernels }: Training, wanted: Wanted[]): boolean {
+    const most = trained[0]?.work.dataset ? MAX_STEPS : this.#carriedSteps;
     const count = Math.min(most, ...trained.map(({ work }) => work.steps.length - work.losses.length));
     if (trained.length === 0 || count === 0) return false;
     const places = trained.map(({ place }) => place);
@@ -348,10 +370,7 @@ export class Group {
       seeds.set(next.map(({ dropoutSeed = 0 }) => dropoutSeed), place * MAX_STEPS);
     }
     this.card.device.queue.writeBuffer(this.#buffers.get("dropout_seeds")!, 0, seeds);
-    const shared = dataset
-      ? [await this.#pickingFrom(dataset), ...this.#shared.training.slice(1)]
-      : this.#shared.training;
-    this.#encode(encoder, shared, "training", places, count);
+    this.#encode(encoder, kernels, "training", places, count);
     wanted.push({
       buffer: this.#buffers.get("losses")!,
       at: 0,
@@ -446,22 +465,25 @@ export class Group {
     pass.end();
   }
 
-  /** Submits, reads back, and delivers the results. */
-  async #finish(encoder: GPUCommandEncoder, wanted: readonly Wanted[]): Promise<void> {
-    const { device } = this.card;
-    const bytes = wanted.reduce((sum, { bytes }) => sum + bytes, 0);
-    if (bytes === 0) return device.queue.submit([encoder.finish()]);
-    if ((this.#staging?.size ?? 0) < bytes) {
+  /** Copies what is wanted to where it can be read. */
+  #encodeCopies(encoder: GPUCommandEncoder, wanted: readonly Wanted[]): void {
+    const size = bytesOf(wanted);
+    if ((this.#staging?.size ?? 0) < size) {
       this.#staging?.destroy();
-      this.#staging = device.createBuffer({ size: bytes, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+      const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+      this.#staging = this.card.device.createBuffer({ size, usage });
     }
-    const staging = this.#staging!;
     let to = 0;
     for (const { buffer, at, bytes } of wanted) {
-      encoder.copyBufferToBuffer(buffer, at, staging, to, bytes);
+      encoder.copyBufferToBuffer(buffer, at, this.#staging!, to, bytes);
       to += bytes;
     }
-    device.queue.submit([encoder.finish()]);
+  }
+
+  /** Waits for the card, and hands what is wanted to who takes it. */
+  async #take(wanted: readonly Wanted[]): Promise<void> {
+    const staging = this.#staging!, bytes = bytesOf(wanted);
+    if (bytes === 0) return;
     await staging.mapAsync(GPUMapMode.READ, 0, bytes);
     const values = new Float32Array(staging.getMappedRange(0, bytes).slice(0));
     staging.unmap();
@@ -474,16 +496,16 @@ export class Group {
 
   // Buffers and pipelines -----------------------------------------------------------------------------------------
 
-  /** Throws a RangeError if one tensor is more than the card binds. */
+  /** Throws a DeviceError if a buffer is more than the card binds. */
   #checkLimits(): void {
     const { maxStorageBufferBindingSize, maxBufferSize } = this.card.device.limits;
     const most = Math.min(maxStorageBufferBindingSize, maxBufferSize);
-    const largest = this.places * Math.max(...this.plan.quads.values()) * QUAD_BYTES;
+    const largest = Math.max(...buffersFor(this.plan, this.places).map(({ bytes }) => bytes));
     if (largest <= most) return;
-    throw new RangeError(
-      `Cannot train ${this.places} children of ${this.plan.graph.name} at batch ${this.plan.batch} on ` +
-        `${this.card.name} as it binds ${mebibytes(most)} MiB and their largest tensor has ${mebibytes(largest)}: ` +
-        `ask for fewer children or a smaller batch`,
+    throw new DeviceError(
+      "limit",
+      `Cannot train ${this.#who} on ${this.card.name} as it binds ${mebibytes(most)} MiB and the largest buffer has ` +
+        `${mebibytes(largest)}: ask for fewer children or a smaller batch`,
     );
   }
 
@@ -504,18 +526,16 @@ export class Group {
 
   /** The dispatches that all children share (place null), or those of the child at a place. */
   async #prepare(plan: Plan, place: number | null): Promise<Child> {
-    const { device } = this.card;
-    device.pushErrorScope("validation");
-    const all = [...plan.training, ...plan.evaluation];
-    let failure: Error | undefined;
-    const prepared = Promise.all(all.map(async (dispatch, i) => {
-      if (dispatch.own !== (place !== null)) return null;
-      const pipeline = await pipelineOf(device, dispatch.kernel);
-      return { pipeline, bindings: this.#bind(dispatch, pipeline, i, place), workgroups: dispatch.workgroups };
-    }));
-    const ready = await prepared.catch((error) => (failure = error, []));
-    const cause = await device.popErrorScope() ?? failure; // the first names the line
-    if (cause) throw new Error(`Cannot compile ${plan.graph.name} on ${this.card.name}: ${cause.message}`, { cause });
+    const { device } = this.card, all = [...plan.training, ...plan.evaluation];
+    const isHere = ({ own }: Dispatch) => own === (place !== null);
+    const pipelines = await Promise.all(all.map((one) => isHere(one) ? pipelineOf(device, one.kernel) : null));
+    const { result: ready, refused } = watched(device, () =>
+      pipelines.map((pipeline, i) => {
+        if (!pipeline) return null;
+        return { pipeline, bindings: this.#bind(all[i], pipeline, i, place), workgroups: all[i].workgroups };
+      }));
+    const refusal = await refused;
+    if (refusal) throw this.#refusal(refusal);
     return { training: ready.slice(0, plan.training.length), evaluation: ready.slice(plan.training.length) };
   }
 
@@ -526,8 +546,9 @@ export class Group {
     return ready;
   }
 
-  async #preparePicking({ pixels, table }: HeldDataset): Promise<Ready> {
-    const { picking, training, evaluation } = this.plan;
+  async #preparePicking({ pixels, table, refused }: HeldDataset): Promise<Ready> {
+    const { picking, training, evaluation } = this.plan, refusal = await refused;
+    if (refusal) throw this.#refusal(refusal);
     const pipeline = await pipelineOf(this.card.device, picking.kernel);
     const buffers = new Map([...this.#buffers, ["pixels", pixels], ["table", table]]);
     const bindings = this.#bind(picking, pipeline, training.length + evaluation.length, null, buffers);
@@ -551,6 +572,10 @@ export class Group {
     const entries = resources.map((resource, binding) => ({ binding, resource }));
     return this.card.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
   }
+}
+
+function bytesOf(wanted: readonly Wanted[]): number {
+  return wanted.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 function isDone(work: Work): boolean {
@@ -592,7 +617,9 @@ function buffersFor(plan: Plan, places: number): BufferRequest[] {
   const kept = keptNames(plan), isKept = new Set<BufferName>(kept);
   const tensors = new Map([...quads].filter(([name]) => !isKept.has(name)));
   const shared = shareBuffers([training, evaluation], tensors, new Set([plan.logits.buffer]));
-  const steps = places * MAX_STEPS, images = plan.batch * sizeOf(plan.graph.nodes[0].shape);
+  const steps = places * MAX_STEPS,
+    carried = carriedSteps(plan, places),
+    images = plan.batch * sizeOf(plan.graph.nodes[0].shape);
   return [
     ...kept.map((name) => one(name, places * quads.get(name)! * QUAD_BYTES)),
     ...shared.sizes.map((size, place) => ({
@@ -609,8 +636,8 @@ function buffersFor(plan: Plan, places: number): BufferRequest[] {
     one("rates", 16 * steps),
     one("dropout_seeds", 4 * steps),
     one("losses", 4 * steps),
-    one("logits", places * MAX_STEPS * quads.get(plan.logits.buffer)! * QUAD_BYTES),
-    one("images", 4 * places * carriedSteps(plan, places) * images),
+    one("logits", places * carried * quads.get(plan.logits.buffer)! * QUAD_BYTES),
+    one("images", 4 * places * carried * images),
     one(
       "records",
       ALIGNMENT * (training.length + evaluation.length + 1),
@@ -639,7 +666,8 @@ function pipelineOf(device: GPUDevice, { name, code, bindings }: Kernel): Promis
   return pipeline;
 }
 
-function compile(
+/** Throws an Error with what the driver says of the text, or of the pipeline. */
+async function compile(
   device: GPUDevice,
   label: string,
   code: string,
@@ -647,22 +675,20 @@ function compile(
 ): Promise<GPUComputePipeline> {
   if (printsKernels()) console.error(`// ${label}\n${code}\n`);
   const visibility = GPUShaderStage.COMPUTE;
-  const layout = device.createBindGroupLayout({
-    entries: [
-      { binding: 0, visibility, buffer: { type: "read-only-storage" } },
-      { binding: 1, visibility, buffer: { type: "uniform" } },
-      ...bindings.map(({ access }, i): GPUBindGroupLayoutEntry => ({
-        binding: i + 2,
-        visibility,
-        buffer: { type: access === "read" ? "read-only-storage" : "storage" },
-      })),
-    ],
+  const types: GPUBufferBindingType[] = [
+    ...["read-only-storage", "uniform"] as const,
+    ...bindings.map(({ access }) => access === "read" ? "read-only-storage" : "storage"),
+  ];
+  const entries = types.map((type, binding) => ({ binding, visibility, buffer: { type } }));
+  const { result, refused } = watched(device, () => {
+    const layout = device.createPipelineLayout({ bindGroupLayouts: [device.createBindGroupLayout({ entries })] });
+    const module = device.createShaderModule({ label, code });
+    return device.createComputePipelineAsync({ label, layout, compute: { module, entryPoint: "main" } });
   });
-  return device.createComputePipelineAsync({
-    label,
-    layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-    compute: { module: device.createShaderModule({ label, code }), entryPoint: "main" },
-  });
+  result.catch(() => {}); // what was refused before names the line
+  const refusal = await refused;
+  if (refusal) throw new Error(`the kernel "${label}" does not compile: ${refusal.message}`);
+  return await result;
 }
 
 function mebibytes(bytes: number): number {

@@ -1,13 +1,15 @@
 /** A data set's training split on a card: its bytes, uploaded once, and the table that normalises them. */
 import { normalisation } from "../../../datasets/batches.ts";
 import type { Dataset } from "../../../datasets/dataset.ts";
-import type { Card } from "./device.ts";
+import { type Card, type Refusal, watched } from "./device.ts";
 
 export interface HeldDataset {
   /** Pixels, NHWC, four to a word. */
   readonly pixels: GPUBuffer;
   /** [channels][256] floats. */
   readonly table: GPUBuffer;
+  /** What the card refused of them. */
+  readonly refused: Promise<Refusal | null>;
 }
 
 /** Bytes of one upload: each is copied on its way. */
@@ -21,16 +23,20 @@ export function canHold({ device: { limits } }: Card, { train }: Dataset): boole
     train.pixels.byteLength <= Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize) - 4;
 }
 
-/** The split on the card, uploaded at the first call. */
+/** The split on the card, uploaded at the first call, and again if the card had no room for it. */
 export function holdDataset(card: Card, dataset: Dataset): HeldDataset {
   let datasets = held.get(card.device);
   if (!datasets) held.set(card.device, datasets = new WeakMap());
   let found = datasets.get(dataset);
-  if (!found) datasets.set(dataset, found = upload(card, dataset));
+  if (!found) {
+    const { result, refused } = watched(card.device, () => upload(card, dataset));
+    datasets.set(dataset, found = { ...result, refused });
+    refused.then((refusal) => refusal && datasets.delete(dataset), () => {});
+  }
   return found;
 }
 
-function upload({ device }: Card, dataset: Dataset): HeldDataset {
+function upload({ device }: Card, dataset: Dataset): Omit<HeldDataset, "refused"> {
   const bytes = dataset.train.pixels, usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
   const pixels = device.createBuffer({ size: Math.ceil(bytes.length / 4) * 4, usage });
   for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {

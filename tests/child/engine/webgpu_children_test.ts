@@ -3,14 +3,19 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../../child/activation/catalog.ts";
 import { usesBeta } from "../../../child/activation/expression.ts";
-import type { Engine, Program } from "../../../child/engine/engine.ts";
+import { DeviceError, type Engine, type Program } from "../../../child/engine/engine.ts";
+import { shapeKey } from "../../../child/engine/webgpu/common_graph.ts";
 import { openCard } from "../../../child/engine/webgpu/device.ts";
 import { mostPlaces, openWebGpu } from "../../../child/engine/webgpu/engine.ts";
 import type { Optimizer } from "../../../child/network/optimizer.ts";
 import { dropoutGraph, randomBatch, randomParameters } from "./small_graphs.ts";
+import { onSmallCard } from "./small_card.ts";
+import { sizeOf } from "../../../child/network/shape.ts";
 import type { Tensors } from "../../../child/network/parameters.ts";
 
 const BATCH = 4;
+/** The largest buffer of a child here: float32 images of a submission's 20 steps. */
+const LARGEST_BYTES = 20 * BATCH * sizeOf(dropoutGraph(false).nodes[0].shape) * 4;
 const ADAM: Optimizer = { kind: "adam", beta1: 0.9, beta2: 0.99, epsilon: 1e-2, weightDecay: 1e-2 };
 
 /** Functions with beta and without. */
@@ -88,11 +93,19 @@ describe("the places of a group", () => {
     const asked: number[] = [];
     const open = (most: number) => (places: number) => {
       asked.push(places);
-      return places <= most ? Promise.resolve(places) : Promise.reject(new RangeError(`no room for ${places}`));
+      const refuse = () => Promise.reject(new DeviceError("memory", `no room for ${places}`));
+      return places <= most ? Promise.resolve(places) : refuse();
     };
     assertEquals(await mostPlaces(13, open(3)), 2);
     assertEquals(asked, [13, 7, 4, 2]);
-    await assertRejects(() => mostPlaces(2, open(0)), RangeError, "no room for 1");
+    await assertRejects(() => mostPlaces(2, open(0)), DeviceError, "no room for 1");
+    await assertRejects(() => mostPlaces(2, () => Promise.reject(new Error("a bug"))), Error, "a bug");
+  });
+});
+
+describe("children with beta and without", () => {
+  it("are of one shape, and so share a group", () => {
+    assertEquals(shapeKey(dropoutGraph(true)), shapeKey(dropoutGraph(false)));
   });
 });
 
@@ -152,7 +165,8 @@ if (typeof opened === "string") {
     it("on a card that is lost say so, and those compiled later train on it as it is opened anew", async () => {
       const program = await start(engine, 0, 1);
       (await openCard()).device.destroy();
-      await assertRejects(() => program.train(steps(0, 1)), Error, "was lost");
+      const { fault } = await assertRejects(() => program.train(steps(0, 1)), DeviceError, "was lost");
+      assertEquals(fault, "lost");
       program.dispose();
       assertEquals((await alone(engine, 0, 1)).losses, [...await trainedElsewhere()]);
     });
@@ -164,10 +178,43 @@ if (typeof opened === "string") {
       programs.forEach((program) => program.dispose());
     });
 
-    it("are refused in one sentence if a tensor of one is more than the card binds", async () => {
-      const compile = () =>
-        engine.compile(graphOf("relu"), activationFrom("relu"), { batch: 4_000_000, optimizer: ADAM });
-      await assertRejects(compile, RangeError, "ask for fewer children or a smaller batch");
+    it("are in as many groups as the card's bindings ask for, with the same numbers", async () => {
+      const losses = await Promise.all([0, 1, 2].map(async (k) => [...(await alone(engine, k, 2)).losses]));
+      for (const fitting of [1, 2]) {
+        await onSmallCard({ binding: fitting * LARGEST_BYTES }, async () => {
+          const programs = await Promise.all([0, 1, 2].map((k) => start(engine, k, 3)));
+          const found = await Promise.all(programs.map((program, k) => program.train(steps(k, 2))));
+          programs.forEach((program) => program.dispose());
+          assertEquals(found.map((losses) => [...losses]), losses, `${fitting} children to a group`);
+        });
+      }
+    });
+
+    it("are refused in one sentence if a tensor of one is more than the card binds", () =>
+      onSmallCard({ binding: LARGEST_BYTES - 1 }, async () => {
+        const refusal = await assertRejects(() => start(engine, 0, 3), DeviceError);
+        assertEquals(refusal.fault, "limit");
+        assert(
+          /^Cannot train a child .* binds 1 MiB .*: ask for fewer children or a smaller batch$/.test(
+            refusal.message,
+          ),
+        );
+      }));
+
+    it("have as many places as the card's memory holds, and one more is refused as such, and may come later", async () => {
+      const { losses } = await alone(engine, 2, 2);
+      const bytes = engine.memoryNeeded!(graphOf("relu"), activationFrom("relu"), { batch: BATCH, optimizer: ADAM });
+      await onSmallCard({ memory: 2.5 * bytes }, async () => {
+        const programs = [await start(engine, 0, 4), await start(engine, 1, 4)];
+        const { fault } = await assertRejects(() => start(engine, 2, 4), DeviceError, "has too little memory");
+        assertEquals(fault, "memory");
+        await Promise.all(programs.map((program, k) => program.train(steps(k, 2))));
+        programs.forEach((program) => program.dispose());
+        await new Promise((resolve) => setTimeout(resolve, 10)); // places are left when earlier calls are done
+        const third = await start(engine, 2, 4);
+        assertEquals([...await third.train(steps(2, 2))], losses);
+        third.dispose();
+      });
     });
   });
 }

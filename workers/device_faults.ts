@@ -1,0 +1,48 @@
+/**
+ * What a pool does where a device fails its children: they are not to blame, and are trained again, on the device
+ * opened anew, fewer at once, or on another engine.
+ */
+import type { DeviceFault } from "../child/engine/engine.ts";
+
+/** What comes next after so many pauses, one where it is not told, and the sentence that says so. */
+export type Remedy =
+  | { readonly kind: "again"; readonly pauses: number; readonly says: string }
+  | { readonly kind: "fewer"; readonly workers: number; readonly says: string }
+  /** Not on this device any more. `says` is why, as a part of a sentence. */
+  | { readonly kind: "elsewhere"; readonly says: string };
+
+/**
+ * Losses in a row, with no child finished in between, after which the device is given up: a driver that was reset comes
+ * back, a card that was taken out does not.
+ */
+const MAX_LOSSES = 2;
+
+export class DeviceFaults {
+  #losses = 0;
+
+  /** Of so many workers, whose children are on the device. */
+  remedyFor(fault: DeviceFault, message: string, workers: number): Remedy {
+    switch (fault) {
+      case "lost":
+        if (++this.#losses > MAX_LOSSES) return { kind: "elsewhere", says: `${message} (${this.#losses} times)` };
+        return {
+          kind: "again",
+          pauses: 4 ** (this.#losses - 1),
+          says: `${message}: it is opened again, and its children start again`,
+        };
+      case "memory": {
+        if (workers === 1) return { kind: "elsewhere", says: message };
+        const fewer = Math.ceil(workers / 2);
+        const train = fewer === 1 ? "one child trains" : `${fewer} children train`;
+        return { kind: "fewer", workers: fewer, says: `${train} at once instead of ${workers}: ${message}` };
+      }
+      case "limit":
+        return { kind: "elsewhere", says: message };
+    }
+  }
+
+  /** A child was trained to its end. */
+  finished(): void {
+    this.#losses = 0;
+  }
+}
