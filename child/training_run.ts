@@ -5,6 +5,7 @@
  */
 import type { Dataset } from "../datasets/dataset.ts";
 import { type Checkpoint, identityOf, readCheckpoint, writeCheckpoint } from "./model/checkpoint.ts";
+import { DeviceError } from "./engine/engine.ts";
 import { evaluateProgram, type Evaluation } from "./metrics/accuracy.ts";
 import { Child, type ChildRequest, type ChildSettings, type ChildState, pointInterval } from "./trainer.ts";
 
@@ -67,6 +68,8 @@ export interface TrainingOptions {
   readonly signal?: AbortSignal;
   /** Called once if it resumes from a checkpoint of an unfinished training. */
   readonly onResume?: (step: number) => void;
+  /** Called if the device was lost and is opened again, with the sentence that says so. */
+  readonly onDevice?: (sentence: string) => void;
   /** Called once, after the first seconds of training; never if the training is shorter. */
   readonly onEstimate?: (pace: Pace) => void;
   /**
@@ -81,6 +84,8 @@ export interface TrainingOptions {
 const CHECKPOINT_EVERY_MS = 30_000;
 /** A shorter interval would leave no time to train between two checkpoints. */
 const MIN_CHECKPOINT_MS = 100;
+/** How often a lost device is opened again, and after how many ms. */
+const MAX_LOSSES = 2, REOPEN_MS = 1000;
 /** The engine's kernels are compiled and warm by then. */
 const ESTIMATE_AFTER_MS = 3_000;
 /** What evaluating an image costs, in trained images: the forward pass of three about equal ones. */
@@ -98,10 +103,23 @@ interface Progress {
 
 /**
  * Trains a child to its end and judges it on the validation and test splits; null if the signal interrupted it. It
- * resumes from the checkpoint if there is one; the result of a finished training is read from it. Throws an Error if
- * the checkpoint is of another training or damaged.
+ * resumes from the checkpoint if there is one; the result of a finished training is read from it. A device that is lost
+ * is opened again twice. Throws an Error if the checkpoint is of another training or damaged, and a DeviceError if the
+ * device fails for good.
  */
 export async function trainAndTest(request: ChildRequest, options: TrainingOptions = {}): Promise<Trained | null> {
+  for (let losses = 1;; losses++) {
+    try {
+      return await trainFromCheckpoint(request, options);
+    } catch (error) {
+      if (!(error instanceof DeviceError) || error.fault !== "lost" || losses > MAX_LOSSES) throw error;
+      options.onDevice?.(`${error.message}: it is opened again, and the training continues from its checkpoint`);
+      await new Promise((resolve) => setTimeout(resolve, REOPEN_MS));
+    }
+  }
+}
+
+async function trainFromCheckpoint(request: ChildRequest, options: TrainingOptions): Promise<Trained | null> {
   const { checkpoint: path } = options;
   const found = path === undefined ? null : await readCheckpoint<Progress>(path, identityOf(request));
   if (found?.progress.result) {

@@ -8,7 +8,7 @@ import type { Engine } from "../child/engine/engine.ts";
 import { hasBeta } from "../child/compiler/derivatives.ts";
 import { type KernelTime, measurePeak, profileStep } from "../child/engine/wasm/profile.ts";
 import { CARDS } from "../child/engine/webgpu/cards.ts";
-import { countStep, type KernelCost, measureStep } from "../child/engine/webgpu/profile.ts";
+import { countStep, type KernelCost } from "../child/engine/webgpu/profile.ts";
 import { multiplyAdds } from "../child/network/cost.ts";
 import { buildNetwork } from "../child/network/networks.ts";
 import { DEFAULT_OPTIMIZER } from "../child/network/optimizer.ts";
@@ -16,7 +16,7 @@ import { ENGINE_FLAG, openChosenEngine } from "./training/chosen_engine.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
 import { summarise } from "../controller/comparison/statistics.ts";
 import { textTable } from "./table.ts";
-import { type WarmChildren, warmChildren } from "./training/train_speed.ts";
+import { aborted, timedKernels, type WarmChildren, warmChildren } from "./training/train_speed.ts";
 import { type Measurement, randomBatch } from "./training/warm_child.ts";
 import { sizeOf } from "../child/network/shape.ts";
 import { BENCH_FUNCTIONS } from "./training/bench_functions.ts";
@@ -132,14 +132,11 @@ function mebibytesOf(
 async function ratesInTurns(measurements: readonly Measurement[], count: number, turns: number, io: Io) {
   const rates: number[][] = measurements.map(() => []);
   const warm: WarmChildren[] = [];
-  const interrupted = new Promise<null>((resolve) => {
-    if (io.signal.aborted) resolve(null);
-    io.signal.addEventListener("abort", () => resolve(null), { once: true });
-  });
+  const interrupted = aborted(io.signal);
   try {
     for (const measurement of measurements) {
       io.live(`measuring ${measurement.act} …`);
-      const children = await Promise.race([warmChildren(measurement, count), interrupted]);
+      const children = await Promise.race([warmChildren(measurement, count, io.signal), interrupted]);
       if (children === null) return null;
       warm.push(children);
     }
@@ -189,10 +186,11 @@ async function benchCard({ acts, network, batch, steps, json, children, threads,
     if (io.signal.aborted) return EXIT.interrupted;
     io.live(`measuring ${act} …`);
     const activation = activationFrom(act), size = { batch, children };
-    const graph = buildNetwork(network, { classes: 10, usesBeta: hasBeta(activation) });
+    const graph = buildNetwork(network, { classes: 10, usesBeta: hasBeta(activation) }); // throws if there is none
     const counted = card
       ? countStep(graph, activation, { ...size, card })
-      : await measureStep(graph, activation, { ...size, steps });
+      : await timedKernels({ network, act, ...size, steps }, io.signal);
+    if (counted === null) return EXIT.interrupted;
     const kernels: readonly CardKernel[] = counted.kernels;
     const rows = [stepOfCard(kernels), ...kernels].map((kernel, _, [step]) => cardRow(kernel, step));
     const about = { bench: "kernels", engine: "webgpu", act, batch, children, card: counted.card };

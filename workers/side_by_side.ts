@@ -15,6 +15,12 @@ export async function threadsOfCardsEnded(): Promise<void> {
   if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));
 }
 
+/** Ends a thread that may have used a card. */
+export function endThreadOfCard(thread: Worker): void {
+  thread.terminate();
+  lastTerminated = performance.now();
+}
+
 export class SideBySide {
   #thread: Thread | undefined;
 
@@ -54,10 +60,7 @@ class Thread {
 
   #left(worker: PortWorker, wasSilent: boolean): void {
     this.#workers.delete(worker);
-    if (this.#workers.size === 0) {
-      this.worker.terminate();
-      lastTerminated = performance.now();
-    }
+    if (this.#workers.size === 0) endThreadOfCard(this.worker);
     this.isSuspect ||= wasSilent || this.#workers.size === 0;
   }
 

@@ -20,10 +20,11 @@ interface Followed {
 export function followTraining(
   { title, steps, workAfter }: Followed,
   io: Io,
-): Pick<TrainingOptions, "onResume" | "onEstimate" | "onPoint"> {
+): Pick<TrainingOptions, "onDevice" | "onResume" | "onEstimate" | "onPoint"> {
   let lastLine = performance.now();
   let validation = "";
   return {
+    onDevice: (sentence) => io.err(`${title}: ${sentence}`),
     onResume: (step) => io.err(`${title}: resumes after step ${step} of ${steps}`),
     onEstimate: ({ imagesPerSecond, secondsLeft }: Pace) => {
       const all = secondsLeft + workAfter / imagesPerSecond;

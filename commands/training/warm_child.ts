@@ -1,6 +1,7 @@
 /** One child whose training steps are timed, and the messages between `bench train` and the worker it lives in. */
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { hasBeta } from "../../child/compiler/derivatives.ts";
+import type { MeasuredStep } from "../../child/engine/webgpu/profile.ts";
 import type { Engine, Program } from "../../child/engine/engine.ts";
 import type { Graph } from "../../child/network/graph.ts";
 import { initialParameters } from "../../child/network/initialise.ts";
@@ -24,13 +25,18 @@ export interface Measurement {
   readonly children?: number;
 }
 
+/** A step whose kernels are timed on a card. */
+export type CardStep = Pick<Measurement, "network" | "act" | "batch" | "steps"> & { readonly children: number };
+
 /** Messages to and from a worker. */
-export type SpeedRequest = { readonly kind: "prepare"; readonly measurement: Measurement } | {
-  readonly kind: "measure";
-};
+export type SpeedRequest =
+  | { readonly kind: "prepare"; readonly measurement: Measurement }
+  | { readonly kind: "measure" }
+  | { readonly kind: "time kernels"; readonly step: CardStep };
 export type SpeedReply =
   | { readonly kind: "ready" }
   | { readonly kind: "measured"; readonly imagesPerSecond: number }
+  | { readonly kind: "timed"; readonly step: MeasuredStep }
   | { readonly kind: "failed"; readonly reason: string };
 
 /** Steps before the clock starts: V8 compiles the kernels meanwhile. */

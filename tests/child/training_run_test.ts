@@ -5,6 +5,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../child/activation/catalog.ts";
+import { DeviceError, type Engine } from "../../child/engine/engine.ts";
 import { openReference } from "../../child/engine/reference/engine.ts";
 import { Child, type ChildRequest } from "../../child/trainer.ts";
 import { trainAndTest, type Trained, type TrainingOptions } from "../../child/training_run.ts";
@@ -19,6 +20,22 @@ function request(changes: Partial<ChildRequest> = {}): ChildRequest {
   const settings = { ...TINY, steps: 4, batch: 4, augment: true };
   const activation = activationFrom("swish");
   return { engine: openReference(), dataset: DATASET, activation, settings, seed: 1, ...changes };
+}
+
+/** The engine of a device that is lost so many times, whenever a child has trained a step. */
+function losing(times: number): Engine {
+  const engine = openReference(), compile = engine.compile.bind(engine);
+  engine.compile = async (...child) => {
+    const program = await compile(...child), train = program.train.bind(program);
+    let isFirst = true;
+    program.train = (steps) => {
+      if (!isFirst && times-- > 0) return Promise.reject(new DeviceError("lost", "the card was lost"));
+      isFirst = false;
+      return train(steps);
+    };
+    return program;
+  };
+  return engine;
 }
 
 /** Without what the clock decides. */
@@ -68,6 +85,22 @@ describe("trainAndTest", () => {
       assertEquals(await trainAndTest(request({ engine }), { checkpoint }), first);
     });
   });
+
+  it("continues twice on a device that was lost, to the same numbers, and no more", () =>
+    withFolder(async (folder) => {
+      const told: string[] = [], options = { onDevice: (sentence: string) => told.push(sentence) };
+      const trained = await trainAndTest(request({ engine: losing(2) }), { ...options, checkpoint: `${folder}/a` });
+      assertEquals(lasting(trained!), lasting((await trainAndTest(request()))!));
+      assertEquals(
+        told,
+        Array(2).fill("the card was lost: it is opened again, and the training continues from its checkpoint"),
+      );
+      await assertRejects(
+        () => trainAndTest(request({ engine: losing(3) }), options),
+        DeviceError,
+        "the card was lost",
+      );
+    }));
 
   it("keeps a divergence as the result", async () => {
     await withFolder(async (folder) => {

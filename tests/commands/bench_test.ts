@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { commandLine, type Ended, fails, inFolder } from "./command_line.ts";
+import { whyNoCard } from "../child/engine/why_no_card.ts";
+import { commandLine, decode, type Ended, fails, inFolder, linesOf, start } from "./command_line.ts";
 
 const TINY = ["--network", "resnet8", "--batch", "16", "--acts", "relu", "--steps", "1", "--json"];
 
@@ -76,4 +77,30 @@ describe("deno task bench kernels", () => {
 
   it("counts for a named card with webgpu alone", () =>
     inFolder((cwd) => fails(["bench", "kernels", "--card", "A100", ...TINY], { cwd }, 2, ["--engine webgpu"])));
+});
+
+const reason = await whyNoCard();
+describe("deno task bench on a card", { skip: reason !== null }, () => {
+  it("times every kernel of a step", () =>
+    inFolder(async (cwd) => {
+      const args = ["--engine", "webgpu", ...TINY, "--children", "2"];
+      const [step, ...kernels] = rows(await commandLine(["bench", "kernels", ...args], { cwd }));
+      const sum = kernels.reduce((sum, { ms }) => sum + Number(ms), 0);
+      assert(sum > 0 && Math.abs(Number(step.ms) - sum) < 0.01 * kernels.length, JSON.stringify([step, sum]));
+    }));
+
+  for (const what of ["train", "kernels"]) {
+    it(`${what} ends at once with 130 at Ctrl-C, without a stack`, () =>
+      inFolder(async (cwd) => {
+        const process = start(["bench", what, "--engine", "webgpu", "--acts", "swish"], { cwd });
+        await new Promise((resolve) => setTimeout(resolve, 3000)); // its thread compiles or waits for the card
+        const sentAt = performance.now();
+        process.kill("SIGINT");
+        const { code, stdout, stderr } = await process.output(), took = performance.now() - sentAt;
+        assertEquals([code, decode(stdout)], [130, ""]);
+        const about = (line: string) => line.startsWith("engine webgpu") || line.startsWith("  engine webgpu");
+        assertEquals(linesOf(stderr).filter((line) => !about(line) && line !== "interrupted"), []);
+        assert(took < 8000, `it took ${took} ms`); // half a second on an idle machine
+      }));
+  }
 });

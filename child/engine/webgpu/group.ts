@@ -26,8 +26,8 @@ const ALIGNMENT = 256;
 /** Bytes of the images in one submission. */
 const MAX_IMAGE_BYTES = 2 ** 26;
 
-/** Runs of a kernel in one submission that is timed. */
-const TIMED_RUNS = 10;
+/** Runs of a kernel in one submission that is timed; one of a kernel that takes far longer than a wait for the card. */
+const TIMED_RUNS = 10, SLOW_SECONDS = 0.2;
 
 /** How long children that are ready wait for the others, so that they train together. */
 const PATIENCE_MS = 10;
@@ -216,10 +216,12 @@ export class Group {
     this.card.device.queue.writeBuffer(this.#buffers.get("children")!, 0, Uint32Array.from(places));
     const only = (ready: readonly (Ready | null)[]) => ready.map((one, i) => dispatches.includes(i) ? one : undefined);
     const seconds: number[] = [];
+    const timed = (runs: number) => this.#timeOf(only, places, runs);
     // A wait for the card takes longer than a kernel: the difference of many runs in one submission and of none.
+    const runs = await timed(1) < SLOW_SECONDS ? TIMED_RUNS : 1;
     for (let i = 0; i < repetitions; i++) {
-      const [none, many] = [await this.#timeOf(only, places, 0), await this.#timeOf(only, places, TIMED_RUNS)];
-      seconds.push(Math.max(0, many - none) / TIMED_RUNS);
+      const [none, some] = [await timed(0), await timed(runs)];
+      seconds.push(Math.max(0, some - none) / runs);
     }
     return seconds.sort((a, b) => a - b)[repetitions >> 1];
   }
