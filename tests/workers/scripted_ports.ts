@@ -13,7 +13,7 @@ import type { ToWorker } from "../../workers/protocol.ts";
 let training = 0;
 let fault = "", left = 0;
 /** Children that the device will fail together. */
-let doomed: (() => void)[] = [];
+const doomed: (() => void)[] = [];
 
 self.onmessage = ({ data: port }: MessageEvent<MessagePort>) => {
   let heartbeat: ReturnType<typeof setInterval>;
