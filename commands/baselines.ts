@@ -73,6 +73,7 @@ async function run(flags: FlagValues<typeof FLAGS>, io: Io): Promise<number> {
   const models = await openModels({
     networks: flags.network ?? (before.network ?? DEFAULTS.network).split(";"),
     datasets: flags.dataset ?? before.dataset?.split(";"),
+    dropout: flags.dropout ?? before.dropout,
     directoryOf: () => data ?? undefined,
   }, io);
   const plan = commonPlan(flags, { ...DEFAULTS, ...before }, models);

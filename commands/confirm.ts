@@ -83,6 +83,7 @@ async function run(flags: Values<readonly [typeof RUN], typeof FLAGS>, io: Io): 
   const models = await openModels({
     networks: flags.network ?? [DEFAULTS.network],
     datasets: flags.dataset ?? [of.dataset],
+    dropout: flags.dropout,
     directoryOf: (name) => flags.data ?? (name === of.dataset ? of.dataDirectory ?? undefined : undefined),
   }, io);
   const { seed: _, ...plan } = commonPlan(flags, DEFAULTS, models);

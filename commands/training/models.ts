@@ -7,7 +7,7 @@ import type { Dataset } from "../../datasets/dataset.ts";
 import { DATASET_NAMES } from "../../datasets/load.ts";
 import { type Io, UsageError } from "../command.ts";
 import { openChosenDataset } from "./chosen_dataset.ts";
-import { childSettings, planOf, type TrainingFlags, type TrainingPlan } from "./training_flags.ts";
+import { checkDropout, childSettings, planOf, type TrainingFlags, type TrainingPlan } from "./training_flags.ts";
 import type { SeriesTraining } from "./training_series.ts";
 
 export interface Model {
@@ -31,12 +31,16 @@ export interface ModelChoice {
   readonly networks: readonly string[];
   /** Undefined for the default. */
   readonly datasets: readonly string[] | undefined;
+  /** That is asked for, which not all networks have. */
+  readonly dropout?: number;
   /** The folder or file that holds the named data set; undefined for the default place. */
   readonly directoryOf: (dataset: string | undefined) => string | undefined;
 }
 
 /** Every network on every data set, the networks of the first data set first. Loads each data set once. */
-export async function openModels({ networks, datasets, directoryOf }: ModelChoice, io: Io): Promise<readonly Model[]> {
+export async function openModels(choice: ModelChoice, io: Io): Promise<readonly Model[]> {
+  const { networks, datasets, directoryOf } = choice;
+  checkDropout(networks, choice.dropout); // before data sets are loaded
   const loaded: Dataset[] = [];
   for (const name of datasets ?? [undefined]) {
     loaded.push(await openChosenDataset(name, directoryOf(name), "Training", io));

@@ -96,7 +96,8 @@ export function planOf(flags: TrainingFlags, before: Partial<TrainingPlan>): (da
   });
 }
 
-function checkDropout(networks: readonly string[], rate = 0): void {
+/** Throws a UsageError that says where dropout is possible, if it is not in all of these. */
+export function checkDropout(networks: readonly string[], rate = 0): void {
   if (rate >= 1) throw new UsageError(`--dropout must be below 1: ${rate} leaves nothing`);
   if (rate === 0) return;
   const possible = networksWithDropout(), other = networks.find((name) => !possible.includes(name));

@@ -56,6 +56,7 @@ describe("a wrong command line", () => {
     [["search", "--trials", "0"], '--trials takes a whole number of at least 1: current value is "0"'],
     [["cifar10", "--dropout", "1", "--network", "wrn-16-4"], "--dropout must be below 1"],
     [["cifar10", "--dropout", "0.3"], "--dropout has no place in resnet20: leave it out, or use --network wrn-16-4, "],
+    [["baselines", "--dropout", "0.3", "--network", "wrn-16-4;resnet20"], "--dropout has no place in resnet20"],
     [["swish", "--dropout", "0.3", "--network", "resnet8"], "--dropout has no place in resnet8"],
     [["search", "--workers", "many"], '--workers takes a whole number from 1 to 256: current value is "many"'],
     [["search", "--units", "4"], '--units takes a whole number from 1 to 3: current value is "4"'],
