@@ -108,7 +108,7 @@ async function benchTrain({ acts, children, turns, json, ...flags }: Flags, io: 
       const each = mebibytes === null ? "" : `, ${mebibytes} MiB per child`;
       io.out(
         json
-          ? JSON.stringify({ ...about, images_per_s: tenths(rate) })
+          ? JSON.stringify({ ...about, images_per_s: Number(rate.toPrecision(5)) })
           : `${act.padEnd(30)} ${rate.toFixed(0).padStart(6)} images/s${each}`,
       );
     }
