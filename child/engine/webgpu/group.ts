@@ -4,36 +4,25 @@
  * submission: common kernels are dispatched over all children that take part, kernels with a child's own function once
  * for each. No child's numbers depend on the others', nor on how many there are.
  *
- * Over 400 lines, as a group's buffers, places and submissions are one state.
+ * Over 400 lines, as a group's places, buffers and submissions are one state.
  */
-import { setImmediate } from "node:timers";
 import type { Batch } from "../../../datasets/dataset.ts";
-import { type Optimizer, SLOTS } from "../../network/optimizer.ts";
+import type { Optimizer } from "../../network/optimizer.ts";
 import type { PickedBatch } from "../../../datasets/batches.ts";
 import { DeviceError, type PickedStep, type TrainingStep } from "../engine.ts";
+import { ALIGNMENT, buffersFor, carriedSteps, type Kept, keptNames, records } from "./buffers.ts";
 import { type Card, causeOf, lossOf, type Refusal, watched } from "./device.ts";
 import { MAX_STEPS } from "./dropout.ts";
 import type { HeldDataset } from "./held_dataset.ts";
-import { printsKernels } from "../prints_kernels.ts";
-import { type BufferName, type Dispatch, type Kernel, RECORD_BYTES, recordWords } from "./kernel.ts";
+import { type BufferName, type Dispatch, RECORD_BYTES } from "./kernel.ts";
 import { LANES, QUAD_BYTES } from "./layout.ts";
-import { shareBuffers } from "./memory.ts";
+import { pipelineOf } from "./pipelines.ts";
 import type { Plan } from "./plan.ts";
 import { sizeOf } from "../../network/shape.ts";
-
-/** Bindings at an offset start at multiples of this many bytes on every card. */
-const ALIGNMENT = 256;
-/** Bytes of the images in one submission. */
-const MAX_IMAGE_BYTES = 2 ** 26;
+import { type Progress, Turns } from "./turns.ts";
 
 /** Runs of a kernel in one submission that is timed; one of a kernel that takes far longer than a wait for the card. */
 const TIMED_RUNS = 10, SLOW_SECONDS = 0.2;
-
-/** How long children that are ready wait for the others, so that they train together. */
-const PATIENCE_MS = 10;
-
-/** A buffer with an axis of children that is kept between steps. */
-export type Kept = "parameters" | "gradients" | "statistics" | `slot${number}`;
 
 type Step = TrainingStep | PickedStep;
 
@@ -70,13 +59,6 @@ interface Training {
   kernels: readonly (Ready | null)[];
 }
 
-interface Queued {
-  readonly place: number;
-  readonly work: Work;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
 interface Ready {
   readonly pipeline: GPUComputePipeline;
   readonly bindings: GPUBindGroup;
@@ -89,14 +71,10 @@ interface Child {
   readonly evaluation: readonly (Ready | null)[];
 }
 
-/** Pipelines of a device by the text of their kernels. */
-const pipelines = new WeakMap<GPUDevice, Map<string, Promise<GPUComputePipeline>>>();
-
 export class Group {
   readonly #buffers = new Map<BufferName, GPUBuffer>();
   readonly #children: (Child | undefined)[];
-  readonly #queue: Queued[] = [];
-  #isRunning = false;
+  readonly #turns = new Turns<Work>((turn) => this.#takeTurn(turn));
   #staging: GPUBuffer | undefined;
   /** Steps of one submission where they carry their images. */
   readonly #carriedSteps: number;
@@ -105,8 +83,6 @@ export class Group {
   #error: Error | null = null;
   readonly #pickings = new Map<HeldDataset, Promise<Ready>>();
   #reserved = 0;
-  /** Places whose children trained in the last turn, and so ask for more soon. */
-  readonly #expected = new Set<number>();
   #owned: GPUBuffer[] = [];
 
   private constructor(readonly card: Card, readonly plan: Plan, readonly places: number) {
@@ -166,7 +142,7 @@ export class Group {
   /** Frees a place; the last child closes the group. */
   leave(place: number): void {
     this.#children[place] = undefined;
-    this.#expected.delete(place);
+    this.#turns.forget(place);
     if (--this.#reserved === 0) this.close();
   }
 
@@ -187,7 +163,7 @@ export class Group {
     updates: number,
   ): Promise<Float64Array> {
     const work = { kind: "train" as const, steps, dataset, losses: [], updates };
-    await this.#add(place, work);
+    await this.#turns.add(place, work);
     return Float64Array.from(work.losses);
   }
 
@@ -196,18 +172,18 @@ export class Group {
    */
   async evaluate(place: number, batches: readonly Batch[]): Promise<readonly Float32Array[]> {
     const work = { kind: "evaluate" as const, batches, logits: [] };
-    await this.#add(place, work);
+    await this.#turns.add(place, work);
     return work.logits;
   }
 
   async read(place: number, buffer: Kept): Promise<Float32Array> {
     const work: Extract<Work, { kind: "read" }> = { kind: "read", buffer };
-    await this.#add(place, work);
+    await this.#turns.add(place, work);
     return work.values!;
   }
 
   async write(place: number, buffer: Kept, values: Float32Array): Promise<void> {
-    await this.#add(place, { kind: "write", buffer, values });
+    await this.#turns.add(place, { kind: "write", buffer, values });
   }
 
   /** Seconds of these dispatches of a training step, of all children, in the median of so many repetitions. */
@@ -241,53 +217,6 @@ export class Group {
 
   // Work ----------------------------------------------------------------------------------------------------------
 
-  #add(place: number, work: Work): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ place, work, resolve, reject });
-      if (!this.#isRunning) this.#run();
-    });
-  }
-
-  async #run(): Promise<void> {
-    this.#isRunning = true;
-    while (this.#queue.length > 0) {
-      await this.#others();
-      const turn = this.#nextTurn();
-      try {
-        this.#check();
-        const done = await this.#do(turn);
-        this.#check();
-        turn.forEach((queued, i) => {
-          if (!done[i]) return void this.#queue.unshift(queued);
-          if (queued.work.kind === "train") this.#expected.add(queued.place);
-          queued.resolve();
-        });
-      } catch (error) {
-        const cause = await causeOf(error, this.card);
-        turn.forEach(({ reject }) => reject(cause));
-      }
-    }
-    this.#isRunning = false;
-  }
-
-  /** Waits for the children that trained in the last turn. Messages (cancel, heartbeat) come through meanwhile. */
-  async #others(): Promise<void> {
-    const latest = performance.now() + PATIENCE_MS;
-    do {
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      for (const { place } of this.#queue) this.#expected.delete(place);
-    } while (this.#expected.size > 0 && performance.now() < latest);
-    this.#expected.clear();
-  }
-
-  /** The first request of every place. */
-  #nextTurn(): Queued[] {
-    const seen = new Set<number>();
-    const turn = this.#queue.filter(({ place }) => !seen.has(place) && seen.add(place));
-    for (const queued of turn) this.#queue.splice(this.#queue.indexOf(queued), 1);
-    return turn.sort((a, b) => a.place - b.place);
-  }
-
   #check(): void {
     if (this.card.lost() !== null) throw lossOf(this.card);
     if (this.#error !== null) throw this.#error;
@@ -309,8 +238,19 @@ export class Group {
     return `${places === 1 ? "a child" : `${places} children`} of ${graph.name} at batch ${batch}`;
   }
 
-  /** Marks each request as done or not. */
-  async #do(turn: readonly Queued[]): Promise<boolean[]> {
+  async #takeTurn(turn: readonly Asked<Work["kind"]>[]): Promise<Progress[]> {
+    try {
+      this.#check();
+      await this.#do(turn);
+      this.#check();
+    } catch (error) {
+      throw await causeOf(error, this.card);
+    }
+    return turn.map(({ work }) => progressOf(work));
+  }
+
+  /** Does a part of each request: of those to train and to evaluate as much as one submission has. */
+  async #do(turn: readonly Asked<Work["kind"]>[]): Promise<void> {
     const of = <Kind extends Work["kind"]>(kind: Kind) =>
       turn.flatMap(({ place, work }) =>
         work.kind === kind ? [{ place, work: work as Extract<Work, { kind: Kind }> }] : []
@@ -326,7 +266,6 @@ export class Group {
     const refusal = await refused;
     if (refusal) throw this.#error = this.#refusal(refusal);
     await this.#take(wanted);
-    return turn.map(({ work }) => isDone(work));
   }
 
   #submit(training: Training, judged: readonly Asked<"evaluate">[], read: readonly Asked<"read">[]): Wanted[] {
@@ -580,178 +519,17 @@ function bytesOf(wanted: readonly Wanted[]): number {
   return wanted.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-function isDone(work: Work): boolean {
+function progressOf(work: Work): Progress {
   switch (work.kind) {
     case "train":
-      return work.losses.length === work.steps.length;
+      return work.losses.length === work.steps.length ? "done, more expected" : "unfinished";
     case "evaluate":
-      return work.logits.length === work.batches.length;
+      return work.logits.length === work.batches.length ? "done" : "unfinished";
     default:
-      return true;
+      return "done";
   }
-}
-
-function keptNames({ optimizer }: Plan): Kept[] {
-  return ["parameters", "gradients", ...SLOTS[optimizer.kind].map((_, i) => `slot${i}` as const), "statistics"];
-}
-
-/** Steps of one submission where they carry their images. */
-function carriedSteps(plan: Plan, places: number): number {
-  const imageBytes = places * plan.batch * sizeOf(plan.graph.nodes[0].shape) * 4;
-  return Math.max(1, Math.min(MAX_STEPS, Math.floor(MAX_IMAGE_BYTES / imageBytes)));
-}
-
-interface BufferRequest {
-  readonly names: readonly BufferName[];
-  readonly bytes: number;
-  readonly usage: GPUBufferUsageFlags;
-}
-
-/** The buffers of a group: tensors that are never needed at the same time share one. */
-function buffersFor(plan: Plan, places: number): BufferRequest[] {
-  const { training, evaluation, quads, tables } = plan;
-  const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-  const one = (name: BufferName, bytes: number, usage = storage) => ({
-    names: [name],
-    bytes: Math.max(16, bytes),
-    usage,
-  });
-  const kept = keptNames(plan), isKept = new Set<BufferName>(kept);
-  const tensors = new Map([...quads].filter(([name]) => !isKept.has(name)));
-  const shared = shareBuffers([training, evaluation], tensors, new Set([plan.logits.buffer]));
-  const steps = places * MAX_STEPS,
-    carried = carriedSteps(plan, places),
-    images = plan.batch * sizeOf(plan.graph.nodes[0].shape);
-  return [
-    ...kept.map((name) => one(name, places * quads.get(name)! * QUAD_BYTES)),
-    ...shared.sizes.map((size, place) => ({
-      names: [...shared.places].filter(([, at]) => at === place).map(([name]) => name),
-      bytes: places * size * QUAD_BYTES,
-      usage: storage,
-    })),
-    ...[...tables].map(([name, { byteLength }]) => one(name, byteLength)),
-    one("control", 16),
-    one("children", 4 * places),
-    one("places", ALIGNMENT * places),
-    one("picks", 8 * steps * plan.batch),
-    one("labels", 4 * steps * plan.batch),
-    one("rates", 16 * steps),
-    one("dropout_seeds", 4 * steps),
-    one("losses", 4 * steps),
-    one("logits", places * carried * quads.get(plan.logits.buffer)! * QUAD_BYTES),
-    one("images", 4 * places * carried * images),
-    one(
-      "records",
-      ALIGNMENT * (training.length + evaluation.length + 1),
-      GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-    ),
-  ];
-}
-
-/** Bytes of a group of so many places. */
-export function bytesFor(plan: Plan, places: number): number {
-  return buffersFor(plan, places).reduce((sum, { bytes }) => sum + bytes, 0);
-}
-
-function records(dispatches: readonly Dispatch[]): Uint32Array<ArrayBuffer> {
-  const words = new Uint32Array(dispatches.length * ALIGNMENT / 4);
-  dispatches.forEach(({ record }, i) => words.set(recordWords(record), i * ALIGNMENT / 4));
-  return words;
-}
-
-/** Compiled once per device and text. */
-function pipelineOf(device: GPUDevice, { name, code, bindings }: Kernel): Promise<GPUComputePipeline> {
-  let known = pipelines.get(device);
-  if (!known) pipelines.set(device, known = new Map());
-  let pipeline = known.get(code);
-  if (!pipeline) known.set(code, pipeline = compile(device, name, code, bindings));
-  return pipeline;
-}
-
-/** Throws an Error with what the driver says of the text, or of the pipeline. */
-async function compile(
-  device: GPUDevice,
-  label: string,
-  code: string,
-  bindings: Kernel["bindings"],
-): Promise<GPUComputePipeline> {
-  if (printsKernels()) console.error(`// ${label}\n${code}\n`);
-  const visibility = GPUShaderStage.COMPUTE;
-  const types: GPUBufferBindingType[] = [
-    ...["read-only-storage", "uniform"] as const,
-    ...bindings.map(({ access }) => access === "read" ? "read-only-storage" : "storage"),
-  ];
-  const entries = types.map((type, binding) => ({ binding, visibility, buffer: { type } }));
-  const { result, refused } = watched(device, () => {
-    const layout = device.createPipelineLayout({ bindGroupLayouts: [device.createBindGroupLayout({ entries })] });
-    const module = device.createShaderModule({ label, code });
-    return device.createComputePipelineAsync({ label, layout, compute: { module, entryPoint: "main" } });
-  });
-  result.catch(() => {}); // what was refused before names the line
-  const refusal = await refused;
-  if (refusal) throw new Error(`the kernel "${label}" does not compile: ${refusal.message}`);
-  return await result;
 }
 
 function mebibytes(bytes: number): number {
   return Math.ceil(bytes / 2 ** 20);
-}
-
-/**
- * One dispatch by itself for one child, on buffers made for it: `inputs` are their contents, `outputs` the bytes of
- * those that are read back.
- */
-export async function runOnce(
-  { device }: Card,
-  dispatch: Dispatch,
-  inputs: ReadonlyMap<BufferName, Float32Array | Uint32Array>,
-  outputs: ReadonlyMap<BufferName, number>,
-): Promise<ReadonlyMap<BufferName, Float32Array>> {
-  const pipeline = await pipelineOf(device, dispatch.kernel);
-  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-  const made: GPUBuffer[] = [];
-  const create = (size: number, usage: GPUBufferUsageFlags, values?: Float32Array | Uint32Array) => {
-    const buffer = device.createBuffer({ size: Math.max(16, size), usage });
-    if (values) device.queue.writeBuffer(buffer, 0, values as Float32Array<ArrayBuffer>);
-    made.push(buffer);
-    return buffer;
-  };
-  const buffers = new Map(
-    [...new Set(dispatch.buffers)].map((name) => {
-      const values = inputs.get(name);
-      return [name, create(Math.max(values?.byteLength ?? 0, outputs.get(name) ?? 0), usage, values)];
-    }),
-  );
-  const uniform = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-  const resources = [
-    create(16, usage, new Uint32Array(4)),
-    create(ALIGNMENT, uniform, records([dispatch])),
-    ...dispatch.buffers.map((name) => buffers.get(name)!),
-  ];
-  const encoder = device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  pass.setPipeline(pipeline);
-  pass.setBindGroup(
-    0,
-    device.createBindGroup({
-      layout: pipeline.getBindGroupLayout(0),
-      entries: resources.map((buffer, binding) => ({ binding, resource: { buffer } })),
-    }),
-  );
-  pass.dispatchWorkgroups(...dispatch.workgroups, 1);
-  pass.end();
-  const results = new Map<BufferName, Float32Array>();
-  const staged = [...outputs].map(([name, bytes]) => {
-    const staging = create(bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
-    encoder.copyBufferToBuffer(buffers.get(name)!, 0, staging, 0, bytes);
-    return { name, staging };
-  });
-  device.queue.submit([encoder.finish()]);
-  for (const { name, staging } of staged) {
-    await staging.mapAsync(GPUMapMode.READ);
-    results.set(name, new Float32Array(staging.getMappedRange().slice(0)));
-    staging.unmap();
-  }
-  made.forEach((buffer) => buffer.destroy());
-  return results;
 }

@@ -5,7 +5,7 @@ import { lowerActivation } from "../../compiler/lower.ts";
 import { ListBuilder } from "../../compiler/operations.ts";
 import type { Probe } from "../engine.ts";
 import { type Card } from "./device.ts";
-import { runOnce } from "./group.ts";
+import { runOnce } from "./run_once.ts";
 import { LANES, QUAD_BYTES, quadsOf } from "./layout.ts";
 import { pointwise } from "./pointwise.ts";
 

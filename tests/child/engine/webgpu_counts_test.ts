@@ -6,7 +6,7 @@ import { usesBeta } from "../../../child/activation/expression.ts";
 import { compileChild } from "../../../child/compiler/child.ts";
 import { gradientReadsOf, readsOf, type Values } from "../../../child/compiler/stages.ts";
 import { STORAGE_BUFFERS } from "../../../child/engine/webgpu/device.ts";
-import { bytesFor } from "../../../child/engine/webgpu/group.ts";
+import { bytesFor } from "../../../child/engine/webgpu/buffers.ts";
 import { makePlan } from "../../../child/engine/webgpu/plan.ts";
 import { countStep, type KernelCost, type StepCost } from "../../../child/engine/webgpu/profile.ts";
 import { multiplyAdds } from "../../../child/network/cost.ts";

@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../../child/activation/catalog.ts";
 import { openCard } from "../../../child/engine/webgpu/device.ts";
 import { openWebGpu } from "../../../child/engine/webgpu/engine.ts";
-import { runOnce } from "../../../child/engine/webgpu/group.ts";
+import { runOnce } from "../../../child/engine/webgpu/run_once.ts";
 import { pickImages } from "../../../child/engine/webgpu/step_kernels.ts";
 import { GraphBuilder } from "../../../child/network/graph_builder.ts";
 import { normalisation, TrainingBatches } from "../../../datasets/batches.ts";

@@ -3,7 +3,7 @@ import { assert } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { OperationList } from "../../../child/compiler/operations.ts";
 import { openCard } from "../../../child/engine/webgpu/device.ts";
-import { runOnce } from "../../../child/engine/webgpu/group.ts";
+import { runOnce } from "../../../child/engine/webgpu/run_once.ts";
 import { pointwise } from "../../../child/engine/webgpu/pointwise.ts";
 import { fusesMultiplyAdd } from "../../../child/engine/webgpu/probe.ts";
 import { OPERATION_CASES, POINTS, rightResults } from "../compiler/operation_cases.ts";
