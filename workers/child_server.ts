@@ -77,9 +77,10 @@ class ChildServer {
     return this.#engine.memoryNeeded?.(graph, activationFrom("swish"), { batch, optimizer, threads, children });
   }
 
-  async #train({ trial, expression, seed, checkpoint, bar }: ChildJob): Promise<void> {
+  async #train({ trial, expression, seed, checkpoint, bar, ...job }: ChildJob): Promise<void> {
     this.#running = new AbortController();
-    const { dataset, child, threads, children, checkpointEveryMs = CHECKPOINT_EVERY_MS } = this.#settings;
+    const { dataset, child, threads, checkpointEveryMs = CHECKPOINT_EVERY_MS } = this.#settings;
+    const { children = this.#settings.children } = job;
     const keeping = checkpoint
       ? {
         path: checkpoint,

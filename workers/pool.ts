@@ -118,7 +118,7 @@ export function stallMs(longest: number | null): number {
 }
 
 interface Task {
-  readonly job: ChildJob;
+  job: ChildJob;
   attempts: number;
   /** Faults of the device before it was given to its worker: what they share is told by each, and is one. */
   faultsBefore: number;
@@ -131,6 +131,8 @@ export class Pool {
   readonly #queue: Task[] = [];
   readonly #faults = new DeviceFaults();
   #faultCount = 0;
+  /** Children that the device holds at once, where those of the settings were too many. */
+  #mostChildren: number | undefined;
   /** Set while no child starts, as the device has just failed. */
   #holding: ReturnType<typeof setTimeout> | null = null;
   readonly #clock = new AwakeClock(WATCH_MS);
@@ -288,6 +290,7 @@ export class Pool {
       case "again":
         return;
       case "fewer":
+        this.#mostChildren = remedy.workers;
         return this.resize(remedy.workers);
       case "elsewhere":
         if (this.#options.fallback) return this.#continueElsewhere(remedy.says);
@@ -302,6 +305,7 @@ export class Pool {
   #continueElsewhere(reason: string): void {
     if (this.#holding !== null) clearTimeout(this.#holding);
     this.#holding = null;
+    this.#mostChildren = 1;
     const { fallback, settings, hooks } = this.#options, { engine, workers, module } = fallback!;
     hooks?.onDevice?.(`${reason}: from here on engine ${engine} trains`);
     this.#options = {
@@ -326,6 +330,7 @@ export class Pool {
   #takeNext(): Task {
     const task = this.#queue.shift()!;
     task.faultsBefore = this.#faultCount;
+    if (this.#mostChildren !== undefined) task.job = { ...task.job, children: this.#mostChildren };
     return task;
   }
 }

@@ -35,6 +35,8 @@ export interface ChildJob {
   readonly timeLimitMs?: number | null;
   /** File from which the child resumes and to which it saves its state; null for none. */
   readonly checkpoint?: string | null;
+  /** Children that train side by side, where they are fewer than the settings have. */
+  readonly children?: number;
   /** What it must clear to train on; null for nothing. */
   readonly bar?: Bar | null;
 }

@@ -5,13 +5,13 @@
  * after some milliseconds, and its score is the number of children in training at that moment.
  *
  * Its device fails as its engine's name says: "lost N" is lost N times, with the children then in training; "memory N" has
- * room for N children; "limit" is too small for one.
+ * room for N children, and for places for twice as many; "limit" is too small for one.
  */
 import type { DeviceFault } from "../../child/engine/engine.ts";
-import type { ToWorker } from "../../workers/protocol.ts";
+import type { ChildJob, ToWorker } from "../../workers/protocol.ts";
 
 let training = 0;
-let fault = "", left = 0;
+let fault = "", left = 0, asked = 1;
 /** Children that the device will fail together. */
 const doomed: (() => void)[] = [];
 
@@ -21,6 +21,7 @@ self.onmessage = ({ data: port }: MessageEvent<MessagePort>) => {
     switch (data.kind) {
       case "open": {
         const beat = data.heartbeat;
+        asked = data.settings.children!;
         heartbeat = setInterval(() => Atomics.add(beat, 0, 1), 10);
         if (fault === "") {
           [fault, left] = [data.settings.engine.split(" ")[0], Number(data.settings.engine.split(" ")[1])];
@@ -44,12 +45,12 @@ function loseAll(): void {
 
 function train(
   port: MessagePort,
-  { trial, expression }: { readonly trial: number; readonly expression: string },
+  { trial, expression, children = asked }: ChildJob,
 ): void {
   const fails = (fault: DeviceFault) =>
     port.postMessage({ kind: "device_failed", trial, fault, message: `the scripted device: ${fault}` });
   if (fault === "limit") return fails("limit");
-  if (fault === "memory" && training >= left) return fails("memory");
+  if (fault === "memory" && (training >= left || children > 2 * left)) return fails("memory");
   if (fault === "lost" && left > 0) {
     if (doomed.push(() => fails("lost")) === 1) setTimeout(loseAll, 30);
     return;

@@ -114,9 +114,9 @@ export class Group {
     return this.#owned.length === 0;
   }
 
-  /** Keeps a place for a child that is then put there; false if all are taken. */
+  /** Keeps a place for a child that is then put there; false if all are taken, or the card refused work of the group. */
   reserve(): boolean {
-    if (this.#reserved === this.places) return false;
+    if (this.#reserved === this.places || this.#error !== null) return false;
     this.#reserved++;
     return true;
   }
@@ -127,16 +127,16 @@ export class Group {
     this.#children[place] = { training: [], evaluation: [] };
     try {
       this.#children[place] = await this.#prepare(plan, place);
+      for (const name of keptNames(this.plan)) {
+        const values = new Float32Array(this.plan.quads.get(name)! * LANES);
+        if (name === "statistics") values.fill(1, this.plan.statistics.half * LANES);
+        await this.write(place, name, values);
+      }
+      return place;
     } catch (error) {
       this.leave(place);
       throw error;
     }
-    for (const name of keptNames(this.plan)) {
-      const values = new Float32Array(this.plan.quads.get(name)! * LANES);
-      if (name === "statistics") values.fill(1, this.plan.statistics.half * LANES);
-      await this.write(place, name, values);
-    }
-    return place;
   }
 
   /** Frees a place; the last child closes the group. */

@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { DeviceError } from "../../../child/engine/engine.ts";
 import { chooseChildren } from "../../../child/engine/speed.ts";
 
 /** A device on which so many children train as fast as that many times one, and more no faster. */
@@ -25,5 +26,21 @@ describe("children side by side", () => {
     const tried: number[] = [];
     await chooseChildren((children) => (tried.push(children), saturatingAt(64)(children)), (n) => n, 8);
     assertEquals(tried, [1, 2, 4, 8]);
+  });
+
+  it("are as many as the device turns out to hold, and a device that fails otherwise is an error", async () => {
+    const failingAt = (most: number, error: Error) => (children: number) =>
+      children < most ? saturatingAt(64)(children) : Promise.reject(error);
+    const free = () => 0;
+    for (const fault of ["memory", "limit"] as const) {
+      assertEquals(await chooseChildren(failingAt(8, new DeviceError(fault, "too many")), free, Infinity), 4);
+      await assertRejects(
+        () => chooseChildren(failingAt(1, new DeviceError(fault, "no room")), free, Infinity),
+        DeviceError,
+      );
+    }
+    for (const error of [new DeviceError("lost", "gone"), new Error("a bug")]) {
+      await assertRejects(() => chooseChildren(failingAt(8, error), free, Infinity), Error, error.message);
+    }
   });
 });

@@ -201,6 +201,22 @@ if (typeof opened === "string") {
         );
       }));
 
+    it("of a group to which the card refused memory fail as such, and those compiled later are in another", async () => {
+      const { losses } = await alone(engine, 1, 1), options = { batch: BATCH, optimizer: ADAM, children: 2 };
+      const activation = activationFrom("relu"), graph = graphOf("relu");
+      const bytes = 2 * engine.memoryNeeded!(graph, activation, options);
+      let first: Program;
+      await onSmallCard({ memory: bytes + 100 }, async () => {
+        first = await engine.compile(graph, activation, options);
+        const { fault } = await assertRejects(() => first.read("parameters"), DeviceError); // a buffer to be read
+        assertEquals(fault, "memory");
+      });
+      const second = await start(engine, 1, 2);
+      assertEquals([...await second.train(steps(1, 1))], losses);
+      first!.dispose();
+      second.dispose();
+    });
+
     it("have as many places as the card's memory holds, and one more is refused as such, and may come later", async () => {
       const { losses } = await alone(engine, 2, 2);
       const bytes = engine.memoryNeeded!(graphOf("relu"), activationFrom("relu"), { batch: BATCH, optimizer: ADAM });
