@@ -106,9 +106,9 @@ function parse(bytes: Uint8Array, digest: Uint8Array): RgbImage | null {
   return pixels.length === 3 * width * height && crc32(pixels) === crc ? { width, height, pixels } : null;
 }
 
-/** Why it could not be kept; null if it is. A copy appears whole, or with a wrong CRC if two processes write it. */
+/** Why it could not be kept; null if it is. A copy appears whole, whoever else makes it at the same time. */
 async function keep(folder: string, path: string, bytes: Uint8Array): Promise<string | null> {
-  const part = `${path}.part`;
+  const part = `${path}.${crypto.randomUUID()}.part`;
   try {
     await Deno.mkdir(folder, { recursive: true });
     await Deno.writeFile(part, bytes);

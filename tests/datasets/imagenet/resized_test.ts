@@ -75,6 +75,13 @@ describe("a copy of a photograph", () => {
       assertEquals(copiesIn(directory).length, 3);
     }));
 
+  it("may be made several times at once", () =>
+    withPhotograph(async (_file, copy, directory) => {
+      const found = await Promise.all([1, 2, 3, 4, 5, 6].map(() => copy()));
+      assertEquals(found, found.map(() => ({ image: found[0].image, notKept: null })));
+      assertEquals(copiesIn(directory).length, 1);
+    }));
+
   it("is made again where it is cut, changed, empty, of another image or something else", () =>
     withPhotograph(async (file, copy, directory) => {
       const { image } = await copy(), [path] = copiesIn(directory), whole = await Deno.readFile(path);
