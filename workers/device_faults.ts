@@ -8,14 +8,17 @@ import type { DeviceFault } from "../child/engine/engine.ts";
 export type Remedy =
   | { readonly kind: "again"; readonly pauses: number; readonly says: string }
   | { readonly kind: "fewer"; readonly workers: number; readonly says: string }
-  /** Not on this device any more. `says` is why, as a part of a sentence. */
-  | { readonly kind: "elsewhere"; readonly says: string };
+  /** Not on this device any more. `says` is why, and `advice` what to do where there is nothing else. */
+  | { readonly kind: "elsewhere"; readonly says: string; readonly advice: string };
 
 /**
  * Losses in a row, with no child finished in between, after which the device is given up: a driver that was reset comes
  * back, a card that was taken out does not.
  */
 const MAX_LOSSES = 2;
+
+/** For a lost device; messages about memory and limits have advice of their own. */
+const ADVICE = ": resume when the device works, or begin anew with --engine auto, which continues on the processor";
 
 export class DeviceFaults {
   #losses = 0;
@@ -24,20 +27,22 @@ export class DeviceFaults {
   remedyFor(fault: DeviceFault, message: string, workers: number): Remedy {
     switch (fault) {
       case "lost":
-        if (++this.#losses > MAX_LOSSES) return { kind: "elsewhere", says: `${message} (${this.#losses} times)` };
+        if (++this.#losses > MAX_LOSSES) {
+          return { kind: "elsewhere", says: `${message} (${this.#losses} times)`, advice: ADVICE };
+        }
         return {
           kind: "again",
           pauses: 4 ** (this.#losses - 1),
           says: `${message}: it is opened again, and its children start again`,
         };
       case "memory": {
-        if (workers === 1) return { kind: "elsewhere", says: message };
+        if (workers === 1) return { kind: "elsewhere", says: message, advice: "" };
         const fewer = Math.ceil(workers / 2);
         const train = fewer === 1 ? "one child trains" : `${fewer} children train`;
         return { kind: "fewer", workers: fewer, says: `${train} at once instead of ${workers}: ${message}` };
       }
       case "limit":
-        return { kind: "elsewhere", says: message };
+        return { kind: "elsewhere", says: message, advice: "" };
     }
   }
 

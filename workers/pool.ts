@@ -294,10 +294,7 @@ export class Pool {
         return this.resize(remedy.workers);
       case "elsewhere":
         if (this.#options.fallback) return this.#continueElsewhere(remedy.says);
-        return this.#giveUp(
-          `Cannot continue as ${remedy.says}: resume when the device works, or begin anew with --engine auto, which ` +
-            `continues on the processor`,
-        );
+        return this.#giveUp(`Cannot continue: ${remedy.says}${remedy.advice}`);
     }
   }
 

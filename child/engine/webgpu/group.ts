@@ -229,7 +229,7 @@ export class Group {
       `Cannot train ${this.#who} on ${this.card.name} as that takes ${
         mebibytes(this.bytes)
       } MiB and it has too little ` +
-        `memory: ask for fewer children or a smaller batch`,
+        `memory: ask for fewer children, a smaller batch or --engine wasm`,
     );
   }
 
@@ -446,7 +446,7 @@ export class Group {
     throw new DeviceError(
       "limit",
       `Cannot train ${this.#who} on ${this.card.name} as it binds ${mebibytes(most)} MiB and the largest buffer has ` +
-        `${mebibytes(largest)}: ask for fewer children or a smaller batch`,
+        `${mebibytes(largest)}: ask for fewer children, a smaller batch or --engine wasm`,
     );
   }
 
