@@ -127,25 +127,29 @@ function product(call: ConvolutionCall, direction: Direction): Dispatch {
   const pixels = images * Math.ceil(to.height / step) * Math.ceil(to.width / step);
 
   const numbers = new Numbers();
-  numbers.unsigned("from_height", from.height);
-  numbers.unsigned("from_width", from.width);
-  numbers.unsigned("from_quads", from.quads);
-  numbers.unsigned("to_height", to.height);
-  numbers.unsigned("to_width", to.width);
-  numbers.unsigned("to_quads", to.quads);
-  numbers.unsigned("images", images);
-  numbers.unsigned("size", size);
-  numbers.unsigned("padding", (size - 1) / 2);
+  numbers.unsignedAll({
+    from_height: from.height,
+    from_width: from.width,
+    from_quads: from.quads,
+    to_height: to.height,
+    to_width: to.width,
+    to_quads: to.quads,
+    images,
+    size,
+    padding: (size - 1) / 2,
+  });
   // Pixels written are of step x step classes; a pixel's row in `from` is `spread` times its own, and the next tap's is
   // `direction` farther.
   numbers.unsigned("step", step);
   numbers.signed("spread", isForward ? stride : 1);
   numbers.signed("direction", isForward ? 1 : -1);
-  numbers.unsigned("blocks", blocks);
-  numbers.unsigned("from_child", source.stride);
-  numbers.unsigned("to_child", call.to.stride);
-  numbers.unsigned("parameters_child", call.parameters.stride);
-  numbers.unsigned("kernel_offset", call.kernelOffset);
+  numbers.unsignedAll({
+    blocks,
+    from_child: source.stride,
+    to_child: call.to.stride,
+    parameters_child: call.parameters.stride,
+    kernel_offset: call.kernelOffset,
+  });
   if (biasOffset !== undefined) numbers.unsigned("bias_offset", biasOffset);
   if (moments) numbers.unsigned("moments_child", moments.stride);
   const normBuffers = addNorm(numbers, source);
@@ -206,19 +210,8 @@ function costs(
 }
 
 function productKernel(numbers: Numbers, variant: Variant): Kernel {
-  const { direction, lanes, depth, used, sumsTaps, hasBias, hasNorm, hasMoments } = variant;
+  const { direction, lanes, depth, sumsTaps, hasNorm, hasMoments } = variant;
   const { pixels, rows } = TILE, tile = TILE_PIXELS, threads = rows * lanes; // threads is a multiple of depth
-  const row = depth + 1; // a quad more, against conflicts of memory banks
-  /** Four quads of the kernel at a tap: rows k of columns n forward, columns k of rows n for the gradient. */
-  const weight = (j: number) =>
-    direction === "forward"
-      ? `((tap * 4u * from_quads + (k0 + k) * 4u + ${j}u) * to_quads + n)`
-      : `((tap * 4u * to_quads + n * 4u + ${j}u) * from_quads + k0 + k)`;
-  const turned = (j: number) => {
-    const part = "xyzw"[j];
-    return direction === "forward" ? `v${j}` : `vec4f(v0.${part}, v1.${part}, v2.${part}, v3.${part})`;
-  };
-  const sum = sumsTaps ? "part" : "sum";
   const body = `
   let lane = thread % ${lanes}u;
   let line = thread / ${lanes}u;
@@ -234,7 +227,51 @@ ${hasNorm ? "  let y_at = child * y_child;" : ""}
   let kernel_at = child * parameters_child + kernel_offset;
   let loaded = thread % ${depth}u;
 
-  // Where the tile's pixels start in the input, their row and column there at the first tap, and where they are written.
+${tilePlaces(threads)}
+${times(pixels, (i) => `  var sum${i} = vec4f();`)}
+  var tap_y = 0;
+  for (var ky = ky0; ky < size; ky += step) {
+    var tap_x = 0;
+    for (var kx = kx0; kx < size; kx += step) {
+      let tap = ky * size + kx;
+${sumsTaps ? times(pixels, (i) => `      var part${i} = vec4f();`) : ""}
+      for (var k0 = 0u; k0 < from_quads; k0 += ${depth}u) {
+${loadTiles(variant)}
+${addProducts(variant)}
+        workgroupBarrier();
+      }
+${sumsTaps ? times(pixels, (i) => `      sum${i} += part${i};`) : ""}
+      tap_x += direction;
+    }
+    tap_y += direction;
+  }
+${storeSums(variant)}
+${hasMoments ? tileMoments(lanes) : ""}`;
+  return kernel(
+    `convolution ${direction}${hasMoments ? " and moments" : ""}${hasNorm ? " through batch norm" : ""}`,
+    [
+      { name: "parameters", access: "read" },
+      { name: "source_", access: "read" },
+      { name: "target_", access: "read_write" },
+      ...hasNorm ? NORM_TEXT.bindings : [],
+      ...hasMoments ? [{ name: "moments", access: "read_write" as const }] : [],
+    ],
+    threads,
+    numbers,
+    {
+      declarations: `var<workgroup> places: array<vec4i, ${tile}>;
+var<workgroup> pixel_tile: array<vec4f, ${Math.max(tile * rowOf(depth), hasMoments ? 2 * threads : 0)}>;
+var<workgroup> weight_tile: array<vec4f, ${depth * 4 * lanes}>;
+${hasMoments ? COUNT : ""}`,
+      body,
+    },
+  );
+}
+
+/** Where the tile's pixels start in the input, their row and column there at the first tap, and where they are written. */
+function tilePlaces(threads: number): string {
+  const tile = TILE_PIXELS;
+  return `  // Where the tile's pixels start in the input, their row and column there at the first tap, and where they are written.
   for (var i = thread; i < ${tile}u; i += ${threads}u) {
     let m = group.x * ${tile}u + i;
     let x = m % columns;
@@ -245,16 +282,22 @@ ${hasNorm ? "  let y_at = child * y_child;" : ""}
     let written = (image * to_height + y * step + py) * to_width + x * step + px;
     places[i] = vec4i(i32(image * from_height), first_y, first_x, select(-1, i32(written), image < images));
   }
-  workgroupBarrier();
-${times(pixels, (i) => `  var sum${i} = vec4f();`)}
-  var tap_y = 0;
-  for (var ky = ky0; ky < size; ky += step) {
-    var tap_x = 0;
-    for (var kx = kx0; kx < size; kx += step) {
-      let tap = ky * size + kx;
-${sumsTaps ? times(pixels, (i) => `      var part${i} = vec4f();`) : ""}
-      for (var k0 = 0u; k0 < from_quads; k0 += ${depth}u) {
-${hasNorm ? NORM_TEXT.coefficients("min(k0 + loaded, from_quads - 1u)") : ""}
+  workgroupBarrier();`;
+}
+
+/** Loads the tile's pixels and the kernel's quads at a tap, `depth` quads of channels from k0 on. */
+function loadTiles({ direction, lanes, depth, hasNorm }: Variant): string {
+  const tile = TILE_PIXELS, threads = TILE.rows * lanes, row = rowOf(depth);
+  /** Four quads of the kernel at a tap: rows k of columns n forward, columns k of rows n for the gradient. */
+  const weight = (j: number) =>
+    direction === "forward"
+      ? `((tap * 4u * from_quads + (k0 + k) * 4u + ${j}u) * to_quads + n)`
+      : `((tap * 4u * to_quads + n * 4u + ${j}u) * from_quads + k0 + k)`;
+  const turned = (j: number) => {
+    const part = "xyzw"[j];
+    return direction === "forward" ? `v${j}` : `vec4f(v0.${part}, v1.${part}, v2.${part}, v3.${part})`;
+  };
+  return `${hasNorm ? NORM_TEXT.coefficients("min(k0 + loaded, from_quads - 1u)") : ""}
         for (var e = thread; e < ${tile * depth}u; e += ${threads}u) {
           let place = places[e / ${depth}u];
           let y = place.y + tap_y;
@@ -280,8 +323,13 @@ ${hasNorm ? NORM_TEXT.coefficients("min(k0 + loaded, from_quads - 1u)") : ""}
 ${times(4, (j) => `            v${j} = parameters[kernel_at + ${weight(j)}];`)}
           }
 ${times(4, (j) => `          weight_tile[(k * 4u + ${j}u) * ${lanes}u + e % ${lanes}u] = ${turned(j)};`)}
-        }
-        workgroupBarrier();
+        }`;
+}
+
+/** Adds the products of what is loaded to a thread's sums, or to those of this tap. */
+function addProducts({ lanes, depth, used, sumsTaps }: Variant): string {
+  const { pixels, rows } = TILE, row = rowOf(depth), sum = sumsTaps ? "part" : "sum";
+  return `        workgroupBarrier();
         for (var k = 0u; k < ${depth}u; k++) {
 ${times(used, (j) => `          let w${j} = weight_tile[(k * 4u + ${j}u) * ${lanes}u + lane];`)}
 ${
@@ -289,15 +337,12 @@ ${
           let a${i} = pixel_tile[(line + ${i * rows}u) * ${row}u + k];
 ${times(used, (j) => `          ${sum}${i} = fma(vec4f(a${i}.${"xyzw"[j]}), w${j}, ${sum}${i});`)}`)
   }
-        }
-        workgroupBarrier();
-      }
-${sumsTaps ? times(pixels, (i) => `      sum${i} += part${i};`) : ""}
-      tap_x += direction;
-    }
-    tap_y += direction;
-  }
-  let n = n0 + lane;
+        }`;
+}
+
+function storeSums({ hasBias }: Variant): string {
+  const { pixels, rows } = TILE;
+  return `  let n = n0 + lane;
   if (n < to_quads) {
     let target_at = child * to_child + n;
 ${hasBias ? "    let bias = parameters[child * parameters_child + bias_offset + n];" : ""}
@@ -306,27 +351,12 @@ ${
     let place${i} = places[line + ${i * rows}u].w;
     if (place${i} >= 0) { target_[target_at + u32(place${i}) * to_quads] = sum${i}${hasBias ? " + bias" : ""}; }`)
   }
-  }
-${hasMoments ? tileMoments(lanes) : ""}`;
-  return kernel(
-    `convolution ${direction}${hasMoments ? " and moments" : ""}${hasNorm ? " through batch norm" : ""}`,
-    [
-      { name: "parameters", access: "read" },
-      { name: "source_", access: "read" },
-      { name: "target_", access: "read_write" },
-      ...hasNorm ? NORM_TEXT.bindings : [],
-      ...hasMoments ? [{ name: "moments", access: "read_write" as const }] : [],
-    ],
-    threads,
-    numbers,
-    {
-      declarations: `var<workgroup> places: array<vec4i, ${tile}>;
-var<workgroup> pixel_tile: array<vec4f, ${Math.max(tile * row, hasMoments ? 2 * threads : 0)}>;
-var<workgroup> weight_tile: array<vec4f, ${depth * 4 * lanes}>;
-${hasMoments ? COUNT : ""}`,
-      body,
-    },
-  );
+  }`;
+}
+
+/** Quads from one pixel of a loaded tile to the next: one more than it has, against conflicts of memory banks. */
+function rowOf(depth: number): number {
+  return depth + 1;
 }
 
 /** Of the tile's first `valid` pixels, those of the lines that are `line` modulo `lines`. */

@@ -64,6 +64,11 @@ export class Numbers {
     return this.#add(name, value, (word) => word);
   }
 
+  /** Several in their order. */
+  unsignedAll(values: Readonly<Record<string, number>>): void {
+    for (const [name, value] of Object.entries(values)) this.unsigned(name, value);
+  }
+
   signed(name: string, value: number): string {
     return this.#add(name, value >>> 0, (word) => `bitcast<i32>(${word})`);
   }

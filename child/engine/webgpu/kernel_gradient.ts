@@ -78,23 +78,25 @@ export function convolutionKernelGradient(call: KernelGradientCall): Dispatch {
   const splits = gradientSplits(shape), slabs = slabsOf(shape);
 
   const numbers = new Numbers();
-  numbers.unsigned("input_height", input.height);
-  numbers.unsigned("input_width", input.width);
-  numbers.unsigned("input_quads", input.quads);
-  numbers.unsigned("height", output.height);
-  numbers.unsigned("width", output.width);
-  numbers.unsigned("quads", output.quads);
-  numbers.unsigned("size", size);
-  numbers.unsigned("padding", (size - 1) / 2);
-  numbers.unsigned("stride", stride);
-  numbers.unsigned("all_rows", allRows);
-  numbers.unsigned("blocks", blocks);
-  numbers.unsigned("slabs", slabs);
-  numbers.unsigned("split_slabs", Math.ceil(slabs / splits));
-  numbers.unsigned("input_child", call.input.stride);
-  numbers.unsigned("gradient_child", gradient.stride);
-  numbers.unsigned("parts_child", call.parts.stride);
-  numbers.unsigned("parts_offset", call.partsOffset);
+  numbers.unsignedAll({
+    input_height: input.height,
+    input_width: input.width,
+    input_quads: input.quads,
+    height: output.height,
+    width: output.width,
+    quads: output.quads,
+    size,
+    padding: (size - 1) / 2,
+    stride,
+    all_rows: allRows,
+    blocks,
+    slabs,
+    split_slabs: Math.ceil(slabs / splits),
+    input_child: call.input.stride,
+    gradient_child: gradient.stride,
+    parts_child: call.parts.stride,
+    parts_offset: call.partsOffset,
+  });
   const normBuffers = addNorm(numbers, gradient), hasNorm = gradient.norm !== undefined, reads = hasNorm ? 2 : 1;
   const summed = slabs * DEPTH, used = usedChannels(input);
   return {
@@ -120,8 +122,8 @@ export function convolutionKernelGradient(call: KernelGradientCall): Dispatch {
   };
 }
 
-function kernelGradientKernel(numbers: Numbers, { rows, quads, lanes, teams }: Tile, used: number, hasNorm: boolean) {
-  const tile = quads * rows, team = rows * lanes, threads = team * teams;
+function kernelGradientKernel(numbers: Numbers, shape: Tile, used: number, hasNorm: boolean) {
+  const { rows, quads, lanes, teams } = shape, tile = quads * rows, team = rows * lanes, threads = team * teams;
   const body = `
   let lane = thread % ${lanes}u;
   let line = thread / ${lanes}u % ${rows}u;
@@ -149,7 +151,45 @@ ${hasNorm ? `  let y_at = child * y_child;\n${NORM_TEXT.coefficients("min(loaded
   var image = first / (row_slabs * height);
 ${times(quads * used, (i) => `  var sum${i} = vec4f();`)}
   for (var slab = first; slab < last; slab++) {
-    for (var e = thread; e < ${tile * DEPTH}u; e += ${threads}u) {
+${loadTiles(shape, hasNorm)}
+${addProducts(shape, used)}
+    workgroupBarrier();
+    x0 += ${DEPTH}u;
+    if (x0 >= width) {
+      x0 = 0u;
+      y++;
+      if (y == height) {
+        y = 0u;
+        image++;
+      }
+    }
+  }
+${teams === 1 ? "" : times(quads * used, (i) => sumOverTeams(`sum${i}`, team, teams))}
+${storeParts(shape, used)}`;
+  return kernel(
+    `convolution kernel gradient${hasNorm ? " through batch norm" : ""}`,
+    [
+      { name: "input_", access: "read" },
+      { name: "gradient_", access: "read" },
+      { name: "parts", access: "read_write" },
+      ...hasNorm ? NORM_TEXT.bindings : [],
+    ],
+    threads,
+    numbers,
+    {
+      declarations: `var<workgroup> taps: array<vec3i, ${tile}>;
+var<workgroup> input_tile: array<vec4f, ${tile * DEPTH}>;
+var<workgroup> gradient_tile: array<vec4f, ${DEPTH * lanes}>;
+${teams === 1 ? "" : `var<workgroup> sums: array<vec4f, ${threads}>;`}`,
+      body,
+    },
+  ) satisfies Kernel;
+}
+
+/** Loads the input of the tile's rows and the gradient, of a slab of pixels. */
+function loadTiles({ rows, quads, lanes, teams }: Tile, hasNorm: boolean): string {
+  const tile = quads * rows, threads = rows * lanes * teams;
+  return `    for (var e = thread; e < ${tile * DEPTH}u; e += ${threads}u) {
       let tap = taps[e % ${tile}u];
       let x = x0 + e / ${tile}u;
       let input_y = i32(y * stride) + tap.x;
@@ -172,8 +212,13 @@ ${times(quads * used, (i) => `  var sum${i} = vec4f();`)}
   };
       }
       gradient_tile[e] = value;
-    }
-    workgroupBarrier();
+    }`;
+}
+
+/** Adds the products of a slab's pixels, of which a team takes each `teams`-th, to a thread's sums. */
+function addProducts({ rows, quads, lanes, teams }: Tile, used: number): string {
+  const tile = quads * rows;
+  return `    workgroupBarrier();
     for (var k = team; k < ${DEPTH}u; k += ${teams}u) {
       let g = gradient_tile[k * ${lanes}u + lane];
 ${
@@ -181,20 +226,11 @@ ${
       let a${q} = input_tile[k * ${tile}u + line + ${q * rows}u];
 ${times(used, (j) => `      sum${q * used + j} = fma(vec4f(a${q}.${"xyzw"[j]}), g, sum${q * used + j});`)}`)
   }
-    }
-    workgroupBarrier();
-    x0 += ${DEPTH}u;
-    if (x0 >= width) {
-      x0 = 0u;
-      y++;
-      if (y == height) {
-        y = 0u;
-        image++;
-      }
-    }
-  }
-${teams === 1 ? "" : times(quads * used, (i) => sumOverTeams(`sum${i}`, team, teams))}
-  let n = n0 + lane;
+    }`;
+}
+
+function storeParts({ rows, quads }: Tile, used: number): string {
+  return `  let n = n0 + lane;
   if (n < quads && team == 0u) {
     let parts_at = child * parts_child + parts_offset + group.y * all_rows * 4u * quads + n;
 ${
@@ -211,24 +247,6 @@ ${
     }`)
   }
   }`;
-  return kernel(
-    `convolution kernel gradient${hasNorm ? " through batch norm" : ""}`,
-    [
-      { name: "input_", access: "read" },
-      { name: "gradient_", access: "read" },
-      { name: "parts", access: "read_write" },
-      ...hasNorm ? NORM_TEXT.bindings : [],
-    ],
-    threads,
-    numbers,
-    {
-      declarations: `var<workgroup> taps: array<vec3i, ${tile}>;
-var<workgroup> input_tile: array<vec4f, ${tile * DEPTH}>;
-var<workgroup> gradient_tile: array<vec4f, ${DEPTH * lanes}>;
-${teams === 1 ? "" : `var<workgroup> sums: array<vec4f, ${threads}>;`}`,
-      body,
-    },
-  ) satisfies Kernel;
 }
 
 /** Adds up what the teams hold in a variable, into that of the first, in their order. */

@@ -108,11 +108,13 @@ export const CHUNK_THREADS = THREADS;
  */
 export function chunkText(numbers: Numbers, pixels: number, quads: number, hasSums: boolean): string {
   const { lanes, lines, length } = chunksOf(pixels, quads, hasSums);
-  numbers.unsigned("quads", quads);
-  numbers.unsigned("pixels", pixels);
-  numbers.unsigned("lanes", lanes);
-  numbers.unsigned("lines", lines);
-  numbers.unsigned("length", length);
+  numbers.unsignedAll({
+    quads,
+    pixels,
+    lanes,
+    lines,
+    length,
+  });
   return `
   let local = thread % lanes;
   let line = thread / lanes;

@@ -61,9 +61,11 @@ export function gradientSums(
   { table, parts, gradients }: { readonly table: BufferName; readonly parts: Operand; readonly gradients: Operand },
 ): Dispatch {
   const numbers = new Numbers(), rows = sumTable(sums).length / SUM_WORDS;
-  numbers.unsigned("rows", rows);
-  numbers.unsigned("parts_child", parts.stride);
-  numbers.unsigned("gradients_child", gradients.stride);
+  numbers.unsignedAll({
+    rows,
+    parts_child: parts.stride,
+    gradients_child: gradients.stride,
+  });
   const body = `
   let at = group.y * groups.x + group.x;
   let row = at * ${SUM_WORDS}u;
@@ -192,11 +194,13 @@ var<workgroup> shared_squares: array<vec4f, ${CHUNK_THREADS}>;`,
 const LANES = 4, LINES = 64;
 
 function normPlace(numbers: Numbers, parts: NormParts, places: NormPlaces): string {
-  numbers.unsigned("quads", parts.quads);
-  numbers.unsigned("count", parts.count);
-  numbers.unsigned("parts_child", parts.parts.stride);
-  numbers.unsigned("coefficients_child", places.coefficients.stride);
-  numbers.unsigned("parameters_child", places.parameters.stride);
+  numbers.unsignedAll({
+    quads: parts.quads,
+    count: parts.count,
+    parts_child: parts.parts.stride,
+    coefficients_child: places.coefficients.stride,
+    parameters_child: places.parameters.stride,
+  });
   for (const name of COEFFICIENTS) {
     numbers.unsigned(`${name}_offset`, coefficientOffset(name, places.half) + places.offset);
   }
@@ -247,9 +251,11 @@ export function batchMoments(parts: NormParts, places: NormPlaces): Dispatch {
   const { pixels, count, length } = parts;
   const numbers = new Numbers();
   const place = normPlace(numbers, parts, places);
-  numbers.unsigned("statistics_child", places.statistics.stride);
-  numbers.unsigned("statistics_offset", places.offset);
-  numbers.unsigned("half_quads", places.half);
+  numbers.unsignedAll({
+    statistics_child: places.statistics.stride,
+    statistics_offset: places.offset,
+    half_quads: places.half,
+  });
   numbers.float("length", length);
   numbers.float("last_length", pixels - (count - 1) * length);
   numbers.float("unbiased", Math.max(1, pixels - 1));
@@ -335,11 +341,13 @@ export function runningMoments(
 ): Dispatch {
   const threads = 64;
   const numbers = new Numbers();
-  numbers.unsigned("half_quads", half);
-  numbers.unsigned("statistics_child", statistics.stride);
-  numbers.unsigned("coefficients_child", coefficients.stride);
-  numbers.unsigned("parameters_child", parameters.stride);
-  numbers.unsigned("scales", scales);
+  numbers.unsignedAll({
+    half_quads: half,
+    statistics_child: statistics.stride,
+    coefficients_child: coefficients.stride,
+    parameters_child: parameters.stride,
+    scales,
+  });
   for (const name of ["mean", "scale", "deviation"] as const) {
     numbers.unsigned(`${name}_offset`, coefficientOffset(name, half));
   }

@@ -16,11 +16,13 @@ export function stageImages(images: number, shape: Shape, to: Operand): Dispatch
   const [height, width, channels] = shape, quads = quadsOf(channels);
   const count = images * height * width * quads;
   const numbers = new Numbers();
-  numbers.unsigned("size", images * sizeOf(shape));
-  numbers.unsigned("count", count);
-  numbers.unsigned("quads", quads);
-  numbers.unsigned("channels", channels);
-  numbers.unsigned("values_child", to.stride);
+  numbers.unsignedAll({
+    size: images * sizeOf(shape),
+    count,
+    quads,
+    channels,
+    values_child: to.stride,
+  });
   const body = `
   let source = (control[0] * groups.z + group.z) * size;
   for (var i = group.x * ${THREADS}u + thread; i < count; i += groups.x * ${THREADS}u) {
@@ -129,11 +131,13 @@ export function softmaxCrossEntropy(loss: Loss): Dispatch {
   const { images, classes, smoothing, logits, gradient } = loss;
   const quads = quadsOf(classes);
   const numbers = new Numbers();
-  numbers.unsigned("images", images);
-  numbers.unsigned("classes", classes);
-  numbers.unsigned("quads", quads);
-  numbers.unsigned("logits_child", logits.stride);
-  numbers.unsigned("gradient_child", gradient.stride);
+  numbers.unsignedAll({
+    images,
+    classes,
+    quads,
+    logits_child: logits.stride,
+    gradient_child: gradient.stride,
+  });
   numbers.float("every", smoothing / classes);
   numbers.float("own", 1 - smoothing);
   const body = `

@@ -60,10 +60,12 @@ function windowNumbers({ images, input, output, size, stride }: Windows): Number
 function pixelwise(windows: Windows, request: Pixelwise, numbers = windowNumbers(windows)): Dispatch {
   const { name, work, reads, written, shape, body, operations } = request, { images } = windows;
   const quads = quadsOf(shape[2]), count = images * placesOf(shape) * quads;
-  numbers.unsigned("count", count);
-  numbers.unsigned("quads", quads);
-  numbers.unsigned("height", shape[0]);
-  numbers.unsigned("width", shape[1]);
+  numbers.unsignedAll({
+    count,
+    quads,
+    height: shape[0],
+    width: shape[1],
+  });
   const starts = [...reads, ["written", written] as const].map(([name, { stride }]) =>
     `  let ${name}_at = child * ${numbers.unsigned(`${name}_child`, stride)};`
   );
@@ -279,10 +281,12 @@ export function depthwiseKernelGradient(
   const { output, images, size } = windows, quads = quadsOf(output[2]), pixels = images * placesOf(output);
   const { blocks, chunks } = chunksOf(pixels, quads, true), taps = size ** 2;
   const numbers = windowNumbers(windows);
-  numbers.unsigned("input_child", input.stride);
-  numbers.unsigned("gradient_child", gradient.stride);
-  numbers.unsigned("parts_child", parts.stride);
-  numbers.unsigned("parts_offset", partsOffset);
+  numbers.unsignedAll({
+    input_child: input.stride,
+    gradient_child: gradient.stride,
+    parts_child: parts.stride,
+    parts_offset: partsOffset,
+  });
   // The chunk's text has a lane for each quad of a block: here blocks and taps share the axis.
   const place = chunkText(numbers, pixels, quads, true).replace("group.y", `(group.y % ${blocks}u)`);
   const body = `${place}
@@ -336,11 +340,13 @@ ${treeSum("shared_")}
 export function poolImages(images: number, shape: Shape, from: Operand, to: Operand): Dispatch {
   const [height, width, channels] = shape, pixels = height * width, quads = quadsOf(channels);
   const numbers = new Numbers();
-  numbers.unsigned("count", images * quads);
-  numbers.unsigned("pixels", pixels);
-  numbers.unsigned("quads", quads);
-  numbers.unsigned("values_child", from.stride);
-  numbers.unsigned("means_child", to.stride);
+  numbers.unsignedAll({
+    count: images * quads,
+    pixels,
+    quads,
+    values_child: from.stride,
+    means_child: to.stride,
+  });
   const body = `
   let i = group.x * ${THREADS}u + thread;
   if (i < count) {
