@@ -22,30 +22,12 @@ import {
   valueBytes,
 } from "./kernel.ts";
 import { LANES } from "./layout.ts";
-
-/** The images at one side of a layer. */
-interface Side {
-  readonly height: number;
-  readonly width: number;
-  readonly quads: number;
-  readonly channels: number;
-}
-
-/** Sizes of a layer. */
-export interface Convolution {
-  readonly images: number;
-  readonly input: Side;
-  readonly output: Side;
-  readonly size: number;
-  readonly stride: number;
-}
+import { type Convolution, lanesFor, productOperations, quadsAt, times, usedChannels, valuesAt } from "./products.ts";
 
 /** Pixels of a thread, and threads along the pixels. */
 const TILE = { pixels: 8, rows: 16 };
 /** Pixels of a tile, whose moments are one part, and operations for each value of which moments are taken. */
 export const TILE_PIXELS = TILE.pixels * TILE.rows, MOMENT_OPERATIONS = 4;
-/** Threads along the channels at most, a quad each. */
-const MAX_LANES = 16;
 /** Quads of channels in a slab: the most of which less than a sixth is idle in all slabs together. */
 const DEPTHS = [4, 2, 1];
 
@@ -76,34 +58,6 @@ export function convolutionForward(call: ConvolutionCall): Dispatch {
 /** From the gradient of the output to that of the input. */
 export function convolutionInputGradient(call: ConvolutionCall): Dispatch {
   return product(call, "gradient");
-}
-
-/** Number of threads along the quads of channels that leaves few of a block's threads idle. */
-export function lanesFor(quads: number): number {
-  return Math.ceil(quads / Math.ceil(quads / MAX_LANES));
-}
-
-export function times(count: number, line: (i: number) => string): string {
-  return Array.from({ length: count }, (_, i) => line(i)).join("\n");
-}
-
-/** Channels of a quad that are computed with: where a layer has one quad only, those that it fills. */
-export function usedChannels({ quads, channels }: Side): number {
-  return quads === 1 ? channels : LANES;
-}
-
-/** Multiplications and additions of the products of a layer, by its definition. */
-export function productOperations({ images, input, output, size }: Convolution): number {
-  return 2 * images * output.height * output.width * output.channels * input.channels * size ** 2;
-}
-
-/** Values of all images at a side of a layer, and the quads that hold them. */
-export function valuesAt({ images }: Convolution, { height, width, channels }: Side): number {
-  return images * height * width * channels;
-}
-
-export function quadsAt({ images }: Convolution, { height, width, quads }: Side): number {
-  return images * height * width * quads;
 }
 
 interface Variant {

@@ -3,15 +3,7 @@
  * over pixels, in slabs of one row of an image each. The sum is split over images and rows; in a workgroup it is split
  * over `teams` of threads that take every so-many-th pixel. `reduction.ts` adds the parts up.
  */
-import {
-  type Convolution,
-  lanesFor,
-  productOperations,
-  quadsAt,
-  times,
-  usedChannels,
-  valuesAt,
-} from "./convolution.ts";
+import { type Convolution, lanesFor, productOperations, quadsAt, times, usedChannels, valuesAt } from "./products.ts";
 import { addNorm, type Gradient, NORM_OPERATIONS, NORM_TEXT } from "./gradient.ts";
 import { type Dispatch, type Kernel, kernel, Numbers, type Operand, quadBytes, valueBytes } from "./kernel.ts";
 import { LANES } from "./layout.ts";

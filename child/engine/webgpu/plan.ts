@@ -33,7 +33,8 @@ import {
 import { type Graph, parameterCount } from "../../network/graph.ts";
 import { type Optimizer, SLOTS } from "../../network/optimizer.ts";
 import { channelsOf, placesOf, type Shape } from "../../network/shape.ts";
-import { type Convolution, convolutionForward, convolutionInputGradient, TILE_PIXELS } from "./convolution.ts";
+import { convolutionForward, convolutionInputGradient, TILE_PIXELS } from "./convolution.ts";
+import type { Convolution } from "./products.ts";
 import type { Gradient } from "./gradient.ts";
 import { convolutionKernelGradient, gradientSplits, kernelQuads } from "./kernel_gradient.ts";
 import type { BufferName, Dispatch, Operand, Work } from "./kernel.ts";
