@@ -1,7 +1,7 @@
 /**
- * `deno task bench train`: images per second of training steps on random images, for each of several functions. `deno
- * task bench kernels`: where the time of a step goes, measured on the wasm engine or a graphics card, or counted for a
- * card that this machine does not have.
+ * `deno task bench train`: images per second of training steps on random images, for each of several functions.
+ * `deno task bench kernels`: where the time of a step goes, measured on the wasm engine or a graphics card, or counted
+ * for a card that this machine does not have.
  */
 import { activationFrom } from "../child/activation/catalog.ts";
 import type { Engine } from "../child/engine/engine.ts";

@@ -17,7 +17,7 @@ import { randomBatch } from "./warm_child.ts";
 const MEASURED_IMAGES = 16;
 /** Steps before the clock starts, and measured. */
 const WARM_UP = 1, MEASURED = 2;
-/** Hours from which on the user is warned. */
+/** Seconds from which on the user is warned. */
 const LONG_SECONDS = 24 * 3600;
 
 /** Prints on stderr how long all trainings will take and, if that is long, what would shorten it. */
