@@ -1,7 +1,7 @@
 /**
  * Trains functions on the child of a preset, training k of every function from seed k, and keeps every result in a
- * table (`controller/comparison/function_table.ts`): what the table already has is not trained again. For `table
- * --train` and `compare --real`.
+ * table (`controller/comparison/function_table.ts`): what the table already has is not trained again. For
+ * `table --train` and `compare --real`.
  */
 import type { ChildSettings } from "../../child/trainer.ts";
 import {
