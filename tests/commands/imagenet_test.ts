@@ -41,10 +41,12 @@ describe("deno task imagenet", () => {
       const resumed = await rowsOf(["imagenet", "--resume", "a", "--json"], cwd);
       const { skipped_images: _, ...rest } = finished;
       assertEquals(resumed.rows.at(-1), rest);
+      // One after the other: a run that one process resumes is in use for another.
+      const resume = ["imagenet", "--resume", "a"];
+      await fails([...resume, "--size", "64"], { cwd }, 1, ["as its size is 32, and 64 was asked for"]);
+      await fails([...resume, "--cache", "data/copies"], { cwd }, 1, ["copies", "256 was asked for"]);
       await Promise.all([
         fails(["imagenet", "--act", "swish"], { cwd }, 1, ["name its folder with --data"]),
-        fails(["imagenet", "--resume", "a", "--size", "64"], { cwd }, 1, ["as its size is 32, and 64 was asked for"]),
-        fails(["imagenet", "--resume", "a", "--cache", "data/copies"], { cwd }, 1, ["copies", "256 was asked for"]),
         fails(["imagenet", "--data", "photos", "--cache", "elsewhere"], { cwd }, 1, ["name a folder in data"]),
         fails(["cifar10", "--size", "64"], { cwd }, 2, ["cifar10 has no flag --size"]),
       ]);
