@@ -18,6 +18,8 @@ export type Argument =
   /** In the chunk's own gradients (or sums): address in chunk 0. */
   | { readonly kind: "chunk_gradient" | "chunk_sums"; readonly address: number }
   | { readonly kind: "scratch"; readonly offset: number }
+  /** In the part of a thread's scratch memory that each segment uses in its own way. */
+  | { readonly kind: "segment_scratch"; readonly offset: number }
   /** Winograd tiles of the group, or blocks of them. */
   | { readonly kind: "tiles" | "tile_blocks"; readonly perImage: number }
   | { readonly kind: "number"; readonly value: number };

@@ -202,6 +202,21 @@ export class FunctionBuilder {
     this.line(")");
   }
 
+  /** Runs the body for `size` of `count` at a time, and for each one that is left. */
+  inBlocks(count: Int, size: number, body: (number: number) => void): void {
+    const blocks = this.int("blocks", `(i32.div_u ${count} (i32.const ${size}))`);
+    const rest = this.int("rest", `(i32.rem_u ${count} (i32.const ${size}))`);
+    const before = this.#operations;
+    this.#operations = new Map();
+    this.when(blocks, () => this.repeat(blocks, () => body(size)));
+    this.#operations = new Map(); // those of a block are those of as many single ones
+    this.when(rest, () => this.repeat(rest, () => body(1)));
+    for (const [factor, number] of this.#operations) {
+      addTo(before, factor.replace(nameOf(rest).slice(1), nameOf(count).slice(1)), number);
+    }
+    this.#operations = before;
+  }
+
   /**
    * Clears vectors. Without it a local of a loop's body stays live into the next iteration, which V8's revectorizer
    * counts as a use it cannot pack: whole kernels stayed at 128 bits.
@@ -251,6 +266,15 @@ export class FunctionBuilder {
   broadcast(pointer: Int, offset: number, parts: number): Vector {
     const [part] = this.bind([`(v128.load32_splat offset=${offset} ${pointer})`], "splat");
     return range(parts).map(() => part);
+  }
+
+  /** Floats that lie `stride` bytes apart: `lanes` of a vector, at most 4; the others are 0. */
+  gather(pointer: Int, offset: number, stride: number, lanes = LANES): Vector {
+    return range(lanes).slice(1).reduce(
+      ([part], lane) =>
+        this.bind([`(v128.load32_lane offset=${offset + lane * stride} ${lane} ${pointer} ${part})`], "lanes"),
+      this.bind([`(v128.load32_zero offset=${offset} ${pointer})`], "lanes"),
+    );
   }
 
   constant(value: number, parts: number): Vector {

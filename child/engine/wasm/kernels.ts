@@ -1,9 +1,10 @@
 /** The kernels of one program, each generated once under a name that says its kind and shapes. */
-import { type Correlation, correlation, directKernelGradient, kernelTranspose } from "./convolution/direct.ts";
+import { type Correlation, correlation, kernelTranspose, packKernel } from "./convolution/direct.ts";
+import { accumulatePixels, packPixels, type Pixels } from "./convolution/direct_gradient.ts";
 import { depthwise, depthwiseInputGradient, depthwiseKernelGradient, type Window } from "./depthwise.ts";
 import type { Kernel, Target } from "./function_builder.ts";
 import { joinChannels, maxPool, squarePool } from "./joining.ts";
-import type { Layout } from "./layout.ts";
+import type { Layout, Panels } from "./layout.ts";
 import {
   averagePool,
   averagePoolGradient,
@@ -22,6 +23,7 @@ import {
   type TermLayout,
 } from "./pointwise.ts";
 import * as winograd from "./convolution/winograd.ts";
+import * as winogradKernel from "./convolution/winograd_kernel.ts";
 import type { Optimizer } from "../../network/optimizer.ts";
 
 export class Kernels {
@@ -36,13 +38,13 @@ export class Kernels {
   winogradKernel(inputs: number, outputs: number): string {
     return this.#named(
       `winograd_kernel_${inputs}_${outputs}`,
-      (name) => winograd.kernelTransform(name, inputs, outputs, this.target),
+      (name) => winogradKernel.kernelTransform(name, inputs, outputs, this.target),
     );
   }
   winogradFlippedKernel(inputs: number, outputs: number): string {
     return this.#named(
       `winograd_flipped_kernel_${inputs}_${outputs}`,
-      (name) => winograd.flippedKernelTransform(name, inputs, outputs, this.target),
+      (name) => winogradKernel.flippedKernelTransform(name, inputs, outputs, this.target),
     );
   }
   winogradInput(input: Layout, tiles: number): string {
@@ -78,28 +80,45 @@ export class Kernels {
   winogradKernelGradient(inputs: number, outputs: number): string {
     return this.#named(
       `winograd_kernel_gradient_${inputs}_${outputs}`,
-      (name) => winograd.kernelGradient(name, inputs, outputs, this.target),
+      (name) => winogradKernel.kernelGradient(name, inputs, outputs, this.target),
     );
   }
 
   correlation(c: Correlation): string {
     const taps = c.taps.map((tap) => `${tap.row}.${tap.column}.${tap.index}`.replaceAll("-", "m")).join("_");
-    const steps = `${c.inputStep}${c.outputStep}${c.firstRow}${c.firstColumn}${c.bias ? "b" : ""}`;
+    const steps = `${c.inputStep}${c.outputStep}${c.firstRow}${c.firstColumn}${c.bias ? "b" : ""}${
+      c.packed ? "p" : ""
+    }`;
     return this.#named(
       `correlation_${c.input.key}_${c.output.key}_${steps}_${taps}`,
       (name) => correlation(name, c, this.target),
     );
   }
-  kernelTranspose(taps: number, inputs: number, outputs: number): string {
+  packKernel(taps: number, inputs: number, outputs: number): string {
     return this.#named(
-      `kernel_transpose_${taps}_${inputs}_${outputs}`,
-      (name) => kernelTranspose(name, taps, inputs, outputs, this.target),
+      `pack_kernel_${taps}_${inputs}_${outputs}`,
+      (name) => packKernel(name, taps, inputs, outputs, this.target),
     );
   }
-  directKernelGradient(input: Layout, gradient: Layout, size: number, stride: number): string {
+  kernelTranspose(taps: number, inputs: number, outputs: number, packed: boolean): string {
     return this.#named(
-      `direct_kernel_gradient_${input.key}_${gradient.key}_${size}_${stride}`,
-      (name) => directKernelGradient(name, input, gradient, size, stride, this.target),
+      `kernel_transpose_${taps}_${inputs}_${outputs}${packed ? "_packed" : ""}`,
+      (name) => kernelTranspose(name, taps, inputs, outputs, packed, this.target),
+    );
+  }
+  packPixels(pixels: Pixels, panels: readonly Panels[]): string {
+    const { layout, rows, columns, stride, firstRow, firstColumn, maxImages } = pixels;
+    const places = `${rows}x${columns}_${stride}_${firstRow}_${firstColumn}`.replaceAll("-", "m");
+    const lanes = panels.map(({ count, parts }) => `${count}x${parts}`).join("_");
+    return this.#named(
+      `pack_pixels_${layout.key}_${places}_${maxImages}_${lanes}`,
+      (name) => packPixels(name, pixels, panels, this.target),
+    );
+  }
+  accumulatePixels(input: Layout, gradient: Layout, maxPixels: number): string {
+    return this.#named(
+      `accumulate_pixels_${input.channels}_${gradient.channels}_${maxPixels}`,
+      (name) => accumulatePixels(name, input, gradient, maxPixels, this.target),
     );
   }
 

@@ -51,3 +51,20 @@ export function partsOf(lanes: number, most: number): number {
   for (let parts = most; parts > 1; parts /= 2) if (lanes % (parts * LANES) === 0) return parts;
   return 1;
 }
+
+/** So many panels of a tensor's lanes, each of `parts` vectors that a kernel processes at once. */
+export interface Panels {
+  readonly count: number;
+  readonly parts: number;
+}
+
+/** Lanes in panels of 16, and what is left in one more. */
+export function panelsOf(lanes: number): readonly Panels[] {
+  const vectors = lanes / LANES;
+  return [
+    { count: Math.floor(vectors / PANEL_PARTS), parts: PANEL_PARTS },
+    { count: 1, parts: vectors % PANEL_PARTS },
+  ].filter(({ count, parts }) => count * parts > 0);
+}
+
+const PANEL_PARTS = 4;

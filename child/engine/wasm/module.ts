@@ -206,6 +206,8 @@ function argumentText(argument: Argument, plan: Plan): string {
       return int(argument.value);
     case "scratch":
       return inScratch(argument.offset);
+    case "segment_scratch":
+      return inScratch(plan.scratch.segment + argument.offset);
     case "tensor": {
       const { place, address, layout } = argument.tensor;
       return place === "scratch" ? inScratch(address) : plus(times(image, layout.imageBytes), address);

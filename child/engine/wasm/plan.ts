@@ -45,12 +45,16 @@ const CHUNK_IMAGES = 16;
 const MAX_GRADIENT_BYTES = 640 * 2 ** 20;
 /** A group's largest tensor should stay well inside a second-level cache of 512 KiB beside its neighbours. */
 const GROUP_BYTES = 64 * 1024;
+/** Kernels of more bytes are read for at least so many pixels at once, as reading them costs more than the pixels. */
+const LARGE_KERNEL = { bytes: 640 * 1024, pixels: 1024 };
 
 export interface Segment {
   readonly calls: Call[];
   /** Batch norms whose statistics (forward) or gradient sums (backward) the segment completes. */
   readonly finishes: BatchNormMemory[];
   group: number;
+  /** Bytes of its largest kernel. */
+  kernelBytes: number;
 }
 
 export interface Plan {
@@ -70,8 +74,8 @@ export interface Plan {
   /** In the order of the graph. */
   readonly places: readonly Place[];
   readonly memory: MemoryMap;
-  /** Scratch memory of the first thread; the others' follow. */
-  readonly scratch: { readonly address: number; readonly bytes: number };
+  /** Scratch memory of the first thread, with a part for segments at byte `segment`; the others' follow. */
+  readonly scratch: { readonly address: number; readonly bytes: number; readonly segment: number };
   readonly totalBytes: number;
   readonly chunks: number;
   readonly chunkImages: number;
@@ -228,9 +232,13 @@ class Planner {
   readonly #activation: ActivationCode;
   readonly #allocator: Allocator;
   readonly #scratch = new Allocator();
-  /** Scratch memory by use and size; segments reuse each other's. */
+  /** Tensors in scratch memory by layout; segments reuse each other's. */
   readonly #scratchOffsets = new Map<string, number>();
   #scratchUses = new Map<string, number>();
+  /** Scratch memory of the segment alone: what is taken, what is shared, and the most that a segment took. */
+  #segmentScratch = new Allocator();
+  #shared = new Map<string, Argument>();
+  #segmentScratchBytes = 0;
   readonly #times: Times;
   readonly #lifetimes: ReadonlyMap<number, Lifetime>;
   readonly #pads = new Map<number, number>();
@@ -270,8 +278,8 @@ class Planner {
     backward.forEach((stage, i) => this.#planBackward(stage, this.#times.backward[i]));
     for (const segment of [...this.#forward, ...this.#backward]) segment.group = groupOf(segment);
     this.#placeBuffers();
-    const scratchBytes = align(this.#scratch.next) + align(1);
-    const scratch = { bytes: scratchBytes, address: this.#allocator.take(scratchBytes * this.options.threads) };
+    const segment = align(this.#scratch.next), scratchBytes = segment + align(this.#segmentScratchBytes) + align(1);
+    const address = this.#allocator.take(scratchBytes * this.options.threads);
     const logits = forward.find(({ kind }) => kind === "loss") as StageOf<"loss">;
     return {
       forward: this.#forward,
@@ -287,7 +295,7 @@ class Planner {
       dropouts: this.#dropouts,
       places: this.child.parameters.map(({ name }) => this.lasting.places.get(name)!),
       memory: this.lasting.map,
-      scratch,
+      scratch: { address, bytes: scratchBytes, segment },
       totalBytes: this.#allocator.next,
       chunks: this.chunks,
       chunkImages: this.#chunkImages,
@@ -312,8 +320,10 @@ class Planner {
   /** Makes the segment the current one; it is the last one or the next. */
   #begin(list: Segment[], index: number, time: number, isBackward: boolean): void {
     if (index === list.length) {
-      list.push({ calls: [], finishes: [], group: 1 });
+      list.push({ calls: [], finishes: [], group: 1, kernelBytes: 0 });
       this.#scratchUses = new Map();
+      this.#segmentScratch = new Allocator();
+      this.#shared = new Map();
     }
     this.#at = { segment: list[index], time, isBackward };
   }
@@ -345,19 +355,26 @@ class Planner {
 
   /** A group's tensor for the segment being planned. Its memory keeps the layout, so a zero border stays zero. */
   #scratchTensor(layout: Layout): Tensor {
-    const bytes = layout.imageBytes * groupFor(layout);
-    return { layout, place: "scratch", address: this.#takeScratch(`tensor ${layout.key}`, bytes) };
+    const times = this.#scratchUses.get(layout.key) ?? 0;
+    this.#scratchUses.set(layout.key, times + 1);
+    const name = `${layout.key}:${times}`;
+    let address = this.#scratchOffsets.get(name);
+    if (address === undefined) {
+      this.#scratchOffsets.set(name, address = this.#scratch.take(layout.imageBytes * maxGroupFor(layout)));
+    }
+    return { layout, place: "scratch", address };
   }
 
-  /** Scratch memory of a thread until the segment ends. The same use in another segment may share it. */
-  #takeScratch = (use: string, bytes: number): number => {
-    const key = `${use}:${bytes}`;
-    const times = this.#scratchUses.get(key) ?? 0;
-    this.#scratchUses.set(key, times + 1);
-    const name = `${key}:${times}`;
-    let offset = this.#scratchOffsets.get(name);
-    if (offset === undefined) this.#scratchOffsets.set(name, offset = this.#scratch.take(bytes));
-    return offset;
+  #takeScratch = (bytes: number): Argument => {
+    const offset = this.#segmentScratch.take(bytes);
+    this.#segmentScratchBytes = Math.max(this.#segmentScratchBytes, this.#segmentScratch.next);
+    return { kind: "segment_scratch", offset };
+  };
+
+  #shareScratch = (use: string, bytes: number): Argument => {
+    const key = `${use}:${bytes}`, scratch = this.#shared.get(key) ?? this.#takeScratch(bytes);
+    this.#shared.set(key, scratch);
+    return scratch;
   };
 
   /**
@@ -414,15 +431,22 @@ class Planner {
       output: output.layout,
       ...{ size, stride },
       bias: stage.kind === "dense",
-      maxImages: groupFor(output.layout),
+      maxImages: maxGroupFor(output.layout),
       takeScratch: this.#takeScratch,
+      shareScratch: this.#shareScratch,
       takeMemory: (bytes) => this.#allocator.take(bytes),
       needsInputGradient: stage.needsInputGradient,
     });
     this.#schedules.set(stage.kernel, schedule);
     this.#prepare.forward.push(...schedule.prepareForward(kernel));
     this.#prepare.backward.push(...schedule.prepareBackward(kernel));
-    this.#at!.segment.calls.push(...schedule.forward(input, output, kernel, bias));
+    this.#run(schedule, schedule.forward(input, output, kernel, bias));
+  }
+
+  #run({ kernelBytes }: ConvolutionSchedule, calls: readonly Call[]): void {
+    const { segment } = this.#at!;
+    segment.kernelBytes = Math.max(segment.kernelBytes, kernelBytes);
+    segment.calls.push(...calls);
   }
 
   /** A dense layer's input with all pixels of an image in one row of channels. */
@@ -440,11 +464,11 @@ class Planner {
   }
 
   convolutionGradient({ of, terms, into }: GradientOf<"convolution" | "dense">, pad: number): void {
-    const schedule = this.#schedules.get(of.kernel)!, { calls } = this.#at!.segment;
+    const schedule = this.#schedules.get(of.kernel)!;
     const gradient = this.gathered(terms, of.out.shape, pad);
     const flat = this.#flat.get(of.input.id), input = flat?.tensor ?? this.tensor(of.input);
     if (flat) flat.lifetime.last = this.#at!.time;
-    calls.push(...schedule.kernelGradient(input, gradient, this.lasting.chunkGradient(of.kernel)));
+    this.#run(schedule, schedule.kernelGradient(input, gradient, this.lasting.chunkGradient(of.kernel)));
     if (of.kind === "dense") {
       const bias: Argument = { kind: "chunk_gradient", address: this.lasting.chunkGradient(of.bias) };
       this.emit(this.kernels.sumOverImages(gradient.layout), [images, tensor(gradient), bias]);
@@ -452,11 +476,11 @@ class Planner {
     if (!into) return;
     const to = this.tensor(into);
     if (!flat) {
-      calls.push(...schedule.inputGradient(gradient, to));
+      this.#run(schedule, schedule.inputGradient(gradient, to));
       return;
     }
     const row = this.#scratchTensor(input.layout);
-    calls.push(...schedule.inputGradient(gradient, row));
+    this.#run(schedule, schedule.inputGradient(gradient, row));
     this.emit(this.kernels.flatten(to.layout, row.layout, true), [images, tensor(to), tensor(row)]);
   }
 
@@ -584,13 +608,20 @@ function chunkImagesFor(parameters: readonly Parameter[], batch: number): number
 
 /** As many images as the largest tensor of the segment allows. */
 function groupOf(segment: Segment): number {
+  const pixels = segment.kernelBytes > LARGE_KERNEL.bytes ? LARGE_KERNEL.pixels : 0;
   const groups = segment.calls.flatMap((call) =>
-    call.arguments.flatMap((a) => a.kind === "tensor" ? [groupFor(a.tensor.layout)] : [])
+    call.arguments.flatMap((a) => a.kind === "tensor" ? [groupFor(a.tensor.layout, pixels)] : [])
   );
   return Math.min(CHUNK_IMAGES, ...groups);
 }
 
-/** Images of a group of tensors of this layout. */
-function groupFor({ height, width, lanes }: Layout): number {
-  return Math.max(1, Math.min(CHUNK_IMAGES, Math.floor(GROUP_BYTES / (height * width * lanes * FLOAT_BYTES))));
+/** Images of a group of tensors of this layout that stay in the cache, or have at least so many pixels. */
+function groupFor({ height, width, lanes }: Layout, pixels: number): number {
+  const cached = Math.floor(GROUP_BYTES / (height * width * lanes * FLOAT_BYTES));
+  return Math.min(CHUNK_IMAGES, Math.max(1, cached, Math.ceil(pixels / (height * width))));
+}
+
+/** The most images of any group of them. */
+function maxGroupFor(layout: Layout): number {
+  return groupFor(layout, LARGE_KERNEL.pixels);
 }

@@ -95,6 +95,7 @@ function operationsAt({ call, group = 1 }: Mark, cost: Operations, calls: number
     "": () => calls,
     images: () => images,
     tiles: () => images * perImage("tiles"),
+    pixels: () => images * perImage("tiles"),
     blocks: () => calls * Math.ceil(group * perImage("tile_blocks") / TILE_BLOCK),
   };
   return [...cost].reduce((sum, [factor, number]) => sum + number * (counts[factor]?.() ?? 0), 0);

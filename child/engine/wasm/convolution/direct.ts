@@ -2,9 +2,9 @@
  * Direct convolution of any size and stride, and the dense layer as a convolution of one pixel: sums over taps and
  * input channels with the output channels in the lanes. Strided and small shapes use it; the others use winograd.ts.
  */
-import { FLOAT_BYTES, FunctionBuilder, type Kernel, range, type Target, type Vector } from "../function_builder.ts";
-import { type Layout, partsOf, wholeVectors } from "../layout.ts";
-import { gatherLanes } from "./winograd.ts";
+import { FLOAT_BYTES, FunctionBuilder, type Int, type Kernel, LANES, plus, range } from "../function_builder.ts";
+import type { Target, Vector } from "../function_builder.ts";
+import { type Layout, panelsOf, wholeVectors } from "../layout.ts";
 
 /**
  * One kernel tap: the input pixel it reads, relative to the pixel the output stands for, and its place in the kernel.
@@ -27,72 +27,217 @@ export interface Correlation {
   readonly firstRow: number;
   readonly firstColumn: number;
   readonly taps: readonly Tap[];
+  /** Taps of the kernel, of which `taps` are some. */
+  readonly kernelTaps: number;
+  /** Whether the kernel is packed into panels (`packsKernel`). */
+  readonly packed: boolean;
   readonly bias: boolean;
+}
+
+/** Sums that are computed at once: pixels of a row, or, of images with fewer in a row, one pixel of so many images. */
+const PIXELS = 4;
+/** Images of at most so many pixels have code for each pixel, without the taps that read only the border. */
+const MAX_TINY = 9;
+/** Kernels of more bytes do not stay in the first cache. */
+const MAX_UNPACKED_BYTES = 64 * 1024;
+
+/**
+ * Whether a kernel of so many bytes is copied before it is used, into panels of the lanes that are computed at once:
+ * [panels][taps][input channels][lanes].
+ */
+export function packsKernel(bytes: number): boolean {
+  return bytes > MAX_UNPACKED_BYTES;
 }
 
 /** (images, input, kernel [taps][input channels][output lanes], output, bias) */
 export function correlation(name: string, c: Correlation, target: Target): Kernel {
   const f = new FunctionBuilder(name, ["images", "input", "kernel", "output", "bias"], target);
-  const { input, output } = c;
-  const rows = Math.ceil((output.height - c.firstRow) / c.outputStep);
-  const columns = Math.ceil((output.width - c.firstColumn) / c.outputStep);
-  const pixels = largestDivisor(columns, 4);
-  const parts = partsOf(output.lanes, 4);
-  const inputPixel = c.inputStep * input.pixelBytes, outputPixel = c.outputStep * output.pixelBytes;
-  const image = f.int("image", f.parameter("input")), result = f.int("result", f.parameter("output"));
-  f.repeat(f.parameter("images"), () => {
-    const row = f.int("row", image), resultRow = f.int("resultRow", result);
-    f.repeat(rows, () => {
-      const from = f.int("from", row), into = f.int("into", resultRow);
-      f.repeat(columns / pixels, () => {
-        const weights = f.int("weights", f.parameter("kernel"));
-        const offset = f.int("offset", f.parameter("bias"));
-        f.repeat(output.lanes / (parts * 4), () => {
-          const start = c.bias ? f.load(offset, 0, parts) : f.zero(parts);
-          const sums = range(pixels).map(() => f.bind(start, "sum"));
-          for (const tap of c.taps) addTap(f, c, tap, sums, from, weights, inputPixel, parts);
-          sums.forEach((sum, p) => f.store(into, output.at(c.firstRow, c.firstColumn) + p * outputPixel, sum));
-          f.advance(weights, parts * 16);
-          f.advance(offset, parts * 16);
-          f.advance(into, parts * 16);
-        });
-        f.advance(from, pixels * inputPixel);
-        f.advance(into, pixels * outputPixel - output.pixelBytes);
-      });
-      f.advance(row, c.inputStep * input.rowBytes);
-      f.advance(resultRow, c.outputStep * output.rowBytes);
-    });
-    f.advance(image, input.imageBytes);
-    f.advance(result, output.imageBytes);
-  });
+  const writer = new CorrelationWriter(f, c);
+  if (writer.isTiny) writer.overImages();
+  else if (c.packed) writer.panelsOverPixels();
+  else writer.pixelsOverPanels();
   return f.kernel();
 }
 
-function addTap(
-  f: FunctionBuilder,
-  { input, output }: Correlation,
-  tap: Tap,
-  sums: Vector[],
-  from: string,
-  weights: string,
-  inputPixel: number,
-  parts: number,
-): void {
-  const unroll = largestDivisor(input.channels, 4);
-  const kernelRow = output.lanes * FLOAT_BYTES;
-  // The tap may reach into the border above and left of the first pixel, so its offset is added to the pointer.
-  const left = f.int("left", `(i32.add ${from} (i32.const ${input.at(tap.row, tap.column)}))`);
-  const right = f.int("right", `(i32.add ${weights} (i32.const ${tap.index * input.channels * kernelRow}))`);
-  f.repeat(input.channels / unroll, () => {
-    for (let k = 0; k < unroll; k++) {
-      const row = f.load(right, k * kernelRow, parts);
-      sums.forEach((sum, p) => {
-        f.assign(sum, f.madd(f.broadcast(left, p * inputPixel + k * FLOAT_BYTES, parts), row, sum));
+/** A panel of output lanes: its weights, its bias, and where they begin in the output. */
+interface Panel {
+  readonly weights: Int;
+  /** Bytes from one input channel's weights to the next. */
+  readonly rowBytes: number;
+  readonly bias: Int;
+  readonly into: Int;
+  readonly parts: number;
+}
+
+class CorrelationWriter {
+  readonly #rows: number;
+  readonly #columns: number;
+
+  constructor(readonly f: FunctionBuilder, readonly c: Correlation) {
+    const { output } = c;
+    this.#rows = Math.ceil((output.height - c.firstRow) / c.outputStep);
+    this.#columns = Math.ceil((output.width - c.firstColumn) / c.outputStep);
+  }
+
+  get isTiny(): boolean {
+    return this.#columns < PIXELS && this.#rows * this.#columns <= MAX_TINY;
+  }
+
+  /** Every panel for a few pixels, then the next pixels: for kernels that stay in the cache. */
+  pixelsOverPanels(): void {
+    const { f } = this;
+    this.#overPixels(f.parameter("output"), (from, pixel, pixels) =>
+      this.#overPanels(pixel, (panel) => {
+        this.#sumTaps(from, this.c.taps, panel, this.#inRow(pixels));
+      }));
+  }
+
+  /** Every pixel for a panel, then the next panel: its weights stay in the cache. */
+  panelsOverPixels(): void {
+    this.#overPanels(this.f.parameter("output"), (panel) =>
+      this.#overPixels(panel.into, (from, into, pixels) => {
+        this.#sumTaps(from, this.c.taps, { ...panel, into }, this.#inRow(pixels));
+      }));
+  }
+
+  /** Every image for a panel, a few at once. */
+  overImages(): void {
+    const { f } = this;
+    this.#overPanels(f.parameter("output"), (panel) => {
+      const image = f.int("image", f.parameter("input")), into = f.int("result", panel.into);
+      f.inBlocks(f.parameter("images"), PIXELS, (images) => this.#everyPixel(image, { ...panel, into }, images));
+    });
+  }
+
+  /** Of so many images, the pointers to which are advanced. */
+  #everyPixel(image: Int, panel: Panel, images: number): void {
+    const { f, c } = this, { input, output } = c;
+    for (let row = 0; row < this.#rows; row++) {
+      for (let column = 0; column < this.#columns; column++) {
+        const taps = c.taps.filter((tap) =>
+          isInside(row * c.inputStep + tap.row, input.height) &&
+          isInside(column * c.inputStep + tap.column, input.width)
+        );
+        const from = row * c.inputStep * input.rowBytes + column * c.inputStep * input.pixelBytes;
+        const to = row * c.outputStep * output.rowBytes + column * c.outputStep * output.pixelBytes;
+        this.#sumTaps(
+          image,
+          taps,
+          panel,
+          range(images).map((i) => ({
+            from: from + i * input.imageBytes,
+            to: to + i * output.imageBytes,
+          })),
+        );
+      }
+    }
+    f.advance(image, images * input.imageBytes);
+    f.advance(panel.into, images * output.imageBytes);
+  }
+
+  /** Neighbours in a row. */
+  #inRow(pixels: number): Place[] {
+    const { input, output, inputStep, outputStep } = this.c;
+    return range(pixels).map((i) => ({
+      from: i * inputStep * input.pixelBytes,
+      to: i * outputStep * output.pixelBytes,
+    }));
+  }
+
+  /** Calls for a few neighbouring pixels at once, with the input pixel they stand for and the output pixel, of the first. */
+  #overPixels(output: Int, body: (from: Int, into: Int, pixels: number) => void): void {
+    const { f, c } = this;
+    const most = Math.ceil(this.#columns / Math.ceil(this.#columns / PIXELS));
+    const image = f.int("image", f.parameter("input")), result = f.int("result", output);
+    f.repeat(f.parameter("images"), () => {
+      const row = f.int("row", image), resultRow = f.int("resultRow", result);
+      f.repeat(this.#rows, () => {
+        const from = f.int("from", row), into = f.int("into", resultRow);
+        f.repeat(Math.floor(this.#columns / most), () => {
+          body(from, into, most);
+          f.advance(from, most * c.inputStep * c.input.pixelBytes);
+          f.advance(into, most * c.outputStep * c.output.pixelBytes);
+        });
+        if (this.#columns % most > 0) body(from, into, this.#columns % most);
+        f.advance(row, c.inputStep * c.input.rowBytes);
+        f.advance(resultRow, c.outputStep * c.output.rowBytes);
+      });
+      f.advance(image, c.input.imageBytes);
+      f.advance(result, c.output.imageBytes);
+    });
+  }
+
+  #overPanels(output: Int, body: (panel: Panel) => void): void {
+    const { f, c } = this;
+    const weights = f.int("weights", f.parameter("kernel"));
+    const bias = f.int("offset", f.parameter("bias")), into = f.int("lanes", output);
+    for (const { count, parts } of panelsOf(c.output.lanes)) {
+      const panelBytes = parts * LANES * FLOAT_BYTES, rowBytes = c.packed ? panelBytes : c.output.pixelBytes;
+      f.repeat(count, () => {
+        body({ weights, rowBytes, bias, into, parts });
+        f.advance(weights, c.packed ? c.kernelTaps * c.input.channels * panelBytes : panelBytes);
+        f.advance(bias, panelBytes);
+        f.advance(into, panelBytes);
       });
     }
-    f.advance(left, unroll * FLOAT_BYTES);
-    f.advance(right, unroll * kernelRow);
-  });
+  }
+
+  /** The sums of one panel at these places, relative to `from` and the panel's output. */
+  #sumTaps(from: Int, taps: readonly Tap[], panel: Panel, places: readonly Place[]): void {
+    const { f, c } = this, { bias, into, parts } = panel;
+    const start = c.bias ? f.load(bias, 0, parts) : f.zero(parts);
+    const sums = places.map(() => f.bind(start, "sum"));
+    for (const tap of taps) this.#addTap(tap, sums, from, panel, places);
+    const first = c.output.at(c.firstRow, c.firstColumn);
+    sums.forEach((sum, i) => f.store(into, first + places[i].to, sum));
+  }
+
+  #addTap(tap: Tap, sums: readonly Vector[], from: Int, panel: Panel, places: readonly Place[]): void {
+    const { f, c: { input } } = this, { weights, rowBytes, parts } = panel;
+    const unroll = largestDivisor(input.channels, 4);
+    // The tap may reach into the border above and left of the first pixel, so its offset is added to the pointer.
+    const left = f.int("left", plus(from, input.at(tap.row, tap.column)));
+    const right = f.int("right", plus(weights, tap.index * input.channels * rowBytes));
+    f.repeat(input.channels / unroll, () => {
+      for (let k = 0; k < unroll; k++) {
+        const row = f.load(right, k * rowBytes, parts);
+        sums.forEach((sum, i) => {
+          f.assign(sum, f.madd(f.broadcast(left, places[i].from + k * FLOAT_BYTES, parts), row, sum));
+        });
+      }
+      f.advance(left, unroll * FLOAT_BYTES);
+      f.advance(right, unroll * rowBytes);
+    });
+  }
+}
+
+/** Byte offsets of an input pixel and the output pixel that stands for it. */
+interface Place {
+  readonly from: number;
+  readonly to: number;
+}
+
+function isInside(at: number, size: number): boolean {
+  return at >= 0 && at < size;
+}
+
+/** The kernel in panels: (kernel [taps][inputs][output lanes], into). */
+export function packKernel(name: string, taps: number, inputs: number, outputs: number, target: Target): Kernel {
+  const f = new FunctionBuilder(name, ["kernel", "into"], target);
+  const lanes = wholeVectors(outputs);
+  const column = f.int("column", f.parameter("kernel")), into = f.int("to", f.parameter("into"));
+  for (const { count, parts } of panelsOf(lanes)) {
+    f.repeat(count, () => {
+      const row = f.int("row", column);
+      f.repeat(taps * inputs, () => {
+        f.store(into, 0, f.load(row, 0, parts));
+        f.advance(row, lanes * FLOAT_BYTES);
+        f.advance(into, parts * LANES * FLOAT_BYTES);
+      });
+      f.advance(column, parts * LANES * FLOAT_BYTES);
+    });
+  }
+  return f.kernel();
 }
 
 /** Taps of a `size` x `size` kernel, in the order of its storage. */
@@ -122,110 +267,48 @@ export function inputGradientParts(size: number, stride: number): { row: number;
   });
 }
 
-/** [taps][inputs][output lanes] -> [taps][outputs][input lanes]: (kernel, transposed). */
+/**
+ * [taps][inputs][output lanes] -> [taps][outputs][input lanes], in panels of the input lanes where `packed`: (kernel,
+ * transposed).
+ */
 export function kernelTranspose(
   name: string,
   taps: number,
   inputs: number,
   outputs: number,
+  packed: boolean,
   target: Target,
 ): Kernel {
   const f = new FunctionBuilder(name, ["kernel", "into"], target);
-  const rowBytes = wholeVectors(outputs) * FLOAT_BYTES;
-  const tap = f.int("tap", f.parameter("kernel")), into = f.int("to", f.parameter("into"));
-  f.repeat(taps, () => {
-    const column = f.int("column", tap);
-    f.repeat(outputs, () => {
-      for (let i = 0; i < inputs; i += 4) {
-        const lanes = Math.min(4, inputs - i);
-        // Rows beyond the last input repeat it; their lanes are never read.
-        const value = lanes === 4
-          ? gatherLanes(f, column, i * rowBytes, rowBytes)
-          : f.bind(gatherSome(column, i * rowBytes, rowBytes, lanes), "lanes");
-        f.store(into, i * FLOAT_BYTES, value);
-      }
-      f.advance(column, FLOAT_BYTES);
-      f.advance(into, wholeVectors(inputs) * FLOAT_BYTES);
-    });
-    f.advance(tap, inputs * rowBytes);
-  });
-  return f.kernel();
-}
-
-function gatherSome(pointer: string, offset: number, stride: number, lanes: number): Vector {
-  let text = `(v128.load32_zero offset=${offset} ${pointer})`;
-  for (let lane = 1; lane < lanes; lane++) {
-    text = `(v128.load32_lane offset=${offset + lane * stride} ${lane} ${pointer} ${text})`;
-  }
-  return [text];
-}
-
-/** kernel gradient += sum over pixels of input x output gradient: (images, input, gradient, kernelGradient). */
-export function directKernelGradient(
-  name: string,
-  input: Layout,
-  gradient: Layout,
-  size: number,
-  stride: number,
-  target: Target,
-): Kernel {
-  const f = new FunctionBuilder(name, ["images", "input", "gradient", "into"], target);
-  const parts = partsOf(gradient.lanes, 4), pad = (size - 1) / 2;
-  const rowBytes = gradient.lanes * FLOAT_BYTES;
-  const into = f.int("kernel", f.parameter("into"));
-  const tapRow = f.int("tapRow", `(i32.add ${f.parameter("input")} (i32.const ${input.at(-pad, -pad)}))`);
-  f.repeat(size, () => {
-    const tap = f.int("tap", tapRow);
-    f.repeat(size, () => {
-      for (let first = 0; first < input.channels; first += 4) {
-        const rows = Math.min(4, input.channels - first);
-        const column = f.int("column", `(i32.add ${f.parameter("gradient")} (i32.const ${gradient.origin}))`);
-        f.repeat(gradient.lanes / (parts * 4), () => {
-          const sums = range(rows).map((i) => f.load(into, i * rowBytes, parts));
-          sumOverPixels(f, input, gradient, stride, tap, column, first, sums, parts);
-          sums.forEach((sum, i) => f.store(into, i * rowBytes, sum));
-          f.advance(column, parts * 16);
-          f.advance(into, parts * 16);
+  const rowBytes = wholeVectors(outputs) * FLOAT_BYTES, lanes = wholeVectors(inputs);
+  const panels = packed ? panelsOf(lanes) : [{ count: 1, parts: lanes / LANES }];
+  const column = f.int("column", f.parameter("kernel")), panel = f.int("panel", f.parameter("into"));
+  let first = 0;
+  for (const { count, parts } of panels) {
+    f.repeat(count, () => {
+      const tap = f.int("tap", column);
+      f.repeat(taps, () => {
+        const from = f.int("from", tap);
+        f.repeat(outputs, () => {
+          gatherColumn(f, from, panel, parts, Math.min(parts * LANES, inputs - first), rowBytes);
+          f.advance(from, FLOAT_BYTES);
+          f.advance(panel, parts * LANES * FLOAT_BYTES);
         });
-        f.advance(into, (rows - 1) * rowBytes);
-      }
-      f.advance(tap, input.pixelBytes);
-    });
-    f.advance(tapRow, input.rowBytes);
-  });
-  return f.kernel();
-}
-
-function sumOverPixels(
-  f: FunctionBuilder,
-  input: Layout,
-  gradient: Layout,
-  stride: number,
-  tap: string,
-  column: string,
-  first: number,
-  sums: Vector[],
-  parts: number,
-): void {
-  const leftImage = f.int("leftImage", tap), rightImage = f.int("rightImage", column);
-  f.repeat(f.parameter("images"), () => {
-    const leftRow = f.int("leftRow", leftImage), rightRow = f.int("rightRow", rightImage);
-    f.repeat(gradient.height, () => {
-      const left = f.int("left", leftRow), right = f.int("right", rightRow);
-      f.repeat(gradient.width, () => {
-        const value = f.load(right, 0, parts);
-        sums.forEach((sum, i) => {
-          f.assign(sum, f.madd(f.broadcast(left, (first + i) * FLOAT_BYTES, parts), value, sum));
-        });
-        f.advance(left, stride * input.pixelBytes);
-        f.advance(right, gradient.pixelBytes);
+        f.advance(tap, inputs * rowBytes);
       });
-      f.advance(leftRow, stride * input.rowBytes);
-      f.advance(rightRow, gradient.rowBytes);
+      f.advance(column, parts * LANES * rowBytes);
     });
-    f.advance(leftImage, input.imageBytes);
-    f.advance(rightImage, gradient.imageBytes);
-  });
+    first += count * parts * LANES;
+  }
+  return f.kernel();
+}
+
+/** One value of each of `rows` rows, in consecutive lanes; those of `parts` vectors beyond are never read. */
+function gatherColumn(f: FunctionBuilder, from: Int, into: Int, parts: number, rows: number, rowBytes: number): void {
+  for (let i = 0; i < parts * LANES; i += LANES) {
+    const value = f.gather(from, i * rowBytes, rowBytes, Math.min(LANES, rows - i));
+    f.store(into, i * FLOAT_BYTES, value);
+  }
 }
 
 /** The largest number up to `most` that divides n. */

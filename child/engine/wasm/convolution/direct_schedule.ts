@@ -1,16 +1,15 @@
 /** A convolution of any odd size and stride, or the dense layer, as direct kernels (direct.ts). */
 import type { ConvolutionRequest, ConvolutionSchedule } from "./schedule.ts";
-import { forwardTaps, inputGradientParts } from "./direct.ts";
-import { FLOAT_BYTES } from "../function_builder.ts";
-import { wholeVectors } from "../layout.ts";
+import { forwardTaps, inputGradientParts, packsKernel, type Tap } from "./direct.ts";
+import { inputPanels, panelsBytes } from "./direct_gradient.ts";
+import { panelsOf } from "../layout.ts";
 import { type Argument, type Call, fixed, images, tensor } from "../call.ts";
 
 export function directKernelsFor(request: ConvolutionRequest): ConvolutionSchedule {
-  const { kernels, input, output, size, stride, bias, takeMemory } = request;
-  const taps = size * size;
-  const transposed = request.needsInputGradient
-    ? takeMemory(taps * output.channels * wholeVectors(input.channels) * FLOAT_BYTES)
-    : 0;
+  const { kernels, input, output, size, stride, bias, maxImages, takeMemory, shareScratch } = request;
+  const kernelTaps = size * size, kernelBytes = kernelTaps * input.channels * output.pixelBytes;
+  const packed = packsKernel(kernelBytes) ? takeMemory(kernelBytes) : null;
+  const transposed = request.needsInputGradient ? takeMemory(kernelTaps * output.channels * input.pixelBytes) : 0;
   const group = (kernel: string, ...args: Argument[]): Call => ({
     kernel,
     arguments: args,
@@ -19,10 +18,20 @@ export function directKernelsFor(request: ConvolutionRequest): ConvolutionSchedu
   });
 
   return {
-    prepareForward: () => [],
+    kernelBytes,
+    prepareForward: (kernel) =>
+      packed === null
+        ? []
+        : [group(kernels.packKernel(kernelTaps, input.channels, output.channels), fixed(kernel), fixed(packed))],
     prepareBackward: (kernel) =>
       request.needsInputGradient
-        ? [group(kernels.kernelTranspose(taps, input.channels, output.channels), fixed(kernel), fixed(transposed))]
+        ? [
+          group(
+            kernels.kernelTranspose(kernelTaps, input.channels, output.channels, packsKernel(kernelBytes)),
+            fixed(kernel),
+            fixed(transposed),
+          ),
+        ]
         : [],
     forward: (from, to, kernel, biasAddress) => [
       group(
@@ -34,11 +43,13 @@ export function directKernelsFor(request: ConvolutionRequest): ConvolutionSchedu
           firstRow: 0,
           firstColumn: 0,
           taps: forwardTaps(size),
+          kernelTaps,
+          packed: packed !== null,
           bias,
         }),
         images,
         tensor(from),
-        fixed(kernel),
+        fixed(packed ?? kernel),
         tensor(to),
         fixed(biasAddress),
       ),
@@ -56,6 +67,8 @@ export function directKernelsFor(request: ConvolutionRequest): ConvolutionSchedu
               firstRow: row,
               firstColumn: column,
               taps,
+              kernelTaps,
+              packed: packsKernel(kernelBytes),
               bias: false,
             }),
             images,
@@ -65,14 +78,34 @@ export function directKernelsFor(request: ConvolutionRequest): ConvolutionSchedu
             fixed(0),
           )
         ),
-    kernelGradient: (from, gradient, into) => [
-      group(
-        kernels.directKernelGradient(from.layout, gradient.layout, size, stride),
-        images,
-        tensor(from),
-        tensor(gradient),
-        { kind: "chunk_gradient", address: into },
-      ),
-    ],
+    kernelGradient(from, gradient, into) {
+      const { height, width } = output, pixels = height * width * maxImages;
+      const own = { rows: height, columns: width, maxImages };
+      const [lefts, rights] = [inputPanels(input), panelsOf(gradient.layout.lanes)];
+      const left = shareScratch("input panels", panelsBytes(lefts, pixels));
+      const right = shareScratch("gradient panels", panelsBytes(rights, pixels));
+      const product = kernels.accumulatePixels(input, gradient.layout, pixels);
+      const whole = { ...own, layout: gradient.layout, stride: 1, firstRow: 0, firstColumn: 0 };
+      return [
+        group(kernels.packPixels(whole, rights), images, tensor(gradient), right),
+        ...forwardTaps(size).filter((tap) => readsPixels(tap, request)).flatMap(({ row, column, index }) => {
+          const place = { ...own, layout: from.layout, stride, firstRow: row, firstColumn: column };
+          const address = into + index * input.channels * gradient.layout.pixelBytes;
+          return [
+            group(kernels.packPixels(place, lefts), images, tensor(from), left),
+            group(product, { kind: "tiles", perImage: height * width }, left, right, {
+              kind: "chunk_gradient",
+              address,
+            }),
+          ];
+        }),
+      ];
+    },
   };
+}
+
+/** Whether a tap reads more than the border. */
+function readsPixels({ row, column }: Tap, { input, output, stride }: ConvolutionRequest): boolean {
+  const reads = (first: number, count: number, size: number) => first + stride * (count - 1) >= 0 && first < size;
+  return reads(row, output.height, input.height) && reads(column, output.width, input.width);
 }

@@ -1,5 +1,5 @@
 /** The interface of a convolution's schedules; `convolution.ts` chooses one. */
-import type { Call, Tensor } from "../call.ts";
+import type { Argument, Call, Tensor } from "../call.ts";
 import type { Kernels } from "../kernels.ts";
 import type { Layout } from "../layout.ts";
 
@@ -14,14 +14,18 @@ export interface ConvolutionRequest {
   readonly bias: boolean;
   /** Maximum number of images of a group. */
   readonly maxImages: number;
-  /** Byte offset of a thread's scratch memory, free until the segment ends. */
-  takeScratch(use: string, bytes: number): number;
+  /** A thread's scratch memory, kept until the segment ends. */
+  takeScratch(bytes: number): Argument;
+  /** The same for what is read before another convolution runs: all of a segment with this use and size share it. */
+  shareScratch(use: string, bytes: number): Argument;
   /** Byte address of the program's own memory. */
   takeMemory(bytes: number): number;
   readonly needsInputGradient: boolean;
 }
 
 export interface ConvolutionSchedule {
+  /** Of the kernel in the form that `forward` reads. */
+  readonly kernelBytes: number;
   /** Runs once before each forward pass: kernels in the form that `forward` reads. */
   prepareForward(kernel: number): Call[];
   /** The same for `inputGradient`, after the forward pass, whose memory it may take. */

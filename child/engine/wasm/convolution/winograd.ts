@@ -7,15 +7,15 @@
  *     dk = GT [ sum of (BT d B) * (A dy AT) ] G   the kernel gradient
  *
  * where * is elementwise, so that summing over channels (or tiles) makes each of the 36 positions a matrix product.
- * Layouts: V[position][tile][input channel], U[position][input channel][output channel], M[position][tile][output
- * channel]. The matrices are those of the interpolation points 0, 1, -1, 2, -2 and infinity.
+ * Layouts: V[position][tile][input channel], U[position][panel of output channels][input channel][output channel of the
+ * panel], M[position][tile][output channel]. The matrices are those of the interpolation points 0, 1, -1, 2, -2 and infinity.
  */
-import { FLOAT_BYTES, FunctionBuilder, type Int, plus, range, times, type Vector } from "../function_builder.ts";
+import { FLOAT_BYTES, FunctionBuilder, type Int, LANES, plus, range, times, type Vector } from "../function_builder.ts";
 import type { Kernel, Target } from "../function_builder.ts";
 import { type Layout, partsOf } from "../layout.ts";
 
 export const TILE = 4;
-const PATCH = 6;
+export const PATCH = 6;
 export const POSITIONS = PATCH * PATCH;
 /** Tiles that the matrix product takes at once; tile counts are rounded up to it. */
 export const TILE_BLOCK = 4;
@@ -48,16 +48,24 @@ export const AT: Matrix = [
   [0, 1, -1, 8, -8, 1],
 ];
 const A = transpose(AT);
-const GT = transpose(G);
+export const GT = transpose(G);
 
 /** Tiles of one image, and whether the shape can be cut into them. */
 export function tilesOf(height: number, width: number): number {
   return (height / TILE) * (width / TILE);
 }
 
-/** Floats from one position of V or M to the next: off a power of two by a cache line, against set conflicts. */
+/** Floats of a cache line: what keeps rows off powers of two, at which they would compete for the same cache sets. */
+const LINE_FLOATS = 16;
+
+/** Floats from one tile of V, M or D to the next. */
+function tileFloats(channels: number): number {
+  return channels % 128 === 0 ? channels + LINE_FLOATS : channels;
+}
+
+/** Floats from one position of V, M or D to the next. */
 export function positionFloats(tiles: number, channels: number): number {
-  return Math.ceil(tiles / TILE_BLOCK) * TILE_BLOCK * channels + 16;
+  return Math.ceil(tiles / TILE_BLOCK) * TILE_BLOCK * tileFloats(channels) + LINE_FLOATS;
 }
 
 /** Bytes of V or M for a number of tiles. */
@@ -133,6 +141,7 @@ function tileKernel(
           f.advance(products, blockBytes);
         });
         f.advance(tile, kernel.step * layout.pixelBytes - layout.pixelBytes);
+        f.advance(products, (tileFloats(layout.lanes) - layout.lanes) * FLOAT_BYTES);
       });
       f.advance(row, kernel.step * layout.rowBytes);
     });
@@ -202,9 +211,15 @@ function combine(f: FunctionBuilder, coefficients: readonly number[], inputs: Ve
   return sum!;
 }
 
+/** Output channels of a panel of U, which lies in memory as the product reads it. */
+export function panelLanes(outputs: number): number {
+  return partsOf(outputs, 4) * LANES;
+}
+
 /**
- * M[p] = V[p] U[p] for the 36 positions: (blocks, V, U, M), `blocks` of 4 tiles. 4 tiles x 16 channels of sums stay in
- * registers (8 of 16 once V8 packs pairs): measured fastest of 4x8, 8x8, 5x16 and 6x16.
+ * M[p] = V[p] U[p] for the 36 positions: (blocks, V, U, M), `blocks` of 4 tiles. U is [36][panels][inputs][lanes]. 4
+ * tiles x 16 channels of sums stay in registers (8 of 16 once V8 packs pairs): measured fastest of 4x8, 8x8, 5x16 and
+ * 6x16.
  */
 export function multiply(
   name: string,
@@ -214,9 +229,9 @@ export function multiply(
   target: Target,
 ): Kernel {
   const f = new FunctionBuilder(name, ["blocks", "v", "u", "m"], target);
-  const parts = partsOf(outputs, 4), lanes = parts * 4;
-  const vPosition = positionFloats(maxTiles, inputs) * FLOAT_BYTES;
-  const mPosition = positionFloats(maxTiles, outputs) * FLOAT_BYTES;
+  const lanes = panelLanes(outputs), parts = lanes / LANES, rowBytes = lanes * FLOAT_BYTES;
+  const vPosition = positionFloats(maxTiles, inputs) * FLOAT_BYTES, vTile = tileFloats(inputs) * FLOAT_BYTES;
+  const mPosition = positionFloats(maxTiles, outputs) * FLOAT_BYTES, mTile = tileFloats(outputs) * FLOAT_BYTES;
   const v = f.parameter("v"), u = f.parameter("u"), m = f.parameter("m");
   f.repeat(POSITIONS, () => {
     const column = f.int("column", u), result = f.int("result", m);
@@ -228,21 +243,21 @@ export function multiply(
         const unroll = 4;
         f.repeat(inputs / unroll, () => {
           for (let k = 0; k < unroll; k++) {
-            const row = f.load(right, k * outputs * FLOAT_BYTES, parts);
+            const row = f.load(right, k * rowBytes, parts);
             sums.forEach((sum, t) => {
-              const value = f.broadcast(left, (t * inputs + k) * FLOAT_BYTES, parts);
+              const value = f.broadcast(left, t * vTile + k * FLOAT_BYTES, parts);
               f.assign(sum, f.madd(value, row, sum));
             });
           }
           f.advance(left, unroll * FLOAT_BYTES);
-          f.advance(right, unroll * outputs * FLOAT_BYTES);
+          f.advance(right, unroll * rowBytes);
         });
-        sums.forEach((sum, t) => f.store(into, t * outputs * FLOAT_BYTES, sum));
-        f.advance(tiles, TILE_BLOCK * inputs * FLOAT_BYTES);
-        f.advance(into, TILE_BLOCK * outputs * FLOAT_BYTES);
+        sums.forEach((sum, t) => f.store(into, t * mTile, sum));
+        f.advance(tiles, TILE_BLOCK * vTile);
+        f.advance(into, TILE_BLOCK * mTile);
       });
-      f.advance(column, lanes * FLOAT_BYTES);
-      f.advance(result, lanes * FLOAT_BYTES);
+      f.advance(column, inputs * rowBytes);
+      f.advance(result, rowBytes);
     });
     f.advance(v, vPosition);
     f.advance(u, inputs * outputs * FLOAT_BYTES);
@@ -274,8 +289,8 @@ export function accumulate(
           sums.forEach((sum, i) => {
             f.assign(sum, f.madd(f.broadcast(left, i * FLOAT_BYTES, parts), value, sum));
           });
-          f.advance(left, inputs * FLOAT_BYTES);
-          f.advance(right, outputs * FLOAT_BYTES);
+          f.advance(left, tileFloats(inputs) * FLOAT_BYTES);
+          f.advance(right, tileFloats(outputs) * FLOAT_BYTES);
         });
         sums.forEach((sum, i) => f.store(into, i * outputs * FLOAT_BYTES, sum));
         f.advance(row, rows * FLOAT_BYTES);
@@ -287,88 +302,6 @@ export function accumulate(
     f.advance(v, positionFloats(maxTiles, inputs) * FLOAT_BYTES);
     f.advance(d, positionFloats(maxTiles, outputs) * FLOAT_BYTES);
     f.advance(u, inputs * outputs * FLOAT_BYTES);
-  });
-  return f.kernel();
-}
-
-/** U = G k GT: (kernel [3][3][inputs][outputs], U [36][inputs][outputs]). */
-export function kernelTransform(name: string, inputs: number, outputs: number, target: Target): Kernel {
-  const f = new FunctionBuilder(name, ["kernel", "u"], target);
-  const parts = partsOf(outputs, 2), matrixBytes = inputs * outputs * FLOAT_BYTES;
-  const kernel = f.parameter("kernel"), u = f.parameter("u");
-  f.repeat(inputs * outputs / (parts * 4), () => {
-    writeKernelTransform(f, (tap) => f.load(kernel, tap * matrixBytes, parts), u, matrixBytes);
-    f.advance(kernel, parts * 16);
-    f.advance(u, parts * 16);
-  });
-  return f.kernel();
-}
-
-/**
- * U of the input gradient, from the kernel turned by 180 degrees and its channels transposed: U [36][outputs][inputs].
- */
-export function flippedKernelTransform(
-  name: string,
-  inputs: number,
-  outputs: number,
-  target: Target,
-): Kernel {
-  const f = new FunctionBuilder(name, ["kernel", "u"], target);
-  const matrixBytes = inputs * outputs * FLOAT_BYTES;
-  const kernel = f.parameter("kernel"), u = f.parameter("u");
-  f.repeat(outputs, () => {
-    const column = f.int("column", kernel);
-    f.repeat(inputs / 4, () => {
-      const gather = (tap: number) => gatherLanes(f, column, (8 - tap) * matrixBytes, outputs * FLOAT_BYTES);
-      writeKernelTransform(f, gather, u, matrixBytes);
-      f.advance(column, 4 * outputs * FLOAT_BYTES);
-      f.advance(u, 16);
-    });
-    f.advance(kernel, FLOAT_BYTES);
-  });
-  return f.kernel();
-}
-
-/** Four floats `stride` bytes apart. */
-export function gatherLanes(f: FunctionBuilder, pointer: Int, offset: number, stride: number): Vector {
-  return range(4).slice(1).reduce(
-    (vector, lane) =>
-      f.bind([`(v128.load32_lane offset=${offset + lane * stride} ${lane} ${pointer} ${vector[0]})`], "lanes"),
-    f.bind([`(v128.load32_zero offset=${offset} ${pointer})`], "lanes"),
-  );
-}
-
-function writeKernelTransform(
-  f: FunctionBuilder,
-  tap: (index: number) => Vector,
-  u: Int,
-  matrixBytes: number,
-): void {
-  const columns = range(3).map((c) => linear(f, G, range(3).map((r) => tap(r * 3 + c))));
-  for (let r = 0; r < PATCH; r++) {
-    linear(f, G, columns.map((column) => column[r])).forEach((value, c) =>
-      f.store(u, (r * PATCH + c) * matrixBytes, value)
-    );
-  }
-}
-
-/** kernel gradient += GT dU G: (dU [36][inputs][outputs], gradient [3][3][inputs][outputs]). */
-export function kernelGradient(name: string, inputs: number, outputs: number, target: Target): Kernel {
-  const f = new FunctionBuilder(name, ["u", "gradient"], target);
-  const parts = partsOf(outputs, 2), matrixBytes = inputs * outputs * FLOAT_BYTES;
-  const u = f.parameter("u"), gradient = f.parameter("gradient");
-  f.repeat(inputs * outputs / (parts * 4), () => {
-    const columns = range(PATCH).map((c) =>
-      linear(f, GT, range(PATCH).map((r) => f.load(u, (r * PATCH + c) * matrixBytes, parts)))
-    );
-    for (let r = 0; r < 3; r++) {
-      linear(f, GT, columns.map((column) => column[r])).forEach((value, c) => {
-        const offset = (r * 3 + c) * matrixBytes;
-        f.store(gradient, offset, f.add(f.load(gradient, offset, parts), value));
-      });
-    }
-    f.advance(u, parts * 16);
-    f.advance(gradient, parts * 16);
   });
   return f.kernel();
 }

@@ -5,19 +5,17 @@ import { type Argument, type Call, fixed, images, tensor } from "../call.ts";
 import { POSITIONS, productBytes, tilesOf } from "./winograd.ts";
 
 export function winogradKernelsFor(request: ConvolutionRequest): ConvolutionSchedule {
-  const { kernels, input, output, maxImages, takeScratch, takeMemory } = request;
+  const { kernels, input, output, maxImages, takeScratch, shareScratch, takeMemory } = request;
   const [inputs, outputs] = [input.channels, output.channels];
   const tiles = tilesOf(output.height, output.width), maxTiles = tiles * maxImages;
   const kernelBytes = POSITIONS * inputs * outputs * FLOAT_BYTES;
   const u = takeMemory(kernelBytes);
   const blocks: Argument = { kind: "tile_blocks", perImage: tiles };
-  const scratch = (use: string, channels: number): Argument => ({
-    kind: "scratch",
-    offset: takeScratch(use, productBytes(maxTiles, channels)),
-  });
+  const scratch = (use: string, channels: number) => shareScratch(use, productBytes(maxTiles, channels));
   const group = (kernel: string, ...args: Argument[]) => call(kernel, "group", args);
 
   return {
+    kernelBytes,
     prepareForward: (kernel) => [group(kernels.winogradKernel(inputs, outputs), fixed(kernel), fixed(u))],
     prepareBackward: (kernel) => [group(kernels.winogradFlippedKernel(inputs, outputs), fixed(kernel), fixed(u))],
     forward: (from, to) => {
@@ -38,7 +36,7 @@ export function winogradKernelsFor(request: ConvolutionRequest): ConvolutionSche
     },
     kernelGradient: (from, gradient, into) => {
       const v = scratch("v", inputs), d = scratch("m", outputs);
-      const sum: Argument = { kind: "scratch", offset: takeScratch("u", kernelBytes) };
+      const sum = takeScratch(kernelBytes);
       return [
         call("fill_zero", "chunk_start", [sum, { kind: "number", value: kernelBytes }]),
         group(kernels.winogradInput(from.layout, maxTiles), images, tensor(from), v),
