@@ -9,7 +9,7 @@ import type { ActivationCode } from "./activation.ts";
 import { costModel, emit, type Surroundings } from "./emit.ts";
 import { maskCode } from "./dropout.ts";
 import { FLOAT_BYTES, FunctionBuilder, type Int, type Kernel, type Target, type Vector } from "./function_builder.ts";
-import { type Layout, partsOf } from "./layout.ts";
+import { type Layout, panelsOf } from "./layout.ts";
 
 /** Order of the rows of a batch norm's coefficients, each `lanes` floats. */
 export const COEFFICIENTS = ["scale", "shift", "mean", "inverseDeviation", "k1", "k2", "k3"] as const;
@@ -76,7 +76,10 @@ class Walk {
   readonly #tensors = new Map<string, Pointers>();
   readonly #vectors: Int[] = [];
 
-  constructor(readonly f: FunctionBuilder, readonly shape: Layout, readonly parts: number) {}
+  /** Vectors of the panel being written: channels that a kernel takes at once. */
+  parts = 0;
+
+  constructor(readonly f: FunctionBuilder, readonly shape: Layout) {}
 
   /** Takes a tensor whose first image is at the parameter of this name. */
   tensor(name: string, layout: Steps): void {
@@ -103,6 +106,19 @@ class Walk {
     return rows;
   }
 
+  #block(before: () => void, passes: readonly Pass[], after: () => void): void {
+    const { f, shape, parts } = this, tensors = [...this.#tensors.values()];
+    before();
+    for (const t of tensors) t.row = f.int("row", `(i32.add ${t.block} (i32.const ${t.layout.origin}))`);
+    f.repeat(shape.height / this.#bandRows, () => {
+      this.#band(passes);
+      for (const t of tensors) f.advance(t.row!, this.#bandRows * t.layout.rowBytes);
+    });
+    after();
+    for (const t of tensors) f.advance(t.block!, parts * 16);
+    for (const pointer of this.#vectors) f.advance(pointer, parts * 16);
+  }
+
   /** The pixels of a few rows, in every pass. */
   #band(passes: readonly Pass[]): void {
     for (const { tensors, begin, pixel } of passes) {
@@ -127,23 +143,19 @@ class Walk {
     });
   }
 
-  /** Visits every block of channels of every pixel: `before` and `after` once per block of an image. */
-  run(before: () => void, passes: readonly Pass[], after: () => void): void {
-    const { f, shape, parts } = this;
-    const blocks = shape.lanes / (parts * 4), tensors = [...this.#tensors.values()];
+  /**
+   * Visits every block of channels of every pixel: `before` and `after` once per block of an image. `passes` is asked
+   * for blocks of as many channels as `parts` then says.
+   */
+  run(before: () => void, passes: () => readonly Pass[], after: () => void): void {
+    const { f, shape } = this, tensors = [...this.#tensors.values()];
     f.repeat(f.parameter("images"), () => {
       for (const t of tensors) t.block = f.int("block", t.image);
-      f.repeat(blocks, () => {
-        before();
-        for (const t of tensors) t.row = f.int("row", `(i32.add ${t.block} (i32.const ${t.layout.origin}))`);
-        f.repeat(shape.height / this.#bandRows, () => {
-          this.#band(passes);
-          for (const t of tensors) f.advance(t.row!, this.#bandRows * t.layout.rowBytes);
-        });
-        after();
-        for (const t of tensors) f.advance(t.block!, parts * 16);
-        for (const pointer of this.#vectors) f.advance(pointer, parts * 16);
-      });
+      for (const { count, parts } of panelsOf(shape.lanes)) {
+        this.parts = parts;
+        const own = passes();
+        f.repeat(count, () => this.#block(before, own, after));
+      }
       for (const t of tensors) f.advance(t.image, t.layout.imageBytes);
       for (const pointer of this.#vectors) f.advance(pointer, -shape.lanes * FLOAT_BYTES);
     });
@@ -163,21 +175,17 @@ export function passScratchBytes(width: number): number {
   return Math.max(BAND_PIXELS, width) * MAX_KEPT_BYTES;
 }
 
-/**
- * Channels that a kernel takes at once: 16, which V8 packs into two registers, so that constants are loaded half as
- * often.
- */
-const MAX_PARTS = 4;
-
 /** The context of a list in a kernel, besides its tensors. */
 interface ListWork {
   readonly list: OperationList;
   readonly activation: ActivationCode | null;
   readonly channel: (name: string) => Vector;
   /** Dropout's mask at the element whose position is there. */
-  readonly mask?: (position: Int) => Vector;
+  readonly mask?: Mask;
   readonly sum?: Surroundings["sum"];
 }
+
+type Mask = (position: Int) => Vector;
 
 /** The list at every pixel of the walk; cut into passes if the kernel has scratch memory and makes no calls. */
 function passesOf(walk: Walk, { list, activation, channel, mask, sum }: ListWork): Pass[] {
@@ -225,8 +233,7 @@ export function pointwiseForward(name: string, p: Pointwise, out: Layout, target
     ...["images", "scratch", "y", "residual", "out", "coefficients", "beta"],
     ...p.dropout ? DROPOUT_PARAMETERS : [],
   ], target);
-  const parts = partsOf(out.lanes, MAX_PARTS);
-  const walk = new Walk(f, out, parts);
+  const walk = new Walk(f, out);
   walk.tensor("y", p.y);
   if (p.residual) walk.tensor("residual", p.residual);
   walk.tensor("out", out);
@@ -235,16 +242,16 @@ export function pointwiseForward(name: string, p: Pointwise, out: Layout, target
   if (p.activation?.writer.hasBeta) channels.vector("beta");
   const mask = takeMask(walk, p, out);
   const list = forwardList(partsOfStage(p));
-  const passes = passesOf(walk, { list, activation: p.activation, channel: channels.get, mask });
+  const passes = () => passesOf(walk, { list, activation: p.activation, channel: channels.get, mask: mask?.() });
   walk.run(() => channels.load(), passes, () => {});
   return f.kernel();
 }
 
-/** The mask of a stage with dropout. Its numbers are loaded here, before the loops. */
-function takeMask(walk: Walk, { dropout }: Pointwise, shape: Layout): ListWork["mask"] {
+/** The mask of a stage with dropout, whose numbers are loaded where it is asked for. */
+function takeMask(walk: Walk, { dropout }: Pointwise, shape: Layout): (() => Mask) | undefined {
   if (!dropout) return undefined;
   walk.tensor("mask", positions(shape));
-  return maskCode(walk.f, walk.f.parameter("dropout"), walk.parts);
+  return () => maskCode(walk.f, walk.f.parameter("dropout"), walk.parts);
 }
 
 /** Sums over the pixels of a block, and the parameters that they are gradients of. */
@@ -268,8 +275,7 @@ export function pointwiseBackward(
     ...termParameters(terms),
     ...p.dropout ? DROPOUT_PARAMETERS : [],
   ], target);
-  const parts = partsOf(du.lanes, MAX_PARTS), hasBeta = p.activation?.writer.hasBeta ?? false;
-  const walk = new Walk(f, du, parts), channels = new Channels(walk);
+  const walk = new Walk(f, du), channels = new Channels(walk), hasBeta = p.activation?.writer.hasBeta ?? false;
   walk.tensor("y", p.y);
   if (p.residual) walk.tensor("residual", p.residual);
   walk.tensor("du", du);
@@ -282,20 +288,21 @@ export function pointwiseBackward(
 
   const sums = new Map<string, Vector>();
   const list = backwardList(partsOfStage(p), terms.map(({ kind }) => kind));
-  const passes = passesOf(walk, {
-    list,
-    activation: p.activation,
-    channel: channels.get,
-    mask,
-    sum: (name, value, times) => {
-      const sum = sums.get(name)!;
-      f.assign(sum, times ? f.madd(value, times, sum) : f.add(sum, value));
-    },
-  });
+  const passes = () =>
+    passesOf(walk, {
+      list,
+      activation: p.activation,
+      channel: channels.get,
+      mask: mask?.(),
+      sum: (name, value, times) => {
+        const sum = sums.get(name)!;
+        f.assign(sum, times ? f.madd(value, times, sum) : f.add(sum, value));
+      },
+    });
   walk.run(
     () => {
       channels.load();
-      for (const { sum } of gradients) sums.set(sum, f.zero(parts));
+      for (const { sum } of gradients) sums.set(sum, f.zero(walk.parts));
     },
     passes,
     () => {
@@ -303,7 +310,7 @@ export function pointwiseBackward(
         const value = sums.get(sum)!;
         // The sum over du (y - mean) becomes that over du times the normalised y.
         const scaled = sum === "scale" ? f.mul(value, channels.get("inverseDeviation")) : value;
-        f.store(into, 0, f.add(f.load(into, 0, parts), scaled));
+        f.store(into, 0, f.add(f.load(into, 0, walk.parts), scaled));
       }
     },
   );
@@ -313,11 +320,12 @@ export function pointwiseBackward(
 /** out = sum of terms: (images, out, term0, y0, k0, term1, …). A convolution's kernels read the result. */
 export function gatherTerms(name: string, terms: readonly TermLayout[], out: Layout, target: Target): Kernel {
   const f = new FunctionBuilder(name, ["images", "out", ...termParameters(terms)], target);
-  const walk = new Walk(f, out, partsOf(out.lanes, MAX_PARTS)), channels = new Channels(walk);
+  const walk = new Walk(f, out), channels = new Channels(walk);
   walk.tensor("out", out);
   takeTerms(walk, channels, terms);
   const list = gatherList(terms.map(({ kind }) => kind));
-  walk.run(() => channels.load(), passesOf(walk, { list, activation: null, channel: channels.get }), () => {});
+  const passes = () => passesOf(walk, { list, activation: null, channel: channels.get });
+  walk.run(() => channels.load(), passes, () => {});
   return f.kernel();
 }
 
@@ -353,8 +361,7 @@ class Channels {
   }
 
   #add(name: string, pointer: Int, offset: number): void {
-    const { f, parts } = this.walk;
-    this.#loads.push(() => this.#values.set(name, f.load(pointer, offset, parts)));
+    this.#loads.push(() => this.#values.set(name, this.walk.f.load(pointer, offset, this.walk.parts)));
   }
 
   load(): void {
@@ -367,27 +374,26 @@ class Channels {
 /** Sums over pixels of y - pivot and of its square, added to `sums`: (images, y, pivot, sums [2][lanes]). */
 export function statistics(name: string, y: Layout, target: Target): Kernel {
   const f = new FunctionBuilder(name, ["images", "y", "pivot", "sums"], target);
-  const parts = partsOf(y.lanes, MAX_PARTS);
-  const walk = new Walk(f, y, parts);
+  const walk = new Walk(f, y);
   walk.tensor("y", y);
   const pivots = walk.channels("pivot"), into = walk.channels("sums");
   let pivot: Vector, sum: Vector, square: Vector;
   walk.run(
     () => {
-      pivot = f.load(pivots, 0, parts);
-      [sum, square] = [f.zero(parts), f.zero(parts)];
+      pivot = f.load(pivots, 0, walk.parts);
+      [sum, square] = [f.zero(walk.parts), f.zero(walk.parts)];
     },
-    [{
+    () => [{
       pixel: () => {
-        const d = f.sub(f.load(walk.at("y"), 0, parts), pivot);
+        const d = f.sub(f.load(walk.at("y"), 0, walk.parts), pivot);
         f.assign(sum, f.add(sum, d));
         f.assign(square, f.madd(d, d, square));
       },
     }],
     () => {
       const squares = y.lanes * FLOAT_BYTES;
-      f.store(into, 0, f.add(f.load(into, 0, parts), sum));
-      f.store(into, squares, f.add(f.load(into, squares, parts), square));
+      f.store(into, 0, f.add(f.load(into, 0, walk.parts), sum));
+      f.store(into, squares, f.add(f.load(into, squares, walk.parts), square));
     },
   );
   return f.kernel();
