@@ -31,6 +31,10 @@ const CONVOLUTIONS: readonly (readonly [number, number, number, number, number, 
   [4, 4, 64, 64, 3, 1],
   [2, 3, 7, 6, 3, 1],
   [1, 5, 16, 16, 3, 1],
+  [2, 3, 132, 44, 3, 1], // kernels too large for a cache from here on
+  [3, 5, 36, 204, 3, 2],
+  [6, 7, 130, 140, 1, 1],
+  [4, 4, 128, 128, 3, 1],
 ];
 
 export const SMALL_GRAPHS: readonly SmallGraph[] = [
