@@ -5,6 +5,7 @@
  */
 import type { Dataset } from "../datasets/dataset.ts";
 import { type Checkpoint, identityOf, readCheckpoint, writeCheckpoint } from "./model/checkpoint.ts";
+import { DeviceLosses } from "./engine/device_losses.ts";
 import { DeviceError } from "./engine/engine.ts";
 import { evaluateProgram, type Evaluation } from "./metrics/accuracy.ts";
 import { Child, type ChildRequest, type ChildSettings, type ChildState, pointInterval } from "./trainer.ts";
@@ -70,6 +71,8 @@ export interface TrainingOptions {
   readonly onResume?: (step: number) => void;
   /** Called if the device was lost and is opened again, with the sentence that says so. */
   readonly onDevice?: (sentence: string) => void;
+  /** The first pause before it is; the second is 4 times as long. 1 s by default. */
+  readonly pauseMs?: number;
   /** Called once, after the first seconds of training; never if the training is shorter. */
   readonly onEstimate?: (pace: Pace) => void;
   /**
@@ -84,8 +87,7 @@ export interface TrainingOptions {
 const CHECKPOINT_EVERY_MS = 30_000;
 /** A shorter interval would leave no time to train between two checkpoints. */
 const MIN_CHECKPOINT_MS = 100;
-/** How often a lost device is opened again, and after how many ms. */
-const MAX_LOSSES = 2, REOPEN_MS = 1000;
+const PAUSE_MS = 1000;
 /** The engine's kernels are compiled and warm by then. */
 const ESTIMATE_AFTER_MS = 3_000;
 /** What evaluating an image costs, in trained images: the forward pass of three about equal ones. */
@@ -108,13 +110,16 @@ interface Progress {
  * device fails for good.
  */
 export async function trainAndTest(request: ChildRequest, options: TrainingOptions = {}): Promise<Trained | null> {
-  for (let losses = 1;; losses++) {
+  const losses = new DeviceLosses();
+  while (true) {
     try {
       return await trainFromCheckpoint(request, options);
     } catch (error) {
-      if (!(error instanceof DeviceError) || error.fault !== "lost" || losses > MAX_LOSSES) throw error;
-      options.onDevice?.(`${error.message}: it is opened again, and the training continues from its checkpoint`);
-      await new Promise((resolve) => setTimeout(resolve, REOPEN_MS));
+      const pauses = error instanceof DeviceError && error.fault === "lost" ? losses.next() : null;
+      if (pauses === null) throw error;
+      const lost = (error as DeviceError).message;
+      options.onDevice?.(`${lost}: it is opened again, and the training continues from its checkpoint`);
+      await new Promise((resolve) => setTimeout(resolve, pauses * (options.pauseMs ?? PAUSE_MS)));
     }
   }
 }

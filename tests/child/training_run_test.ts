@@ -88,7 +88,7 @@ describe("trainAndTest", () => {
 
   it("continues twice on a device that was lost, to the same numbers, and no more", () =>
     withFolder(async (folder) => {
-      const told: string[] = [], options = { onDevice: (sentence: string) => told.push(sentence) };
+      const told: string[] = [], options = { onDevice: (sentence: string) => told.push(sentence), pauseMs: 1 };
       const trained = await trainAndTest(request({ engine: losing(2) }), { ...options, checkpoint: `${folder}/a` });
       assertEquals(lasting(trained!), lasting((await trainAndTest(request()))!));
       assertEquals(
