@@ -8,7 +8,8 @@ import { cutIntoPasses } from "../../compiler/schedule.ts";
 import type { ActivationCode } from "./activation.ts";
 import { costModel, emit, type Surroundings } from "./emit.ts";
 import { maskCode } from "./dropout.ts";
-import { FLOAT_BYTES, FunctionBuilder, type Int, type Kernel, type Target, type Vector } from "./function_builder.ts";
+import { FLOAT_BYTES, FunctionBuilder, type Int, type Kernel, LANES, plus } from "./function_builder.ts";
+import type { Target, Vector } from "./function_builder.ts";
 import { type Layout, panelsOf } from "./layout.ts";
 
 /** Order of the rows of a batch norm's coefficients, each `lanes` floats. */
@@ -52,11 +53,14 @@ function positions({ height, width, channels }: Layout): Steps {
 /** Bytes from one pixel, row and image to the next. */
 type Steps = Pick<Layout, "origin" | "pixelBytes" | "rowBytes" | "imageBytes">;
 
-/** Position of a walk in one tensor; `row` is the band's first row, `line` the row of the pixel. */
+/**
+ * Position of a walk in one tensor: `first` is that of the outer loop over blocks or bands, `row` the block's first row
+ * in the band, `line` the row of the pixel.
+ */
 interface Pointers {
   readonly layout: Steps;
   readonly image: Int;
-  block?: Int;
+  first?: Int;
   row?: Int;
   line?: Int;
   pixel?: Int;
@@ -106,19 +110,6 @@ class Walk {
     return rows;
   }
 
-  #block(before: () => void, passes: readonly Pass[], after: () => void): void {
-    const { f, shape, parts } = this, tensors = [...this.#tensors.values()];
-    before();
-    for (const t of tensors) t.row = f.int("row", `(i32.add ${t.block} (i32.const ${t.layout.origin}))`);
-    f.repeat(shape.height / this.#bandRows, () => {
-      this.#band(passes);
-      for (const t of tensors) f.advance(t.row!, this.#bandRows * t.layout.rowBytes);
-    });
-    after();
-    for (const t of tensors) f.advance(t.block!, parts * 16);
-    for (const pointer of this.#vectors) f.advance(pointer, parts * 16);
-  }
-
   /** The pixels of a few rows, in every pass. */
   #band(passes: readonly Pass[]): void {
     for (const { tensors, begin, pixel } of passes) {
@@ -144,20 +135,54 @@ class Walk {
   }
 
   /**
-   * Visits every block of channels of every pixel: `before` and `after` once per block of an image. `passes` is asked
-   * for blocks of as many channels as `parts` then says.
+   * Visits every block of channels of every pixel. `before` is called before a block's pixels, and `after` when all of
+   * an image are done. Without it all blocks of a band come before the next band, as they lie in memory. `passes` is
+   * asked for blocks of as many channels as `parts` then says.
    */
-  run(before: () => void, passes: () => readonly Pass[], after: () => void): void {
-    const { f, shape } = this, tensors = [...this.#tensors.values()];
+  run(before: () => void, passes: () => readonly Pass[], after?: () => void): void {
+    const { f } = this, tensors = [...this.#tensors.values()];
+    const enter = () => tensors.forEach((t) => t.row = f.int("row", t.first!));
     f.repeat(f.parameter("images"), () => {
-      for (const t of tensors) t.block = f.int("block", t.image);
-      for (const { count, parts } of panelsOf(shape.lanes)) {
-        this.parts = parts;
-        const own = passes();
-        f.repeat(count, () => this.#block(before, own, after));
+      for (const t of tensors) t.first = f.int("first", plus(t.image, t.layout.origin));
+      if (after) {
+        this.#overBlocks("first", () => {
+          const own = passes();
+          before();
+          enter();
+          this.#overBands("row", () => this.#band(own));
+          after();
+        });
+      } else {
+        this.#overBands("first", () => {
+          enter();
+          this.#overBlocks("row", () => {
+            const own = passes();
+            before();
+            this.#band(own);
+          });
+        });
       }
       for (const t of tensors) f.advance(t.image, t.layout.imageBytes);
-      for (const pointer of this.#vectors) f.advance(pointer, -shape.lanes * FLOAT_BYTES);
+    });
+  }
+
+  #overBlocks(pointer: "first" | "row", body: () => void): void {
+    const { f, shape } = this;
+    for (const { count, parts } of panelsOf(shape.lanes)) {
+      this.parts = parts;
+      f.repeat(count, () => {
+        body();
+        for (const t of this.#tensors.values()) f.advance(t[pointer]!, parts * LANES * FLOAT_BYTES);
+        for (const vector of this.#vectors) f.advance(vector, parts * LANES * FLOAT_BYTES);
+      });
+    }
+    for (const vector of this.#vectors) f.advance(vector, -shape.lanes * FLOAT_BYTES);
+  }
+
+  #overBands(pointer: "first" | "row", body: () => void): void {
+    this.f.repeat(this.shape.height / this.#bandRows, () => {
+      body();
+      for (const t of this.#tensors.values()) this.f.advance(t[pointer]!, this.#bandRows * t.layout.rowBytes);
     });
   }
 }
@@ -243,7 +268,7 @@ export function pointwiseForward(name: string, p: Pointwise, out: Layout, target
   const mask = takeMask(walk, p, out);
   const list = forwardList(partsOfStage(p));
   const passes = () => passesOf(walk, { list, activation: p.activation, channel: channels.get, mask: mask?.() });
-  walk.run(() => channels.load(), passes, () => {});
+  walk.run(() => channels.load(), passes);
   return f.kernel();
 }
 
@@ -325,7 +350,7 @@ export function gatherTerms(name: string, terms: readonly TermLayout[], out: Lay
   takeTerms(walk, channels, terms);
   const list = gatherList(terms.map(({ kind }) => kind));
   const passes = () => passesOf(walk, { list, activation: null, channel: channels.get });
-  walk.run(() => channels.load(), passes, () => {});
+  walk.run(() => channels.load(), passes);
   return f.kernel();
 }
 
