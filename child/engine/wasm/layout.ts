@@ -52,6 +52,9 @@ export function partsOf(lanes: number, most: number): number {
   return 1;
 }
 
+/** Of 128 bits: 16 lanes, two registers of 256 bits. */
+const PANEL_PARTS = 4;
+
 /** So many panels of a tensor's lanes, each of `parts` vectors that a kernel processes at once. */
 export interface Panels {
   readonly count: number;
@@ -66,5 +69,3 @@ export function panelsOf(lanes: number): readonly Panels[] {
     { count: 1, parts: vectors % PANEL_PARTS },
   ].filter(({ count, parts }) => count * parts > 0);
 }
-
-const PANEL_PARTS = 4;

@@ -3,7 +3,8 @@
  * a product of two matrices with pixels as rows. Both are copied before into panels in which the product reads memory
  * in order, as pixels of many channels lie far apart and would compete for the same cache sets.
  */
-import { FLOAT_BYTES, FunctionBuilder, type Int, type Kernel, LANES, range, type Target } from "../function_builder.ts";
+import { FLOAT_BYTES, FunctionBuilder, type Int, type Kernel, LANES, plus, range } from "../function_builder.ts";
+import type { Target } from "../function_builder.ts";
 import { type Layout, type Panels, panelsOf } from "../layout.ts";
 
 /** Input channels of a panel: rows of the kernel gradient that are summed at once. */
@@ -23,7 +24,7 @@ export interface Pixels {
   readonly maxImages: number;
 }
 
-/** Of the input channels: the last panel has fewer lanes if they are not a multiple of 4. */
+/** Panels of the input channels; lanes beyond the last channel are not read. */
 export const inputPanels = (layout: Layout): readonly Panels[] => [{ count: layout.lanes / LANES, parts: 1 }];
 
 /** Bytes from one panel to the next. */
@@ -47,7 +48,7 @@ export function packPixels(name: string, pixels: Pixels, panels: readonly Panels
     first += count * panelBytes(parts, rows * columns * maxImages);
   });
   f.repeat(f.parameter("images"), () => {
-    const row = f.int("row", `(i32.add ${image} (i32.const ${layout.at(firstRow, firstColumn)}))`);
+    const row = f.int("row", plus(image, layout.at(firstRow, firstColumn)));
     f.repeat(rows, () => {
       const pixel = f.int("pixel", row);
       f.repeat(columns, () => {

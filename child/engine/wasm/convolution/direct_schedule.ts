@@ -8,7 +8,7 @@ import { type Argument, type Call, fixed, images, tensor } from "../call.ts";
 export function directKernelsFor(request: ConvolutionRequest): ConvolutionSchedule {
   const { kernels, input, output, size, stride, bias, maxImages, takeMemory, shareScratch } = request;
   const kernelTaps = size * size, kernelBytes = kernelTaps * input.channels * output.pixelBytes;
-  const packed = packsKernel(kernelBytes) ? takeMemory(kernelBytes) : null;
+  const isPacked = packsKernel(kernelBytes), packed = isPacked ? takeMemory(kernelBytes) : 0;
   const transposed = request.needsInputGradient ? takeMemory(kernelTaps * output.channels * input.pixelBytes) : 0;
   const group = (kernel: string, ...args: Argument[]): Call => ({
     kernel,
@@ -20,14 +20,14 @@ export function directKernelsFor(request: ConvolutionRequest): ConvolutionSchedu
   return {
     kernelBytes,
     prepareForward: (kernel) =>
-      packed === null
-        ? []
-        : [group(kernels.packKernel(kernelTaps, input.channels, output.channels), fixed(kernel), fixed(packed))],
+      isPacked
+        ? [group(kernels.packKernel(kernelTaps, input.channels, output.channels), fixed(kernel), fixed(packed))]
+        : [],
     prepareBackward: (kernel) =>
       request.needsInputGradient
         ? [
           group(
-            kernels.kernelTranspose(kernelTaps, input.channels, output.channels, packsKernel(kernelBytes)),
+            kernels.kernelTranspose(kernelTaps, input.channels, output.channels, isPacked),
             fixed(kernel),
             fixed(transposed),
           ),
@@ -44,12 +44,12 @@ export function directKernelsFor(request: ConvolutionRequest): ConvolutionSchedu
           firstColumn: 0,
           taps: forwardTaps(size),
           kernelTaps,
-          packed: packed !== null,
+          packed: isPacked,
           bias,
         }),
         images,
         tensor(from),
-        fixed(packed ?? kernel),
+        fixed(isPacked ? packed : kernel),
         tensor(to),
         fixed(biasAddress),
       ),
@@ -68,7 +68,7 @@ export function directKernelsFor(request: ConvolutionRequest): ConvolutionSchedu
               firstColumn: column,
               taps,
               kernelTaps,
-              packed: packsKernel(kernelBytes),
+              packed: isPacked,
               bias: false,
             }),
             images,
