@@ -7,6 +7,11 @@ import { type Layout, panelsOf } from "./layout.ts";
  * cache.
  */
 export const BAND_PIXELS = 64;
+/**
+ * From so many channels on pixels are far apart and compete for the same cache sets: a band has at most so many values
+ * of a tensor.
+ */
+const WIDE = { lanes: 256, values: 4096 };
 
 /** A batch's elements as if they lay in memory from 0 on without borders and filled lanes: positions of a mask. */
 export function positions({ height, width, channels }: Layout): Steps {
@@ -66,10 +71,11 @@ export class Walk {
     return pointer;
   }
 
-  /** Whole rows, a divisor of the height, of at most BAND_PIXELS where a row allows. */
+  /** Whole rows, a divisor of the height, of few enough pixels where a row allows. */
   get #bandRows(): number {
-    const { height, width } = this.shape;
-    let rows = Math.max(1, Math.min(height, Math.floor(BAND_PIXELS / width)));
+    const { height, width, lanes } = this.shape;
+    const pixels = lanes < WIDE.lanes ? BAND_PIXELS : Math.floor(WIDE.values / lanes);
+    let rows = Math.max(1, Math.min(height, Math.floor(pixels / width)));
     while (height % rows > 0) rows--;
     return rows;
   }
