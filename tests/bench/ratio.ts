@@ -5,8 +5,9 @@ import { halfWidth95, meanOf, varianceOf } from "../../controller/comparison/sta
 export function ratioOf(pairs: readonly { readonly before: number; readonly after: number }[]): string {
   const logs = pairs.map(({ before, after }) => Math.log(after / before)), n = logs.length;
   if (n === 0) return "not measured";
-  const mean = meanOf(logs), half = n > 1 ? halfWidth95(Math.sqrt(varianceOf(logs) / n), n) : NaN;
-  const number = (log: number) => Math.exp(log).toFixed(3);
+  const mean = meanOf(logs), number = (log: number) => Math.exp(log).toFixed(3);
+  if (n === 1) return `${number(mean)} (n = 1)`;
+  const half = halfWidth95(Math.sqrt(varianceOf(logs) / n), n);
   return `${number(mean)} (95 % interval ${number(mean - half)} to ${number(mean + half)}, n = ${n}, ` +
     `single pairs ${number(Math.min(...logs))} to ${number(Math.max(...logs))})`;
 }
