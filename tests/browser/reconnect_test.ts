@@ -36,8 +36,8 @@ function asShown({ id, state, score }: Trial): string {
 
 /** The browser reports every failed connection, and writes to a closing one. */
 const CUT = /^console: WebSocket (connection to|is already in CLOSING) /;
-/** And every failed poll, when no socket has worked for some time. */
-const AWAY = /^console: Failed to load resource: net::ERR_|^failed: .*\/live\?/;
+/** And every failed poll, when no socket has worked for some time, and an icon that it asks for late. */
+const AWAY = /^console: Failed to load resource: net::ERR_|^failed: .*\/(live\?|favicon)/;
 const TABLE = "#/current/trials?columns=id,state,accuracy";
 
 describe("a connection that is cut", () => {
