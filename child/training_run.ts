@@ -115,10 +115,10 @@ export async function trainAndTest(request: ChildRequest, options: TrainingOptio
     try {
       return await trainFromCheckpoint(request, options);
     } catch (error) {
-      const pauses = error instanceof DeviceError && error.fault === "lost" ? losses.next() : null;
+      if (!(error instanceof DeviceError) || error.fault !== "lost") throw error;
+      const pauses = losses.next();
       if (pauses === null) throw error;
-      const lost = (error as DeviceError).message;
-      options.onDevice?.(`${lost}: it is opened again, and the training continues from its checkpoint`);
+      options.onDevice?.(`${error.message}: it is opened again, and the training continues from its checkpoint`);
       await new Promise((resolve) => setTimeout(resolve, pauses * (options.pauseMs ?? PAUSE_MS)));
     }
   }

@@ -144,7 +144,7 @@ class CorrelationWriter {
     }));
   }
 
-  /** Calls for a few neighbouring pixels at once, with the input pixel they stand for and the output pixel, of the first. */
+  /** Calls for a few neighbours in a row at once, with the first one's pixel in the input and in the output. */
   #overPixels(output: Int, body: (from: Int, into: Int, pixels: number) => void): void {
     const { f, c } = this;
     const most = Math.ceil(this.#columns / Math.ceil(this.#columns / PIXELS));
@@ -217,7 +217,8 @@ interface Place {
   readonly to: number;
 }
 
-function isInside(at: number, size: number): boolean {
+/** Whether a row or column is one of the image, not of its border. */
+export function isInside(at: number, size: number): boolean {
   return at >= 0 && at < size;
 }
 

@@ -1,7 +1,8 @@
 /** A convolution of any odd size and stride, or the dense layer, as direct kernels (direct.ts). */
 import type { ConvolutionRequest, ConvolutionSchedule } from "./schedule.ts";
-import { forwardTaps, inputGradientParts, packsKernel, type Tap } from "./direct.ts";
+import { forwardTaps, inputGradientParts, isInside, packsKernel, type Tap } from "./direct.ts";
 import { inputPanels, panelsBytes } from "./direct_gradient.ts";
+import { range } from "../function_builder.ts";
 import { panelsOf } from "../layout.ts";
 import { type Argument, type Call, fixed, images, tensor } from "../call.ts";
 
@@ -106,6 +107,7 @@ export function directKernelsFor(request: ConvolutionRequest): ConvolutionSchedu
 
 /** Whether a tap reads more than the border. */
 function readsPixels({ row, column }: Tap, { input, output, stride }: ConvolutionRequest): boolean {
-  const reads = (first: number, count: number, size: number) => first + stride * (count - 1) >= 0 && first < size;
+  const reads = (first: number, count: number, size: number) =>
+    range(count).some((i) => isInside(first + stride * i, size));
   return reads(row, output.height, input.height) && reads(column, output.width, input.width);
 }
