@@ -18,6 +18,9 @@ export const WIDE: BrowserContextOptions = { viewport: { width: 1440, height: 90
 export const NARROW: BrowserContextOptions = { viewport: { width: 1024, height: 768 } };
 export const PHONE: BrowserContextOptions = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 
+/** Of a request that the page gave up itself, as by reloading before the answer came: no fault of page or server. */
+const CANCELLED = "net::ERR_ABORTED";
+
 /** Why these tests cannot run here; null where they can. */
 export const whyNoBrowser = whyMissing();
 
@@ -119,7 +122,8 @@ export class Stage {
     });
     page.on("pageerror", (error) => this.#problems.push(`exception: ${error.message}`));
     page.on("requestfailed", (request) => {
-      this.#problems.push(`failed: ${request.url()} ${request.failure()?.errorText}`);
+      const reason = request.failure()?.errorText;
+      if (reason !== CANCELLED) this.#problems.push(`failed: ${request.url()} ${reason}`);
     });
     page.on("response", (response) => {
       if (response.status() >= 400) this.#problems.push(`answered ${response.status()}: ${response.url()}`);
