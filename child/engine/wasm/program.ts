@@ -5,6 +5,7 @@ import type { Graph } from "../../network/graph.ts";
 import { COUNTS_STEPS, type Optimizer, SLOTS } from "../../network/optimizer.ts";
 import { checkBatch, checkTensors, dropoutSeed, tensorSizes } from "../checks.ts";
 import type { Program, TensorGroup, TrainingStep } from "../engine.ts";
+import { clearUpperHalves } from "./clear_upper_halves.ts";
 import { dropoutWords } from "./dropout.ts";
 import { FLOAT_BYTES } from "./function_builder.ts";
 import { wholeVectors } from "./layout.ts";
@@ -147,6 +148,7 @@ export class WasmProgram implements Program {
     const { scratch } = this.plan, threads = this.workers.length + 1;
     this.#command(mode, batch.labels.length);
     this.#run(mode, batch.labels.length, 0, threads, scratch.address);
+    clearUpperHalves();
   }
 
   /** Wakes the helper threads. */
