@@ -138,11 +138,16 @@ export function trainingsJudged(trial: Pick<Trial, "trainings">): number {
   return trial.trainings.filter(({ stage, score }) => stage !== "verdict" && score !== null).length;
 }
 
-/** The trial of the highest score, the earlier of equals, without references; null before there is one. */
-export function bestTrial<T extends Pick<Trial, "state" | "score" | "role">>(trials: Iterable<T>): T | null {
+/**
+ * The trial of the highest score, the earlier of equals, without references and what computes the same as one; null
+ * before there is one.
+ */
+export function bestTrial<T extends Pick<Trial, "state" | "score" | "role" | "duplicateOf">>(
+  trials: Iterable<T>,
+): T | null {
   let best: T | null = null;
   for (const trial of trials) {
-    if (trial.state !== "complete" || trial.role === "reference") continue;
+    if (trial.state !== "complete" || trial.role === "reference" || trial.duplicateOf !== null) continue;
     if (best === null || trial.score! > best.score!) best = trial;
   }
   return best;

@@ -94,7 +94,10 @@ export function countStates(trials: readonly Pick<Trial, "state">[]): Record<Tri
   return counts;
 }
 
-type Judged = Pick<Trial, "id" | "state" | "simplified" | "score" | "deviation" | "trainings" | "role">;
+type Judged = Pick<
+  Trial,
+  "id" | "state" | "simplified" | "score" | "deviation" | "trainings" | "role" | "duplicateOf"
+>;
 
 /** The best of `bestTrial`, as the list of runs has it. */
 export function bestOf(trials: readonly Judged[]): Best | null {

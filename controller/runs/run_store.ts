@@ -180,6 +180,7 @@ export class RunStore {
         .map(({ state, trials }) => [state, trials]);
       const best = this.#database.prepare(
         `SELECT data FROM trial WHERE state = 'complete' AND data ->> '$.role' <> 'reference'
+           AND data ->> '$.duplicateOf' IS NULL
          ORDER BY score DESC, id LIMIT 1`,
       ).get();
       return {

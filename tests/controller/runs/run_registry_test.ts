@@ -1,6 +1,7 @@
 /** The runs on disk as the dashboard lists, labels, renames and deletes them. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { bestOf } from "../../../controller/runs/registry.ts";
 import { runRegistry } from "../../../controller/runs/run_registry.ts";
 import { loadRun, RunStore } from "../../../controller/runs/run_store.ts";
 import { trainingsJudged } from "../../../controller/trial.ts";
@@ -44,6 +45,18 @@ describe("the runs on disk", () => {
       });
       await search.run(AbortSignal.abort());
       store.close();
+    }));
+
+  it("have as best neither a reference nor what computes the same as one", () =>
+    withRun(async (root) => {
+      const { trials } = loadRun(`${root}/first`), swish = trials.find(({ expression }) => expression === "Swish")!;
+      const copied = trials.find(({ role, duplicateOf }) => role === "candidate" && duplicateOf === null)!;
+      const store = RunStore.open(`${root}/first`);
+      store.saveTrials([{ ...swish, score: 0.99 }, { ...copied, score: 0.99, duplicateOf: swish.id, trainings: [] }]);
+      store.close();
+      const { best } = (await runRegistry(root, null).list())[0];
+      assertEquals(best, bestOf(loadRun(`${root}/first`).trials));
+      assert(best!.n > 0 && best!.trial !== copied.id, JSON.stringify(best));
     }));
 
   it("that were killed are interrupted, and running only if a process holds them", () =>
