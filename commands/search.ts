@@ -97,7 +97,7 @@ export const search = command({
     },
     { name: "time", type: "duration", help: "propose nothing new after this long: 10m, 2h" },
     { name: "seed", type: "integer", help: "seed of everything random (1)" },
-    { name: "units", type: "integer", min: 1, max: 3, help: "core units of an expression (2)" },
+    { name: "units", type: "integer", min: 1, max: 3, help: "core units of an expression (by preset: 1 or 2)" },
     {
       name: "pruner",
       type: "choice",

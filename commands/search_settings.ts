@@ -3,6 +3,7 @@ import type { JudgingSettings, Objective, RunInfo, RunSettings } from "../contro
 import { activationFrom } from "../child/activation/catalog.ts";
 import { type PresetName, PRESETS } from "../controller/presets.ts";
 import type { PrunerName } from "../controller/pruners/pruners.ts";
+import type { Units } from "../controller/search_space.ts";
 import { DeviceError } from "../child/engine/engine.ts";
 import { onGpu } from "../child/engine/open.ts";
 import type { Workload } from "../child/engine/speed.ts";
@@ -63,7 +64,7 @@ const SETTING_FLAGS = [
 ] satisfies (keyof SearchFlags)[];
 
 export async function settingsOf(flags: SearchFlags, dataset: Dataset): Promise<RunSettings> {
-  const { engine = "auto", sampler = "ppo", seed = 1, units = 2 } = flags;
+  const { engine = "auto", sampler = "ppo", seed = 1 } = flags;
   const presetName = (flags.preset ?? ((await onGpu(engine)).engine === null ? "laptop" : "paper")) as PresetName;
   const preset = PRESETS[presetName];
   const { batch = preset.batch, ...controller } = controllerOf(flags);
@@ -75,7 +76,7 @@ export async function settingsOf(flags: SearchFlags, dataset: Dataset): Promise<
     dataset: dataset.name,
     datasetNamed: flags.dataset !== undefined,
     dataDirectory: flags.data ?? null,
-    units: units as 1 | 2 | 3,
+    units: (flags.units ?? preset.units) as Units,
     trials: flags.trials ?? preset.trials,
     timeLimitMs: flags.time ?? null,
     seed,

@@ -2,10 +2,13 @@
 import { DEFAULT_OPTIMIZER } from "../child/network/optimizer.ts";
 import type { ChildSettings } from "../child/trainer.ts";
 import type { JudgingSettings } from "./runs/events.ts";
+import type { Units } from "./search_space.ts";
 import { type ControllerSettings, DEFAULT_CONTROLLER, PAPER_CONTROLLER } from "./samplers/ppo/config.ts";
 
 export interface Preset {
   readonly trials: number;
+  /** Core units of an expression. */
+  readonly units: Units;
   /** Candidates per batch, from which the sampler learns together. */
   readonly batch: number;
   readonly child: ChildSettings;
@@ -43,6 +46,7 @@ export const PRESETS = {
   /** Every stage once, in well under a minute. */
   smoke: {
     trials: 4,
+    units: 2,
     batch: 4,
     child: { ...CHILD, network: "resnet8", steps: 20, batch: 32, validationImages: 500 },
     judging: { ...JUDGING, finals: 0.2, finalists: 2, verdictSeeds: 2 },
@@ -51,10 +55,13 @@ export const PRESETS = {
   /**
    * A real search in under an hour. The child is deep, as shallow ones favour functions that fail in deep networks: the
    * search on ResNet-8 of whole images named `atan(x) - cos(x)`, 1.5 points above ReLU there and 8 below it on ResNet-20
-   * (500 steps of 128). This child puts it 3 below, and costs less (tests/bench/records/2026-11-26_panel.md).
+   * (500 steps of 128). This child puts it 3 below, and costs less (tests/bench/records/2026-11-26_panel.md). One core
+   * unit, as the random functions of one are better: of 45 on that first child 8 reached 36 %, the best 41.6 %; of 29 of
+   * two units 2, the best 37.7 % (the same record).
    */
   laptop: {
     trials: 200,
+    units: 1,
     batch: 10,
     child: { ...CHILD, network: "resnet14", steps: 400, batch: 64, imageSize: 16 },
     judging: JUDGING,
@@ -63,6 +70,7 @@ export const PRESETS = {
   /** Hours on a CPU: the child of `laptop`, trained ten times as long. Its ranking is not measured. */
   workstation: {
     trials: 200,
+    units: 1,
     batch: 10,
     child: { ...CHILD, network: "resnet14", steps: 2000, imageSize: 16 },
     judging: JUDGING,
@@ -71,6 +79,7 @@ export const PRESETS = {
   /** Ramachandran et al. 2017: ResNet-20 for 10,000 steps of 128, 20 candidates per batch (Zoph et al. 2017). */
   paper: {
     trials: 2000,
+    units: 2,
     batch: 20,
     child: { ...CHILD, network: "resnet20", steps: 10_000 },
     judging: JUDGING,

@@ -6,6 +6,7 @@
 import type { ControllerSettings } from "../samplers/ppo/config.ts";
 import type { ChildSettings } from "../../child/trainer.ts";
 import type { PrunerName } from "../pruners/pruners.ts";
+import type { Units } from "../search_space.ts";
 import type { CurvePoint, Trial } from "../trial.ts";
 
 export type RunState = "starting" | "running" | "paused" | "stopping" | "interrupted" | "finished" | "failed";
@@ -28,7 +29,7 @@ export interface RunSettings {
   /** True if the user named the data set (then it must be available), false if it was the default. */
   readonly datasetNamed: boolean;
   readonly dataDirectory: string | null;
-  readonly units: 1 | 2 | 3;
+  readonly units: Units;
   readonly trials: number;
   /** Stop proposing after this many milliseconds; null for no limit. */
   readonly timeLimitMs: number | null;
