@@ -2,15 +2,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { commandLine, fails, inFolder } from "./command_line.ts";
-import { writeImages } from "./small_images.ts";
+import { IMAGES, inFolderOfImages } from "./small_images.ts";
 
-const IMAGES = ["--dataset", "images", "--data", "images"];
 const SMALL = ["--network", "resnet8", "--batch", "40", "--steps", "2", "--threads", "1", "--json"];
 
 describe("deno task confirm", () => {
   it("judges the function that the search named, the next ones and the references on the same fresh seeds", () =>
-    inFolder(async (cwd) => {
-      await writeImages(`${cwd}/images`); // few: judging each training is most of what these commands do
+    inFolderOfImages(async (cwd) => {
       const search = ["search", "--preset", "smoke", ...IMAGES, "--no-web", "--json", "--run", "s"];
       const tame = ["--sampler", "random", "--units", "1", "--seed", "5"]; // candidates that all train
       const found = await commandLine([...search, ...tame], { cwd });

@@ -4,13 +4,14 @@ import { describe, it } from "@std/testing/bdd";
 import { loadRun } from "../../controller/runs/run_store.ts";
 import { isFinished } from "../../controller/trial.ts";
 import { commandLine, inFolder, linesFrom, linesOf, start } from "./command_line.ts";
+import { IMAGES, inFolderOfImages } from "./small_images.ts";
 
 const SMOKE = ["search", "--preset", "smoke", "--no-web", "--json", "--workers", "1"];
 
 describe("a search that is interrupted", () => {
   it("ends within 2 seconds with 130, keeps every finished trial, and is resumed to the same end", () =>
-    inFolder(async (cwd) => {
-      const process = start([...SMOKE, "--dataset", "shapes", "--trials", "2", "--run", "first"], { cwd });
+    inFolderOfImages(async (cwd) => {
+      const process = start([...SMOKE, ...IMAGES, "--trials", "2", "--run", "first"], { cwd });
       const stderr = new Response(process.stderr).text();
       let sentAt = 0, last = "";
       for await (const line of linesFrom(process.stdout)) {

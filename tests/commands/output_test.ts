@@ -4,7 +4,8 @@ import { describe, it } from "@std/testing/bdd";
 import { Output, type Sink } from "../../commands/output.ts";
 import { loadRun } from "../../controller/runs/run_store.ts";
 import { withStore } from "../controller/runs/with_store.ts";
-import { inFolder, start } from "./command_line.ts";
+import { start } from "./command_line.ts";
+import { IMAGES, inFolderOfImages } from "./small_images.ts";
 
 /** A sink that takes what `take` lets it: a number of bytes, or an error. */
 function sink(take: (bytes: Uint8Array) => number | Error): Sink & { text: string } {
@@ -55,10 +56,10 @@ describe("output", () => {
 });
 
 describe("a search", () => {
-  const SMOKE = ["search", "--preset", "smoke", "--dataset", "shapes", "--no-web", "--workers", "1", "--run", "first"];
+  const SMOKE = ["search", "--preset", "smoke", ...IMAGES, "--no-web", "--workers", "1", "--run", "first"];
 
   it("continues when the reader of its output is gone", () =>
-    inFolder(async (cwd) => {
+    inFolderOfImages(async (cwd) => {
       const process = start([...SMOKE, "--trials", "1", "--json"], { cwd });
       const stderr = new Response(process.stderr).text();
       await process.stdout.cancel();
@@ -69,7 +70,7 @@ describe("a search", () => {
     }));
 
   it("ends as by Ctrl-C, with its state saved, when its terminal is closed", () =>
-    inFolder(async (cwd) => {
+    inFolderOfImages(async (cwd) => {
       const process = start([...SMOKE, "--trials", "40", "--json"], { cwd });
       const stderr = new Response(process.stderr).text();
       let said = "", sent = false;

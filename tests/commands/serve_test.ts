@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { commandLine, fails, inFolder, start, startInTerminal, whyNoTerminal } from "./command_line.ts";
+import { IMAGES, inFolderOfImages } from "./small_images.ts";
 
 /** The address that it prints, tried by `test` while it serves. */
 async function withServer(flags: readonly string[], test: (address: string) => Promise<void>): Promise<void> {
@@ -32,8 +33,8 @@ async function status(address: string | URL, init: RequestInit = {}): Promise<nu
 
 describe("deno task search --stay", () => {
   it("keeps showing a search that is done, which others may resume, until Ctrl-C", () =>
-    inFolder(async (cwd) => {
-      const flags = "--preset smoke --dataset shapes --trials 1 --run kept --port 0 --stay".split(" ");
+    inFolderOfImages(async (cwd) => {
+      const flags = [..."--preset smoke --trials 1 --run kept --port 0 --stay".split(" "), ...IMAGES];
       const process = start(["search", ...flags], { cwd });
       let said = "", signalled = false;
       const decoder = new TextDecoder();
@@ -62,14 +63,14 @@ describe("deno task search --stay", () => {
 });
 
 /** As typed into a terminal, up to the name of the run. */
-const TYPED = "search --preset smoke --dataset shapes --trials 1 --port 0 --run kept".split(" ");
+const TYPED = [..."search --preset smoke --trials 1 --port 0 --run kept".split(" "), ...IMAGES];
 const noTerminal = whyNoTerminal();
 const itInTerminal = (name: string, test: () => Promise<void>) =>
   noTerminal === null ? it(name, test) : it.skip(`${name} (skipped: ${noTerminal})`);
 
 describe("deno task search in a terminal", () => {
   itInTerminal("goes on showing a search that is done, until Ctrl-C", () =>
-    inFolder(async (cwd) => {
+    inFolderOfImages(async (cwd) => {
       const process = startInTerminal(TYPED, { cwd });
       const late = setTimeout(() => process.kill("SIGKILL"), 120_000); // it fails, saying what was printed, and does not hang
       const stderr = new Response(process.stderr).text();

@@ -1,5 +1,20 @@
-/** A folder of images by class for `--data`: enough to train on for some steps, and few to judge. */
+/**
+ * A folder of images by class for `--data`: enough to train on for some steps, and few to judge, since drawing `shapes`
+ * and judging on all of it takes longer than the smallest children train.
+ */
 import { pngOf } from "../datasets/pictures.ts";
+import { inFolder } from "./command_line.ts";
+
+/** The flags that name it where `inFolderOfImages` has written it. */
+export const IMAGES = ["--dataset", "images", "--data", "images"];
+
+/** As `inFolder`, with that folder in it. */
+export function inFolderOfImages(test: (cwd: string) => Promise<void>): Promise<void> {
+  return inFolder(async (cwd) => {
+    await writeImages(`${cwd}/images`);
+    await test(cwd);
+  });
+}
 
 const SIDE = 32, CLASSES = 10;
 /** Images of each class. */

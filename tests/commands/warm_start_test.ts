@@ -2,12 +2,13 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { commandLine, fails, inFolder } from "./command_line.ts";
+import { IMAGES, inFolderOfImages } from "./small_images.ts";
 
-const SMALL = ["search", "--preset", "smoke", "--dataset", "shapes", "--steps", "2", "--trials", "4", "--seeds", "1"];
+const SMALL = ["search", "--preset", "smoke", ...IMAGES, "--steps", "2", "--trials", "4", "--seeds", "1"];
 
 describe("deno task search", () => {
   it("names its metric where it judges under shift, and learns from that run", () =>
-    inFolder(async (cwd) => {
+    inFolderOfImages(async (cwd) => {
       const first = [...SMALL, "--no-web", "--json", "--run", "first", "--objective", "shift"];
       const shifted = await commandLine(first, { cwd });
       assertEquals(shifted.code, 0, shifted.err.join("\n"));
