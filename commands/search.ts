@@ -5,11 +5,13 @@ import { childText } from "../controller/child_text.ts";
 import { followRun } from "../controller/console.ts";
 import { PRESETS } from "../controller/presets.ts";
 import { PRUNERS } from "../controller/pruners/pruners.ts";
+import type { RunInfo } from "../controller/runs/events.ts";
 import { runFolder } from "../controller/runs/run_files.ts";
 import { RunStore, type StoredRun } from "../controller/runs/run_store.ts";
 import { snapshotOf } from "../controller/runs/stored_run.ts";
 import { Search } from "../controller/search.ts";
 import { SearchSpace } from "../controller/search_space.ts";
+import type { WarmStart } from "../controller/warm_start.ts";
 import { ENGINE_NAMES, openEngine, PLANNED_ENGINES } from "../child/engine/open.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import type { Dashboard } from "../web/app.ts";
@@ -39,6 +41,7 @@ import {
   type SearchFlags,
   settingsOf,
   warmStartOf,
+  whyNotTaken,
   withTableSeeds,
 } from "./search_settings.ts";
 
@@ -193,7 +196,7 @@ async function begin(flags: SearchFlags, io: Io): Promise<Opened> {
   try {
     const dataset = await openChosenDataset(flags.dataset, flags.data, "Searching", io);
     io.signal.throwIfAborted();
-    const settings = withTableSeeds(await settingsOf(flags, dataset), warmStart);
+    const settings = withTableSeeds(await settingsOf(flags, dataset), dataset, warmStart);
     judgedBy(settings, dataset); // throws before anything is stored
     return { store: RunStore.create(folder, infoOf(name, settings, dataset)), dataset };
   } catch (error) {
@@ -252,6 +255,17 @@ async function resume(flags: SearchFlags & { readonly json: boolean }, io: Io): 
   }
 }
 
+/** What a new search or a resumed one takes from elsewhere. */
+function sayWarmStart({ known, table }: WarmStart, { settings, engine }: RunInfo, dataset: Dataset, io: Io): void {
+  const { sampler, learnFrom } = settings;
+  io.err(`${sampler} learns from ${known.length} functions of ${learnFrom}`);
+  if (table === null) return;
+  const reason = table.header.engine === engine
+    ? whyNotTaken(table, settings, dataset)
+    : `its engine is ${table.header.engine}`;
+  if (reason !== null) io.err(`it takes no training from ${learnFrom}, but trains itself: ${reason}`);
+}
+
 async function runSearch(
   store: RunStore,
   dataset: Dataset,
@@ -278,7 +292,7 @@ async function runSearch(
   const running = new Search({
     ...{ store, sampler, space, dataset: judged, threads, gpus, sideBySide, warmStart, resolved, fallback, workers },
   });
-  if (warmStart) io.err(`${settings.sampler} learns from ${warmStart.known.length} functions of ${settings.learnFrom}`);
+  if (warmStart) sayWarmStart(warmStart, info, dataset, io);
   io.err(
     `run ${info.name}: ${settings.sampler}, ${settings.trials} trials on ${info.dataset}` +
       `${info.synthetic ? " (synthetic images)" : ""} (${childText(settings.child)}), seed ${settings.seed}, ` +

@@ -15,7 +15,8 @@ import type { Fallback } from "../workers/pool.ts";
 import { type Machine, mayStartProcesses, placeChildren, visibleGpus } from "../workers/placement.ts";
 import type { ChildSettings } from "../child/trainer.ts";
 import type { ControllerSettings } from "../controller/samplers/ppo/config.ts";
-import { isSameChild, openWarmStart, type WarmStart } from "../controller/warm_start.ts";
+import { differenceOf, type FunctionTable } from "../controller/comparison/function_table.ts";
+import { openWarmStart, type WarmStart } from "../controller/warm_start.ts";
 import { withShiftedValidation } from "../datasets/shift.ts";
 import { hasPolicy, parseController } from "./controller_flag.ts";
 import { UsageError } from "./command.ts";
@@ -93,10 +94,18 @@ export async function settingsOf(flags: SearchFlags, dataset: Dataset): Promise<
 }
 
 /** Decided when the run starts, so that a resumed run has the same seeds. */
-export function withTableSeeds(settings: RunSettings, warmStart: WarmStart | null): RunSettings {
-  const { dataset, child, objective } = settings, table = warmStart?.table;
-  const tableSeeds = objective === "validation" && table != null && isSameChild(table, dataset, child);
-  return { ...settings, tableSeeds };
+export function withTableSeeds(settings: RunSettings, dataset: Dataset, warmStart: WarmStart | null): RunSettings {
+  return {
+    ...settings,
+    tableSeeds: warmStart?.table != null && whyNotTaken(warmStart.table, settings, dataset) === null,
+  };
+}
+
+/** Why a search trains itself what the table has, as the end of a sentence; null if it does not. */
+export function whyNotTaken({ header }: FunctionTable, settings: RunSettings, dataset: Dataset): string | null {
+  if (settings.objective === "shift") return "it is judged on images without shift";
+  if (header.images === undefined) return "it does not say on which images it was trained";
+  return differenceOf(header, dataset, settings.child);
 }
 
 /** The warm start from the named run or table; null for none. Throws an Error if there is no such run or table. */

@@ -145,7 +145,7 @@ export class TrialJudge {
     return stopsAt === null || role !== "candidate" ? null : barOf(batch, this.#trials, stopsAt, steps);
   }
 
-  /** The result of a training that the table has of the same child, data and engine; null if it has none. */
+  /** The result of a training that the table has of the same child, images and engine; null if it has none. */
   #resultInTable({ fingerprint }: Trial, { seed, stage }: Pick<Training, "seed" | "stage">): JobResult | null {
     const { settings: { tableSeeds, child }, engine } = this.#journal.run, { table } = this.#options;
     if (!table || !tableSeeds || stage === "verdict" || table.header.engine !== engine) return null;

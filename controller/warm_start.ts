@@ -8,7 +8,6 @@ import { truthsOf } from "./comparison/simulated_training.ts";
 import { isRunFolder, isRunName, runFolder } from "./runs/run_files.ts";
 import { loadRun } from "./runs/run_store.ts";
 import type { Known } from "./samplers/sampler.ts";
-import type { ChildSettings } from "../child/trainer.ts";
 
 /**
  * Maximum number of functions learnt from, as learning from thousands takes minutes. Of a larger source these are its
@@ -33,12 +32,6 @@ export function openWarmStart(source: string, runs: string): WarmStart {
   const table = parseTable(textOf(source)), truths = truthsOf(table);
   const known = table.entries.map(({ expression, fingerprint }) => ({ expression, reward: truths.get(fingerprint)! }));
   return { known: someOf(known), table };
-}
-
-/** Whether a table's trainings are those that a search would do, apart from the engine. */
-export function isSameChild({ header }: FunctionTable, dataset: string, child: ChildSettings): boolean {
-  const text = (settings: ChildSettings) => JSON.stringify(Object.entries(settings).sort(([a], [b]) => a < b ? -1 : 1));
-  return header.dataset === dataset && text(header.child) === text(child);
 }
 
 function textOf(file: string): string {

@@ -5,6 +5,7 @@
  */
 import type { ChildSettings } from "../../child/trainer.ts";
 import {
+  differenceOf,
   type FunctionTable,
   newHeader,
   parseTable,
@@ -113,11 +114,11 @@ export class TableTrainer {
   }
 }
 
-/** Opens the file, truncated to its last complete line, or creates it. Throws if it is of another child. */
+/** Opens the file, truncated to its last complete line, or creates it. Throws if it is of other trainings. */
 function openForAppending(
   path: string,
   child: ChildSettings,
-  { name, synthetic, classes }: Dataset,
+  dataset: Dataset,
   place: { readonly engine: string; readonly device: string },
 ): { readonly table: FunctionTable; readonly path: string; readonly file: Deno.FsFile } {
   const folder = path.slice(0, Math.max(0, path.lastIndexOf("/")));
@@ -128,14 +129,16 @@ function openForAppending(
     const text = wholeLines(Deno.readTextFileSync(path));
     file.truncateSync(new TextEncoder().encode(text).length);
     file.seekSync(0, Deno.SeekMode.End);
+    const { name, synthetic, classes, mean, standardDeviation } = dataset, images = { mean, standardDeviation };
     const guessing = 1 / classes.length, date = new Date().toISOString().slice(0, 10);
-    const header = newHeader({ dataset: name, synthetic, guessing, child, ...place, date });
+    const header = newHeader({ dataset: name, synthetic, guessing, child, images, ...place, date });
     const table = parseTable(text === "" ? `${JSON.stringify(header)}\n` : text);
     if (text === "") append(file, `${JSON.stringify(header)}\n`);
-    if (table.header.dataset !== name || JSON.stringify(table.header.child) !== JSON.stringify(child)) {
+    const difference = differenceOf(table.header, dataset, child);
+    if (difference !== null) {
       throw new Error(
-        `Cannot continue the table ${path} as its functions were trained differently: ${table.header.dataset}, ` +
-          `${JSON.stringify(table.header.child)}; name another file with --file`,
+        `Cannot continue the table ${path} as its functions were trained differently: ${difference}; ` +
+          "name another file with --file",
       );
     }
     return { table, path, file };

@@ -11,6 +11,7 @@
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { fingerprint } from "../../child/activation/fingerprint.ts";
 import type { ChildSettings } from "../../child/trainer.ts";
+import type { Dataset } from "../../datasets/dataset.ts";
 import { meanOf, varianceOf } from "./statistics.ts";
 
 const FORMAT = "actsearch function table 1";
@@ -26,11 +27,16 @@ export interface TableHeader {
   /** Accuracy of guessing, 1 / classes. */
   readonly guessing: number;
   readonly child: ChildSettings;
+  /** By which its images are recognised: other files of the same name have others. Tables before 2026-11-27 lack it. */
+  readonly images?: ImageStatistics;
   readonly engine: string;
   readonly device: string;
   /** Of the first training. */
   readonly date: string;
 }
+
+/** Of each channel over the training split, as `channelStatistics` computes them. */
+export type ImageStatistics = Pick<Dataset, "mean" | "standardDeviation">;
 
 export interface TableEntry {
   readonly expression: string;
@@ -66,6 +72,24 @@ export class FunctionTable {
 
 export function newHeader(about: Omit<TableHeader, "format">): TableHeader {
   return { format: FORMAT, ...about };
+}
+
+/**
+ * How a table's trainings differ from those of this child on these images, apart from the engine, as the end of a
+ * sentence; null if they do not. A table that does not say which images it had passes for one of these.
+ */
+export function differenceOf(
+  { dataset, child, images }: Pick<TableHeader, "dataset" | "child" | "images">,
+  wanted: Pick<Dataset, "name" | "mean" | "standardDeviation">,
+  wantedChild: ChildSettings,
+): string | null {
+  const text = (settings: ChildSettings) => JSON.stringify(Object.entries(settings).sort(([a], [b]) => a < b ? -1 : 1));
+  if (dataset !== wanted.name) return `it is of the data set ${dataset}, not ${wanted.name}`;
+  if (text(child) !== text(wantedChild)) return `its child is ${JSON.stringify(child)}`;
+  const isSame = (a: readonly number[], b: readonly number[]) => a.length === b.length && a.every((v, i) => v === b[i]);
+  const hasSameImages = images === undefined ||
+    isSame(images.mean, wanted.mean) && isSame(images.standardDeviation, wanted.standardDeviation);
+  return hasSameImages ? null : `its images of ${dataset} differ from those found here`;
 }
 
 /** Throws a SyntaxError that names the first invalid line. */

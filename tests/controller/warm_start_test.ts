@@ -1,15 +1,18 @@
 /** Searches that begin with what is known from elsewhere, and samplers that are told what a user adds. */
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { FunctionTable, newHeader, tableText } from "../../controller/comparison/function_table.ts";
-import { distinctFunctions } from "../../controller/comparison/table_plan.ts";
+import { differenceOf, FunctionTable, newHeader, tableText } from "../../controller/comparison/function_table.ts";
+import { distinctFunctions, type Member } from "../../controller/comparison/table_plan.ts";
 import { PRESETS } from "../../controller/presets.ts";
+import type { RunSettings } from "../../controller/runs/events.ts";
 import { FunctionFacts } from "../../controller/samplers/function_facts.ts";
 import { RandomSampler } from "../../controller/samplers/random.ts";
 import type { Known } from "../../controller/samplers/sampler.ts";
 import { SearchSpace } from "../../controller/search_space.ts";
 import { isByHand, isCandidate } from "../../controller/trial.ts";
-import { isSameChild, openWarmStart } from "../../controller/warm_start.ts";
+import { openWarmStart } from "../../controller/warm_start.ts";
+import { whyNotTaken } from "../../commands/search_settings.ts";
+import { makeShapes } from "../../datasets/images/shapes.ts";
 import { inFolder } from "../commands/command_line.ts";
 import { openScripted, runScripted } from "./search_program.ts";
 
@@ -27,12 +30,21 @@ class Listening extends RandomSampler {
   }
 }
 
+const COUNTS = { train: 20, validation: 1, test: 1 };
+const SHAPES = makeShapes(COUNTS);
+
+function headerOf(engine: string) {
+  const { mean, standardDeviation } = SHAPES, images = { mean, standardDeviation };
+  const about = { dataset: "shapes", synthetic: true, guessing: 0.1, device: "", date: "2026-11-26" };
+  return newHeader({ ...about, child: PRESETS.smoke.child, images, engine });
+}
+
+let functions: readonly Member[] | undefined;
+
 /** Every function of one core unit has one training, of seed 1; every tenth diverged. */
 function tableOf(engine: string): FunctionTable {
-  const child = PRESETS.smoke.child;
-  const about = { dataset: "shapes", synthetic: true, guessing: 0.1, device: "", date: "2026-11-26" };
-  const table = new FunctionTable(newHeader({ ...about, child, engine }));
-  distinctFunctions().forEach(({ expression, fingerprint }, i) =>
+  const table = new FunctionTable(headerOf(engine));
+  (functions ??= distinctFunctions()).forEach(({ expression, fingerprint }, i) =>
     table.add(expression, 1, i % 10 === 0 ? null : 0.2 + (i % 97) / 200, fingerprint)
   );
   return table;
@@ -117,11 +129,28 @@ describe("what is known from elsewhere", () => {
       assertThrows(() => openWarmStart("none", folder), Error, "neither a run");
     }));
 
-  it("of a table counts as the same child whatever the order of its settings, and not with other steps", () => {
-    const table = tableOf("scripted"), { child } = table.header;
+  it("of a table counts as trained alike whatever the order of settings, and not on other images that share a name", () => {
+    const header = headerOf("scripted"), { child } = header;
     const reordered = Object.fromEntries(Object.entries(child).toReversed()) as unknown as typeof child;
-    assert(isSameChild(table, "shapes", reordered));
-    assert(!isSameChild(table, "shapes", { ...child, steps: 21 }) && !isSameChild(table, "cifar10", child));
+    assertEquals(differenceOf(header, SHAPES, reordered), null);
+    assertMatch(differenceOf(header, SHAPES, { ...child, steps: 21 })!, /^its child is \{.*"steps":20\b/);
+    assertEquals(
+      differenceOf(header, { ...SHAPES, name: "cifar10" }, child),
+      "it is of the data set shapes, not cifar10",
+    );
+    const again = makeShapes({ ...COUNTS, seed: 1 });
+    assertEquals(differenceOf(header, again, child), "its images of shapes differ from those found here");
+    assertEquals(differenceOf({ ...header, images: undefined }, again, child), null); // older tables do not say
+  });
+
+  it("is taken from a table only if that says it was judged on these images", () => {
+    const header = headerOf("scripted"), settings = { child: header.child, objective: "validation" } as RunSettings;
+    const why = (about: Partial<typeof header>, objective: RunSettings["objective"] = "validation") =>
+      whyNotTaken(new FunctionTable({ ...header, ...about }), { ...settings, objective }, SHAPES);
+    assertEquals(why({}), null);
+    assertEquals(why({ images: undefined }), "it does not say on which images it was trained");
+    assertEquals(why({}, "shift"), "it is judged on images without shift");
+    assertMatch(why({ dataset: "cifar10" })!, /^it is of the data set cifar10/);
   });
 
   it("reaches the sampler before its first batch, once, even if the run is resumed", () =>
