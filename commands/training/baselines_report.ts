@@ -319,12 +319,7 @@ function differences({ dataset, network }: Judged, about: Setting): Table {
       `${original.weightDecay} (${original.of})`,
       original.weightDecay !== WEIGHT_DECAY,
     ],
-    [
-      "runs",
-      about.seeds === 1 ? "1 seed" : `${about.seeds} seeds`,
-      original.runs,
-      `${about.seeds}` !== original.runs.match(/\d+/)?.[0],
-    ],
+    ["runs", `seeds: ${about.seeds}`, original.runs, `${about.seeds}` !== original.runs.match(/\d+/)?.[0]],
     ["validation split", `${validation.count} images, none of which is trained on`, "not stated", true],
     ["sign test", "over seeds of one network, exact", "one-sided, over the medians of nine models", true],
   ];
