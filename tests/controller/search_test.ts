@@ -164,12 +164,12 @@ describe("search", () => {
       });
     }));
 
-  it("loses no finished trial in 12 kills and ends as an unbroken run", async () => {
+  it("loses no finished trial in 20 kills and ends as an unbroken run", async () => {
     await inFolder(async (unbroken) => {
       await runScripted(unbroken, 2);
       await inFolder(async (killed) => {
         const random = new Random(3);
-        for (let kill = 0; kill < 12; kill++) {
+        for (let kill = 0; kill < 20; kill++) {
           const before = finishedIds(killed);
           await runAndKill(killed, 150 + 500 * random.uniform());
           const after = new Set(finishedIds(killed));
