@@ -47,15 +47,18 @@ export interface NoisePrior {
   readonly freedom: number;
 }
 
-/** Points of the grid on which the distribution of values is estimated, and steps of EM. */
+/** Least number of points of the grid on which the distribution of values is estimated, and steps of EM. */
 const GRID = 64;
 const EM_STEPS = 100;
+/** How fast the grid widens beside a mean that is known precisely, as a share of the distance from it. */
+const WIDENING = 0.25;
 /**
- * EM is stopped while the distribution is still smooth: its maximum-likelihood limit is a few points, which makes
- * values look more certain than they are (over simulated truths, standardised errors have a standard deviation of 1.3
- * with early stopping, 3.9 without).
+ * Deviations are those under a distribution that is still smooth: in EM's limit, a few points, values look more certain
+ * than they are. Over simulated truths (`tests/controller/comparison/estimate_test.ts`, 150 runs) the errors of
+ * functions trained 1, 6, 12 and 30 times, in units of their deviations, have a root mean square of 1.0 to 1.1 after 2
+ * steps, 1.2 to 1.4 after 8.
  */
-const SMOOTH_STEPS = 8;
+const SMOOTH_STEPS = 2;
 /** Means in one cell of this share of the range are merged: far finer than the noise. */
 const CELLS = 256;
 /**
@@ -123,7 +126,7 @@ function shrink(means: readonly { readonly mean: number; readonly n: number }[],
   const known = means.filter(({ n }) => n > 0);
   if (known.length === 0) return means.map(({ n }) => ({ value: NaN, deviation: NaN, mean: NaN, n }));
   const low = Math.min(...known.map(({ mean }) => mean)), high = Math.max(...known.map(({ mean }) => mean));
-  const grid = Array.from({ length: GRID }, (_, i) => low + (high - low) * i / (GRID - 1));
+  const grid = gridOf(low, high, known.map(({ mean, n }) => ({ mean, error: noise / Math.sqrt(n) })));
   const likelihood = (mean: number, n: number) =>
     grid.map((value) => Math.exp(-n * (mean - value) ** 2 / (2 * noise ** 2)));
   const cell = ({ mean, n }: { readonly mean: number; readonly n: number }) =>
@@ -132,7 +135,7 @@ function shrink(means: readonly { readonly mean: number; readonly n: number }[],
     likelihood: likelihood(meanOf(alike.map(({ mean }) => mean)), alike[0].n),
     count: alike.length,
   }));
-  const smooth = moreLikely(new Array<number>(GRID).fill(1 / GRID), rows, known.length, SMOOTH_STEPS);
+  const smooth = moreLikely(uniformOn(grid), rows, known.length, SMOOTH_STEPS);
   const weights = moreLikely(smooth, rows, known.length, EM_STEPS - SMOOTH_STEPS);
   return means.map(({ mean, n }) => {
     const under = (prior: readonly number[], of: (value: number) => number) => {
@@ -145,6 +148,33 @@ function shrink(means: readonly { readonly mean: number; readonly n: number }[],
   });
 }
 
+/**
+ * Points from the lowest mean to the highest, near each mean no farther apart than its standard error: on a coarser grid
+ * a function of many trainings is rounded to a point, and looks certain.
+ */
+function gridOf(
+  low: number,
+  high: number,
+  means: readonly { readonly mean: number; readonly error: number }[],
+): readonly number[] {
+  const grid = [low], widest = (high - low) / (GRID - 1);
+  for (let at = low; at < high; grid.push(at)) {
+    const spacing = means.reduce((least, { mean, error }) => {
+      const here = error + WIDENING * Math.abs(mean - at);
+      return here < least ? here : least;
+    }, widest);
+    at = high - at < 1.5 * spacing ? high : at + spacing;
+  }
+  return grid;
+}
+
+/** Weights of the points under which every stretch between them counts by its width. */
+function uniformOn(grid: readonly number[]): readonly number[] {
+  if (grid.length === 1) return [1];
+  const last = grid.length - 1, range = grid[last] - grid[0];
+  return grid.map((_, i) => (grid[Math.min(i + 1, last)] - grid[Math.max(i - 1, 0)]) / (2 * range));
+}
+
 /** Weights of the grid's points under which the rows, each counted so often, are more likely, by steps of EM. */
 function moreLikely(
   weights: readonly number[],
@@ -155,13 +185,13 @@ function moreLikely(
   const likelihoods = rows.map(({ likelihood }) => Float64Array.from(likelihood));
   let now = Float64Array.from(weights);
   for (let step = 0; step < steps; step++) {
-    const next = new Float64Array(GRID);
+    const next = new Float64Array(now.length);
     for (let r = 0; r < rows.length; r++) {
       const likelihood = likelihoods[r];
       let evidence = 0;
-      for (let i = 0; i < GRID; i++) evidence += likelihood[i] * now[i];
+      for (let i = 0; i < now.length; i++) evidence += likelihood[i] * now[i];
       const share = rows[r].count / (evidence * total);
-      for (let i = 0; i < GRID; i++) next[i] += share * likelihood[i] * now[i];
+      for (let i = 0; i < now.length; i++) next[i] += share * likelihood[i] * now[i];
     }
     now = next;
   }
