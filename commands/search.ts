@@ -260,9 +260,12 @@ function sayWarmStart({ known, table }: WarmStart, { settings, engine }: RunInfo
   const { sampler, learnFrom } = settings;
   io.err(`${sampler} learns from ${known.length} functions of ${learnFrom}`);
   if (table === null) return;
-  const reason = table.header.engine === engine
+  const theirs = table.header.engine;
+  const reason = !settings.tableSeeds
     ? whyNotTaken(table, settings, dataset)
-    : `its engine is ${table.header.engine}`;
+    : theirs === engine
+    ? null
+    : `its engine is ${theirs}`;
   if (reason !== null) io.err(`it takes no training from ${learnFrom}, but trains itself: ${reason}`);
 }
 

@@ -47,7 +47,7 @@ export interface NoisePrior {
   readonly freedom: number;
 }
 
-/** Least number of points of the grid on which the distribution of values is estimated, and steps of EM. */
+/** Points of the grid, where nothing asks for a finer one, on which the distribution of values is estimated, and steps of EM. */
 const GRID = 64;
 const EM_STEPS = 100;
 /** How fast the grid widens beside a mean that is known precisely, as a share of the distance from it. */
