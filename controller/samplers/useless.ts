@@ -64,7 +64,7 @@ function shapeOf(values: readonly number[]): "constant" | "linear" | "curved" {
 }
 
 /** x with P(X <= x) = p of a standard normal X, by bisection to the last bits; p is in (0, 1). */
-function normalQuantile(p: number): number {
+export function normalQuantile(p: number): number {
   let [low, high] = [-10, 10];
   for (let i = 0; i < 60; i++) {
     const middle = (low + high) / 2;
