@@ -76,7 +76,8 @@ describe("a search", () => {
   itInBrowser(
     "is watched live from its first trial to its last, paused, resumed and given a candidate",
     async (stage) => {
-      const search = startTask("search", `${SMOKE} --trials ${TRIALS}`, `${SCRATCH}/search`);
+      // Children of 100 steps, so that it is not over before the page is there to pause it.
+      const search = startTask("search", `${SMOKE} --trials ${TRIALS} --steps 100`, `${SCRATCH}/search`);
       try {
         const page = await stage.open(await search.url);
         const states = await record(page, ".pill");
