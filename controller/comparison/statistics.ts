@@ -291,6 +291,17 @@ function logGamma(x: number): number {
   return 0.5 * Math.log(2 * Math.PI) + (x - 0.5) * Math.log(t) - t + Math.log(series);
 }
 
+/** x with P(X <= x) = p of a standard normal X, by bisection to the last bits; p is in (0, 1). */
+export function normalQuantile(p: number): number {
+  let [low, high] = [-10, 10];
+  for (let i = 0; i < 60; i++) {
+    const middle = (low + high) / 2;
+    if (normalCdf(middle) < p) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
 function normalCdf(z: number): number {
   return 0.5 * (1 + erf(z / Math.SQRT2));
 }

@@ -8,12 +8,12 @@
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { Random, type RandomState } from "../../datasets/random.ts";
+import { normalQuantile, ranksOf } from "../comparison/statistics.ts";
 import { BatchSampler, type Learnt, NOTHING_LEARNT } from "./batch_sampler.ts";
 import { mutateToken } from "./evolution.ts";
 import { featuresOf, type FunctionFacts } from "./function_facts.ts";
 import { GaussianProcess } from "./gaussian_process.ts";
 import type { SamplerState } from "./sampler_state.ts";
-import { normalQuantile } from "./useless.ts";
 
 type Tokens = readonly number[];
 
@@ -227,11 +227,7 @@ export class SurrogateSampler extends BatchSampler<Own> {
  * which are to be told apart, all look alike.
  */
 function normalScores(rewards: readonly number[]): number[] {
-  const sorted = rewards.toSorted((a, b) => a - b);
-  return rewards.map((reward) => {
-    const first = sorted.indexOf(reward), last = sorted.lastIndexOf(reward);
-    return normalQuantile(((first + last) / 2 + 0.5) / rewards.length);
-  });
+  return ranksOf(rewards).map((rank) => normalQuantile((rank - 0.5) / rewards.length));
 }
 
 /** Yields to the event loop after every 10 ms of work. */

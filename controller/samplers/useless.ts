@@ -6,10 +6,10 @@
  * preactivation is distributed like after batch normalisation, and for several betas, since beta is trained.
  */
 import { derive } from "../../child/activation/derive.ts";
-import { erf } from "../../child/activation/erf.ts";
 import { compileToClosure } from "../../child/activation/evaluate.ts";
 import type { Expression } from "../../child/activation/expression.ts";
 import { simplify } from "../../child/activation/simplify.ts";
+import { normalQuantile } from "../comparison/statistics.ts";
 
 export type Useless = "constant" | "linear" | "overflow";
 
@@ -61,15 +61,4 @@ function shapeOf(values: readonly number[]): "constant" | "linear" | "curved" {
   const isOnLine = (value: number, at: number) =>
     Math.abs(value - values[0] - slope * (POINTS[at] - POINTS[0])) <= RESOLUTION * size;
   return values.every(isOnLine) ? "linear" : "curved";
-}
-
-/** x with P(X <= x) = p of a standard normal X, by bisection to the last bits; p is in (0, 1). */
-export function normalQuantile(p: number): number {
-  let [low, high] = [-10, 10];
-  for (let i = 0; i < 60; i++) {
-    const middle = (low + high) / 2;
-    if ((1 + erf(middle / Math.SQRT2)) / 2 < p) low = middle;
-    else high = middle;
-  }
-  return (low + high) / 2;
 }

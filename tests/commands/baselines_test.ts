@@ -15,10 +15,10 @@ import { signTest, summarise } from "../../controller/comparison/statistics.ts";
 import { histogram } from "../../commands/training/swish_report.ts";
 import { makeShapes } from "../../datasets/images/shapes.ts";
 import { commandLine, contents, fails, inFolder } from "./command_line.ts";
-import { writeImages } from "./small_images.ts";
+import { IMAGES, inFolderOfImages } from "./small_images.ts";
 
 /** On few images: judging each training is most of what these commands do. */
-const TINY = "--dataset images --data images --network resnet8 --batch 20 --steps 2 --threads 1 --json".split(" ");
+const TINY = [...IMAGES, ..."--network resnet8 --batch 20 --steps 2 --threads 1 --json".split(" ")];
 const BASELINES = ["ReLU", "LReLU", "PReLU", "Softplus", "ELU", "SELU", "GELU", "Swish-1", "Swish"];
 
 type Row = Record<string, unknown>;
@@ -50,8 +50,7 @@ function result(seed: number, accuracy: number | null): TrainingResult {
 
 describe("deno task baselines", () => {
   it("trains every baseline and --act with the first seed, and continues with the next if --seeds is raised", () =>
-    inFolder(async (cwd) => {
-      await writeImages(`${cwd}/images`);
+    inFolderOfImages(async (cwd) => {
       const told: string[] = [];
       const first = await rowsOf(
         ["baselines", ...TINY, "--seeds", "1", "--act", "cos(x) - x", "--name", "all"],
@@ -231,8 +230,7 @@ describe("statistics", () => {
 
 describe("deno task swish", () => {
   it("trains three functions with three optimizers, and records each layer's betas during training and at the end", () =>
-    inFolder(async (cwd) => {
-      await writeImages(`${cwd}/images`);
+    inFolderOfImages(async (cwd) => {
       const rows = await rowsOf(["swish", ...TINY, "--name", "beta"], cwd);
       const pairs = rows.slice(0, -1).map(({ act, optimizer }) => `${act} ${optimizer}`);
       const expected = ["sgd", "rmsprop", "adam"].flatMap((kind) =>

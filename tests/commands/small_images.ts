@@ -21,7 +21,7 @@ const SIDE = 32, CLASSES = 10;
 const COUNTS = { train: 4, val: 1, test: 1 };
 
 /** Ten classes of plain images with some noise, each of its own colour. */
-export async function writeImages(folder: string): Promise<void> {
+async function writeImages(folder: string): Promise<void> {
   for (const [split, count] of Object.entries(COUNTS)) {
     for (let label = 0; label < CLASSES; label++) {
       await Deno.mkdir(`${folder}/${split}/${label}`, { recursive: true });
