@@ -215,7 +215,8 @@ interface RuleFlags {
 function judgingOf({ rule, preset, pruner, finals }: RuleFlags): JudgingSettings | null {
   const { judging } = PRESETS[preset as PresetName];
   if (rule === "search") {
-    return { ...judging, pruner: (pruner ?? judging.pruner) as PrunerName, finals: finals ?? judging.finals };
+    const asked = { pruner: (pruner ?? judging.pruner) as PrunerName, finals: finals ?? judging.finals };
+    return { ...judging, ...asked, target: null }; // a table is of one child
   }
   if (pruner === undefined && finals === undefined) return null;
   throw new UsageError(`--${pruner === undefined ? "finals" : "pruner"} is for --rule search: leave out one of them`);

@@ -35,9 +35,11 @@ import {
   infoOf,
   judgedBy,
   machineFor,
+  NO_TARGET,
   OBJECTIVES,
   referencesOf,
   requireNoSettings,
+  requireOneTarget,
   type SearchFlags,
   settingsOf,
   warmStartOf,
@@ -114,6 +116,13 @@ export const search = command({
       help: "a function to compare with, instead of relu and swish; may be given several times",
     },
     { name: "finals", type: "number", min: 0, max: 0.9, help: "share of the trainings kept for the playoff (a third)" },
+    {
+      name: "target-network",
+      type: "choice",
+      choices: [NO_TARGET, ...NETWORK_NAMES],
+      help: "network on which the best meet and the verdict is made, on whole images (by preset; none: the child's)",
+    },
+    { name: "target-steps", type: "integer", min: 1, help: "training steps of 128 images on it (2000)" },
     { name: "seeds", type: "integer", min: 1, max: 1000, help: "fresh seeds to judge the named function (16)" },
     { name: "run", type: "string", value: "NAME", help: "name of the run's folder in runs/ (by time)" },
     { name: "resume", type: "string", value: "NAME", help: "continue this run exactly where it was" },
@@ -189,6 +198,7 @@ async function begin(flags: SearchFlags, io: Io): Promise<Opened> {
   requireRunName("--run", flags.run);
   referencesOf(flags); // throws before anything starts
   controllerOf(flags); // as well
+  requireOneTarget(flags); // as well
   const warmStart = warmStartOf(flags, RUNS); // as well
   const { engine = "auto" } = flags;
   if (engine !== "auto") (await openEngine(engine)).engine.close(); // throws before anything starts

@@ -1,7 +1,7 @@
 /** The settings of a search, from its flags: what is saved with the run and resumed with it. */
-import type { JudgingSettings, Objective, RunInfo, RunSettings } from "../controller/runs/events.ts";
+import type { JudgingSettings, Objective, RunInfo, RunSettings, Target } from "../controller/runs/events.ts";
 import { activationFrom } from "../child/activation/catalog.ts";
-import { type PresetName, PRESETS } from "../controller/presets.ts";
+import { type PresetName, PRESETS, TARGET } from "../controller/presets.ts";
 import type { PrunerName } from "../controller/pruners/pruners.ts";
 import type { Units } from "../controller/search_space.ts";
 import { DeviceError } from "../child/engine/engine.ts";
@@ -28,6 +28,9 @@ const METRICS: Readonly<Record<Objective, string>> = {
 };
 export const OBJECTIVES = Object.keys(METRICS) as readonly Objective[];
 
+/** The value of --target-network that says the verdict is of the search's own child. */
+export const NO_TARGET = "none";
+
 /** None has a default, so that requested values can be told from missing ones. */
 export interface SearchFlags {
   readonly sampler?: string;
@@ -42,6 +45,8 @@ export interface SearchFlags {
   readonly batch?: number;
   readonly lr?: number;
   readonly imageSize?: number;
+  readonly targetNetwork?: string;
+  readonly targetSteps?: number;
   readonly childTime?: number;
   readonly controller?: string;
   readonly objective?: string;
@@ -60,7 +65,7 @@ export interface SearchFlags {
 /** What belongs to a run's settings and is saved with them. */
 const SETTING_FLAGS = [
   ...["sampler", "preset", "dataset", "data", "engine", "workers", "trials", "time", "seed", "units", "run"] as const,
-  ...["pruner", "reference", "finals", "seeds"] as const,
+  ...["pruner", "reference", "finals", "targetNetwork", "targetSteps", "seeds"] as const,
   ...["network", "steps", "batch", "lr", "imageSize", "childTime", "controller", "objective", "learnFrom"] as const,
 ] satisfies (keyof SearchFlags)[];
 
@@ -87,7 +92,7 @@ export async function settingsOf(flags: SearchFlags, dataset: Dataset): Promise<
     workers: placeChildren(flags.workers, machine).workers,
     engine,
     child,
-    judging: judgingOf(flags, preset.judging),
+    judging: judgingOf(flags, preset.judging, dataset),
     objective: (flags.objective ?? "validation") as Objective,
     learnFrom: flags.learnFrom ?? null,
   };
@@ -154,7 +159,7 @@ function imageSizeOf({ imageSize }: SearchFlags, preset: ChildSettings, dataset:
   return size === undefined || size === dataset.height || !canScaleDown(dataset, size) ? undefined : size;
 }
 
-function judgingOf(flags: SearchFlags, preset: JudgingSettings): JudgingSettings {
+function judgingOf(flags: SearchFlags, preset: JudgingSettings, dataset: Dataset): JudgingSettings {
   const references = referencesOf(flags);
   return {
     pruner: (flags.pruner ?? preset.pruner) as PrunerName,
@@ -162,7 +167,27 @@ function judgingOf(flags: SearchFlags, preset: JudgingSettings): JudgingSettings
     finals: flags.finals ?? preset.finals,
     finalists: preset.finalists,
     verdictSeeds: flags.seeds ?? preset.verdictSeeds,
+    target: targetOf(flags, preset.target ?? null, dataset),
   };
+}
+
+/** Throws a UsageError if the flags ask for a target's steps and for none. */
+export function requireOneTarget({ targetNetwork, targetSteps }: SearchFlags): void {
+  if (targetNetwork !== NO_TARGET || targetSteps === undefined) return;
+  throw new UsageError(`--target-steps has no meaning with --target-network ${NO_TARGET}: leave it out`);
+}
+
+/** A target where the flags or the preset ask for one; its batch is at most the training split. */
+function targetOf(
+  { targetNetwork, targetSteps }: SearchFlags,
+  ofPreset: Target | null,
+  dataset: Dataset,
+): Target | null {
+  const isAsked = targetNetwork !== undefined || targetSteps !== undefined;
+  if (targetNetwork === NO_TARGET || (!isAsked && ofPreset === null)) return null;
+  const target = ofPreset ?? TARGET, { network, steps, batch } = target.child;
+  const asked = { network: targetNetwork ?? network, steps: targetSteps ?? steps };
+  return { ...target, child: { ...target.child, ...asked, batch: Math.min(batch, dataset.train.count) } };
 }
 
 /** Names of the references. Throws a UsageError if one is not a function or is given twice. */

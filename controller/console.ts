@@ -4,8 +4,8 @@
  */
 import { childText } from "./child_text.ts";
 import { percent, points, signedPoints } from "./percent.ts";
-import type { RunSnapshot, RunSource, SearchEvent } from "./runs/events.ts";
-import { type Outcome, outcomeOf } from "./finals.ts";
+import type { RunInfo, RunSettings, RunSnapshot, RunSource, SearchEvent } from "./runs/events.ts";
+import { type Outcome, outcomeOf, targetChild } from "./finals.ts";
 import { bestTrial, enginesOf, isCandidate, isFinished, trainingsJudged, type Trial } from "./trial.ts";
 import { recordOfTrial } from "./trial_record.ts";
 
@@ -88,6 +88,8 @@ function stageOf(source: RunSource): string | null {
       return null;
     case "playoff":
       return `playoff of ${stage.finalists.length}, round ${stage.round}`;
+    case "target":
+      return `${stage.trials.length} functions on ${childText(run.settings.judging.target!.child)}`;
     case "verdict":
       return `judging ${trials[stage.trial].simplified} on ${run.settings.judging.verdictSeeds} fresh seeds`;
   }
@@ -142,7 +144,7 @@ function kindOf({ id, role }: Trial, told: Set<number>): "reference" | "trial" |
 export function jsonOfEnd({ trials, run }: Pick<RunSnapshot, "trials" | "run">): Record<string, unknown> {
   const outcome = outcomeOf(trials), leader = bestTrial(trials);
   return {
-    best: outcome && jsonOfOutcome(outcome, run.metric),
+    best: outcome && jsonOfOutcome(outcome, run),
     found: outcome?.verdict.found ?? false,
     leader: leader && {
       ...{ expression: leader.expression, score: leader.score, deviation: leader.deviation },
@@ -172,11 +174,12 @@ function finished(source: RunSource): Record<string, unknown> {
 }
 
 /** The named function, as programs see it. */
-function jsonOfOutcome({ trial, verdict }: Outcome, metric: string): Record<string, unknown> {
+function jsonOfOutcome({ trial, verdict }: Outcome, { metric, settings }: RunInfo): Record<string, unknown> {
   const { score, standardError, halfWidth, n, versus } = verdict;
   return {
     ...{ expression: trial.expression, simplified: trial.simplified, trial: trial.id },
     ...{ score, metric, standard_error: standardError, half_width_95: halfWidth, n },
+    child: childText(targetChild(settings.judging, "verdict") ?? settings.child),
     versus: Object.fromEntries(
       Object.entries(versus).map(([name, { difference, standardError, p, n }]) => [
         name,
@@ -187,15 +190,17 @@ function jsonOfOutcome({ trial, verdict }: Outcome, metric: string): Record<stri
 }
 
 /** The result in words: the function, its score on fresh seeds, and how it compares. */
-function verdictLines(outcome: Outcome | null): string[] {
+function verdictLines(outcome: Outcome | null, { judging }: RunSettings): string[] {
   if (outcome === null) return ["no function is named yet: that takes trainings from fresh seeds at the end"];
   const { trial: { id, simplified }, verdict: { score, halfWidth, n, versus, found } } = outcome;
+  const child = targetChild(judging, "verdict");
   const against = Object.entries(versus).map(([name, { difference, p }]) =>
     `${signedPoints(difference)} points against ${name} (p = ${p.toPrecision(2)})`
   );
   return [
     `${found ? "found" : "named"}: ${simplified} (trial ${id}), ` +
-    `${percent(score)}${Number.isFinite(halfWidth) ? ` ± ${points(halfWidth)}` : ""} on ${n} fresh seeds`,
+    `${percent(score)}${Number.isFinite(halfWidth) ? ` ± ${points(halfWidth)}` : ""} on ${n} fresh seeds` +
+    (child ? ` of ${childText(child)}` : ""),
     ...against.length > 0 ? [`  ${against.join(", ")}, paired, after Holm's correction`] : [],
     ...found ? [] : ["  it is not shown to be better than all of the references"],
   ];
@@ -206,7 +211,7 @@ export function closingTable(source: Pick<RunSource, "snapshot">): string[] {
   const { trials, run, state } = source.snapshot();
   const distinct = trials.filter((trial) => trial.state === "complete" && trial.duplicateOf === null)
     .sort((a, b) => b.score! - a.score! || a.id - b.id);
-  const { child } = run.settings;
+  const { child, judging } = run.settings;
   const where = `${run.dataset}${run.synthetic ? " (synthetic images)" : ""}, ${childText(child)}, engine ${
     enginesOf(trials).join(" and ") || run.engine
   }`;
@@ -215,8 +220,10 @@ export function closingTable(source: Pick<RunSource, "snapshot">): string[] {
       trials.filter(isFinished).length
     } trials, ${distinct.length} functions trained to the end`,
     `${run.metric} on ${where}`,
-    ...verdictLines(outcomeOf(trials)),
-    "leaders, by all their trainings except those on fresh seeds, corrected for luck:",
+    ...verdictLines(outcomeOf(trials), run.settings),
+    `leaders, by all their trainings except those ${
+      judging.target ? "of the target and " : ""
+    }on fresh seeds, corrected for luck:`,
     ...distinct.slice(0, TABLE_ROWS).map((trial, i) => {
       const n = trainingsJudged(trial), mark = trial.role === "candidate" ? "" : ` (${trial.role})`;
       return `${String(i + 1).padStart(3)}  ${percent(trial.score!).padStart(7)} ± ${

@@ -1,15 +1,17 @@
 /**
- * Decides what to train next from a search's trials: promotions after a batch, the playoff's finalists and rounds, and
- * the verdict on the named function. A real search (search.ts) and a simulated one (comparison/simulated_search.ts)
- * both decide here.
+ * Decides what to train next from a search's trials: promotions after a batch, the playoff's finalists and rounds, the
+ * few that meet on the target's child, and the verdict on the named function. A real search (search.ts) and a simulated
+ * one (comparison/simulated_search.ts) both decide here.
  */
+import type { ChildSettings } from "../child/trainer.ts";
 import type { Estimates } from "./comparison/estimate.ts";
 import { affordableFinalists, playoffRound, roundsOf } from "./comparison/playoff.ts";
+import { meanOf } from "./comparison/statistics.ts";
 import { type SeedScores, type Verdict, verdictOf } from "./comparison/verdict.ts";
 import type { Standing } from "./pruners/pruner.ts";
 import { PRUNERS } from "./pruners/pruners.ts";
-import type { JudgingSettings, Stage } from "./runs/events.ts";
-import { bestTrial, isCandidate, type Training, trainingsJudged, type Trial } from "./trial.ts";
+import type { JudgingSettings, Stage, Target } from "./runs/events.ts";
+import { bestTrial, counts, isCandidate, seedsOf, type Training, trainingsJudged, type Trial } from "./trial.ts";
 
 type Playoff = Extract<Stage, { name: "playoff" }>;
 
@@ -39,8 +41,8 @@ export function promotionsAfter<T extends Contestant>(
 
 /**
  * The next decision of a search that proposes no more, once all that was requested is trained and scored: the playoff,
- * each of its rounds, and the verdict. Null if nothing was trained to the end, so that there is nothing to name, and
- * after the verdict.
+ * each of its rounds, the target if there is one, and the verdict. Null if nothing was trained to the end, so that there
+ * is nothing to name, and after the verdict.
  */
 export function nextDecision<T extends Contestant>(
   trials: readonly T[],
@@ -49,12 +51,22 @@ export function nextDecision<T extends Contestant>(
 ): Decision<T> | null {
   if (stage.name === "verdict") return null;
   if (stage.name === "search") return { changed: [], stage: playoffOf(trials, judging) };
+  if (stage.name === "target") return verdictOn(bestOnTarget(stage.trials.map((id) => trials[id])), trials, judging);
   const round = nextRound(trials, stage, PRUNERS[judging.pruner].maxSeeds);
   if (round !== null) {
     const changed = round.field.map((id) => withSeeds(trials[id], "playoff", round.firstSeed, round.seeds));
     return { changed, stage: round.stage };
   }
-  const named = bestTrial(stage.finalists.map((id) => trials[id]));
+  const finalists = stage.finalists.map((id) => trials[id]);
+  return judging.target ? onTarget(finalists, judging.target) : verdictOn(bestTrial(finalists), trials, judging);
+}
+
+/** The function named, and the references, with the trainings of the verdict; null if none is named. */
+function verdictOn<T extends Contestant>(
+  named: T | null,
+  trials: readonly T[],
+  judging: JudgingSettings,
+): Decision<T> | null {
   if (named === null) return null;
   const judged = [named, ...trials.filter(({ role }) => role === "reference")];
   return {
@@ -66,9 +78,7 @@ export function nextDecision<T extends Contestant>(
 /** The trial with trainings of that stage from `seeds` seeds starting at `firstSeed`; existing ones are kept. */
 function withSeeds<T extends Contestant>(trial: T, stage: Training["stage"], firstSeed: number, seeds: number): T {
   const has = (seed: number) =>
-    trial.trainings.some((training) =>
-      training.seed === seed && (training.stage === "verdict") === (stage === "verdict")
-    );
+    trial.trainings.some((training) => training.seed === seed && seedsOf(training.stage) === seedsOf(stage));
   const asked = Array.from({ length: seeds }, (_, i) => firstSeed + i).filter((seed) => !has(seed))
     .map((seed): Training => ({ seed, stage, state: "queued", score: null }));
   return { ...trial, trainings: [...trial.trainings, ...asked] };
@@ -113,6 +123,28 @@ function nextRound(trials: readonly Contestant[], stage: Playoff, searchSeeds: n
   return { field, firstSeed, seeds: trainings, stage: { ...stage, round: round + 1 } };
 }
 
+/** The best finalists with the trainings of the target's child. */
+function onTarget<T extends Contestant>(finalists: readonly T[], { candidates, seeds }: Target): Decision<T> {
+  const best = finalists.toSorted((a, b) => b.score! - a.score! || a.id - b.id).slice(0, candidates);
+  return {
+    changed: best.map((trial) => withSeeds(trial, "target", 0, seeds)),
+    stage: { name: "target", trials: best.map(({ id }) => id) },
+  };
+}
+
+/** The trial of the highest mean on the target's child, the first of equals; null if none has a score there. */
+function bestOnTarget<T extends Contestant>(trials: readonly T[]): T | null {
+  const means = trials.map((trial) => scoresOf(trial, "target").filter((score) => score !== undefined))
+    .map((scores) => scores.length === 0 ? -Infinity : meanOf(scores));
+  const highest = Math.max(...means);
+  return highest === -Infinity ? null : trials[means.indexOf(highest)];
+}
+
+/** The target's child if the stage's trainings are of it; null if they are of the search's own. */
+export function targetChild({ target }: JudgingSettings, stage: Training["stage"]): ChildSettings | null {
+  return counts({ stage }) ? null : target?.child ?? null;
+}
+
 /** What the verdict needs of a trial. */
 type Judged = Pick<Trial, "role" | "expression" | "trainings">;
 
@@ -129,14 +161,15 @@ export function outcomeOf<T extends Judged>(trials: readonly T[]): Outcome<T> | 
   );
   if (!trial) return null;
   const references = trials.filter(({ role }) => role === "reference").map((trial) =>
-    [trial.expression.toLowerCase(), freshScores(trial)] as const
+    [trial.expression.toLowerCase(), scoresOf(trial, "verdict")] as const
   );
-  const verdict = verdictOf(freshScores(trial), Object.fromEntries(references));
+  const verdict = verdictOf(scoresOf(trial, "verdict"), Object.fromEntries(references));
   return verdict && { trial, verdict };
 }
 
-function freshScores({ trainings }: Judged): SeedScores {
+/** By the stage's seeds. */
+function scoresOf({ trainings }: Pick<Judged, "trainings">, of: Training["stage"]): SeedScores {
   const scores: (number | undefined)[] = [];
-  for (const { seed, stage, score } of trainings) if (stage === "verdict") scores[seed] = score ?? undefined;
+  for (const { seed, stage, score } of trainings) if (stage === of) scores[seed] = score ?? undefined;
   return Array.from(scores);
 }

@@ -2,8 +2,8 @@
  * The search: ask the sampler for a batch of candidates, train a child with each, tell the sampler their rewards,
  * and repeat. `trial_judge.ts` trains and scores, `runs/run_journal.ts` stores and tells.
  *
- * Stages: the references train; batches of candidates train, and leading ones train from more seeds; the best meet in
- * a playoff (`finals.ts`); its winner is judged on fresh seeds beside the references.
+ * Stages: the references train; batches of candidates train, leading ones from more seeds; the best meet in a playoff
+ * (`finals.ts`), then on the target's child if there is one; the winner is judged on fresh seeds beside the references.
  *
  * A run is a function of its settings and seed: candidates are told in the order they were proposed, whatever the
  * number of workers; the k-th training of every candidate has the same seed, so that their differences are paired; and
@@ -14,7 +14,7 @@ import { activationFrom } from "../child/activation/catalog.ts";
 import { printExpression } from "../child/activation/print.ts";
 import { type Dataset, withoutTest } from "../datasets/dataset.ts";
 import { type Fallback, Pool, type WorkerChange } from "../workers/pool.ts";
-import { nextDecision, promotionsAfter } from "./finals.ts";
+import { nextDecision, promotionsAfter, targetChild } from "./finals.ts";
 import { PRUNERS } from "./pruners/pruners.ts";
 import type { Notice, RunSnapshot, RunSource, RunState, SearchControl, SearchEvent } from "./runs/events.ts";
 import { RunJournal } from "./runs/run_journal.ts";
@@ -94,6 +94,7 @@ export class Search implements RunSource {
 
   #newPool(): Pool {
     const { resolved, sideBySide, ...options } = this.#options, { settings } = this.#journal;
+    const dataset = withoutTest(options.dataset), target = settings.judging.target ?? undefined;
     return new Pool({
       workers: options.workers ?? settings.workers,
       fallback: options.fallback,
@@ -103,9 +104,10 @@ export class Search implements RunSource {
       hangMs: options.hangMs,
       pauseMs: options.pauseMs,
       settings: {
-        dataset: withoutTest(options.dataset),
+        dataset,
         engine: resolved?.engine ?? settings.engine,
         child: settings.child,
+        target: target && { child: target.child, dataset },
         threads: options.threads,
         children: sideBySide ? settings.workers : 1,
         checkpointEveryMs: options.checkpointEveryMs,
@@ -226,8 +228,7 @@ export class Search implements RunSource {
   }
 
   async #loop(): Promise<void> {
-    const { sampler } = this.#options;
-    const { settings: { trials, batch: batchSize }, stored } = this.#journal;
+    const { sampler } = this.#options, { settings: { trials, batch: batchSize }, stored } = this.#journal;
     if (stored.samplerState) await sampler.restore(stored.samplerState);
     else await sampler.learnFrom(this.#options.warmStart?.known ?? []);
     for (let batch = stored.batchesTold;; batch++) {
@@ -295,12 +296,12 @@ export class Search implements RunSource {
     if (!this.#hasEnded) this.#judge.estimateAll();
   }
 
-  /** The end of the run: the playoff of the best, and the verdict on its winner. */
+  /** The end of the run: the playoff of the best, the target, and the verdict on the winner. */
   async #nameOne(): Promise<void> {
     const { judging } = this.#journal.settings;
     if (this.#journal.stage.name === "search" && judging.verdictSeeds === 0) return;
     while (this.#journal.stage.name !== "verdict" && !this.#hasEnded && !this.#stop) {
-      if (this.#journal.stage.name === "playoff") {
+      if (this.#journal.stage.name !== "search") {
         await this.#judge.trainAll(isOwn);
         if (this.#hasEnded) return;
         this.#judge.estimateAll();
@@ -383,11 +384,12 @@ export class Search implements RunSource {
   // Workers -------------------------------------------------------------------------------------------------------
 
   #workerChanged(change: WorkerChange): void {
-    const before = this.#journal.workers.get(change.id);
+    const { settings: { child, judging }, stage, workers } = this.#journal, before = workers.get(change.id);
+    const ownStage = change.trial !== null && isOwn(this.#trials[change.trial]) ? stage.name : "search";
     this.#journal.workerChanged({
       ...change,
       step: 0,
-      steps: this.#journal.settings.child.steps,
+      steps: (targetChild(judging, ownStage) ?? child).steps,
       imagesPerSecond: before?.imagesPerSecond ?? null,
       since: Date.now(),
     });

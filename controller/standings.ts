@@ -1,12 +1,12 @@
 /** Trials as input for the statistics: which are judged together, and how much noise to expect. */
 import { estimate, type Estimates } from "./comparison/estimate.ts";
 import type { Standing } from "./pruners/pruner.ts";
-import type { Trial } from "./trial.ts";
+import { counts, type Trial } from "./trial.ts";
 
-/** Trials with a judged training outside the verdict, in order. Duplicates are judged by their originals. */
+/** Trials with a judged training that counts, in order. Duplicates are judged by their originals. */
 export function standingsOf(trials: readonly Pick<Trial, "id" | "trainings" | "duplicateOf">[]): Standing[] {
   return trials.filter(({ duplicateOf }) => duplicateOf === null).flatMap(({ id, trainings }) => {
-    const judged = trainings.filter(({ stage, score }) => stage !== "verdict" && score !== null);
+    const judged = trainings.filter((training) => counts(training) && training.score !== null);
     if (judged.length === 0) return [];
     const scores = new Array<number | undefined>(Math.max(...judged.map(({ seed }) => seed)) + 1).fill(undefined);
     for (const { seed, score } of judged) scores[seed] = score!;

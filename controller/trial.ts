@@ -34,10 +34,10 @@ export type Role =
 
 /** One child, trained from one seed and judged once. */
 export interface Training {
-  /** k: the k-th seed of the run, common to all candidates; in the verdict the k-th of the fresh ones. */
+  /** k: the k-th seed of the stage's own sequence (`seedsOf`), common to all candidates. */
   readonly seed: number;
-  /** The search's and the playoff's trainings choose; only the verdict's are reported. */
-  readonly stage: "search" | "playoff" | "verdict";
+  /** All but the verdict's choose, those of the target among the best; only the verdict's are reported. */
+  readonly stage: "search" | "playoff" | "target" | "verdict";
   readonly state: "queued" | "complete" | "pruned" | "diverged" | "failed";
   /**
    * By the run's metric, in [0, 1]; that of guessing if the child diverged; null if the training is unfinished, was
@@ -70,7 +70,7 @@ export interface Trial {
   /** In the order they were requested; empty for a duplicate. */
   readonly trainings: readonly Training[];
   /**
-   * The candidate's estimated value by the run's metric, in [0, 1], from all trainings outside the verdict; shrunken
+   * The candidate's estimated value by the run's metric, in [0, 1], from all trainings that count (`counts`); shrunken
    * (`comparison/estimate.ts`). Of a pruned one, the accuracy where it stopped. Null unless complete or pruned.
    */
   readonly score: number | null;
@@ -133,9 +133,22 @@ export function enginesOf(trials: readonly Pick<Trial, "trainings">[]): string[]
   return [...new Set(engines.filter((engine) => engine !== undefined))];
 }
 
+/**
+ * The sequence of seeds that the stage's trainings have. Trainings of one sequence are paired; the search and the playoff
+ * share one, and the others begin afresh.
+ */
+export function seedsOf(stage: Training["stage"]): "training" | "target" | "verdict" {
+  return stage === "target" || stage === "verdict" ? stage : "training";
+}
+
+/** Whether it counts for the trial's score: whether it is of the search or the playoff. */
+export function counts({ stage }: Pick<Training, "stage">): boolean {
+  return seedsOf(stage) === "training";
+}
+
 /** Number of trainings behind the trial's score. */
 export function trainingsJudged(trial: Pick<Trial, "trainings">): number {
-  return trial.trainings.filter(({ stage, score }) => stage !== "verdict" && score !== null).length;
+  return trial.trainings.filter((training) => counts(training) && training.score !== null).length;
 }
 
 /**

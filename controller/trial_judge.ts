@@ -7,6 +7,7 @@ import { Random } from "../datasets/random.ts";
 import type { JobResult, Pool } from "../workers/pool.ts";
 import type { ChildJob } from "../workers/protocol.ts";
 import type { Estimates } from "./comparison/estimate.ts";
+import { targetChild } from "./finals.ts";
 import { barOf } from "./pruners/bar.ts";
 import type { Standing } from "./pruners/pruner.ts";
 import { PRUNERS } from "./pruners/pruners.ts";
@@ -15,7 +16,7 @@ import type { RunSettings } from "./runs/events.ts";
 import type { RunJournal } from "./runs/run_journal.ts";
 import type { RunStore } from "./runs/run_store.ts";
 import { estimateTrials, standingsOf } from "./standings.ts";
-import { isByHand, isCandidate, isFinished, isOwn, type Training, type Trial } from "./trial.ts";
+import { counts, isByHand, isCandidate, isFinished, isOwn, seedsOf, type Training, type Trial } from "./trial.ts";
 import { isNear, requeued, withResult } from "./trial_changes.ts";
 import type { WarmStart } from "./warm_start.ts";
 
@@ -121,6 +122,7 @@ export class TrialJudge {
     if (known) return this.#finishTraining(id, training, known, "table");
     const result = await pool.train({
       ...{ trial: id, training, expression: trial.expression, seed: seedOf(settings, stage, seed) },
+      onTarget: targetChild(settings.judging, stage) !== null,
       checkpoint: checkpoints.checkpointOf(id, training),
       bar: training === 0 ? this.#barOf(trial) : null,
       timeLimitMs: settings.childTimeMs,
@@ -148,7 +150,7 @@ export class TrialJudge {
   /** The result of a training that the table has of the same child, images and engine; null if it has none. */
   #resultInTable({ fingerprint }: Trial, { seed, stage }: Pick<Training, "seed" | "stage">): JobResult | null {
     const { settings: { tableSeeds, child }, engine } = this.#journal.run, { table } = this.#options;
-    if (!table || !tableSeeds || stage === "verdict" || table.header.engine !== engine) return null;
+    if (!table || !tableSeeds || !counts({ stage }) || table.header.engine !== engine) return null;
     const score = table.entry(fingerprint)?.scores[seed];
     if (score === undefined) return null;
     const trained = { steps: child.steps, finalLoss: NaN, seconds: 0, imagesPerSecond: 0, betaMean: null, attempts: 0 };
@@ -227,8 +229,8 @@ export class TrialJudge {
   }
 }
 
-/** The run's k-th seed, common to all candidates; those of the verdict are not used in the search. */
+/** The k-th seed of the stage's sequence, common to all candidates. */
 function seedOf({ seed, tableSeeds }: RunSettings, stage: Training["stage"], k: number): number {
-  if (tableSeeds && stage !== "verdict") return 1 + k;
-  return new Random(seed).split(stage === "verdict" ? "verdict" : "training", k).nextUint32();
+  if (tableSeeds && counts({ stage })) return 1 + k;
+  return new Random(seed).split(seedsOf(stage), k).nextUint32();
 }

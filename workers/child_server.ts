@@ -68,18 +68,23 @@ class ChildServer {
   }
 
   #childBytes(): number | undefined {
-    const { dataset, child: { network, batch, optimizer }, threads, children } = this.#settings;
-    const graph = buildNetwork(network, {
-      classes: dataset.classes.length,
-      usesBeta: true,
-      image: [dataset.height, dataset.width, dataset.channels],
+    const { target, threads, children } = this.#settings;
+    const needed = [this.#settings, ...target ? [target] : []].map(({ dataset, child }) => {
+      const { network, batch, optimizer } = child;
+      const graph = buildNetwork(network, {
+        classes: dataset.classes.length,
+        usesBeta: true,
+        image: [dataset.height, dataset.width, dataset.channels],
+      });
+      return this.#engine.memoryNeeded?.(graph, activationFrom("swish"), { batch, optimizer, threads, children });
     });
-    return this.#engine.memoryNeeded?.(graph, activationFrom("swish"), { batch, optimizer, threads, children });
+    return needed.includes(undefined) ? undefined : Math.max(...needed as number[]);
   }
 
-  async #train({ trial, expression, seed, checkpoint, bar, ...job }: ChildJob): Promise<void> {
+  async #train({ trial, expression, seed, checkpoint, bar, onTarget = false, ...job }: ChildJob): Promise<void> {
     this.#running = new AbortController();
-    const { dataset, child, threads, checkpointEveryMs = CHECKPOINT_EVERY_MS } = this.#settings;
+    const { threads, checkpointEveryMs = CHECKPOINT_EVERY_MS } = this.#settings;
+    const { dataset, child } = onTarget ? this.#settings.target! : this.#settings;
     const { children = this.#settings.children } = job;
     const keeping = checkpoint
       ? {

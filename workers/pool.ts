@@ -117,6 +117,15 @@ export function stallMs(longest: number | null): number {
   return longest === null ? STALL.beforeAnyMs : Math.max(STALL.leastMs, STALL.factor * longest);
 }
 
+/** With images scaled down for each child: once, not by each worker. */
+function withImages({ target, ...settings }: WorkerSettings): WorkerSettings {
+  const scaled = <T extends Pick<WorkerSettings, "child" | "dataset">>(of: T): T => ({
+    ...of,
+    dataset: imagesFor(of.child, of.dataset),
+  });
+  return { ...scaled(settings), ...target && { target: scaled(target) } };
+}
+
 interface Task {
   job: ChildJob;
   attempts: number;
@@ -148,8 +157,7 @@ export class Pool {
   #opened = Promise.withResolvers<OpenedEngine>();
 
   constructor(options: PoolOptions) {
-    const { dataset, child } = options.settings; // scaled down once, not by each worker
-    this.#options = { ...options, settings: { ...options.settings, dataset: imagesFor(child, dataset) } };
+    this.#options = { ...options, settings: withImages(options.settings) };
     this.#opened.promise.catch(() => {}); // its waiters are notified
     this.resize(options.workers);
     this.#watch = setInterval(() => this.#look(), WATCH_MS);

@@ -14,6 +14,8 @@ export interface WorkerSettings {
   /** As on the command line: "auto", "wasm", … */
   readonly engine: string;
   readonly child: ChildSettings;
+  /** What jobs that are `onTarget` train instead. */
+  readonly target?: Pick<WorkerSettings, "dataset" | "child">;
   /** CPU threads of each child. */
   readonly threads: number;
   /** Children that train side by side on one device; 1 by default. */
@@ -31,6 +33,8 @@ export interface ChildJob {
   /** Text form, or a name of the catalogue. */
   readonly expression: string;
   readonly seed: number;
+  /** Whether it trains the settings' target; false by default. */
+  readonly onTarget?: boolean;
   /** Milliseconds of running time that the child may take; null for no limit. The pool measures it. */
   readonly timeLimitMs?: number | null;
   /** File from which the child resumes and to which it saves its state; null for none. */

@@ -55,7 +55,7 @@ export interface RunSettings {
 /** `shift`: on images that are changed, see `datasets/shift.ts`. */
 export type Objective = "validation" | "shift";
 
-/** How candidates are judged: see `pruners/`, `comparison/playoff.ts` and `comparison/verdict.ts`. */
+/** How candidates are judged: see `pruners/`, `finals.ts`, `comparison/playoff.ts` and `comparison/verdict.ts`. */
 export interface JudgingSettings {
   /** Which pruner decides what trains more than once. */
   readonly pruner: PrunerName;
@@ -67,6 +67,17 @@ export interface JudgingSettings {
   readonly finalists: number;
   /** Fresh seeds that the function named and the references are judged on at the end. */
   readonly verdictSeeds: number;
+  /** Null, or absent in older runs, if the verdict is of the search's own child. */
+  readonly target?: Target | null;
+}
+
+/** A child nearer to what the function is meant for: the best of the playoff train it, and the verdict is made on it. */
+export interface Target {
+  readonly child: ChildSettings;
+  /** The best of the playoff, of which the one with the highest mean on this child is named. */
+  readonly candidates: number;
+  /** Trainings of each. */
+  readonly seeds: number;
 }
 
 /** The stage of a run. The trainings that a stage requests are in the trials, saved in the same transaction. */
@@ -80,6 +91,8 @@ export type Stage =
     readonly finalists: readonly number[];
     readonly trainings: number;
   }
+  /** The trials that train the target's child. */
+  | { readonly name: "target"; readonly trials: readonly number[] }
   /** The trial that the run names, judged on fresh seeds. */
   | { readonly name: "verdict"; readonly trial: number };
 

@@ -4,6 +4,7 @@ import { RandomSampler } from "../../controller/samplers/random.ts";
 import { PRESETS } from "../../controller/presets.ts";
 import type { PrunerName } from "../../controller/pruners/pruners.ts";
 import type { Sampler } from "../../controller/samplers/sampler.ts";
+import type { Target } from "../../controller/runs/events.ts";
 import { loadRun, RunStore } from "../../controller/runs/run_store.ts";
 import { Search } from "../../controller/search.ts";
 import { SearchSpace } from "../../controller/search_space.ts";
@@ -18,6 +19,7 @@ export interface ScriptOptions {
   readonly batch?: number;
   readonly seed?: number;
   readonly verdictSeeds?: number;
+  readonly target?: Target;
   readonly pruner?: PrunerName;
   readonly warmStart?: WarmStart;
   /** On a scripted card (`tests/workers/scripted_ports.ts`), with two scripted workers to fall back on. */
@@ -32,7 +34,7 @@ export function openScripted(
   options: ScriptOptions = {},
 ): { search: Search; store: RunStore } {
   const { engine = "scripted", trials = 60, batch = 6, seed = 7, verdictSeeds = 4, pruner = "asha" } = options;
-  const { hangMs, warmStart, onCard = false } = options;
+  const { hangMs, warmStart, onCard = false, target } = options;
   const sampler = asked ?? new RandomSampler(new FunctionFacts(new SearchSpace(1)), seed);
   const dataset = makeShapes({ train: 1, validation: 1, test: 1 });
   const store = isRun(folder) ? RunStore.open(folder) : RunStore.create(folder, {
@@ -51,7 +53,7 @@ export function openScripted(
       workers,
       engine,
       child: PRESETS.smoke.child,
-      judging: { pruner, references: ["ReLU", "Swish"], finals: 0.25, finalists: 4, verdictSeeds },
+      judging: { pruner, references: ["ReLU", "Swish"], finals: 0.25, finalists: 4, verdictSeeds, target },
       tableSeeds: warmStart?.table != null,
     },
     engine: "",

@@ -3,7 +3,7 @@
  * A child worker that trains nothing: what it does with a trial is written in its expression, by a number added to x. x
  * + 1 throws, x + 2 hangs, x + 3 answers garbage, x + 4 throws a moment later, x + 5 beats but never answers (x + 6
  * until its time is up), x + 7 rejects a promise; all else is complete after a few milliseconds with an accuracy that
- * is a function of the seed and expression. The only point of its curve is at step 10.
+ * is a function of the seed, the expression and whether it is on the target. The only point of its curve is at step 10.
  *
  * An engine "once FILE" opens for the first worker alone, which makes the file; "none" never opens; "broken" opens, and
  * every child throws; "slow" takes ten times as long.
@@ -34,7 +34,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
 /** The trial that waits for its time to be up. */
 let late = -1;
 
-function train({ trial, expression, seed, bar }: ChildJob): void {
+function train({ trial, expression, seed, bar, onTarget }: ChildJob): void {
   late = -1;
   if (engine === "broken" || engine.startsWith("once ")) throw new Error("scripted failure");
   switch (expression) {
@@ -56,7 +56,8 @@ function train({ trial, expression, seed, bar }: ChildJob): void {
     case "x + 7":
       return void Promise.reject(new Error("scripted failure"));
   }
-  const hash = [...expression].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) >>> 0, seed);
+  const from = onTarget ? ~seed >>> 0 : seed;
+  const hash = [...expression].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) >>> 0, from);
   const point = { step: 10, loss: 1 + (hash % 997) / 997 }, reason = whyBelow(bar, [point]);
   self.postMessage({ kind: "progress", trial, ...point, imagesPerSecond: 1 });
   const outcome = {

@@ -2,7 +2,7 @@
  * The functions of a run by their results. A function may have been trained several times, from several seeds: its
  * result is the mean of all of them, with their number and spread, never the luckiest one.
  */
-import type { TrialRow } from "../../controller/trial.ts";
+import { counts, type TrialRow } from "../../controller/trial.ts";
 
 export interface RankedFunction {
   readonly fingerprint: string;
@@ -10,7 +10,7 @@ export interface RankedFunction {
   readonly trial: TrialRow;
   /** The mean of its trials' scores, weighted by their number of children. */
   readonly score: number;
-  /** Children judged, without those of the verdict; duplicates are not counted again. */
+  /** Children judged that count for the score; duplicates are not counted again. */
   readonly n: number;
   /** Mean of the children's own scores; a trial's score is shrunken. */
   readonly mean: number;
@@ -62,7 +62,9 @@ class Tally {
     if (trial.state !== "complete" || trial.score === null) return;
     if (this.#best === null || trial.score > this.#best.score!) this.#best = trial;
     const before = this.#n;
-    for (const { stage, score } of trial.trainings) if (stage !== "verdict" && score !== null) this.#addChild(score);
+    for (const training of trial.trainings) {
+      if (counts(training) && training.score !== null) this.#addChild(training.score);
+    }
     // A duplicate has no trainings of its own.
     if (this.#n === before) this.#addChild(trial.score);
     this.#weighted += trial.score * (this.#n - before);
@@ -91,8 +93,8 @@ class Tally {
 
 function lostOf({ state, trainings }: TrialRow): number {
   let lost = 0;
-  for (const { stage, state } of trainings) {
-    if (stage !== "verdict" && (state === "diverged" || state === "failed")) lost++;
+  for (const training of trainings) {
+    if (counts(training) && (training.state === "diverged" || training.state === "failed")) lost++;
   }
   return Math.max(lost, state === "pruned" || state === "diverged" || state === "failed" ? 1 : 0);
 }

@@ -24,6 +24,7 @@ export function settingRows(settings: RunSettings): [string, string][] {
       "judged on",
       child.validationImages === null ? "all validation images" : `${count(child.validationImages)} validation images`,
     ],
+    ...settings.judging.target ? [["target", childText(settings.judging.target.child)] as [string, string]] : [],
     ["workers", String(settings.workers)],
     ["data set requested", settings.datasetNamed ? settings.dataset : `${settings.dataset} (by default)`],
   ];

@@ -1,6 +1,8 @@
 /** The function that the run names at its end, judged on fresh seeds beside the references; nothing before. */
 import type { VNode } from "preact";
-import { type Outcome, outcomeOf } from "../../controller/finals.ts";
+import { childText } from "../../controller/child_text.ts";
+import { type Outcome, outcomeOf, targetChild } from "../../controller/finals.ts";
+import type { RunInfo } from "../../controller/runs/events.ts";
 import type { TrialRow } from "../../controller/trial.ts";
 import { useDashboard, useOfTrials } from "./dashboard.ts";
 import { percent, points, signedPoints } from "./format.ts";
@@ -11,23 +13,26 @@ export function Verdict(): VNode | null {
   const { view } = useDashboard();
   const outcome = useOfTrials(view, (trials) => outcomeOf(trials));
   const names = useOfTrials(view, namesOfReferences);
-  return outcome && <VerdictPanel outcome={outcome} names={names} metric={view.run.metric} />;
+  return outcome && <VerdictPanel outcome={outcome} names={names} run={view.run} />;
 }
 
 interface PanelProps {
   readonly outcome: Outcome<TrialRow>;
   /** The references' display names, by their names in the verdict. */
   readonly names: ReadonlyMap<string, string>;
-  readonly metric: string;
+  readonly run: RunInfo;
 }
 
-function VerdictPanel({ outcome, names, metric }: PanelProps): VNode {
+function VerdictPanel({ outcome, names, run: { metric, settings } }: PanelProps): VNode {
+  const child = targetChild(settings.judging, "verdict");
   const { trial, verdict: { score, halfWidth, n, versus, found } } = outcome;
   return (
     <section class="panel whole verdict" aria-label="Verdict">
       <h2>
         {found ? "Found" : "Named, not shown to be better"}{" "}
-        <span class="h-note">trial {trial.id}, on {n} fresh seeds that had no part in choosing it</span>
+        <span class="h-note">
+          trial {trial.id}, on {n} fresh seeds that had no part in choosing it{child && `, of ${childText(child)}`}
+        </span>
       </h2>
       <div class="verdict-body">
         <FormulaBox>

@@ -1,0 +1,39 @@
+/** `deno task search` with a target: its last trainings are of another network, on whole images. */
+import { assert, assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { activationFrom } from "../../child/activation/catalog.ts";
+import { openEngine } from "../../child/engine/open.ts";
+import { trainChild } from "../../child/trainer.ts";
+import { loadRun } from "../../controller/runs/run_store.ts";
+import { loadDataset } from "../../datasets/load.ts";
+import { Random } from "../../datasets/random.ts";
+import { commandLine } from "./command_line.ts";
+import { IMAGES, inFolderOfImages } from "./small_images.ts";
+
+const SMALL = ["search", "--preset", "smoke", "--steps", "2", "--trials", "4", "--image-size", "16", "--seeds", "2"];
+const TARGET = ["--target-network", "resnet14", "--target-steps", "3"];
+
+describe("search --target-network", () => {
+  it("judges the function named on whole images, with that network and the batch that the images allow", () =>
+    inFolderOfImages(async (cwd) => {
+      const line = [...SMALL, ...TARGET, ...IMAGES, "--engine", "wasm", "--no-web", "--run", "first", "--json"];
+      const { code, out, err } = await commandLine(line, { cwd });
+      assertEquals(code, 0, err.join("\n"));
+      const { best } = JSON.parse(out.trim().split("\n").at(-1)!);
+      assertEquals([best.child, best.n], ["resnet14, 3 steps of 40", 2]);
+
+      const { trials, info: { settings } } = loadRun(`${cwd}/runs/first`);
+      const dataset = await loadDataset("images", { directory: `${cwd}/images`, download: false });
+      const { engine } = await openEngine("wasm");
+      for (const { seed, score } of trials[best.trial].trainings.filter(({ stage }) => stage === "verdict")) {
+        const alone = await trainChild({
+          ...{ engine, dataset, activation: activationFrom(best.expression), settings: settings.judging.target!.child },
+          seed: new Random(settings.seed).split("verdict", seed).nextUint32(),
+        });
+        assert(alone.outcome === "complete");
+        assertEquals(score, alone.score);
+      }
+      const shown = await commandLine(["show", "first"], { cwd });
+      assert(shown.out.includes("on 2 fresh seeds of resnet14, 3 steps of 40"), shown.out);
+    }));
+});

@@ -1,0 +1,115 @@
+/** A search whose best meet on another child in the end: what it trains there, and what it names. */
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { meanOf } from "../../controller/comparison/statistics.ts";
+import { nextDecision, outcomeOf } from "../../controller/finals.ts";
+import { PRESETS } from "../../controller/presets.ts";
+import type { JudgingSettings, Target } from "../../controller/runs/events.ts";
+import { loadRun } from "../../controller/runs/run_store.ts";
+import { bestTrial, type Training, type Trial } from "../../controller/trial.ts";
+import { openScripted, runScripted } from "./search_program.ts";
+
+const TARGET: Target = { child: { ...PRESETS.smoke.child, network: "resnet14", steps: 77 }, candidates: 3, seeds: 5 };
+
+async function inFolders(body: (...folders: string[]) => Promise<void>): Promise<void> {
+  await Deno.mkdir(".tmp", { recursive: true });
+  const root = await Deno.makeTempDir({ dir: ".tmp" });
+  try {
+    await body(`${root}/one`, `${root}/other`);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+function scoresOf({ trainings }: Trial, stage: Training["stage"]): number[] {
+  return trainings.filter((training) => training.stage === stage).map(({ score }) => score!);
+}
+
+describe("a search with a target", () => {
+  it("names the best on the target of the best of the playoff, and judges it and the references there", () =>
+    inFolders(async (folder, without) => {
+      await runScripted(folder, 2, { target: TARGET, seed: 1 });
+      await runScripted(without, 2, { seed: 1 });
+      const { trials, state } = loadRun(folder), other = loadRun(without).trials;
+      assertEquals(state, "finished");
+      // The target changes nothing of the search before it.
+      assertEquals(
+        trials.map(({ expression, score }) => [expression, score]),
+        other.map((t) => [t.expression, t.score]),
+      );
+      const met = trials.filter((trial) => scoresOf(trial, "target").length > 0);
+      assertEquals(met.map((trial) => scoresOf(trial, "target").length), [5, 5, 5]);
+      const played = trials.filter((trial) => scoresOf(trial, "playoff").length > 0);
+      const scores = played.map(({ score }) => score!).sort((a, b) => b - a);
+      assertEquals(met.map(({ score }) => score!).sort((a, b) => b - a), scores.slice(0, 3));
+      const named = outcomeOf(trials)!, means = met.map((trial) => meanOf(scoresOf(trial, "target")));
+      assertEquals(named.trial.id, met[means.indexOf(Math.max(...means))].id);
+      assertNotEquals(
+        named.trial.id,
+        bestTrial(trials)!.id,
+        "with this seed the search's own child would name another",
+      );
+      assertEquals(named.verdict.score, meanOf(scoresOf(named.trial, "verdict")));
+      // On the same fresh seeds the two children score differently.
+      const fresh = (of: readonly Trial[]) =>
+        of.filter(({ role }) => role === "reference").map((t) => scoresOf(t, "verdict"));
+      assert(fresh(trials).every((scores, i) => scores.every((score, k) => score !== fresh(other)[i][k])));
+    }));
+
+  it("tells workers' progress by the steps of the child that they train", () =>
+    inFolders(async (folder) => {
+      const { search, store } = openScripted(folder, 2, undefined, { target: TARGET });
+      const steps = new Map<string, Set<number>>();
+      let stage = "search";
+      search.subscribe((event) => {
+        if (event.event === "stage_changed") stage = event.stage.name;
+        if (event.event !== "worker_changed" || event.worker.state !== "training") return;
+        steps.set(stage, (steps.get(stage) ?? new Set()).add(event.worker.steps));
+      });
+      await search.run(new AbortController().signal);
+      store.close();
+      const own = PRESETS.smoke.child.steps;
+      const wanted = { search: [own], playoff: [own], target: [77], verdict: [77] };
+      assertEquals(Object.fromEntries([...steps].map(([name, set]) => [name, [...set]])), wanted);
+    }));
+
+  it("ends the same if it is interrupted on the target, and with another number of workers", () =>
+    inFolders(async (one, other) => {
+      await runScripted(one, 1, { target: TARGET });
+      for (const stage of ["target", "verdict"]) {
+        const { search, store } = openScripted(other, 3, undefined, { target: TARGET });
+        const stop = new AbortController();
+        search.subscribe((event) => event.event === "stage_changed" && event.stage.name === stage && stop.abort());
+        await search.run(stop.signal);
+        store.close();
+        assertEquals([loadRun(other).state, loadRun(other).stage.name], ["interrupted", stage]);
+      }
+      await runScripted(other, 3, { target: TARGET });
+      const ends = [one, other].map((folder) => {
+        const { trials, stage } = loadRun(folder);
+        return {
+          stage,
+          scores: trials.map(({ trainings }) => trainings.map(({ stage, seed, score }) => [stage, seed, score])),
+        };
+      });
+      assertEquals(ends[0].stage, ends[1].stage);
+      for (const [i, trainings] of ends[0].scores.entries()) {
+        assertEquals(trainings.toSorted(), ends[1].scores[i].toSorted());
+      }
+    }));
+
+  it("names nothing if no training on the target ended", () => {
+    const failed: Training = { seed: 0, stage: "target", state: "failed", score: null };
+    const trial = {
+      id: 0,
+      role: "candidate",
+      state: "complete",
+      score: 0.5,
+      duplicateOf: null,
+      trainings: [failed],
+    } as const;
+    const judging: JudgingSettings = { ...PRESETS.laptop.judging, target: TARGET };
+    assertEquals(nextDecision([trial], { name: "target", trials: [0] }, judging), null);
+    assertEquals(nextDecision([], { name: "target", trials: [] }, judging), null);
+  });
+});
