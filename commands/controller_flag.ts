@@ -32,6 +32,7 @@ const RULES: Readonly<Record<Key, Rule>> = {
   entropyWeight: { rule: "a number that is not negative", allows: (value) => value >= 0 },
   baselineDecay: SHARE,
   clip: SHARE,
+  screen: whole(1),
   ranked: { rule: "0 or 1", allows: (value) => value === 0 || value === 1 },
 };
 

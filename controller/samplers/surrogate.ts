@@ -1,52 +1,38 @@
 /**
- * A surrogate instead of a policy: a function's reward is predicted from the functions most like it, by their values
- * and slopes at normal inputs (`featuresOf`), after AQuaSurF (Bingham & Miikkulainen 2023, arXiv 2301.05785). It
- * proposes the functions with the highest upper confidence bound (Srinivas et al. 2010): prediction plus uncertainty.
+ * A surrogate instead of a policy: a function's reward is predicted from the functions most like it (`prediction.ts`).
+ * It proposes the functions with the highest upper confidence bound (Srinivas et al. 2010): prediction plus uncertainty.
  * Within a batch each proposal counts as already observed at its prediction, so that a batch is not twenty variants of
  * one function.
  */
-import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { Random, type RandomState } from "../../datasets/random.ts";
-import { normalQuantile, ranksOf } from "../comparison/statistics.ts";
 import { BatchSampler, type Learnt, NOTHING_LEARNT } from "./batch_sampler.ts";
 import { mutateToken } from "./evolution.ts";
 import { featuresOf, type FunctionFacts } from "./function_facts.ts";
-import { GaussianProcess } from "./gaussian_process.ts";
+import { GaussianProcess, type ProcessSettings } from "./gaussian_process.ts";
+import { KERNEL, MAX_SAMPLES, normalScores, type Sample, samplesOf, Turns } from "./prediction.ts";
 import type { SamplerState } from "./sampler_state.ts";
 
 type Tokens = readonly number[];
 
-export interface SurrogateSettings {
+export interface SurrogateSettings extends ProcessSettings {
   /** Random candidates before the first prediction. */
   readonly start: number;
   /** Posterior deviations added to a prediction: the weight of uncertainty. */
   readonly hope: number;
-  /** Distance of features at which two functions' rewards are correlated by 1/e. */
-  readonly length: number;
-  /** Variance of one training's reward about the function's, as a share of that of all rewards. */
-  readonly noise: number;
 }
 
 /**
- * `length`: with this kernel the leave-one-out predictions for the 74 functions that `featuresOf` speaks of correlate
- * 0.71 with their accuracy, within 0.02 for any length from 0.6 to 5 and noise of 0.03 or 0.3 (three nearest
- * neighbours: 0.64). `hope` and `start`: one deviation, and two batches of the laptop preset; half a
- * deviation after one batch, which seemed better on 50 tuning seeds, was not on others (2026-11-26_samplers.md).
+ * One deviation, and two batches of the laptop preset; half a deviation after one batch, which seemed better on 50 tuning
+ * seeds, was not on others (2026-11-26_samplers.md).
  */
-export const DEFAULT_SURROGATE: SurrogateSettings = { start: 20, hope: 1, length: 2.5, noise: 0.03 };
+export const DEFAULT_SURROGATE: SurrogateSettings = { start: 20, hope: 1, ...KERNEL };
 
 /** Members from which a batch is chosen if the space is too large to list: half random, half near the best. */
 const POOL = 800;
 const MAX_LISTED = 10_000;
 /** The best so many members, of which those near the best are made by changing one or two tokens. */
 const ELITE = 20;
-/**
- * Maximum number of observations behind a prediction; of more, the best and the latest are used, half each, as the cost
- * is quadratic.
- */
-const MAX_SAMPLES = 400;
-
 /** Proposals of one batch that count as observed; only a batch of nearly all remaining members has more. */
 const MAX_IMAGINED = 50;
 
@@ -58,14 +44,6 @@ interface Own {
 interface Member {
   readonly tokens: Tokens;
   readonly features: Float32Array;
-}
-
-/** A function that was judged. */
-interface Sample {
-  readonly features: Float32Array;
-  readonly reward: number;
-  /** Its key among the members; null for a function found elsewhere. */
-  readonly fingerprint: string | null;
 }
 
 export class SurrogateSampler extends BatchSampler<Own> {
@@ -84,7 +62,7 @@ export class SurrogateSampler extends BatchSampler<Own> {
   }
 
   protected async propose(count: number): Promise<readonly Tokens[]> {
-    const samples = this.#samples();
+    const samples = samplesOf(this.facts, this.known, this.told);
     const random = Math.min(count, Math.max(0, this.#settings.start - samples.length));
     const proposed = this.takeSeveral(random, this.#random);
     if (proposed.length < count) proposed.push(...await this.#takeHopeful(count - proposed.length, samples));
@@ -99,7 +77,7 @@ export class SurrogateSampler extends BatchSampler<Own> {
       process.observe(places[process.observations]);
       await turns.next();
     }
-    const means = process.means(normalScores(samples.map(({ reward }) => reward)));
+    const means = process.means(normalScores(samples));
     const left = new Set(members.keys());
     return await process.imagining(async () => {
       const taken: Tokens[] = [];
@@ -186,25 +164,6 @@ export class SurrogateSampler extends BatchSampler<Own> {
     return Array.from({ length: POOL }, (_, at) => at % 2 === 0 || elite.length === 0 ? draw() : neighbour());
   }
 
-  #samples(): readonly Sample[] {
-    const all = [
-      ...this.known.map(({ expression, reward }) => ({
-        features: featuresOf(activationFrom(expression).expression),
-        reward,
-        fingerprint: null,
-      })),
-      ...this.told.map(({ tokens, reward }) => ({
-        features: this.facts.featuresOf(tokens),
-        reward,
-        fingerprint: this.factsOf(tokens).fingerprint,
-      })),
-    ];
-    if (all.length < MAX_SAMPLES) return all;
-    const latest = all.slice(-MAX_SAMPLES / 2);
-    const best = all.slice(0, -MAX_SAMPLES / 2).toSorted((a, b) => b.reward - a.reward).slice(0, MAX_SAMPLES / 2);
-    return [...best, ...latest];
-  }
-
   protected learn(): Promise<Learnt> {
     return Promise.resolve(NOTHING_LEARNT); // the next guesses read what was told
   }
@@ -219,24 +178,4 @@ export class SurrogateSampler extends BatchSampler<Own> {
   }
 
   dispose(): void {}
-}
-
-/**
- * What the process learns instead of rewards: the quantiles of the standard normal distribution at their ranks, equal
- * ones at their mean rank (van der Waerden's scores). Half of the functions hardly train, and beside them the good ones,
- * which are to be told apart, all look alike.
- */
-function normalScores(rewards: readonly number[]): number[] {
-  return ranksOf(rewards).map((rank) => normalQuantile((rank - 0.5) / rewards.length));
-}
-
-/** Yields to the event loop after every 10 ms of work. */
-class Turns {
-  #since = performance.now();
-
-  async next(): Promise<void> {
-    if (performance.now() - this.#since < 10) return;
-    await yieldToEventLoop();
-    this.#since = performance.now();
-  }
 }

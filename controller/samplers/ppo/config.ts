@@ -34,6 +34,12 @@ export interface ControllerSettings {
    * arXiv 1801.03526); 0, or absent in older runs: none, as in the paper.
    */
   readonly elites?: number;
+  /**
+   * Draws for each candidate proposed, of which the most promising are proposed; 1, or absent in older runs: what is
+   * drawn is proposed, as in the paper. Model-based policy search for expensive rewards is that of Angermueller et al.
+   * 2020 (DyNA-PPO), who train the policy on predictions instead.
+   */
+  readonly screen?: number;
 }
 
 /** `--controller paper`, and the default of the preset `paper`. */
@@ -48,6 +54,7 @@ export const PAPER_CONTROLLER: ControllerSettings = {
   epochs: 4,
   ranked: 0,
   elites: 0,
+  screen: 1,
 };
 
 export const DEFAULT_CONTROLLER: ControllerSettings = {
@@ -56,4 +63,5 @@ export const DEFAULT_CONTROLLER: ControllerSettings = {
   learningRate: 0.02,
   ranked: 1,
   elites: 10,
+  screen: 10,
 };

@@ -3,6 +3,9 @@
  * (Schulman et al. 2017) as the paper's controller did: the reward of a candidate, less a moving average of rewards, is
  * the advantage of every token in it; there is no value network. `learn` is the whole algorithm, top to bottom.
  *
+ * With the setting `screen` it draws more than it proposes, and proposes those that are predicted to earn most, from the
+ * functions judged so far (`prediction.ts`): a policy learns slowly, and a regressor on what functions look like, quickly.
+ *
  * A draw may have been proposed before, or be useless: then the policy draws again, eventually at a rising temperature,
  * and does not learn from the rejected draw. When it learned from repeats, it collapsed to a handful of functions
  * within a few hundred candidates and had nothing new to propose.
@@ -13,6 +16,7 @@ import { Adam } from "./adam.ts";
 import { BatchSampler, type KnownFunction, type Learnt } from "../batch_sampler.ts";
 import type { FunctionFacts } from "../function_facts.ts";
 import type { ControllerSettings } from "./config.ts";
+import { predict, samplesOf } from "../prediction.ts";
 import { Policy, type Reading } from "./rnn.ts";
 import type { Judged } from "../sampler.ts";
 import type { SamplerState } from "../sampler_state.ts";
@@ -38,6 +42,9 @@ interface Piece {
  */
 const TEMPERATURES = [1, 1, 1, 1, 1.5, 1.5, 2, 2, 3, 3];
 
+/** Functions judged before draws are screened: two batches of the laptop preset. */
+const LEAST_SAMPLES = 20;
+
 export class PpoSampler extends BatchSampler<Own> {
   readonly name: string = "ppo";
   readonly #settings: ControllerSettings;
@@ -56,13 +63,28 @@ export class PpoSampler extends BatchSampler<Own> {
   }
 
   protected async propose(count: number): Promise<readonly (readonly number[])[]> {
-    const proposed: (readonly number[])[] = [];
+    const proposed = await this.#screened(count);
+    if (proposed.length === count) return proposed;
     for (const temperature of TEMPERATURES) {
       const drawn = await this.#policy.sample(count - proposed.length, this.#random, temperature);
       proposed.push(...drawn.filter((tokens) => this.take(tokens)));
       if (proposed.length === count) return proposed;
     }
     return [...proposed, ...this.takeSeveral(count - proposed.length, this.#random)];
+  }
+
+  /**
+   * With `screen`, of so many draws for each candidate wanted those that are predicted to earn most; none before there
+   * is enough to predict from.
+   */
+  async #screened(count: number): Promise<(readonly number[])[]> {
+    const { screen = 1 } = this.#settings, samples = samplesOf(this.facts, this.known, this.told);
+    if (screen === 1 || samples.length < LEAST_SAMPLES) return [];
+    const drawn = (await this.#policy.sample(count * screen, this.#random)).filter((tokens) => this.isFree(tokens));
+    const predicted = await predict(samples, drawn.map((tokens) => this.facts.featuresOf(tokens)));
+    const order = [...drawn.keys()].sort((a, b) => predicted[b] - predicted[a]), proposed: (readonly number[])[] = [];
+    for (const at of order) if (proposed.length < count && this.take(drawn[at])) proposed.push(drawn[at]);
+    return proposed;
   }
 
   /** Learns from members of the space as if it had proposed them, one batch at a time. */

@@ -13,7 +13,8 @@ import { uselessness } from "../../../controller/samplers/useless.ts";
 import { SearchSpace, type Units } from "../../../controller/search_space.ts";
 import { fingerprint } from "../../../child/activation/fingerprint.ts";
 
-const SETTINGS: ControllerSettings = { ...PAPER_CONTROLLER, hidden: 6, learningRate: 0.01 };
+/** A small policy, whose draws are screened from the third batch of ten on. */
+const SETTINGS: ControllerSettings = { ...PAPER_CONTROLLER, hidden: 6, learningRate: 0.01, screen: 2 };
 
 /** Shared by all samplers of a space, so that each function is worked out once. */
 const FACTS = {

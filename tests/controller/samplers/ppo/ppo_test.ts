@@ -1,10 +1,12 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { parseExpression } from "../../../../child/activation/parse.ts";
+import { printExpression } from "../../../../child/activation/print.ts";
 import { compileToClosure } from "../../../../child/activation/evaluate.ts";
 import type { Expression } from "../../../../child/activation/expression.ts";
 import { type ControllerSettings, PAPER_CONTROLLER } from "../../../../controller/samplers/ppo/config.ts";
 import { metricOf, type SamplerUpdate } from "../../../../controller/runs/events.ts";
-import { FunctionFacts } from "../../../../controller/samplers/function_facts.ts";
+import { allMembers, featuresOf, FunctionFacts } from "../../../../controller/samplers/function_facts.ts";
 import { ppoLoss, PpoSampler } from "../../../../controller/samplers/ppo/ppo.ts";
 import { Policy } from "../../../../controller/samplers/ppo/rnn.ts";
 import type { Candidate, Judged, Sampler } from "../../../../controller/samplers/sampler.ts";
@@ -304,6 +306,41 @@ describe("ppo, as a guest on the main thread", () => {
     learning = false;
     const passes = settings.epochs + 2; // before the epochs and after them it only reads
     assert(turns >= passes * pieces, `${turns} turns in ${passes} passes over ${pieces} pieces`);
+  });
+});
+
+describe("ppo, screening", () => {
+  /** One minus the distance of the function's values and slopes from those of tanh(x), as `featuresOf` has them. */
+  const facts = FACTS[1], wanted = featuresOf(parseExpression("tanh(x)"));
+  const rewardOf = ({ tokens }: Candidate) => {
+    const features = facts.featuresOf(tokens);
+    return 1 - Math.sqrt(mean([...features].map((value, i) => (value - wanted[i]) ** 2)));
+  };
+  /** A policy that never moves, so that screening alone can help. */
+  const still = (screen: number, seed: number) => ppo(1, seed, { learningRate: 0, screen });
+
+  it("changes nothing before 20 functions are judged, and then proposes what is predicted to earn more", async () => {
+    for (const seed of [1, 2, 3]) {
+      const rewards = async (screen: number) => {
+        const updates = await teach(still(screen, seed), 6, rewardOf, 10);
+        return updates.map((update) => metricOf(update, "mean_reward")!);
+      };
+      const [plain, screened] = [await rewards(1), await rewards(10)];
+      assertEquals(screened.slice(0, 2), plain.slice(0, 2));
+      const gain = mean(screened.slice(2)) - mean(plain.slice(2));
+      assert(gain > 0.2, `seed ${seed}: ${plain} and ${screened}`);
+    }
+  });
+
+  it("predicts from what others found, too", async () => {
+    const known = allMembers(facts.space).filter((_, i) => i % 200 === 0).map(({ tokens, expression }) => ({
+      expression: printExpression(expression),
+      reward: rewardOf({ tokens }),
+    }));
+    const first = async (sampler: PpoSampler) => mean((await sampler.ask(10)).map(rewardOf));
+    const told = still(10, 4), untold = still(10, 4);
+    await told.learnFrom(known);
+    assert(await first(told) > await first(untold) + 0.2);
   });
 });
 

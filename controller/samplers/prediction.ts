@@ -1,0 +1,83 @@
+/**
+ * Predicting a function's reward from those judged so far, by how much it is like them: a Gaussian process over values
+ * and slopes at normal inputs (`featuresOf`), after AQuaSurF (Bingham & Miikkulainen 2023, arXiv 2301.05785). What
+ * `surrogate` proposes by, and `ppo` screens its draws with.
+ */
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
+import { activationFrom } from "../../child/activation/catalog.ts";
+import { normalQuantile, ranksOf } from "../comparison/statistics.ts";
+import { featuresOf, type FunctionFacts } from "./function_facts.ts";
+import { GaussianProcess, type ProcessSettings } from "./gaussian_process.ts";
+import type { Judged, Known } from "./sampler.ts";
+
+/**
+ * With this kernel the leave-one-out predictions for the 74 functions that `featuresOf` speaks of correlate 0.71 with
+ * their accuracy, within 0.02 for any length from 0.6 to 5 and noise of 0.03 or 0.3 (three nearest neighbours: 0.64).
+ * The noise is the variance of one training's reward about the function's, as a share of that of all rewards.
+ */
+export const KERNEL: ProcessSettings = { length: 2.5, noise: 0.03 };
+
+/**
+ * Maximum number of observations behind a prediction; of more, the best and the latest are used, half each, as the cost
+ * is quadratic.
+ */
+export const MAX_SAMPLES = 400;
+
+/** A function that was judged. */
+export interface Sample {
+  readonly features: Float32Array;
+  readonly reward: number;
+  /** Its key among the members; null for a function found elsewhere. */
+  readonly fingerprint: string | null;
+}
+
+/** The functions found elsewhere and those told, at most `MAX_SAMPLES`. */
+export function samplesOf(facts: FunctionFacts, known: readonly Known[], told: readonly Judged[]): readonly Sample[] {
+  const all = [
+    ...known.map(({ expression, reward }) => ({
+      features: featuresOf(activationFrom(expression).expression),
+      reward,
+      fingerprint: null,
+    })),
+    ...told.map(({ tokens, reward }) => ({
+      features: facts.featuresOf(tokens),
+      reward,
+      fingerprint: facts.of(tokens).fingerprint,
+    })),
+  ];
+  if (all.length < MAX_SAMPLES) return all;
+  const latest = all.slice(-MAX_SAMPLES / 2);
+  const best = all.slice(0, -MAX_SAMPLES / 2).toSorted((a, b) => b.reward - a.reward).slice(0, MAX_SAMPLES / 2);
+  return [...best, ...latest];
+}
+
+/**
+ * What the process learns instead of rewards: the quantiles of the standard normal distribution at their ranks, equal
+ * ones at their mean rank (van der Waerden's scores). Half of the functions hardly train, and beside them the good ones,
+ * which are to be told apart, all look alike.
+ */
+export function normalScores(samples: readonly Sample[]): number[] {
+  return ranksOf(samples.map(({ reward }) => reward)).map((rank) => normalQuantile((rank - 0.5) / samples.length));
+}
+
+/** Predicted normal scores of the functions with those features, in their order. */
+export async function predict(samples: readonly Sample[], features: readonly Float32Array[]): Promise<Float64Array> {
+  const turns = new Turns(), points = [...samples.map(({ features }) => features), ...features];
+  const process = new GaussianProcess(points, KERNEL);
+  for (let at = 0; at < samples.length; at++) {
+    process.observe(at);
+    await turns.next();
+  }
+  return process.means(normalScores(samples)).slice(samples.length);
+}
+
+/** Yields to the event loop after every 10 ms of work. */
+export class Turns {
+  #since = performance.now();
+
+  async next(): Promise<void> {
+    if (performance.now() - this.#since < 10) return;
+    await yieldToEventLoop();
+    this.#since = performance.now();
+  }
+}
