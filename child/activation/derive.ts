@@ -1,5 +1,5 @@
 /** The symbolic derivative of an expression by x or by b: the chain rule over the rules of `functions.ts`. */
-import { bottomUp, type Expression } from "./expression.ts";
+import { bottomUp, type Expression, kept } from "./expression.ts";
 import { binary, number, power } from "./expression.ts";
 import { BINARY_FUNCTIONS, UNARY_FUNCTIONS } from "./functions.ts";
 import { simplifyDerivative } from "./simplify.ts";
@@ -13,9 +13,15 @@ const ONE = number(1);
  * `value = simplify(e)`, `derive(value, "x")`.
  */
 export function derive(expression: Expression, by: "x" | "b"): Expression {
-  const derived = new Map<Expression, Expression>();
-  const chain = (part: Expression): Expression => derived.get(part)!;
-  return simplifyDerivative(bottomUp(expression, derived, (e) => deriveNode(e, by, chain)));
+  return DERIVATIVES[by](expression);
+}
+
+const DERIVATIVES = { x: kept((e) => derived(e, "x")), b: kept((e) => derived(e, "b")) };
+
+function derived(expression: Expression, by: "x" | "b"): Expression {
+  const done = new Map<Expression, Expression>();
+  const chain = (part: Expression): Expression => done.get(part)!;
+  return simplifyDerivative(bottomUp(expression, done, (e) => deriveNode(e, by, chain)));
 }
 
 function deriveNode(e: Expression, by: "x" | "b", chain: (e: Expression) => Expression): Expression {

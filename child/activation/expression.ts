@@ -146,16 +146,28 @@ export function bottomUp<Value extends NonNullable<unknown> | null>(
 ): Value {
   const path = [expression];
   for (let e = path.at(-1); e; e = path.at(-1)) {
-    const missing = known.get(e) === undefined ? partsOf(e).filter((part) => known.get(part) === undefined) : [];
-    path.push(...missing.reverse());
-    if (missing.length > 0) continue;
-    if (known.get(e) === undefined) known.set(e, compute(e));
+    if (known.get(e) === undefined) {
+      const parts = partsOf(e), before = path.length;
+      for (let i = parts.length - 1; i >= 0; i--) if (known.get(parts[i]) === undefined) path.push(parts[i]);
+      if (path.length > before) continue;
+      known.set(e, compute(e));
+    }
     path.pop();
   }
   return known.get(expression)!;
 }
 
-/** The same, memoised over all expressions, as trees are immutable and derivatives share subtrees. */
+/** The function with its results kept, as trees are immutable. */
+export function kept(compute: (e: Expression) => Expression): (e: Expression) => Expression {
+  const known = new WeakMap<Expression, Expression>();
+  return (e) => {
+    let result = known.get(e);
+    if (!result) known.set(e, result = compute(e));
+    return result;
+  };
+}
+
+/** `bottomUp`, memoised over all expressions, as trees are immutable and derivatives share subtrees. */
 export function remembered<Value extends number | boolean | null>(
   compute: (e: Expression) => Value,
 ): (e: Expression) => Value {

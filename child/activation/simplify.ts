@@ -30,6 +30,7 @@ import {
   children,
   type Comparison,
   type Expression,
+  kept,
   mapChildren,
   type UnaryName,
 } from "./expression.ts";
@@ -42,7 +43,7 @@ import { growsSlowly, hasInfiniteConstant, isLowPower, keepsSignOfZero, mayBeNaN
 import { isNeverNegative } from "./signs.ts";
 
 /** The same function (see above), written as plainly as the rules here can. Sharing of subtrees is preserved. */
-export function simplify(expression: Expression): Expression {
+export const simplify: (expression: Expression) => Expression = kept((expression) => {
   const before = new Map<string, number>(), forms: Expression[] = [];
   for (let e = expression;; e = forms.at(-1)!) {
     if (hasInfiniteConstant(e)) return e;
@@ -51,7 +52,7 @@ export function simplify(expression: Expression): Expression {
     if (repeated !== undefined) return forms.slice(repeated - 1, -1).reduce((a, b) => textOf(b) < textOf(a) ? b : a, e);
     before.set(text, forms.push(simplifiedOnce(e)));
   }
-}
+});
 
 /**
  * The same for a derivative: one pass, and without the rules that stabilise naive forms, as derivatives are written to
