@@ -156,6 +156,7 @@ async function simulate({ settings, searches }: Job, flags: TableFlags, io: Io):
   io.err(`${searches.length} searches of ${settings.trainings} trainings each`);
   const results = await simulateAll({
     ...{ table, settings, searches, signal: io.signal },
+    members: functions.ranked.map(({ fingerprint }) => fingerprint),
     workers: flags.workers ?? navigator.hardwareConcurrency,
     onResult: (_, done) => io.live(`${done} of ${searches.length} searches`),
   });

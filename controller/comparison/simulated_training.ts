@@ -53,8 +53,11 @@ export class SimulatedTable implements Truths {
   readonly #seedEffects: readonly number[];
   readonly #deviations: readonly number[];
 
-  /** Throws a RangeError if no function has two trainings: their variation is then unknown. */
-  constructor(table: FunctionTable) {
+  /**
+   * `members`: fingerprints of the table's functions that may be proposed, which takes seconds to find out. Throws a
+   * RangeError if no function has two trainings: their variation is then unknown.
+   */
+  constructor(table: FunctionTable, members?: ReadonlySet<string>) {
     const { guessing } = table.header;
     this.#table = table;
     this.classes = Math.round(1 / guessing);
@@ -63,7 +66,7 @@ export class SimulatedTable implements Truths {
     ({ seedEffects: this.#seedEffects, deviations: this.#deviations } = noiseOf(table));
     const space = new SearchSpace(1);
     this.facts = new FunctionFacts(space, new Set(this.#truth.keys()));
-    const members = new Set(
+    members ??= new Set(
       Array.from({ length: space.size }, (_, index) => this.facts.of(space.tokensAt(index)))
         .flatMap(({ fingerprint, useless }) => useless === null ? [fingerprint] : []),
     );

@@ -5,7 +5,13 @@ import { type SimulatedResult, simulateSearch, type SimulationSettings } from ".
 import { SimulatedTable } from "./simulated_training.ts";
 
 export type ToSimulation =
-  | { readonly kind: "open"; readonly table: string; readonly settings: SimulationSettings }
+  | {
+    readonly kind: "open";
+    readonly table: string;
+    /** As `SimulatedTable` takes them. */
+    readonly members: readonly string[];
+    readonly settings: SimulationSettings;
+  }
   | { readonly kind: "simulate"; readonly sampler: string; readonly seed: number };
 
 export type FromSimulation =
@@ -19,7 +25,7 @@ let settings: SimulationSettings;
 self.onmessage = async ({ data }: MessageEvent<ToSimulation>) => {
   try {
     if (data.kind === "open") {
-      table = new SimulatedTable(parseTable(data.table));
+      table = new SimulatedTable(parseTable(data.table), new Set(data.members));
       settings = data.settings;
       say({ kind: "ready" });
     } else say({ kind: "simulated", result: await simulateSearch(table, data.sampler, data.seed, settings) });

@@ -7,6 +7,8 @@ import type { FromSimulation, ToSimulation } from "./simulation_worker.ts";
 export interface Simulations {
   /** The table's file. */
   readonly table: string;
+  /** Fingerprints of its functions that may be proposed. */
+  readonly members: readonly string[];
   readonly settings: SimulationSettings;
   readonly searches: readonly { readonly sampler: string; readonly seed: number }[];
   readonly workers: number;
@@ -16,7 +18,7 @@ export interface Simulations {
 
 /** Rejects with the reason if a search cannot be simulated, or the signal is aborted. */
 export async function simulateAll(
-  { table, settings, searches, workers, onResult, signal }: Simulations,
+  { table, members, settings, searches, workers, onResult, signal }: Simulations,
 ): Promise<readonly SimulatedResult[]> {
   const results: SimulatedResult[] = [];
   let next = 0, done = 0;
@@ -43,7 +45,7 @@ export async function simulateAll(
         }
         give();
       };
-      say({ kind: "open", table, settings });
+      say({ kind: "open", table, members, settings });
     });
     return { worker, finished };
   });

@@ -101,7 +101,15 @@ describe("simulated searches", () => {
     const searches = [1, 2, 3].flatMap((seed) => ["random", "evolution"].map((sampler) => ({ sampler, seed })));
     const text = tableText(table);
     const [one, two] = await Promise.all(
-      [1, 2].map((workers) => simulateAll({ table: text, settings, searches, workers })),
+      [1, 2].map((workers) =>
+        simulateAll({
+          table: text,
+          members: simulated.ranked.map(({ fingerprint }) => fingerprint),
+          settings,
+          searches,
+          workers,
+        })
+      ),
     );
     assertEquals(two, one);
     assertEquals(one.map(({ sampler, seed }) => ({ sampler, seed })), searches);
