@@ -80,11 +80,23 @@ export class PpoSampler extends BatchSampler<Own> {
   async #screened(count: number): Promise<(readonly number[])[]> {
     const { screen = 1 } = this.#settings, samples = samplesOf(this.facts, this.known, this.told);
     if (screen === 1 || samples.length < LEAST_SAMPLES) return [];
-    const drawn = (await this.#policy.sample(count * screen, this.#random)).filter((tokens) => this.isFree(tokens));
+    const drawn = await this.#drawFree(count * screen);
     const predicted = await predict(samples, drawn.map((tokens) => this.facts.featuresOf(tokens)));
     const order = [...drawn.keys()].sort((a, b) => predicted[b] - predicted[a]), proposed: (readonly number[])[] = [];
     for (const at of order) if (proposed.length < count && this.take(drawn[at])) proposed.push(drawn[at]);
     return proposed;
+  }
+
+  /** Draws of as many functions that may be proposed, or of fewer where the policy hardly draws others. */
+  async #drawFree(count: number): Promise<readonly (readonly number[])[]> {
+    const drawn = new Map<string, readonly number[]>();
+    for (const temperature of TEMPERATURES) {
+      for (const tokens of await this.#policy.sample(count - drawn.size, this.#random, temperature)) {
+        if (this.isFree(tokens)) drawn.set(this.factsOf(tokens).fingerprint, tokens);
+      }
+      if (drawn.size === count) break;
+    }
+    return [...drawn.values()];
   }
 
   /** Learns from members of the space as if it had proposed them, one batch at a time. */

@@ -123,20 +123,32 @@ export class Policy {
    */
   async sample(count: number, random: Random, temperature = 1): Promise<readonly Tokens[]> {
     const candidates = Array.from({ length: count }, () => this.#space.positions.map(() => 0));
-    for (const piece of this.pieces(candidates)) await this.#fillIn(piece, random, temperature);
+    const fedByRow = tf.tidy(() => {
+      const weights = this.tensors(), rows = weights[EMBEDDING].shape[0];
+      return project(weights, Array.from({ length: rows }, (_, row) => row)).dataSync<"float32">();
+    });
+    for (const piece of this.pieces(candidates)) await this.#fillIn(piece, fedByRow, random, temperature);
     return candidates;
   }
 
-  /** Draws the predictions of a few candidates, step by step, in place. */
-  async #fillIn(candidates: readonly number[][], random: Random, temperature: number): Promise<void> {
-    const count = candidates.length;
+  /**
+   * Draws the predictions of a few candidates, step by step, in place. `fedByRow` is what each row of the embedding feeds
+   * the gates, [V, 4H].
+   */
+  async #fillIn(
+    candidates: readonly number[][],
+    fedByRow: Float32Array,
+    random: Random,
+    temperature: number,
+  ): Promise<void> {
+    const count = candidates.length, gates = 4 * this.#hidden, fed = new Float32Array(count * gates);
     let rows = candidates.map(() => 0);
     let state = lstmStart(count, this.#hidden);
     for (const [prediction, head] of this.#headOf.entries()) {
       let tokens: number[] = [];
       tf.tidy(() => {
         const weights = this.tensors();
-        const fed = project(weights, rows).dataSync<"float32">();
+        rows.forEach((row, at) => fed.set(fedByRow.subarray(row * gates, (row + 1) * gates), at * gates));
         state = lstmStep(fed, weights[STATE_KERNEL] as tf.Tensor2D, state);
         const logP = logSoftmax(weights, head, tf.tensor2d(state.h, [count, this.#hidden]));
         tokens = logP.arraySync().map((row) => draw(softened(row, temperature), random));
