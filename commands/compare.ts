@@ -8,7 +8,7 @@ import { bandsOf, summariseSamplers } from "../controller/comparison/sampler_sum
 import type { SimulatedResult, SimulationSettings } from "../controller/comparison/simulated_search.ts";
 import { SimulatedTable } from "../controller/comparison/simulated_training.ts";
 import { simulateAll } from "../controller/comparison/simulations.ts";
-import { measuredTableText, PLAUSIBLE_TABLES, readTableText } from "../controller/comparison/table_files.ts";
+import { measuredTables, PLAUSIBLE_TABLES, readTableText } from "../controller/comparison/table_files.ts";
 import { type PresetName, PRESETS } from "../controller/presets.ts";
 import { type PrunerName, PRUNERS } from "../controller/pruners/pruners.ts";
 import type { JudgingSettings } from "../controller/runs/events.ts";
@@ -51,10 +51,9 @@ export const compare = command({
       type: "string",
       value: "FILE",
       bare: true,
-      help:
-        `simulate on a table of functions, the default: the measured one of data set and preset, or until there is one ${
-          PLAUSIBLE_TABLES.join(" or ")
-        }, drawn from a model`,
+      help: `simulate on a table of functions, the default: a file, ${
+        PLAUSIBLE_TABLES.join(" or ")
+      }, drawn from models, or without a name the measured one of data set and preset`,
     },
     {
       name: "real",
@@ -152,7 +151,7 @@ interface TableFlags {
 }
 
 async function simulate({ settings, searches }: Job, flags: TableFlags, io: Io): Promise<Compared> {
-  const { text: table, parsed } = openTable(flags, io), functions = new SimulatedTable(parsed);
+  const { text: table, parsed } = openTable(flags), functions = new SimulatedTable(parsed);
   io.err(`${searches.length} searches of ${settings.trainings} trainings each`);
   const results = await simulateAll({
     ...{ table, settings, searches, signal: io.signal },
@@ -167,26 +166,23 @@ async function simulate({ settings, searches }: Job, flags: TableFlags, io: Io):
 const MIN_FUNCTIONS = 100;
 
 /**
- * The requested table. By default the measured one, or while that has too few functions, a simulated one, which the
- * report says. Throws an Error if there is neither.
+ * The requested table; by default the measured one in progress or, while that has too few functions, the one that comes
+ * with the project. Throws an Error if there is none with enough.
  */
-function openTable({ table: file, ...choice }: TableFlags, io: Io) {
+function openTable({ table: file, ...choice }: TableFlags) {
   const open = (text: string) => ({ text, parsed: parseTable(text) });
-  if (file) return open(readTableText({ ...choice, file }));
-  const measured = measuredTableText(choice), opened = measured === null ? null : open(measured);
-  const count = opened?.parsed.entries.length ?? 0;
-  if (opened && count >= MIN_FUNCTIONS) return opened;
-  if (`${choice.dataset} ${choice.preset}` !== MODELLED) return open(readTableText(choice));
-  const [name] = PLAUSIBLE_TABLES;
-  io.err(
-    `the measured table of ${choice.dataset} and ${choice.preset} has ${count} functions, too few: searches are ` +
-      `simulated on ${name}, in which nothing was measured (deno task table --train measures)`,
+  const measured = file ? [] : measuredTables(choice).map(open);
+  if (measured.length === 0) return open(readTableText({ ...choice, file: file || undefined }));
+  const enough = measured.find(({ parsed }) => parsed.entries.length >= MIN_FUNCTIONS);
+  if (enough) return enough;
+  throw new Error(
+    `The measured table of ${choice.dataset} and ${choice.preset} has ${
+      measured[0].parsed.entries.length
+    } functions, ` +
+      `too few for a top 1 %: go on with \`deno task table --train\`, or give --table ${PLAUSIBLE_TABLES[0]}, ` +
+      "in which nothing was measured",
   );
-  return open(readTableText({ ...choice, file: name }));
 }
-
-/** The data set and preset of the trainings that the plausible tables are modelled on. */
-const MODELLED = "cifar10 laptop";
 
 interface PlaceFlags {
   readonly real: boolean;

@@ -1,6 +1,6 @@
 /** The report of `compare`: a table of samplers, for people, files and programs, and curves of the best function so far. */
 import { childText } from "../controller/child_text.ts";
-import type { FunctionTable } from "../controller/comparison/function_table.ts";
+import { type FunctionTable, imagesText } from "../controller/comparison/function_table.ts";
 import type { Band, SamplerSummary } from "../controller/comparison/sampler_summary.ts";
 import type { Truths } from "../controller/comparison/simulated_search.ts";
 import { csvRows } from "../controller/csv.ts";
@@ -32,8 +32,7 @@ export interface Stand {
 
 export function standOf({ header }: FunctionTable): Stand {
   const { synthetic, dataset, child, about } = header;
-  const images = `${dataset}${synthetic ? " (synthetic images)" : ""}`;
-  const measured = `children trained on ${images} (${childText(child)})`;
+  const measured = `children trained on ${imagesText(header)} (${childText(child)})`;
   return { synthetic, dataset, truth: about === undefined ? measured : `NOT MEASURED but ${about}` };
 }
 

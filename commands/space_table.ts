@@ -4,7 +4,13 @@
  */
 import { ENGINE_NAMES } from "../child/engine/open.ts";
 import { childText } from "../controller/child_text.ts";
-import { type FunctionTable, scoresOf, spreadOf, truthOf } from "../controller/comparison/function_table.ts";
+import {
+  correctedScores,
+  type FunctionTable,
+  imagesText,
+  spreadOf,
+  truthOf,
+} from "../controller/comparison/function_table.ts";
 import { halfWidth95, meanOf, varianceOf } from "../controller/comparison/statistics.ts";
 import { readTable } from "../controller/comparison/table_files.ts";
 import {
@@ -127,11 +133,11 @@ interface Row {
 }
 
 function show(table: FunctionTable, members: readonly Member[], flags: Flags, io: Io): void {
-  const spread = spreadOf(table), { guessing, child, dataset, synthetic } = table.header;
+  const spread = spreadOf(table), { guessing, child, dataset, synthetic, remark } = table.header;
   const rowOf = (fingerprint: string): Row | null => {
     const entry = table.entry(fingerprint);
     if (!entry) return null;
-    const scores = scoresOf(entry, guessing), n = scores.length;
+    const scores = correctedScores(entry, spread.seedEffects, guessing), n = scores.length;
     return {
       expression: entry.expression,
       accuracy: truthOf(entry, spread, guessing),
@@ -168,6 +174,7 @@ function show(table: FunctionTable, members: readonly Member[], flags: Flags, io
         event: "finished",
         dataset,
         synthetic,
+        ...remark !== undefined && { remark },
         child,
         ...summary,
         best: rows.slice(0, BEST),
@@ -182,7 +189,7 @@ function show(table: FunctionTable, members: readonly Member[], flags: Flags, io
   );
   io.out(
     `trained: ${summary.trained} (${summary.diverged} of them always diverged) in ${summary.trainings} trainings of ` +
-      `${childText(child)}, on ${dataset}${synthetic ? " (synthetic)" : ""}`,
+      `${childText(child)}, on ${imagesText(table.header)}`,
   );
   io.out("");
   textTable({
@@ -194,7 +201,8 @@ function show(table: FunctionTable, members: readonly Member[], flags: Flags, io
   }).forEach(io.out);
   io.out("");
   io.out(
-    "accuracy: the mean of n seeds on the validation split, shrunken towards that of all functions if n is small",
+    "mean: over n seeds on the validation split, less what each seed adds to all functions; accuracy: the mean, shrunken " +
+      "towards that of all functions if n is small",
   );
 }
 

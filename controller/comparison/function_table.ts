@@ -12,7 +12,7 @@ import { activationFrom } from "../../child/activation/catalog.ts";
 import { fingerprint } from "../../child/activation/fingerprint.ts";
 import type { ChildSettings } from "../../child/trainer.ts";
 import type { Dataset } from "../../datasets/dataset.ts";
-import { meanOf, varianceOf } from "./statistics.ts";
+import { meanOf, medianOf, varianceOf } from "./statistics.ts";
 
 const FORMAT = "actsearch function table 1";
 
@@ -27,6 +27,8 @@ export interface TableHeader {
   /** Accuracy of guessing, 1 / classes. */
   readonly guessing: number;
   readonly child: ChildSettings;
+  /** What must be said of the images wherever the scores stand: "images from JPEGs of quality 75". */
+  readonly remark?: string;
   /** By which its images are recognised: other files of the same name have others. Tables before 2026-11-27 lack it. */
   readonly images?: ImageStatistics;
   readonly engine: string;
@@ -134,11 +136,18 @@ function runsOf(scores: TableEntry["scores"]): [first: number, run: (number | nu
 
 function parseHeader(line: string): TableHeader {
   try {
-    const header = JSON.parse(line);
-    if (header.format === FORMAT) return header;
+    const header = JSON.parse(line), { format, dataset, engine, guessing, child, remark = "" } = header;
+    const isWhole = [dataset, engine, remark, child.network].every((text) => typeof text === "string") &&
+      guessing > 0 && guessing < 1 && Number.isInteger(child.steps);
+    if (format === FORMAT && isWhole) return header;
   } catch { // reported below
   }
   throw new SyntaxError(`Cannot read a table of functions as its first line is not one of "${FORMAT}"`);
+}
+
+/** A table's images in words. */
+export function imagesText({ dataset, synthetic, remark }: TableHeader): string {
+  return `${dataset}${synthetic ? " (synthetic images)" : ""}${remark === undefined ? "" : `, ${remark}`}`;
 }
 
 function parseLine(line: string, number: number): [string, number, (number | null)[]] {
@@ -175,33 +184,81 @@ export interface Spread {
   readonly betweenVariance: number;
   /** Variance of one training about its function, pooled over the functions of several; 0 where there is none. */
   readonly withinVariance: number;
+  /** What seed k + 1 adds to all functions. */
+  readonly seedEffects: readonly number[];
 }
 
 /** Over the functions that never diverged, since those that did do not share one normal distribution with them. */
 export function spreadOf(table: FunctionTable): Spread {
-  const trained = table.entries.map(({ scores }) => [...scores].filter((score) => score !== undefined))
-    .filter((scores): scores is number[] => scores.length > 0 && !scores.includes(null));
-  if (trained.length < 2) return { mean: table.header.guessing, betweenVariance: 0, withinVariance: 0 };
-  const several = trained.filter(({ length }) => length > 1);
+  const trained = table.entries.map(({ scores }) => scores).filter((
+    scores,
+  ): scores is readonly (number | undefined)[] =>
+    scores.some((score) => score !== undefined) && !scores.includes(null)
+  );
+  const seedEffects = seedEffectsOf(trained);
+  if (trained.length < 2) return { mean: table.header.guessing, betweenVariance: 0, withinVariance: 0, seedEffects };
+  const corrected = trained.map((scores) => correctedScores({ scores }, seedEffects, NaN));
+  const several = corrected.filter(({ length }) => length > 1);
   const freedom = several.reduce((sum, { length }) => sum + length - 1, 0);
   const squares = several.reduce((sum, scores) => sum + varianceOf(scores) * (scores.length - 1), 0);
   const withinVariance = freedom > 0 ? squares / freedom : 0;
-  const noise = meanOf(trained.map(({ length }) => withinVariance / length));
-  const means = trained.map(meanOf);
-  return { mean: meanOf(means), betweenVariance: Math.max(0, varianceOf(means) - noise), withinVariance };
+  const noise = meanOf(corrected.map(({ length }) => withinVariance / length));
+  const means = corrected.map(meanOf), betweenVariance = Math.max(0, varianceOf(means) - noise);
+  return { mean: meanOf(means), betweenVariance, withinVariance, seedEffects };
+}
+
+/** Minimum number of functions from which a seed's effect is estimated. */
+const MIN_FUNCTIONS = 5;
+/** Rounds of the median polish; further ones change no effect by a thousandth of a point. */
+const ROUNDS = 20;
+
+/**
+ * What each seed adds to all functions, as its starting weights and batches are common to them: by median polish (Tukey
+ * 1977) of the functions with several seeds, 0 on average over the seeds; 0 of a seed that too few of them have.
+ */
+function seedEffectsOf(functions: readonly (readonly (number | undefined)[])[]): readonly number[] {
+  const rows = functions.map((scores) => [...scores].flatMap((score, at) => score === undefined ? [] : [{ at, score }]))
+    .filter(({ length }) => length > 1);
+  const seeds = Math.max(0, ...functions.map(({ length }) => length));
+  const counts = Array.from(
+    { length: seeds },
+    (_, at) => rows.filter((row) => row.some((one) => one.at === at)).length,
+  );
+  const known = [...counts.keys()].filter((at) => counts[at] >= MIN_FUNCTIONS), effects = new Array(seeds).fill(0);
+  for (let round = 0; round < ROUNDS && known.length > 1; round++) {
+    const left = rows.flatMap((row) => {
+      const middle = medianOf(row.map(({ at, score }) => score - effects[at]));
+      return row.map(({ at, score }) => ({ at, rest: score - middle }));
+    });
+    for (const at of known) effects[at] = medianOf(left.filter((one) => one.at === at).map(({ rest }) => rest));
+    const centre = meanOf(known.map((at) => effects[at]));
+    for (const at of known) effects[at] -= centre;
+  }
+  return effects;
+}
+
+/** The scores that exist, less their seeds' effects; a diverged child scores `guessing`. */
+export function correctedScores(
+  { scores }: Pick<TableEntry, "scores">,
+  seedEffects: readonly number[],
+  guessing: number,
+): number[] {
+  return [...scores].flatMap((score, at) =>
+    score === undefined ? [] : [score === null ? guessing : score - seedEffects[at]]
+  );
 }
 
 /**
- * Estimate of a function's true score: the mean of its n trainings, shrunken towards the mean of all functions
- * (empirical Bayes: mu + t^2 / (t^2 + s^2 / n) (mean - mu)). One that ever diverged keeps its mean, in which a diverged
- * child counts as guessing.
+ * Estimate of a function's true score: the mean of its n trainings, less the effects of their seeds, shrunken towards the
+ * mean of all functions (empirical Bayes: mu + t^2 / (t^2 + s^2 / n) (mean - mu)). One that ever diverged keeps its mean,
+ * in which a diverged child counts as guessing.
  */
 export function truthOf(
   entry: TableEntry,
-  { mean, betweenVariance, withinVariance }: Spread,
+  { mean, betweenVariance, withinVariance, seedEffects }: Spread,
   guessing: number,
 ): number {
-  const scores = scoresOf(entry, guessing), own = meanOf(scores);
+  const scores = correctedScores(entry, seedEffects, guessing), own = meanOf(scores);
   if (entry.scores.includes(null) || withinVariance === 0) return own;
   return mean + betweenVariance / (betweenVariance + withinVariance / scores.length) * (own - mean);
 }

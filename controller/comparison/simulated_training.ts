@@ -1,8 +1,8 @@
 /**
  * Trainings drawn from a table instead of trained, so that a search takes a second. The truth of a function is its mean
- * over the table's seeds, shrunken if they are few (`truthOf`); a simulated training scores the truth, plus its seed's
- * effect on every function (measured, so that trainings of one seed are paired), plus a deviation drawn from the
- * residuals of functions with several seeds. A function that diverged with some seed scores one of its own trainings.
+ * over the table's seeds, less their effects, shrunken if they are few (`truthOf`); a simulated training scores the truth,
+ * plus its seed's effect on every function (measured, so that trainings of one seed are paired), plus a deviation drawn
+ * from the residuals of functions with several seeds. A function that diverged with some seed scores one of its own trainings.
  */
 import type { Random } from "../../datasets/random.ts";
 import { FunctionFacts } from "../samplers/function_facts.ts";
@@ -11,9 +11,6 @@ import { type FunctionTable, scoresOf, spreadOf, truthOf } from "./function_tabl
 import type { TrainingSource, Truths } from "./simulated_search.ts";
 import { meanOf } from "./statistics.ts";
 import { referenceFunctions, STAGES } from "./table_plan.ts";
-
-/** Minimum number of functions with several seeds from which a seed's effect is estimated. */
-const MIN_FUNCTIONS = 5;
 
 /** Of CIFAR-10 and the other data sets with 50,000 training images: tables do not say how many there were. */
 const VALIDATION_IMAGES = 5000;
@@ -63,7 +60,8 @@ export class SimulatedTable implements Truths {
     this.classes = Math.round(1 / guessing);
     this.images = table.header.child.validationImages ?? VALIDATION_IMAGES;
     this.#truth = truthsOf(table);
-    ({ seedEffects: this.#seedEffects, deviations: this.#deviations } = noiseOf(table));
+    this.#seedEffects = spreadOf(table).seedEffects;
+    this.#deviations = deviationsOf(table, this.#seedEffects);
     const space = new SearchSpace(1);
     this.facts = new FunctionFacts(space, new Set(this.#truth.keys()));
     members ??= new Set(
@@ -112,35 +110,24 @@ export interface SimulatedTrainings extends TrainingSource {
 }
 
 /**
- * The seeds' effects common to all functions, and the residuals, by a two-way analysis of the functions with several
- * seeds. Scores by which a function was chosen for more trainings are left out, as they are biased upwards.
+ * Deviations of trainings from their functions' means and seeds' effects. Scores by which a function was chosen for more
+ * trainings are left out, as they are biased upwards. Throws a RangeError if there is none.
  */
-function noiseOf(table: FunctionTable): { seedEffects: readonly number[]; deviations: readonly number[] } {
-  const residuals = table.entries.filter(({ scores }) => !scores.includes(null)).map(({ scores }) => {
+function deviationsOf(table: FunctionTable, seedEffects: readonly number[]): readonly number[] {
+  const deviations = table.entries.filter(({ scores }) => !scores.includes(null)).flatMap(({ scores }) => {
     const chosenBy = Math.max(0, ...STAGES.map(({ seeds }) => seeds < scores.length ? seeds : 0));
     const measured = [...scores].flatMap((score, at) =>
-      typeof score === "number" && at >= chosenBy ? [{ at, score }] : []
+      typeof score === "number" && at >= chosenBy ? [score - seedEffects[at]] : []
     );
-    const mean = meanOf(measured.map(({ score }) => score));
-    return measured.map(({ at, score }) => ({ at, residual: score - mean, n: measured.length }));
-  }).filter(({ length }) => length > 1).flat();
-  if (residuals.length === 0) {
+    const mean = meanOf(measured), n = measured.length;
+    // A residual about the mean of n is smaller than the deviation itself by sqrt((n - 1) / n).
+    return n > 1 ? measured.map((score) => (score - mean) * Math.sqrt(n / (n - 1))) : [];
+  });
+  if (deviations.length === 0) {
     throw new RangeError(
       "Cannot simulate trainings from the table as none of its functions was trained with two seeds",
     );
   }
-  const bySeed = Map.groupBy(residuals, ({ at }) => at);
-  const common = [...bySeed].filter(([, some]) => some.length >= MIN_FUNCTIONS)
-    .map(([at, some]) => [at, meanOf(some.map(({ residual }) => residual))] as const);
-  const middle = common.length > 0 ? meanOf(common.map(([, effect]) => effect)) : 0;
-  const effects = new Map(common.map(([at, effect]) => [at, effect - middle]));
-  // A residual about the mean of n is smaller than the deviation itself by sqrt((n - 1) / n).
-  const deviations = residuals.map(({ at, residual, n }) =>
-    (residual - (effects.get(at) ?? 0)) * Math.sqrt(n / (n - 1))
-  );
   const centre = meanOf(deviations);
-  return {
-    seedEffects: effects.size > 0 ? [...effects.values()] : [0],
-    deviations: deviations.map((deviation) => deviation - centre),
-  };
+  return deviations.map((deviation) => deviation - centre);
 }

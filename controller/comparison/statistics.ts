@@ -16,8 +16,14 @@ export interface Summary {
 export function summarise(values: readonly number[]): Summary | null {
   const sorted = values.toSorted((a, b) => a - b), n = sorted.length;
   if (n === 0) return null;
-  const median = (sorted[Math.floor((n - 1) / 2)] + sorted[Math.floor(n / 2)]) / 2;
-  return { mean: meanOf(sorted), standard_deviation: n > 1 ? Math.sqrt(varianceOf(sorted)) : null, median, n };
+  const deviation = n > 1 ? Math.sqrt(varianceOf(sorted)) : null;
+  return { mean: meanOf(sorted), standard_deviation: deviation, median: medianOf(sorted), n };
+}
+
+/** NaN without a value. */
+export function medianOf(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b), n = sorted.length;
+  return (sorted[Math.floor((n - 1) / 2)] + sorted[Math.floor(n / 2)]) / 2;
 }
 
 export interface SignTest {

@@ -6,8 +6,8 @@ import { type FunctionTable, parseTable } from "./function_table.ts";
 
 const MADE = "runs/table";
 /**
- * Tables drawn from a model of what was measured so far (`tests/bench/plausible_table.ts`), the default one first. They
- * differ in which functions score alike: those with similar values and slopes, or those that share tokens.
+ * Tables drawn from models of a few measured functions (`tests/bench/plausible_table.ts`). They differ in which functions
+ * score alike: those with similar values and slopes, or those that share tokens.
  */
 export const PLAUSIBLE_TABLES = ["plausible-shape", "plausible-tokens"] as const;
 
@@ -19,13 +19,16 @@ export interface TableChoice {
   readonly preset: string;
 }
 
-/** The file that trainings are appended to. */
-export function tableFile({ file, dataset, preset }: TableChoice): string {
+/**
+ * The file that trainings are appended to: the one named, else the one in progress, which begins as a copy of the shipped
+ * one where trainings may be added to that, as `fits` says.
+ */
+export function tableFile({ file, ...choice }: TableChoice, fits: (shipped: FunctionTable) => boolean): string {
   if (file !== undefined) return file;
-  const name = `${dataset}-${preset}.jsonl`, path = `${MADE}/${name}`;
-  if (read(path) === null && read(shipped(name)) !== null) {
+  const path = madeAt(choice), known = read(shipped(nameOf(choice)));
+  if (read(path) === null && known !== null && fits(parseTable(known))) {
     Deno.mkdirSync(MADE, { recursive: true });
-    Deno.copyFileSync(shipped(name), path); // continues the shipped table
+    Deno.writeTextFileSync(path, known);
   }
   return path;
 }
@@ -35,10 +38,9 @@ export function readTable(choice: TableChoice): FunctionTable {
   return parseTable(readTableText(choice));
 }
 
-/** A measured table as text, for workers, which parse it themselves; null if there is none for the data set and preset. */
-export function measuredTableText({ dataset, preset }: Omit<TableChoice, "file">): string | null {
-  const name = `${dataset}-${preset}.jsonl`;
-  return read(`${MADE}/${name}`) ?? read(shipped(name));
+/** Measured tables as text, for workers, which parse it themselves: the one in progress and the one shipped, if any. */
+export function measuredTables(choice: Omit<TableChoice, "file">): string[] {
+  return [madeAt(choice), shipped(nameOf(choice))].map(read).filter((text) => text !== null);
 }
 
 /** As `readTable`, but unparsed. The file may be one of `PLAUSIBLE_TABLES`. */
@@ -48,12 +50,20 @@ export function readTableText({ file, dataset, preset }: TableChoice): string {
     if (text !== null) return text;
     throw new Error(`Cannot open the table ${file} as there is no such file`);
   }
-  const text = measuredTableText({ dataset, preset });
-  if (text !== null) return text;
+  const [text] = measuredTables({ dataset, preset });
+  if (text !== undefined) return text;
   throw new Error(
     `There is no table of functions for ${dataset} and the preset ${preset}: make one with ` +
       `\`deno task table --train --dataset ${dataset} --preset ${preset}\`, or name its file`,
   );
+}
+
+function nameOf({ dataset, preset }: Omit<TableChoice, "file">): string {
+  return `${dataset}-${preset}.jsonl`;
+}
+
+function madeAt(choice: Omit<TableChoice, "file">): string {
+  return `${MADE}/${nameOf(choice)}`;
 }
 
 function read(path: string | URL): string | null {

@@ -54,7 +54,7 @@ describe("deno task compare", () => {
       assertEquals(JSON.parse(again.out.trim().split("\n").at(-1)!).samplers, samplers);
     }));
 
-  it("without a file stands on a table drawn from a model until there is a measured one, and says so", () =>
+  it("without a file stands on the measured table in progress, or while that is too small on the one that is shipped", () =>
     withTable(async (cwd) => {
       const short = ["--seeds", "2", "--trials", "20", "--workers", "1"];
       const line = ["compare", "--table", "--samplers", "random;exhaustive", ...short];
@@ -62,22 +62,30 @@ describe("deno task compare", () => {
       await Deno.mkdir(`${cwd}/runs/table`);
       const [header, ...lines] = TEXT.split("\n"), own = `${cwd}/runs/table/cifar10-laptop.jsonl`;
       await Deno.writeTextFile(own, [header, ...lines.slice(0, 50), ""].join("\n"));
-      const { code, out, err } = await commandLine([...line, "--json"], { cwd });
-      assertEquals(code, 0, err.join("\n"));
-      assertStringIncludes(err.join("\n"), "simulated on plausible-shape, in which nothing was measured");
-      assertStringIncludes(err.join("\n"), "too few");
-      const rows = out.trim().split("\n").map((row) => JSON.parse(row)), finished = rows.at(-1);
-      assertEquals(rows.map(({ synthetic }) => synthetic), Array(5).fill(true));
-      assertEquals([finished.event, finished.dataset, finished.functions > 3900], ["finished", "synthetic", true]);
-      assertMatch(finished.truth, /^NOT MEASURED but drawn from a model of 74 functions trained on CIFAR-10/);
-      assertEquals(Object.keys(finished.samplers), ["random", "exhaustive"]);
+      const lastOf = async (line: readonly string[]) => {
+        const { code, out, err } = await commandLine([...line, "--json"], { cwd });
+        assertEquals(code, 0, err.join("\n"));
+        return out.trim().split("\n").map((row) => JSON.parse(row)).at(-1);
+      };
+      const shipped = await lastOf(line);
+      assertEquals([shipped.event, shipped.dataset, shipped.synthetic], ["finished", "cifar10", false]);
+      assert(shipped.functions >= 1500, `${shipped.functions}`);
+      assertEquals(
+        shipped.truth,
+        `children trained on cifar10, images from JPEGs of quality 75 (${childText(PRESETS.laptop.child)})`,
+      );
+      assertEquals(Object.keys(shipped.samplers), ["random", "exhaustive"]);
+
+      const plausible = await lastOf(["compare", "--table", "plausible-tokens", ...line.slice(2)]);
+      assertEquals([plausible.synthetic, plausible.functions > 3900], [true, true]);
+      assertMatch(plausible.truth, /^NOT MEASURED but drawn from a model of 74 functions trained on CIFAR-10/);
 
       await Deno.writeTextFile(
         own,
         TEXT.replace('"synthetic":true,', '"synthetic":false,').replace(/"about":"[^"]*",/, ""),
       );
-      const measured = JSON.parse((await commandLine([...line, "--json"], { cwd })).out.trim().split("\n").at(-1)!);
-      assertEquals(measured.synthetic, false);
+      const measured = await lastOf(line);
+      assertEquals([measured.synthetic, measured.functions], [false, 300]);
       assertEquals(measured.truth, `children trained on synthetic (${childText(PRESETS.laptop.child)})`);
     }));
 

@@ -3,6 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../../child/activation/catalog.ts";
 import { fingerprint } from "../../../child/activation/fingerprint.ts";
 import {
+  correctedScores,
   FunctionTable,
   newHeader,
   parseTable,
@@ -11,6 +12,7 @@ import {
   trainingLine,
   truthOf,
 } from "../../../controller/comparison/function_table.ts";
+import { meanOf, medianOf } from "../../../controller/comparison/statistics.ts";
 import { PRESETS } from "../../../controller/presets.ts";
 import { Random } from "../../../datasets/random.ts";
 
@@ -64,7 +66,10 @@ describe("table of functions", () => {
         "line 3 is not",
       );
     }
-    for (const text of ["", "{}\n", "nonsense\n"]) {
+    const hollow = JSON.stringify({ ...HEADER, child: {} });
+    for (
+      const text of ["", "{}\n", "null\n", "nonsense\n", '{"format":"actsearch function table 1"}\n', `${hollow}\n`]
+    ) {
       assertThrows(() => parseTable(text), SyntaxError, "as its first line is not one of");
     }
   });
@@ -93,12 +98,41 @@ describe("table of functions", () => {
     assert(Math.abs(optimism("shrunken")) < 0.005, `${optimism("shrunken")}`);
   });
 
+  it("takes the seeds' effects out of means, so that functions of few seeds compare with those of many", () => {
+    const random = new Random(6), effects = [0.02, -0.015, 0.001, -0.006];
+    const table = new FunctionTable(HEADER);
+    const truths = Array.from({ length: 200 }, (_, at) => {
+      const truth = 0.4 + 0.03 * random.normal(), seeds = at < 10 ? 4 : at < 60 ? 2 : 1;
+      for (let seed = 1; seed <= seeds; seed++) {
+        // One training in twenty is far off, as if it had all but diverged.
+        const luck = (at + seed) % 20 === 0 ? -0.2 : 0.005 * random.normal();
+        table.add(`sin(${at + 1} * x)`, seed, truth + effects[seed - 1] + luck);
+      }
+      return truth;
+    });
+    const spread = spreadOf(table);
+    for (const [at, effect] of effects.entries()) assertAlmostEquals(spread.seedEffects[at], effect, 0.004, `${at}`);
+    const error = (from: number, to: number) =>
+      medianOf(
+        truths.slice(from, to).map((truth, i) =>
+          meanOf(correctedScores(table.entry(printOf(`sin(${from + i + 1} * x)`))!, spread.seedEffects, 0.1)) - truth
+        ),
+      );
+    for (const [from, to] of [[0, 10], [10, 60], [60, 200]]) assertAlmostEquals(error(from, to), 0, 0.004);
+  });
+
+  it("knows no effect of seeds that few functions have", () => {
+    const table = new FunctionTable(HEADER);
+    for (let at = 1; at <= 4; at++) [1, 2].forEach((seed) => table.add(`sin(${at} * x)`, seed, 0.3 + 0.1 * seed));
+    assertEquals(spreadOf(table).seedEffects, [0, 0]);
+  });
+
   it("keeps the mean of a function that diverged, as guessing", () => {
     const table = new FunctionTable(HEADER);
     table.add("sin(x)", 1, 0.5);
     table.add("sin(x)", 2, null);
     assertAlmostEquals(
-      truthOf(table.entries[0], { mean: 0.4, betweenVariance: 1, withinVariance: 1 }, 0.1),
+      truthOf(table.entries[0], { mean: 0.4, betweenVariance: 1, withinVariance: 1, seedEffects: [0, 0] }, 0.1),
       0.3,
       1e-12,
     );

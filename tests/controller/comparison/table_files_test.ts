@@ -1,0 +1,52 @@
+/** Which table a command reads and which one it goes on with, as files in runs/table/ come and go. */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { measuredTables, readTable, tableFile } from "../../../controller/comparison/table_files.ts";
+import { STAGES } from "../../../controller/comparison/table_plan.ts";
+import { PRESETS } from "../../../controller/presets.ts";
+
+const LAPTOP = { dataset: "cifar10", preset: "laptop" }, PATH = "runs/table/cifar10-laptop.jsonl";
+
+/** In an empty folder. */
+async function inFolder(test: () => void): Promise<void> {
+  const before = Deno.cwd();
+  await Deno.mkdir(".tmp", { recursive: true });
+  const folder = await Deno.makeTempDir({ dir: ".tmp" });
+  Deno.chdir(folder);
+  try {
+    test();
+  } finally {
+    Deno.chdir(before);
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+describe("the table that comes with the project", () => {
+  it("is of the child that laptop trains, says what its images are, and has every reference from all seeds", () =>
+    inFolder(() => {
+      const { header, entries } = readTable(LAPTOP);
+      assertEquals(header.child, { ...PRESETS.laptop.child, validationImages: null });
+      assertEquals([header.dataset, header.synthetic, header.engine], ["cifar10", false, "wasm"]);
+      assert(header.remark !== undefined && header.images !== undefined);
+      assert(entries.length >= 1500, `${entries.length}`);
+      const relu = entries.find(({ expression }) => expression === "relu(x)")!;
+      assertEquals(relu.scores.filter((score) => typeof score === "number").length, STAGES.at(-1)!.seeds);
+    }));
+
+  it("is read until there is another, and gone on with where that fits, as a copy", () =>
+    inFolder(() => {
+      const [shipped] = measuredTables(LAPTOP);
+      assertEquals(tableFile(LAPTOP, () => false), PATH);
+      assertEquals(measuredTables(LAPTOP), [shipped]); // nothing was made
+      assertEquals(tableFile(LAPTOP, ({ header }) => header.dataset === "cifar10"), PATH);
+      assertEquals(Deno.readTextFileSync(PATH), shipped);
+      Deno.writeTextFileSync(PATH, "own\n");
+      assertEquals(tableFile(LAPTOP, () => true), PATH);
+      assertEquals(measuredTables(LAPTOP), ["own\n", shipped]);
+      assertThrows(
+        () => readTable({ ...LAPTOP, preset: "paper" }),
+        Error,
+        "There is no table of functions for cifar10",
+      );
+    }));
+});
