@@ -2,12 +2,13 @@
  * How many trainings do samplers need until they first train a function of the true top 1 %? Searches of 200 trainings
  * on a known truth, one training per function, seed by seed; the order of candidates is all that differs.
  *
- *     deno run --allow-read --allow-write tests/bench/samplers.ts run RAW.jsonl TRUTH "VARIANT;VARIANT" FIRST COUNT
+ *     deno run --allow-read --allow-write tests/bench/samplers.ts run RAW.jsonl TRUTH "VARIANT;VARIANT" FIRST COUNT [TOP]
  *     deno run --allow-read tests/bench/samplers.ts summary RAW.jsonl
  *
  * TRUTH is a table of functions, or `formula1` or `formula2`: the formula of `synthetic_table.ts` over the space of one
  * or two core units. A VARIANT is a sampler and the settings in which it differs: "surrogate:start=10,hope=0.5"; of ppo
- * and reinforce, from the paper's. `run` appends a line per search and skips those that are there.
+ * and reinforce, from the paper's. TOP is how many functions of a table count as its top, by default 1 %. `run` appends a
+ * line per search and skips those that are there.
  */
 import { parseExpression } from "../../child/activation/parse.ts";
 import { printExpression } from "../../child/activation/print.ts";
@@ -50,9 +51,13 @@ interface World {
   trainings(seed: number): TrainingSource;
 }
 
-function tableWorld(path: string): World {
+function tableWorld(path: string, top?: number): World {
   const table = new SimulatedTable(parseTable(Deno.readTextFileSync(path)));
-  return { truths: table, trainings: (seed) => table.trainings(new Random(seed).split("simulation")) };
+  const { truth, toBeat } = table, top1 = top === undefined ? table.top1 : table.ranked[top - 1].truth;
+  return {
+    truths: { truth, toBeat, top1 },
+    trainings: (seed) => table.trainings(new Random(seed).split("simulation")),
+  };
 }
 
 function formulaWorld(units: Units): World {
@@ -113,10 +118,17 @@ function readVariant(text: string): { readonly sampler: string; readonly setting
   };
 }
 
-async function run(file: string, truth: string, variants: readonly string[], first: number, count: number) {
+async function run(
+  file: string,
+  truth: string,
+  variants: readonly string[],
+  first: number,
+  count: number,
+  top?: number,
+) {
   const formula = /^formula([123])$/.exec(truth);
-  const world = formula ? formulaWorld(Number(formula[1]) as Units) : tableWorld(truth);
-  const name = truth.split("/").at(-1)!.replace(".jsonl", "");
+  const world = formula ? formulaWorld(Number(formula[1]) as Units) : tableWorld(truth, top);
+  const name = truth.split("/").at(-1)!.replace(".jsonl", "") + (top === undefined ? "" : `, best ${top}`);
   const done = new Set(readLines<Row>(file).map(({ truth, variant, seed }) => `${truth} ${variant} ${seed}`));
   for (let seed = first; seed < first + count; seed++) {
     for (const variant of variants) {
@@ -147,7 +159,7 @@ function summary(file: string): void {
 }
 
 if (import.meta.main) {
-  const [command, file, truth, variants, first, count] = Deno.args;
+  const [command, file, truth, variants, first, count, top] = Deno.args;
   if (command === "summary") summary(file);
-  else await run(file, truth, variants.split(";"), Number(first), Number(count));
+  else await run(file, truth, variants.split(";"), Number(first), Number(count), top === undefined ? top : Number(top));
 }
