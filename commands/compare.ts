@@ -171,16 +171,16 @@ const MIN_FUNCTIONS = 100;
  */
 function openTable({ table: file, ...choice }: TableFlags) {
   const open = (text: string) => ({ text, parsed: parseTable(text) });
-  const measured = file ? [] : measuredTables(choice).map(open);
-  if (measured.length === 0) return open(readTableText({ ...choice, file: file || undefined }));
-  const enough = measured.find(({ parsed }) => parsed.entries.length >= MIN_FUNCTIONS);
-  if (enough) return enough;
+  if (file) return open(readTableText({ ...choice, file }));
+  const measured = measuredTables(choice), { dataset, preset } = choice;
+  if (measured.length === 0) return open(readTableText(choice)); // says how to make one
+  for (const text of measured) {
+    const opened = open(text);
+    if (opened.parsed.entries.length >= MIN_FUNCTIONS) return opened;
+  }
   throw new Error(
-    `The measured table of ${choice.dataset} and ${choice.preset} has ${
-      measured[0].parsed.entries.length
-    } functions, ` +
-      `too few for a top 1 %: go on with \`deno task table --train\`, or give --table ${PLAUSIBLE_TABLES[0]}, ` +
-      "in which nothing was measured",
+    `The measured table of ${dataset} and ${preset} has fewer than ${MIN_FUNCTIONS} functions, too few for a top 1 %: go ` +
+      `on with \`deno task table --train\`, or give --table ${PLAUSIBLE_TABLES[0]}, in which nothing was measured`,
   );
 }
 

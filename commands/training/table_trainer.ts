@@ -67,8 +67,7 @@ export class TableTrainer {
     io.signal.addEventListener("abort", interrupt);
     try {
       const { name: engine, device } = await pool.opened;
-      const fits = ({ header }: FunctionTable) =>
-        header.images !== undefined && differenceOf(header, dataset, child) === null;
+      const fits = ({ header }: FunctionTable) => differenceOf(header, dataset, child) === null;
       const { table, path, file } = openForAppending(tableFile(options, fits), child, dataset, { engine, device });
       const images = dataset.validation.count;
       return new TableTrainer(table, path, images, workers, { pool, file, io, interrupt });

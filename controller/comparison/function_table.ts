@@ -209,7 +209,7 @@ export function spreadOf(table: FunctionTable): Spread {
 
 /** Minimum number of functions from which a seed's effect is estimated. */
 const MIN_FUNCTIONS = 5;
-/** Rounds of the median polish; further ones change no effect by a thousandth of a point. */
+/** Rounds of the median polish; as many again change no effect of the shipped table by a hundredth of a point. */
 const ROUNDS = 20;
 
 /**
@@ -237,14 +237,14 @@ function seedEffectsOf(functions: readonly (readonly (number | undefined)[])[]):
   return effects;
 }
 
-/** The scores that exist, less their seeds' effects; a diverged child scores `guessing`. */
+/** The scores that exist, less their seeds' effects, where these are known; a diverged child scores `guessing`. */
 export function correctedScores(
   { scores }: Pick<TableEntry, "scores">,
   seedEffects: readonly number[],
   guessing: number,
 ): number[] {
   return [...scores].flatMap((score, at) =>
-    score === undefined ? [] : [score === null ? guessing : score - seedEffects[at]]
+    score === undefined ? [] : [score === null ? guessing : score - (seedEffects[at] ?? 0)]
   );
 }
 

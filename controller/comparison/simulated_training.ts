@@ -2,7 +2,8 @@
  * Trainings drawn from a table instead of trained, so that a search takes a second. The truth of a function is its mean
  * over the table's seeds, less their effects, shrunken if they are few (`truthOf`); a simulated training scores the truth,
  * plus its seed's effect on every function (measured, so that trainings of one seed are paired), plus a deviation drawn
- * from the residuals of functions with several seeds. A function that diverged with some seed scores one of its own trainings.
+ * from the residuals of functions with several seeds. A function that diverged with some seed scores one of its own
+ * trainings.
  */
 import type { Random } from "../../datasets/random.ts";
 import { FunctionFacts } from "../samplers/function_facts.ts";
@@ -16,8 +17,8 @@ import { referenceFunctions, STAGES } from "./table_plan.ts";
 const VALIDATION_IMAGES = 5000;
 
 /** The truths of a table's functions, best first. */
-export function truthsOf(table: FunctionTable): ReadonlyMap<string, number> {
-  const { guessing } = table.header, spread = spreadOf(table);
+export function truthsOf(table: FunctionTable, spread = spreadOf(table)): ReadonlyMap<string, number> {
+  const { guessing } = table.header;
   const truths = table.entries.map((entry) => [entry.fingerprint, truthOf(entry, spread, guessing)] as const);
   return new Map(truths.toSorted(([, a], [, b]) => b - a));
 }
@@ -59,8 +60,9 @@ export class SimulatedTable implements Truths {
     this.#table = table;
     this.classes = Math.round(1 / guessing);
     this.images = table.header.child.validationImages ?? VALIDATION_IMAGES;
-    this.#truth = truthsOf(table);
-    this.#seedEffects = spreadOf(table).seedEffects;
+    const spread = spreadOf(table);
+    this.#truth = truthsOf(table, spread);
+    this.#seedEffects = spread.seedEffects;
     this.#deviations = deviationsOf(table, this.#seedEffects);
     const space = new SearchSpace(1);
     this.facts = new FunctionFacts(space, new Set(this.#truth.keys()));

@@ -31,14 +31,19 @@ export interface Sample {
   readonly fingerprint: string | null;
 }
 
+/** Features of the functions found elsewhere, worked out once. */
+const FOUND = new WeakMap<Known, Float32Array>();
+
+function featuresFound(known: Known): Float32Array {
+  let features = FOUND.get(known);
+  if (!features) FOUND.set(known, features = featuresOf(activationFrom(known.expression).expression));
+  return features;
+}
+
 /** The functions found elsewhere and those told, at most `MAX_SAMPLES`. */
 export function samplesOf(facts: FunctionFacts, known: readonly Known[], told: readonly Judged[]): readonly Sample[] {
   const all = [
-    ...known.map(({ expression, reward }) => ({
-      features: featuresOf(activationFrom(expression).expression),
-      reward,
-      fingerprint: null,
-    })),
+    ...known.map((one) => ({ features: featuresFound(one), reward: one.reward, fingerprint: null })),
     ...told.map(({ tokens, reward }) => ({
       features: facts.featuresOf(tokens),
       reward,

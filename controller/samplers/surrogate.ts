@@ -33,6 +33,7 @@ const POOL = 800;
 const MAX_LISTED = 10_000;
 /** The best so many members, of which those near the best are made by changing one or two tokens. */
 const ELITE = 20;
+
 /** Proposals of one batch that count as observed; only a batch of nearly all remaining members has more. */
 const MAX_IMAGINED = 50;
 

@@ -7,18 +7,13 @@ import { PRESETS } from "../../controller/presets.ts";
 import type { JudgingSettings, Target } from "../../controller/runs/events.ts";
 import { loadRun } from "../../controller/runs/run_store.ts";
 import { bestTrial, type Training, type Trial } from "../../controller/trial.ts";
+import { inFolder } from "../commands/command_line.ts";
 import { openScripted, runScripted } from "./search_program.ts";
 
 const TARGET: Target = { child: { ...PRESETS.smoke.child, network: "resnet14", steps: 77 }, candidates: 3, seeds: 5 };
 
-async function inFolders(body: (...folders: string[]) => Promise<void>): Promise<void> {
-  await Deno.mkdir(".tmp", { recursive: true });
-  const root = await Deno.makeTempDir({ dir: ".tmp" });
-  try {
-    await body(`${root}/one`, `${root}/other`);
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
+function inFolders(body: (...folders: string[]) => Promise<void>): Promise<void> {
+  return inFolder((root) => body(`${root}/one`, `${root}/other`));
 }
 
 function scoresOf({ trainings }: Trial, stage: Training["stage"]): number[] {

@@ -78,8 +78,9 @@ export class PpoSampler extends BatchSampler<Own> {
    * is enough to predict from.
    */
   async #screened(count: number): Promise<(readonly number[])[]> {
-    const { screen = 1 } = this.#settings, samples = samplesOf(this.facts, this.known, this.told);
-    if (screen === 1 || samples.length < LEAST_SAMPLES) return [];
+    const { screen = 1 } = this.#settings;
+    if (screen === 1 || this.known.length + this.told.length < LEAST_SAMPLES) return [];
+    const samples = samplesOf(this.facts, this.known, this.told);
     const drawn = await this.#drawFree(count * screen);
     const predicted = await predict(samples, drawn.map((tokens) => this.facts.featuresOf(tokens)));
     const order = [...drawn.keys()].sort((a, b) => predicted[b] - predicted[a]), proposed: (readonly number[])[] = [];

@@ -127,6 +127,14 @@ describe("table of functions", () => {
     assertEquals(spreadOf(table).seedEffects, [0, 0]);
   });
 
+  it("takes nothing from a seed that only functions have which diverged", () => {
+    const table = new FunctionTable(HEADER);
+    table.add("sin(x)", 1, 0.5);
+    table.add("cos(x)", 1, 0.3);
+    [null, 0.4].forEach((score, at) => table.add("tanh(x)", 2 + at, score));
+    assertAlmostEquals(truthOf(table.entry(printOf("tanh(x)"))!, spreadOf(table), 0.1), 0.25, 1e-12);
+  });
+
   it("keeps the mean of a function that diverged, as guessing", () => {
     const table = new FunctionTable(HEADER);
     table.add("sin(x)", 1, 0.5);

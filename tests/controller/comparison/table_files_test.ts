@@ -3,27 +3,27 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { measuredTables, readTable, tableFile } from "../../../controller/comparison/table_files.ts";
 import { STAGES } from "../../../controller/comparison/table_plan.ts";
+import { inFolder } from "../../commands/command_line.ts";
 import { PRESETS } from "../../../controller/presets.ts";
 
 const LAPTOP = { dataset: "cifar10", preset: "laptop" }, PATH = "runs/table/cifar10-laptop.jsonl";
 
 /** In an empty folder. */
-async function inFolder(test: () => void): Promise<void> {
-  const before = Deno.cwd();
-  await Deno.mkdir(".tmp", { recursive: true });
-  const folder = await Deno.makeTempDir({ dir: ".tmp" });
-  Deno.chdir(folder);
-  try {
-    test();
-  } finally {
-    Deno.chdir(before);
-    await Deno.remove(folder, { recursive: true });
-  }
+function inside(test: () => void): Promise<void> {
+  return inFolder(async (cwd) => {
+    const before = Deno.cwd();
+    Deno.chdir(cwd);
+    try {
+      await test();
+    } finally {
+      Deno.chdir(before);
+    }
+  });
 }
 
 describe("the table that comes with the project", () => {
   it("is of the child that laptop trains, says what its images are, and has every reference from all seeds", () =>
-    inFolder(() => {
+    inside(() => {
       const { header, entries } = readTable(LAPTOP);
       assertEquals(header.child, { ...PRESETS.laptop.child, validationImages: null });
       assertEquals([header.dataset, header.synthetic, header.engine], ["cifar10", false, "wasm"]);
@@ -34,7 +34,7 @@ describe("the table that comes with the project", () => {
     }));
 
   it("is read until there is another, and gone on with where that fits, as a copy", () =>
-    inFolder(() => {
+    inside(() => {
       const [shipped] = measuredTables(LAPTOP);
       assertEquals(tableFile(LAPTOP, () => false), PATH);
       assertEquals(measuredTables(LAPTOP), [shipped]); // nothing was made
