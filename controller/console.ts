@@ -89,7 +89,9 @@ function stageOf(source: RunSource): string | null {
     case "playoff":
       return `playoff of ${stage.finalists.length}, round ${stage.round}`;
     case "target":
-      return `${stage.trials.length} functions on ${childText(run.settings.judging.target!.child)}`;
+      return `${stage.finalists.length} functions on ${
+        childText(run.settings.judging.target!.child)
+      }, round ${stage.round}`;
     case "verdict":
       return `judging ${trials[stage.trial].simplified} on ${run.settings.judging.verdictSeeds} fresh seeds`;
   }

@@ -5,15 +5,16 @@
  */
 import type { ChildSettings } from "../child/trainer.ts";
 import type { Estimates } from "./comparison/estimate.ts";
-import { affordableFinalists, playoffRound, roundsOf } from "./comparison/playoff.ts";
+import { affordableFinalists, type Finalist, playoffRound, roundsOf } from "./comparison/playoff.ts";
 import { meanOf } from "./comparison/statistics.ts";
 import { type SeedScores, type Verdict, verdictOf } from "./comparison/verdict.ts";
 import type { Standing } from "./pruners/pruner.ts";
 import { PRUNERS } from "./pruners/pruners.ts";
 import type { JudgingSettings, Stage, Target } from "./runs/events.ts";
-import { bestTrial, counts, isCandidate, seedsOf, type Training, trainingsJudged, type Trial } from "./trial.ts";
+import { counts, isCandidate, seedsOf, type Training, trainingsJudged, type Trial } from "./trial.ts";
 
-type Playoff = Extract<Stage, { name: "playoff" }>;
+/** A stage of rounds, from which the better half advances each time. */
+type Rounds = Extract<Stage, { name: "playoff" | "target" }>;
 
 /** What a decision depends on. */
 export type Contestant = Pick<Trial, "id" | "role" | "state" | "score" | "duplicateOf" | "trainings">;
@@ -41,7 +42,7 @@ export function promotionsAfter<T extends Contestant>(
 
 /**
  * The next decision of a search that proposes no more, once all that was requested is trained and scored: the playoff,
- * each of its rounds, the target if there is one, and the verdict. Null if nothing was trained to the end, so that there
+ * the target if there is one, each of their rounds, and the verdict. Null if nothing was trained to the end, so that there
  * is nothing to name, and after the verdict.
  */
 export function nextDecision<T extends Contestant>(
@@ -51,14 +52,15 @@ export function nextDecision<T extends Contestant>(
 ): Decision<T> | null {
   if (stage.name === "verdict") return null;
   if (stage.name === "search") return { changed: [], stage: playoffOf(trials, judging) };
-  if (stage.name === "target") return verdictOn(bestOnTarget(stage.trials.map((id) => trials[id])), trials, judging);
   const round = nextRound(trials, stage, PRUNERS[judging.pruner].maxSeeds);
   if (round !== null) {
-    const changed = round.field.map((id) => withSeeds(trials[id], "playoff", round.firstSeed, round.seeds));
+    const changed = round.field.map((id) => withSeeds(trials[id], stage.name, round.firstSeed, round.seeds));
     return { changed, stage: round.stage };
   }
-  const finalists = stage.finalists.map((id) => trials[id]);
-  return judging.target ? onTarget(finalists, judging.target) : verdictOn(bestTrial(finalists), trials, judging);
+  if (stage.name === "playoff" && judging.target) {
+    return { changed: [], stage: targetOf(trials, stage, judging.target) };
+  }
+  return verdictOn(leaderOf(trials, stage), trials, judging);
 }
 
 /** The function named, and the references, with the trainings of the verdict; null if none is named. */
@@ -89,13 +91,19 @@ function withSeeds<T extends Contestant>(trial: T, stage: Training["stage"], fir
  * where those do not suffice for all rounds. Candidates added by hand are excluded, as they must not affect the
  * sampler's own: `confirm` compares them.
  */
-function playoffOf(trials: readonly Contestant[], { finals, finalists }: JudgingSettings): Playoff {
+function playoffOf(trials: readonly Contestant[], { finals, finalists }: JudgingSettings): Rounds {
   const able = trials.filter((trial) => isCandidate(trial) && trial.state === "complete" && trial.duplicateOf === null)
     .sort((a, b) => b.score! - a.score! || a.id - b.id);
   const spent = trials.filter(isCandidate).reduce((sum, trial) => sum + trainingsJudged(trial), 0);
   const trainings = Math.round(spent * finals / (1 - finals));
   const most = Math.min(finalists, affordableFinalists(trainings));
   return { name: "playoff", round: 0, finalists: able.slice(0, most).map(({ id }) => id), trainings };
+}
+
+/** The target before its first round: the best finalists of the playoff. */
+function targetOf(trials: readonly Contestant[], playoff: Rounds, { candidates, seeds }: Target): Rounds {
+  const best = standingOf(trials, playoff).sort((a, b) => b.value - a.value || a.id - b.id).slice(0, candidates);
+  return { name: "target", round: 0, finalists: best.map(({ id }) => id), trainings: best.length * seeds };
 }
 
 interface Round {
@@ -105,39 +113,45 @@ interface Round {
   readonly firstSeed: number;
   readonly seeds: number;
   /** State after this round. */
-  readonly stage: Playoff;
+  readonly stage: Rounds;
 }
 
 /**
- * The next round; null after the last one. Its seeds follow those of the rounds before, the first ones those that the
- * search may use (`searchSeeds` of them), so that all finalists of a round train from the same ones.
+ * The next round; null after the last one. Its seeds follow those of the rounds before, the first ones of the playoff
+ * those that the search may use (`searchSeeds` of them), so that all finalists of a round train from the same ones.
  */
-function nextRound(trials: readonly Contestant[], stage: Playoff, searchSeeds: number): Round | null {
-  const { round, finalists } = stage;
+function nextRound(trials: readonly Contestant[], stage: Rounds, searchSeeds: number): Round | null {
+  const { name, round, finalists } = stage;
   if (round >= roundsOf(finalists.length)) return null;
-  const played = finalists.flatMap((id) => trials[id].trainings.filter((training) => training.stage === "playoff"));
-  const firstSeed = Math.max(searchSeeds, ...played.map(({ seed }) => seed + 1));
-  const standing = finalists.map((id) => ({ id, value: trials[id].score ?? -Infinity }));
+  const played = finalists.flatMap((id) => trials[id].trainings.filter((training) => training.stage === name));
+  const firstSeed = Math.max(name === "playoff" ? searchSeeds : 0, ...played.map(({ seed }) => seed + 1));
   const left = stage.trainings - played.length;
-  const { field, trainings } = playoffRound(standing, { finalists: finalists.length, round, left });
+  const { field, trainings } = playoffRound(standingOf(trials, stage), { finalists: finalists.length, round, left });
   return { field, firstSeed, seeds: trainings, stage: { ...stage, round: round + 1 } };
 }
 
-/** The best finalists with the trainings of the target's child. */
-function onTarget<T extends Contestant>(finalists: readonly T[], { candidates, seeds }: Target): Decision<T> {
-  const best = finalists.toSorted((a, b) => b.score! - a.score! || a.id - b.id).slice(0, candidates);
-  return {
-    changed: best.map((trial) => withSeeds(trial, "target", 0, seeds)),
-    stage: { name: "target", trials: best.map(({ id }) => id) },
-  };
+/**
+ * What decides between the finalists. In the playoff it is the shrunken score, which compares whatever the trainings
+ * behind it. On the target it is the mean there, which compares only between those that reached the last round, as they
+ * trained from the same seeds.
+ */
+function standingOf(trials: readonly Contestant[], { name, finalists }: Rounds): Finalist[] {
+  if (name === "playoff") return finalists.map((id) => ({ id, value: trials[id].score ?? -Infinity }));
+  const trained = finalists.map((id) => trials[id].trainings.filter(({ stage }) => stage === name));
+  const most = Math.max(...trained.map(({ length }) => length));
+  return finalists.flatMap((id, i) => trained[i].length < most ? [] : [{ id, value: meanScore(trained[i]) }]);
 }
 
-/** The trial of the highest mean on the target's child, the first of equals; null if none has a score there. */
-function bestOnTarget<T extends Contestant>(trials: readonly T[]): T | null {
-  const means = trials.map((trial) => scoresOf(trial, "target").filter((score) => score !== undefined))
-    .map((scores) => scores.length === 0 ? -Infinity : meanOf(scores));
-  const highest = Math.max(...means);
-  return highest === -Infinity ? null : trials[means.indexOf(highest)];
+/** Of the trainings that have a score; -Infinity if none has. */
+function meanScore(trainings: readonly Training[]): number {
+  const scores = trainings.flatMap(({ score }) => score ?? []);
+  return scores.length === 0 ? -Infinity : meanOf(scores);
+}
+
+/** The first of the finalists with the highest standing; null if none has one. */
+function leaderOf<T extends Contestant>(trials: readonly T[], stage: Rounds): T | null {
+  const standing = standingOf(trials, stage), highest = Math.max(...standing.map(({ value }) => value));
+  return highest === -Infinity ? null : trials[standing.find(({ value }) => value === highest)!.id];
 }
 
 /** The target's child if the stage's trainings are of it; null if they are of the search's own. */

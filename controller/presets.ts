@@ -49,8 +49,8 @@ const JUDGING: JudgingSettings = {
  */
 export const TARGET: Target = {
   child: { ...CHILD, network: "resnet20", steps: 2000 },
-  candidates: 4,
-  seeds: 4,
+  candidates: 8,
+  seeds: 3,
 };
 
 /**

@@ -74,9 +74,9 @@ export interface JudgingSettings {
 /** A child nearer to what the function is meant for: the best of the playoff train it, and the verdict is made on it. */
 export interface Target {
   readonly child: ChildSettings;
-  /** The best of the playoff, of which the one with the highest mean on this child is named. */
+  /** The best of the playoff, which meet in rounds as there. */
   readonly candidates: number;
-  /** Trainings of each. */
+  /** Trainings of each, on average: the better half of a round trains twice as often in the next. */
   readonly seeds: number;
 }
 
@@ -84,15 +84,13 @@ export interface Target {
 export type Stage =
   /** Number of batches whose promotions are decided. */
   | { readonly name: "search"; readonly promoted: number }
-  /** Rounds of the playoff that are decided, its finalists, and the trainings that it may spend. */
+  /** Rounds of the playoff, or on the target's child, that are decided, the finalists, and the trainings to spend. */
   | {
-    readonly name: "playoff";
+    readonly name: "playoff" | "target";
     readonly round: number;
     readonly finalists: readonly number[];
     readonly trainings: number;
   }
-  /** The trials that train the target's child. */
-  | { readonly name: "target"; readonly trials: readonly number[] }
   /** The trial that the run names, judged on fresh seeds. */
   | { readonly name: "verdict"; readonly trial: number };
 

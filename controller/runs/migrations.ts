@@ -60,4 +60,9 @@ export const MIGRATIONS: readonly string[] = [
          UNION ALL SELECT 5, '$.loss', 'loss', 'loss', '')
        WHERE json_type(data, field) IN ('integer', 'real')),
      'probabilities', json(data -> '$.probabilities'));`,
+  // On the target the best meet in rounds. Those of before all had their trainings at once: all rounds are decided.
+  `UPDATE run SET stage = json_object(
+     'name', 'target', 'round', json_array_length(stage, '$.trials'), 'finalists', json(stage -> '$.trials'),
+     'trainings', 0)
+   WHERE json_extract(stage, '$.name') = 'target';`,
 ];

@@ -1,4 +1,5 @@
 /** A search whose best meet on another child in the end: what it trains there, and what it names. */
+import { DatabaseSync } from "node:sqlite";
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { meanOf } from "../../controller/comparison/statistics.ts";
@@ -10,7 +11,7 @@ import { bestTrial, type Training, type Trial } from "../../controller/trial.ts"
 import { inFolder } from "../commands/command_line.ts";
 import { openScripted, runScripted } from "./search_program.ts";
 
-const TARGET: Target = { child: { ...PRESETS.smoke.child, network: "resnet14", steps: 77 }, candidates: 3, seeds: 5 };
+const TARGET: Target = { child: { ...PRESETS.smoke.child, network: "resnet14", steps: 77 }, candidates: 4, seeds: 4 };
 
 function inFolders(body: (...folders: string[]) => Promise<void>): Promise<void> {
   return inFolder((root) => body(`${root}/one`, `${root}/other`));
@@ -32,12 +33,15 @@ describe("a search with a target", () => {
         trials.map(({ expression, score }) => [expression, score]),
         other.map((t) => [t.expression, t.score]),
       );
-      const met = trials.filter((trial) => scoresOf(trial, "target").length > 0);
-      assertEquals(met.map((trial) => scoresOf(trial, "target").length), [5, 5, 5]);
+      const met = trials.filter((trial) => scoresOf(trial, "target").length > 0)
+        .sort((a, b) => scoresOf(b, "target").length - scoresOf(a, "target").length);
+      assertEquals(met.map((trial) => scoresOf(trial, "target").length), [6, 6, 2, 2], "the better half trains on");
       const played = trials.filter((trial) => scoresOf(trial, "playoff").length > 0);
       const scores = played.map(({ score }) => score!).sort((a, b) => b - a);
-      assertEquals(met.map(({ score }) => score!).sort((a, b) => b - a), scores.slice(0, 3));
-      const named = outcomeOf(trials)!, means = met.map((trial) => meanOf(scoresOf(trial, "target")));
+      assertEquals(met.map(({ score }) => score!).sort((a, b) => b - a), scores.slice(0, 4));
+      const [first, second, ...others] = met.map((trial) => meanOf(scoresOf(trial, "target").slice(0, 2)));
+      assert(Math.min(first, second) > Math.max(...others));
+      const named = outcomeOf(trials)!, means = met.slice(0, 2).map((trial) => meanOf(scoresOf(trial, "target")));
       assertEquals(named.trial.id, met[means.indexOf(Math.max(...means))].id);
       assertNotEquals(
         named.trial.id,
@@ -93,6 +97,22 @@ describe("a search with a target", () => {
       }
     }));
 
+  it("opens a store of the third format, in which all trained the same number on the target, and names the best", () =>
+    inFolder(async (folder) => {
+      await runScripted(folder, 2, { target: TARGET });
+      const met = loadRun(folder).trials.filter((trial) => scoresOf(trial, "target").length === 6);
+      {
+        using database = new DatabaseSync(`${folder}/run.sqlite`);
+        const stage = JSON.stringify({ name: "target", trials: met.map(({ id }) => id) });
+        database.prepare("UPDATE run SET stage = ?").run(stage);
+        database.exec("PRAGMA user_version = 3");
+      }
+      const { trials, stage, info } = loadRun(folder);
+      const means = met.map((trial) => meanOf(scoresOf(trial, "target")));
+      const best = met[means.indexOf(Math.max(...means))];
+      assertEquals(nextDecision(trials, stage, info.settings.judging)?.stage, { name: "verdict", trial: best.id });
+    }));
+
   it("names nothing if no training on the target ended", () => {
     const failed: Training = { seed: 0, stage: "target", state: "failed", score: null };
     const trial = {
@@ -104,7 +124,8 @@ describe("a search with a target", () => {
       trainings: [failed],
     } as const;
     const judging: JudgingSettings = { ...PRESETS.laptop.judging, target: TARGET };
-    assertEquals(nextDecision([trial], { name: "target", trials: [0] }, judging), null);
-    assertEquals(nextDecision([], { name: "target", trials: [] }, judging), null);
+    const stage = { name: "target", round: 1, trainings: 4 } as const;
+    assertEquals(nextDecision([trial], { ...stage, finalists: [0] }, judging), null);
+    assertEquals(nextDecision([], { ...stage, finalists: [] }, judging), null);
   });
 });
