@@ -5,7 +5,7 @@
 import { childText } from "./child_text.ts";
 import { percent, points, signedPoints } from "./percent.ts";
 import type { RunInfo, RunSettings, RunSnapshot, RunSource, SearchEvent } from "./runs/events.ts";
-import { type Outcome, outcomeOf, targetChild } from "./finals.ts";
+import { type Meeting, meetingsOf, type Outcome, outcomeOf, targetChild } from "./finals.ts";
 import { bestTrial, enginesOf, isCandidate, isFinished, trainingsJudged, type Trial } from "./trial.ts";
 import { recordOfTrial } from "./trial_record.ts";
 
@@ -141,7 +141,7 @@ function kindOf({ id, role }: Trial, told: Set<number>): "reference" | "trial" |
 
 /**
  * Result of a run. `best` is the function judged on fresh seeds, null without them; `leader` is the candidate with the
- * highest shrunken score.
+ * highest shrunken score; `target`, where the run has one, those that met on its child.
  */
 export function jsonOfEnd({ trials, run }: Pick<RunSnapshot, "trials" | "run">): Record<string, unknown> {
   const outcome = outcomeOf(trials), leader = bestTrial(trials);
@@ -152,7 +152,12 @@ export function jsonOfEnd({ trials, run }: Pick<RunSnapshot, "trials" | "run">):
       ...{ expression: leader.expression, score: leader.score, deviation: leader.deviation },
       ...{ n: trainingsJudged(leader), trial: leader.id },
     },
+    ...run.settings.judging.target && { target: meetingsOf(trials).map(jsonOfMeeting) },
   };
+}
+
+function jsonOfMeeting({ trial: { id, expression }, mean, n }: Meeting<Trial>): Record<string, unknown> {
+  return { expression, trial: id, score: mean, n };
 }
 
 /** The last line of --json. `state` is "finished" or "interrupted". */
@@ -208,6 +213,18 @@ function verdictLines(outcome: Outcome | null, { judging }: RunSettings): string
   ];
 }
 
+/** How the best of the playoff did on the target's child; nothing without one. */
+function targetLines(trials: readonly Trial[], { judging }: RunSettings): string[] {
+  const meetings = meetingsOf(trials);
+  if (!judging.target || meetings.length === 0) return [];
+  return [
+    `on ${childText(judging.target.child)}, before the fresh seeds; compare those of the same n:`,
+    ...meetings.map(({ trial: { id, simplified }, mean, n }) =>
+      `     ${percent(mean).padStart(7)}         n=${String(n).padEnd(3)} trial ${String(id).padEnd(4)} ${simplified}`
+    ),
+  ];
+}
+
 /** The named function, and the best functions by shrunken score, one row each however often they were proposed. */
 export function closingTable(source: Pick<RunSource, "snapshot">): string[] {
   const { trials, run, state } = source.snapshot();
@@ -223,6 +240,7 @@ export function closingTable(source: Pick<RunSource, "snapshot">): string[] {
     } trials, ${distinct.length} functions trained to the end`,
     `${run.metric} on ${where}`,
     ...verdictLines(outcomeOf(trials), run.settings),
+    ...targetLines(trials, run.settings),
     `leaders, by all their trainings except those ${
       judging.target ? "of the target and " : ""
     }on fresh seeds, corrected for luck:`,

@@ -57,7 +57,7 @@ export function nextDecision<T extends Contestant>(
     const changed = round.field.map((id) => withSeeds(trials[id], stage.name, round.firstSeed, round.seeds));
     return { changed, stage: round.stage };
   }
-  if (stage.name === "playoff" && judging.target) {
+  if (stage.name === "playoff" && judging.target && stage.finalists.length > 1) {
     return { changed: [], stage: targetOf(trials, stage, judging.target) };
   }
   return verdictOn(leaderOf(trials, stage), trials, judging);
@@ -100,7 +100,7 @@ function playoffOf(trials: readonly Contestant[], { finals, finalists }: Judging
   return { name: "playoff", round: 0, finalists: able.slice(0, most).map(({ id }) => id), trainings };
 }
 
-/** The target before its first round: the best finalists of the playoff. */
+/** The target before its first round: the best finalists of the playoff, of which there are several. */
 function targetOf(trials: readonly Contestant[], playoff: Rounds, { candidates, seeds }: Target): Rounds {
   const best = standingOf(trials, playoff).sort((a, b) => b.value - a.value || a.id - b.id).slice(0, candidates);
   return { name: "target", round: 0, finalists: best.map(({ id }) => id), trainings: best.length * seeds };
@@ -136,16 +136,30 @@ function nextRound(trials: readonly Contestant[], stage: Rounds, searchSeeds: nu
  * trained from the same seeds.
  */
 function standingOf(trials: readonly Contestant[], { name, finalists }: Rounds): Finalist[] {
-  if (name === "playoff") return finalists.map((id) => ({ id, value: trials[id].score ?? -Infinity }));
-  const trained = finalists.map((id) => trials[id].trainings.filter(({ stage }) => stage === name));
-  const most = Math.max(...trained.map(({ length }) => length));
-  return finalists.flatMap((id, i) => trained[i].length < most ? [] : [{ id, value: meanScore(trained[i]) }]);
+  const among = finalists.map((id) => trials[id]);
+  if (name === "playoff") return among.map(({ id, score }) => ({ id, value: score ?? -Infinity }));
+  const trained = ({ trainings }: Contestant) => trainings.filter(({ stage }) => stage === name).length;
+  const most = Math.max(...among.map(trained));
+  return among.filter((trial) => trained(trial) === most)
+    .map((trial) => ({ id: trial.id, value: meetingOf(trial)?.mean ?? -Infinity }));
 }
 
-/** Of the trainings that have a score; -Infinity if none has. */
-function meanScore(trainings: readonly Training[]): number {
-  const scores = trainings.flatMap(({ score }) => score ?? []);
-  return scores.length === 0 ? -Infinity : meanOf(scores);
+/** How a function did on the target's child before the verdict: the mean of its n trainings there. */
+export interface Meeting<T> {
+  readonly trial: T;
+  readonly mean: number;
+  readonly n: number;
+}
+
+/** Null if it has no score there. */
+function meetingOf<T extends Pick<Trial, "trainings">>(trial: T): Meeting<T> | null {
+  const scores = scoresOf(trial, "target").filter((score) => score !== undefined);
+  return scores.length === 0 ? null : { trial, mean: meanOf(scores), n: scores.length };
+}
+
+/** The functions that met on the target's child, those of the last round first, then by their means; else none. */
+export function meetingsOf<T extends Pick<Trial, "trainings">>(trials: readonly T[]): readonly Meeting<T>[] {
+  return trials.flatMap((trial) => meetingOf(trial) ?? []).sort((a, b) => b.n - a.n || b.mean - a.mean);
 }
 
 /** The first of the finalists with the highest standing; null if none has one. */
@@ -182,7 +196,7 @@ export function outcomeOf<T extends Judged>(trials: readonly T[]): Outcome<T> | 
 }
 
 /** By the stage's seeds. */
-function scoresOf({ trainings }: Pick<Judged, "trainings">, of: Training["stage"]): SeedScores {
+function scoresOf({ trainings }: Pick<Trial, "trainings">, of: Training["stage"]): SeedScores {
   const scores: (number | undefined)[] = [];
   for (const { seed, stage, score } of trainings) if (stage === of) scores[seed] = score ?? undefined;
   return Array.from(scores);

@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { describe } from "@std/testing/bdd";
 import type { Page } from "playwright-core";
-import { VIEWS } from "../../web/client/route.ts";
+import { outcomeOf } from "../../controller/finals.ts";
+import { readRoute, VIEWS } from "../../web/client/route.ts";
 import { ALL_TRIALS, selectTrials } from "../../web/trial_query.ts";
 import { FakeRun } from "../web/fake_run.ts";
 import { FAKE_REPORTS } from "../web/fake_reports.ts";
@@ -39,8 +40,8 @@ function finishedRun(name = "fake"): FakeRun {
 }
 
 /** A run with references, candidates trained from several seeds, and a verdict. */
-function judgedRun(name: string, verdict: "found" | "not found"): FakeRun {
-  return new FakeRun({ name, trials: 300, workers: 4, verdict }).finish();
+function judgedRun(name: string, verdict: "found" | "not found", target = false): FakeRun {
+  return new FakeRun({ name, trials: 300, workers: 4, verdict, target }).finish();
 }
 
 async function show(page: Page, url: string, view: keyof typeof DRAWN, search = ""): Promise<void> {
@@ -153,7 +154,7 @@ describe("references", () => {
     const run = judgedRun("judged", "not found");
     const page = await stage.open(await stage.serve(run));
     await page.waitForSelector(DRAWN.overview);
-    const best = await page.locator(".best-list .best-note").allTextContents();
+    const best = await page.locator(".function-list .row-note").allTextContents();
     assertEquals(best.length, 8);
     for (const note of best) assertMatch(note, /n = \d/);
     assertMatch((await page.locator(".figures .figure-note").first().textContent())!, /n\s=\s\d/);
@@ -167,6 +168,32 @@ describe("references", () => {
     assertMatch((await page.locator(".card").first().textContent())!, /n=\d/);
     await page.getByRole("navigation", { name: "Views" }).getByText("Runs").click();
     assertMatch((await page.locator(".run-list td.number").first().textContent())!, /n=\d/);
+  });
+});
+
+describe("a target", () => {
+  itInBrowser(
+    "has its own list, those of the last round first, and the best of them is the one named",
+    async (stage) => {
+      const run = judgedRun("judged", "found", true), { trials } = run.snapshot();
+      const page = await stage.open(await stage.serve(run));
+      const panel = page.getByRole("region", { name: "On the target" });
+      await panel.getByText("On resnet20, 2,000 steps of 128").waitFor();
+      const notes = await panel.locator(".row-note").allTextContents();
+      assertEquals(notes, ["n = 7", "n = 7", "n = 3", "n = 3"]);
+      const values = (await panel.locator(".row-value b").allTextContents()).map(parseFloat);
+      assert(values[0] > values[1] && values[2] > values[3], values.join());
+      await panel.getByRole("button").first().click();
+      await panel.locator("[aria-pressed=true]").waitFor();
+      assertEquals(readRoute(new URL(page.url()).hash).trial, outcomeOf(trials)!.trial.id);
+      await page.getByRole("region", { name: "Verdict" }).getByText("of resnet20, 2,000 steps of 128").waitFor();
+    },
+  );
+
+  itInBrowser("has no list in a run without one", async (stage) => {
+    const page = await stage.open(await stage.serve(judgedRun("judged", "found")));
+    await page.waitForSelector(DRAWN.overview);
+    assertEquals(await page.getByRole("region", { name: "On the target" }).count(), 0);
   });
 });
 
@@ -340,7 +367,7 @@ describe("the filter's words", () => {
       if (text !== "") await page.getByText(/^[\d\u202f]+ of 2\u202f000$/).waitFor();
       const told = await page.evaluate(() => [
         document.querySelector(".figure-value")!.textContent!,
-        document.querySelector(".best-value b")!.textContent!,
+        document.querySelector(".row-value b")!.textContent!,
         document.querySelector(".selected .h-note")!.textContent!.split(",")[0],
       ]);
       assertEquals(new Set(told).size, 1, `${text}: ${told}`);

@@ -10,7 +10,7 @@ import { Random } from "../../datasets/random.ts";
 import { commandLine } from "./command_line.ts";
 import { IMAGES, inFolderOfImages } from "./small_images.ts";
 
-const SMALL = ["search", "--preset", "smoke", "--steps", "2", "--trials", "4", "--image-size", "16", "--seeds", "2"];
+const SMALL = ["search", "--preset", "smoke", "--steps", "2", "--trials", "8", "--image-size", "16", "--seeds", "2"];
 const TARGET = ["--target-network", "resnet14", "--target-steps", "3"];
 
 describe("search --target-network", () => {
@@ -19,8 +19,11 @@ describe("search --target-network", () => {
       const line = [...SMALL, ...TARGET, ...IMAGES, "--engine", "wasm", "--no-web", "--run", "first", "--json"];
       const { code, out, err } = await commandLine(line, { cwd });
       assertEquals(code, 0, err.join("\n"));
-      const { best } = JSON.parse(out.trim().split("\n").at(-1)!);
+      const { best, target } = JSON.parse(out.trim().split("\n").at(-1)!);
       assertEquals([best.child, best.n], ["resnet14, 3 steps of 40", 2]);
+      assertEquals([target.length, target[0].trial], [2, best.trial]);
+      assert(target.every(({ n, score }: { n: number; score: number }) => n === 3 && score > 0 && score < 1));
+      assert(target[0].score >= target[1].score);
 
       const { trials, info: { settings } } = loadRun(`${cwd}/runs/first`);
       const dataset = await loadDataset("images", { directory: `${cwd}/images`, download: false });
@@ -35,5 +38,7 @@ describe("search --target-network", () => {
       }
       const shown = await commandLine(["show", "first"], { cwd });
       assert(shown.out.includes("on 2 fresh seeds of resnet14, 3 steps of 40"), shown.out);
+      const met = target.map(({ trial }: { trial: number }) => `n=3   trial ${trial}`);
+      for (const line of met) assert(shown.out.includes(line), `${line} in ${shown.out}`);
     }));
 });

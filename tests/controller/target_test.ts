@@ -113,19 +113,20 @@ describe("a search with a target", () => {
       assertEquals(nextDecision(trials, stage, info.settings.judging)?.stage, { name: "verdict", trial: best.id });
     }));
 
+  /** The only candidate of a run. */
+  const lone = (...trainings: Training[]) =>
+    ({ id: 0, role: "candidate", state: "complete", score: 0.5, duplicateOf: null, trainings }) as const;
+  const judging: JudgingSettings = { ...PRESETS.laptop.judging, target: TARGET };
+
+  it("names the only finalist without trying it on the target", () => {
+    const stage = { name: "playoff", round: 0, finalists: [0], trainings: 3 } as const;
+    assertEquals(nextDecision([lone()], stage, judging)?.stage, { name: "verdict", trial: 0 });
+  });
+
   it("names nothing if no training on the target ended", () => {
-    const failed: Training = { seed: 0, stage: "target", state: "failed", score: null };
-    const trial = {
-      id: 0,
-      role: "candidate",
-      state: "complete",
-      score: 0.5,
-      duplicateOf: null,
-      trainings: [failed],
-    } as const;
-    const judging: JudgingSettings = { ...PRESETS.laptop.judging, target: TARGET };
+    const failed = lone({ seed: 0, stage: "target", state: "failed", score: null });
     const stage = { name: "target", round: 1, trainings: 4 } as const;
-    assertEquals(nextDecision([trial], { ...stage, finalists: [0] }, judging), null);
+    assertEquals(nextDecision([failed], { ...stage, finalists: [0] }, judging), null);
     assertEquals(nextDecision([], { ...stage, finalists: [] }, judging), null);
   });
 });

@@ -2,7 +2,8 @@
  * A search that trains nothing: seeded candidates of the real search space with made-up accuracies, emitting the events
  * that a search emits. For tests of the dashboard, and to look at it: `deno run tests/web/serve_fake.ts`.
  */
-import { PRESETS } from "../../controller/presets.ts";
+import { meetingsOf } from "../../controller/finals.ts";
+import { PRESETS, TARGET } from "../../controller/presets.ts";
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { compileToClosure } from "../../child/activation/evaluate.ts";
 import { fingerprint } from "../../child/activation/fingerprint.ts";
@@ -21,7 +22,14 @@ import type {
 } from "../../controller/runs/events.ts";
 import { SearchSpace } from "../../controller/search_space.ts";
 import { queuedTrial } from "../../controller/trial_changes.ts";
-import { bestTrial, type CurvePoint, type Training, type Trial, type TrialState } from "../../controller/trial.ts";
+import {
+  bestTrial,
+  counts,
+  type CurvePoint,
+  type Training,
+  type Trial,
+  type TrialState,
+} from "../../controller/trial.ts";
 
 export interface FakeOptions {
   readonly name?: string;
@@ -39,6 +47,8 @@ export interface FakeOptions {
    * one training per trial.
    */
   readonly verdict?: "found" | "not found" | null;
+  /** Whether its finalists meet on a target, the default one, before the verdict. */
+  readonly target?: boolean;
 }
 
 /** Accuracies of the references for each verdict; the best functions of a run reach about 0.7. */
@@ -46,8 +56,8 @@ const REFERENCES = {
   found: [["ReLU", 0.652], ["Swish", 0.668]],
   "not found": [["ReLU", 0.681], ["Swish", 0.699]],
 } as const;
-/** Trainings of a reference, of a candidate that is promoted, and of a finalist in the playoff. */
-const SEEDS = { reference: 6, promoted: 3, playoff: 4 };
+/** Trainings of a reference, of a candidate that is promoted, of a finalist in the playoff, and of each on the target. */
+const SEEDS = { reference: 6, promoted: 3, playoff: 4, target: [7, 7, 3, 3] };
 const FINALISTS = 4;
 /** Candidates with a higher accuracy are trained again. */
 const PROMOTED_OVER = 0.6;
@@ -111,6 +121,7 @@ export class FakeRun implements RunSource {
       createdAt: Date.UTC(2026, 0, 5, 9),
       functions: 150,
       verdict: null,
+      target: false,
       ...options,
     };
     this.#random = random(this.#options.seed);
@@ -209,13 +220,20 @@ export class FakeRun implements RunSource {
   }
 
   #judge(verdict: "found" | "not found"): void {
-    const finalists = this.#trials.filter(({ role, state }) => role === "candidate" && state === "complete")
-      .sort((one, other) => other.score! - one.score!).slice(0, FINALISTS);
+    const able = this.#trials.filter(({ role, state }) => role === "candidate" && state === "complete")
+      .sort((one, other) => other.score! - one.score!);
+    const prints = able.map(({ fingerprint }) => fingerprint);
+    const finalists = able.filter(({ fingerprint }, at) => prints.indexOf(fingerprint) === at).slice(0, FINALISTS);
     for (const { id } of finalists) {
       const first = SEEDS.reference;
       this.#putTrial(this.#trained(this.#trials[id], "playoff", first, SEEDS.playoff, this.#accuracyOf(id)));
     }
-    const named = bestTrial(finalists.map(({ id }) => this.#trials[id]))!;
+    if (this.#options.target) {
+      for (const [at, { id }] of finalists.entries()) {
+        this.#putTrial(this.#trained(this.#trials[id], "target", 0, SEEDS.target[at], this.#accuracyOf(id)));
+      }
+    }
+    const named = meetingsOf(this.#trials)[0]?.trial ?? bestTrial(finalists.map(({ id }) => this.#trials[id]))!;
     this.#stage = { name: "verdict", trial: named.id };
     this.#emit({ event: "stage_changed", stage: this.#stage });
     const strongest = Math.max(...this.#references.map(([, accuracy]) => accuracy));
@@ -227,14 +245,14 @@ export class FakeRun implements RunSource {
     }
   }
 
-  /** With more trainings; the score is the mean of those that are not of the verdict. */
+  /** With more trainings; the score is the mean of those that count for it. */
   #trained(trial: Trial, stage: Training["stage"], first: number, seeds: number, accuracy: number): Trial {
     const more = Array.from({ length: seeds }, (_, index): Training => ({
       ...{ seed: first + index, stage, state: "complete" },
       score: Math.round(1000 * (accuracy + NOISE * this.#normal())) / 1000, // of 1,000 images
     }));
     const trainings = [...trial.trainings.filter(({ state }) => state !== "queued"), ...more];
-    const scores = trainings.filter((training) => training.stage !== "verdict").map(({ score }) => score!);
+    const scores = trainings.filter(counts).map(({ score }) => score!);
     const score = scores.reduce((sum, one) => sum + one, 0) / scores.length;
     return { ...trial, trainings, score, deviation: NOISE / Math.sqrt(scores.length) };
   }
@@ -275,7 +293,7 @@ export class FakeRun implements RunSource {
           augment: true,
           validationImages: 1000,
         },
-        judging: PRESETS.laptop.judging,
+        judging: { ...PRESETS.laptop.judging, target: this.#options.target ? TARGET : null },
       } as unknown as RunInfo["settings"],
       engine: "wasm",
       device: "CPU, 2 threads of SIMD",

@@ -6,10 +6,12 @@ import { baselines, useDashboard, useOfTrials } from "./dashboard.ts";
 import { clock, dateTime, percent, spread, worth } from "./format.ts";
 import { Formula } from "./formula.tsx";
 import { FormulaBox } from "./formula_box.tsx";
-import { FunctionPlot, Thumb } from "./function_plot.tsx";
+import { FunctionList, type FunctionRow } from "./function_list.tsx";
+import { FunctionPlot } from "./function_plot.tsx";
 import { SYNTHETIC } from "./header.tsx";
 import type { RankedFunction } from "./ranking.ts";
 import { settingRows } from "./settings.ts";
+import { Target } from "./target.tsx";
 import { Verdict } from "./verdict.tsx";
 import { Empty } from "./empty.tsx";
 import { Figures } from "./figures.tsx";
@@ -44,13 +46,16 @@ export function OverviewView(): VNode {
         <h2>
           Best functions <span class="h-note">with mean ± standard deviation of n children</span>
         </h2>
-        <BestList functions={functions.slice(0, MAX_BEST)} />
+        {functions.length === 0
+          ? <Empty>No trial is complete.</Empty>
+          : <FunctionList rows={functions.slice(0, MAX_BEST).map(rowOf)} />}
       </section>
-      <section class="panel" aria-label="Settings">
+      <Target />
+      <section class="panel narrow" aria-label="Settings">
         <h2>Settings</h2>
         <Settings view={view} />
       </section>
-      <section class="panel" aria-label="Notices">
+      <section class="panel narrow" aria-label="Notices">
         <h2>Notices</h2>
         <Notices view={view} />
       </section>
@@ -59,6 +64,11 @@ export function OverviewView(): VNode {
 }
 
 const MAX_BEST = 8;
+
+function rowOf(found: RankedFunction): FunctionRow {
+  const { trial, score, lost } = found;
+  return { trial, value: percent(score), note: `${spread(found)}${lost > 0 ? `, ${lost} lost` : ""}` };
+}
 
 function Selected({ trial }: { trial: TrialRow }): VNode {
   const { go, functions } = useDashboard();
@@ -81,41 +91,6 @@ function Selected({ trial }: { trial: TrialRow }): VNode {
       </FormulaBox>
       <FunctionPlot text={trial.expression} beta={trial.betaMean} height={246} />
     </>
-  );
-}
-
-function BestList({ functions }: { functions: readonly RankedFunction[] }): VNode {
-  const { go, view, route } = useDashboard();
-  if (functions.length === 0) return <Empty>No trial is complete.</Empty>;
-  const selected = route.trial === null ? null : view.trials[route.trial]?.fingerprint;
-  return (
-    <ol class="best-list">
-      {functions.map((found) => {
-        const { trial, fingerprint, score, lost } = found;
-        return (
-          <li key={fingerprint}>
-            <button
-              type="button"
-              class="row-button"
-              aria-pressed={fingerprint === selected}
-              onClick={() => go({ trial: trial.id })}
-            >
-              <Thumb text={trial.expression} beta={trial.betaMean} width={64} height={36} />
-              <span class="clip fade">
-                <Formula text={trial.expression} />
-              </span>
-              <span class="best-value">
-                <b class="number">{percent(score)}</b>
-                <span class="best-note number">
-                  {spread(found)}
-                  {lost > 0 && `, ${lost} lost`}
-                </span>
-              </span>
-            </button>
-          </li>
-        );
-      })}
-    </ol>
   );
 }
 
