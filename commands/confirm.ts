@@ -5,7 +5,7 @@
  */
 import { activationFrom } from "../child/activation/catalog.ts";
 import type { TrainingResult } from "../child/training_run.ts";
-import { outcomeOf } from "../controller/finals.ts";
+import { meetingsOf, outcomeOf } from "../controller/finals.ts";
 import { nameOf } from "../controller/runs/run_folder.ts";
 import { runFolder } from "../controller/runs/run_files.ts";
 import { loadRun, type StoredRun } from "../controller/runs/run_store.ts";
@@ -143,12 +143,15 @@ async function run(flags: Values<readonly [typeof RUN], typeof FLAGS>, io: Io): 
   );
 }
 
-/** The function that the run names, then the leading functions by the same score, without references and duplicates. */
+/**
+ * The function that the run names, then those that met on its target, then the leading functions by score, without
+ * references and duplicates.
+ */
 function finalistsOf({ trials }: StoredRun, top: number): string[] {
-  const named = outcomeOf(trials)?.trial.id;
-  const rank = (id: number) => id === named ? 0 : 1;
-  return trials.filter(({ role, state, duplicateOf }) =>
+  const able = trials.filter(({ role, state, duplicateOf }) =>
     role !== "reference" && state === "complete" && duplicateOf === null
-  ).sort((a, b) => rank(a.id) - rank(b.id) || b.score! - a.score! || a.id - b.id)
-    .slice(0, top).map(({ expression }) => expression);
+  ).sort((a, b) => b.score! - a.score! || a.id - b.id);
+  const outcome = outcomeOf(trials), first = [...outcome ? [outcome] : [], ...meetingsOf(able)];
+  const functions = new Set([...first.map(({ trial }) => trial), ...able]);
+  return [...functions].slice(0, top).map(({ expression }) => expression);
 }

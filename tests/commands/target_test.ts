@@ -40,5 +40,28 @@ describe("search --target-network", () => {
       assert(shown.out.includes("on 2 fresh seeds of resnet14, 3 steps of 40"), shown.out);
       const met = target.map(({ trial }: { trial: number }) => `n=3   trial ${trial}`);
       for (const line of met) assert(shown.out.includes(line), `${line} in ${shown.out}`);
+
+      const confirmed = await commandLine(
+        [
+          "confirm",
+          "first",
+          "--top",
+          "2",
+          "--network",
+          "resnet8",
+          "--steps",
+          "1",
+          "--batch",
+          "8",
+          "--seeds",
+          "1",
+          "--json",
+        ],
+        { cwd },
+      );
+      assertEquals(confirmed.code, 0, confirmed.err.join("\n"));
+      const { rows } = JSON.parse(confirmed.out.trim().split("\n").at(-1)!);
+      const expressions = (of: readonly { readonly expression: string }[]) => of.map(({ expression }) => expression);
+      assertEquals(expressions(rows).sort(), [...expressions(target), "ReLU", "Swish"].sort());
     }));
 });
