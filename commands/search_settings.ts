@@ -8,6 +8,7 @@ import { DeviceError } from "../child/engine/engine.ts";
 import { onGpu } from "../child/engine/open.ts";
 import type { Workload } from "../child/engine/speed.ts";
 import { childrenOnCard } from "../child/engine/card_children.ts";
+import { multiplyAdds } from "../child/network/cost.ts";
 import { buildNetwork } from "../child/network/networks.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import { canScaleDown } from "../datasets/scaled_down.ts";
@@ -260,9 +261,17 @@ export function infoOf(name: string, settings: RunSettings, dataset: Dataset): R
     dataset: dataset.name,
     synthetic: dataset.synthetic,
     classes: dataset.classes.length,
+    ...settings.judging.target &&
+      { targetWork: workOf(settings.judging.target.child, dataset) / workOf(settings.child, dataset) },
     metric: METRICS[settings.objective ?? "validation"],
     createdAt: Date.now(),
   };
+}
+
+/** Multiply-adds of training a child and judging it. */
+function workOf(child: ChildSettings, dataset: Dataset): number {
+  const { training, evaluation } = multiplyAdds(workloadOf(child, dataset).graph);
+  return child.steps * child.batch * training + (child.validationImages ?? dataset.validation.count) * evaluation;
 }
 
 /** Throws a UsageError if a run is to be resumed with other settings. */

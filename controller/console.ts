@@ -7,6 +7,7 @@ import { percent, points, signedPoints } from "./percent.ts";
 import type { RunInfo, RunSettings, RunSnapshot, RunSource, SearchEvent } from "./runs/events.ts";
 import { type Meeting, meetingsOf, type Outcome, outcomeOf, targetChild } from "./finals.ts";
 import { bestTrial, enginesOf, isCandidate, isFinished, trainingsJudged, type Trial } from "./trial.ts";
+import { timeLeft, workOf } from "./work_left.ts";
 import { recordOfTrial } from "./trial_record.ts";
 
 /** Where the lines go; as the commands' `Io`. */
@@ -62,12 +63,11 @@ function proposalsDone(trials: readonly Trial[]): number {
 }
 
 function status(source: RunSource, finishedBefore: number, elapsedMs: number): string {
-  const { trials, run, workers } = source.snapshot();
+  const snapshot = source.snapshot(), { trials, run, workers } = snapshot;
   const done = proposalsDone(trials), { trials: wanted } = run.settings;
   const best = bestTrial(trials);
   const rate = (done - finishedBefore) / (elapsedMs / 3_600_000);
-  // From the rate of trials: the time of the playoff and the verdict cannot be told from it.
-  const left = rate > 0 && done < wanted ? (wanted - done) / rate * 3_600_000 : null;
+  const left = timeLeft(workOf(snapshot), run.settings, snapshot.elapsedMs);
   const running = workers.filter((worker) => worker.trial !== null)
     .map((worker) => `${worker.trial}: ${Math.floor(100 * worker.step / worker.steps)} %`);
   return [
@@ -255,5 +255,6 @@ export function closingTable(source: Pick<RunSource, "snapshot">): string[] {
 
 function duration(ms: number): string {
   const minutes = Math.round(ms / 60_000);
-  return minutes < 1 ? "under a minute" : minutes < 60 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
+  if (minutes < 1) return "under a minute";
+  return `about ${minutes < 60 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`}`;
 }

@@ -107,6 +107,11 @@ export interface RunInfo {
   readonly dataset: string;
   readonly synthetic: boolean;
   readonly classes: number;
+  /**
+   * Work of a training of the target's child, in trainings of the search's own, by their multiply-adds; absent without a
+   * target, and in older runs.
+   */
+  readonly targetWork?: number;
   /** What a score is: "validation accuracy", or "validation accuracy under shift". */
   readonly metric: string;
   readonly createdAt: number;

@@ -25,7 +25,8 @@ describe("search --target-network", () => {
       assert(target.every(({ n, score }: { n: number; score: number }) => n === 3 && score > 0 && score < 1));
       assert(target[0].score >= target[1].score);
 
-      const { trials, info: { settings } } = loadRun(`${cwd}/runs/first`);
+      const { trials, info: { settings, targetWork } } = loadRun(`${cwd}/runs/first`);
+      assert(targetWork! > 4, `${targetWork}`); // larger images, more layers, more steps
       const dataset = await loadDataset("images", { directory: `${cwd}/images`, download: false });
       const { engine } = await openEngine("wasm");
       for (const { seed, score } of trials[best.trial].trainings.filter(({ stage }) => stage === "verdict")) {

@@ -2,6 +2,7 @@
 import type { ComponentChildren, VNode } from "preact";
 import { isOver } from "../../controller/runs/events.ts";
 import { isFinished } from "../../controller/trial.ts";
+import { timeLeft, workOf } from "../../controller/work_left.ts";
 import { countStates } from "../../controller/runs/registry.ts";
 import type { RunView } from "../run_view.ts";
 import { type Baseline, useDashboard, useOfTrials } from "./dashboard.ts";
@@ -17,7 +18,8 @@ export function Figures({ lines }: { lines: readonly Baseline[] }): VNode {
   const elapsed = view.elapsedAtTime(now);
   const rate = recentRate(view, now);
   const { trials: wanted, timeLimitMs } = view.run.settings;
-  const left = remaining(view, done, rate, elapsed);
+  const work = useOfTrials(view, (trials) => workOf({ run: view.run, stage: view.stage, trials }));
+  const left = view.state === "running" ? timeLeft(work, view.run.settings, elapsed) : null;
   const relu = lines[0].found?.score ?? null;
   const isFiltered = shown.length < view.trials.length;
   return (
@@ -96,12 +98,4 @@ function recentRate(view: RunView, now: number): number | null {
     if (finishedAt >= last - window) ended++;
   }
   return ends < 2 ? null : ended / (window / 3_600_000);
-}
-
-function remaining(view: RunView, done: number, rate: number | null, elapsed: number): number | null {
-  if (view.state !== "running") return null;
-  const { trials, timeLimitMs } = view.run.settings;
-  const byTrials = rate ? (trials - done) / rate * 3_600_000 : Infinity;
-  const left = Math.min(byTrials, timeLimitMs === null ? Infinity : timeLimitMs - elapsed);
-  return Number.isFinite(left) ? Math.max(0, left) : null;
 }
