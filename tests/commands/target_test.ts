@@ -22,7 +22,7 @@ describe("search --target-network", () => {
       const { best, target } = JSON.parse(out.trim().split("\n").at(-1)!);
       assertEquals([best.child, best.n], ["resnet14, 3 steps of 40", 2]);
       assertEquals([target.length, target[0].trial], [2, best.trial]);
-      assert(target.every(({ n, score }: { n: number; score: number }) => n === 3 && score > 0 && score < 1));
+      assert(target.every(({ n, score }: { n: number; score: number }) => n === 2 && score > 0 && score < 1));
       assert(target[0].score >= target[1].score);
 
       const { trials, info: { settings, targetWork } } = loadRun(`${cwd}/runs/first`);
@@ -39,7 +39,7 @@ describe("search --target-network", () => {
       }
       const shown = await commandLine(["show", "first"], { cwd });
       assert(shown.out.includes("on 2 fresh seeds of resnet14, 3 steps of 40"), shown.out);
-      const met = target.map(({ trial }: { trial: number }) => `n=3   trial ${trial}`);
+      const met = target.map(({ trial }: { trial: number }) => `n=2   trial ${trial}`);
       for (const line of met) assert(shown.out.includes(line), `${line} in ${shown.out}`);
 
       const confirmed = await commandLine(
