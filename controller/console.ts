@@ -7,6 +7,7 @@ import { percent, points, signedPoints } from "./percent.ts";
 import type { RunInfo, RunSettings, RunSnapshot, RunSource, SearchEvent } from "./runs/events.ts";
 import { type Meeting, meetingsOf, type Outcome, outcomeOf, targetChild } from "./finals.ts";
 import { bestTrial, enginesOf, isCandidate, isFinished, trainingsJudged, type Trial } from "./trial.ts";
+import { stageText } from "./stage_text.ts";
 import { timeLeft, workOf } from "./work_left.ts";
 import { recordOfTrial } from "./trial_record.ts";
 
@@ -82,19 +83,8 @@ function status(source: RunSource, finishedBefore: number, elapsedMs: number): s
 
 /** The run's stage after its last batch; null before. */
 function stageOf(source: RunSource): string | null {
-  const { stage, trials, run } = source.snapshot();
-  switch (stage.name) {
-    case "search":
-      return null;
-    case "playoff":
-      return `playoff of ${stage.finalists.length}, round ${stage.round}`;
-    case "target":
-      return `${stage.finalists.length} functions on ${
-        childText(run.settings.judging.target!.child)
-      }, round ${stage.round}`;
-    case "verdict":
-      return `judging ${trials[stage.trial].simplified} on ${run.settings.judging.verdictSeeds} fresh seeds`;
-  }
+  const { stage, trials, run } = source.snapshot(), text = stageText(stage, run.settings.judging);
+  return stage.name === "verdict" ? `${text}: ${trials[stage.trial].simplified}` : text;
 }
 
 /** A score with the trainings behind it. */

@@ -2,11 +2,13 @@
 import type { ComponentChildren, VNode } from "preact";
 import { isOver } from "../../controller/runs/events.ts";
 import { isFinished } from "../../controller/trial.ts";
+import { stageText } from "../../controller/stage_text.ts";
 import { timeLeft, workOf } from "../../controller/work_left.ts";
 import { countStates } from "../../controller/runs/registry.ts";
 import type { RunView } from "../run_view.ts";
 import { type Baseline, useDashboard, useOfTrials } from "./dashboard.ts";
-import { clock, count, duration, percent, points, signedPoints } from "./format.ts";
+import { clock, count, duration, percent, points } from "./format.ts";
+import type { RankedFunction } from "./ranking.ts";
 import { StateBar } from "./state_bar.tsx";
 
 export function Figures({ lines }: { lines: readonly Baseline[] }): VNode {
@@ -16,20 +18,18 @@ export function Figures({ lines }: { lines: readonly Baseline[] }): VNode {
   const done = useOfTrials(view, (trials) => trials.filter((t) => isFinished(t) && t.role !== "reference").length);
   const best = functions[0];
   const elapsed = view.elapsedAtTime(now);
-  const rate = recentRate(view, now);
+  const stage = isOver(view) ? null : stageText(view.stage, view.run.settings.judging);
+  const rate = stage === null ? recentRate(view, now) : null; // of proposals, which are over then
   const { trials: wanted, timeLimitMs } = view.run.settings;
   const work = useOfTrials(view, (trials) => workOf({ run: view.run, stage: view.stage, trials }));
   const left = view.state === "running" ? timeLeft(work, view.run.settings, elapsed) : null;
-  const relu = lines[0].found?.score ?? null;
   const isFiltered = shown.length < view.trials.length;
   return (
     <section class="figures" aria-label="Figures">
       <Figure
         name={isFiltered ? "Best of those shown" : "Best validation accuracy"}
         value={best ? percent(best.score) : "–"}
-        note={best
-          ? `${relu === null ? "" : `${signedPoints(best.score - relu)} against ReLU, `}n\u00a0=\u00a0${best.n}`
-          : "no trial is complete"}
+        note={best ? spreadOf(best) : "no trial is complete"}
       />
       {lines.slice(0, 2).map((line) => (
         <BaselineFigure
@@ -41,7 +41,7 @@ export function Figures({ lines }: { lines: readonly Baseline[] }): VNode {
       <Figure
         name="Trials"
         value={`${count(done)} / ${count(wanted)}`}
-        note={<StateBar counts={counts} total={Math.max(wanted, view.trials.length)} />}
+        note={stage ?? <StateBar counts={counts} total={Math.max(wanted, view.trials.length)} />}
       />
       <Figure name="Rate" value={rate === null ? "–" : count(rate)} note="children per hour" />
       <Figure
@@ -53,6 +53,11 @@ export function Figures({ lines }: { lines: readonly Baseline[] }): VNode {
       />
     </section>
   );
+}
+
+/** "± 0.48, n = 6": the standard deviation of the children's scores. */
+function spreadOf({ deviation, n }: RankedFunction): string {
+  return `${deviation === null ? "" : `± ${points(deviation)}, `}n\u00a0=\u00a0${n}`;
 }
 
 function Figure({ name, value, note }: { name: string; value: string; note: ComponentChildren }): VNode {
@@ -73,7 +78,7 @@ function BaselineFigure({ line, canTrain }: { line: Baseline; canTrain: boolean 
     }
   };
   const note = line.found !== null
-    ? `same child, ${line.found.deviation === null ? "" : `± ${points(line.found.deviation)}, `}n = ${line.found.n}`
+    ? `same child, ${spreadOf(line.found)}`
     : line.pending > 0
     ? "in the queue"
     : canTrain && !isOver(view)

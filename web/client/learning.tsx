@@ -21,7 +21,7 @@ export function Learning(): VNode {
       <Empty>
         {updates.length === 0
           ? "Learning starts after the first batch."
-          : `${view.run.settings.sampler} does not learn.`}
+          : `${view.run.settings.sampler} reports nothing of what it learns.`}
       </Empty>
     );
   }
