@@ -23,6 +23,7 @@ import { printExpression } from "../../child/activation/print.ts";
 import type { Engine } from "../../child/engine/engine.ts";
 import { openEngine } from "../../child/engine/open.ts";
 import { Child, type ChildSettings } from "../../child/trainer.ts";
+import { BASELINE_NAMES } from "../../commands/training/paper_accuracies.ts";
 import { PRESETS } from "../../controller/presets.ts";
 import { FunctionFacts } from "../../controller/samplers/function_facts.ts";
 import { RandomSampler } from "../../controller/samplers/random.ts";
@@ -72,7 +73,10 @@ const TRAINS_AT_ALL = 0.2;
 /** Leaders of a search on the laptop child (records/2026-11-26_search_found.md): chosen by it, so no judges of it. */
 const FOUND = ["atan(x) - cos(x)", "sin(x) - sinc(x)", "asinh(x) - cos(x)", "relu(x) - sinc(x)"];
 
-const KNOWN = CATALOG.filter(({ name }) => name !== "identity").map(({ name }) => name);
+/** The paper's baselines, and what its search found. */
+const KNOWN = CATALOG.filter(({ name, source }) =>
+  BASELINE_NAMES.includes(name) || source.endsWith("found by the search")
+).map(({ name }) => name);
 
 async function draw(file: string, dataset: Dataset, engine: Engine): Promise<void> {
   const samplers = ([1, 2] as const).map((units) => {
