@@ -1,13 +1,13 @@
-/** `deno task export RUN`: a run's trials as CSV or JSON on stdout. */
+/** `deno task export RUN`: a run's trials, or their trainings, as CSV or JSON on stdout. */
 import { csvLines } from "../controller/csv.ts";
 import { runFolder } from "../controller/runs/run_files.ts";
 import { loadRun } from "../controller/runs/run_store.ts";
-import { recordOfTrial, TRIAL_FIELDS } from "../controller/trial_record.ts";
+import { recordOfTrial, TRAINING_FIELDS, trainingRecords, TRIAL_FIELDS } from "../controller/trial_record.ts";
 import { command, EXIT, UsageError } from "./command.ts";
 
 export const exportRun = command({
   name: "export",
-  summary: "Writes a run's trials to stdout.",
+  summary: "Writes a run's trials, or their trainings, to stdout.",
   positionals: [{ name: "run", help: "a name that deno task runs lists" }],
   flags: [{
     name: "format",
@@ -16,18 +16,25 @@ export const exportRun = command({
     default: "csv",
     help: "csv, or one JSON object per line",
   }, {
+    name: "trainings",
+    type: "boolean",
+    help: "a row for each training instead of each trial: its stage, seed, child and score",
+  }, {
     name: "for-spreadsheet",
     type: "boolean",
     help: "put an apostrophe before expressions that a spreadsheet would run as formulas; other readers keep it",
   }],
-  examples: ["export NAME", "export NAME --format json"],
-  run({ run, format, forSpreadsheet }, io) {
+  examples: ["export NAME", "export NAME --format json", "export NAME --trainings"],
+  run({ run, format, trainings, forSpreadsheet }, io) {
     if (forSpreadsheet && format === "json") {
       throw new UsageError("--for-spreadsheet is for CSV: leave out --format json");
     }
-    const rows = loadRun(runFolder("runs", run)).trials.map(recordOfTrial);
+    const { trials, info: { settings } } = loadRun(runFolder("runs", run));
+    const rows = trainings
+      ? trials.flatMap((trial) => trainingRecords(trial, settings))
+      : trials.map((trial) => recordOfTrial(trial));
     if (format === "json") rows.forEach((row) => io.out(JSON.stringify(row)));
-    else csvLines(TRIAL_FIELDS, rows, { forSpreadsheet }).forEach(io.out);
+    else csvLines(trainings ? TRAINING_FIELDS : TRIAL_FIELDS, rows, { forSpreadsheet }).forEach(io.out);
     return Promise.resolve(EXIT.done);
   },
 });

@@ -1,7 +1,10 @@
 /**
  * A trial as programs see it: the fields of `--json`, of `deno task export` and of the dashboard's CSV, one table for
- * all.
+ * all; and its trainings, a row each.
  */
+import { childText } from "./child_text.ts";
+import { targetChild } from "./finals.ts";
+import type { RunSettings } from "./runs/events.ts";
 import { enginesOf, trainingsJudged, type TrialRow } from "./trial.ts";
 
 const FIELDS = {
@@ -43,4 +46,20 @@ export function recordOfTrial(trial: TrialRow): Record<keyof typeof FIELDS, unkn
     keyof typeof FIELDS,
     unknown
   >;
+}
+
+/** Names of the fields of `trainingRecords`. */
+export const TRAINING_FIELDS = [
+  ...["trial", "expression", "role", "stage", "seed", "child", "state", "score", "from", "engine"] as const,
+];
+
+/** The trial's trainings in the order they were requested; `child` as `childText` has it. */
+export function trainingRecords(
+  { id, expression, role, trainings }: TrialRow,
+  { judging, child }: Pick<RunSettings, "judging" | "child">,
+): Record<typeof TRAINING_FIELDS[number], unknown>[] {
+  return trainings.map(({ stage, seed, state, score, from = null, engine = null }) => ({
+    ...{ trial: id, expression, role, stage, seed, child: childText(targetChild(judging, stage) ?? child) },
+    ...{ state, score, from, engine },
+  }));
 }

@@ -42,6 +42,21 @@ describe("search --target-network", () => {
       const met = target.map(({ trial }: { trial: number }) => `n=2   trial ${trial}`);
       for (const line of met) assert(shown.out.includes(line), `${line} in ${shown.out}`);
 
+      const exported = await commandLine(["export", "first", "--trainings", "--format", "json"], { cwd });
+      const rows = exported.out.trim().split("\n").map((line) => JSON.parse(line));
+      assertEquals(rows.length, trials.flatMap(({ trainings }) => trainings).length);
+      const own = trials[best.trial].trainings.filter(({ stage }) => stage === "verdict");
+      assertEquals(
+        rows.filter(({ trial, stage }) => trial === best.trial && stage === "verdict"),
+        own.map(({ seed, state, score }) => ({
+          ...{ trial: best.trial, expression: best.expression, role: "candidate", stage: "verdict", seed },
+          ...{ child: "resnet14, 3 steps of 40", state, score, from: null, engine: "wasm" },
+        })),
+      );
+      const csv = await commandLine(["export", "first", "--trainings"], { cwd });
+      assertEquals(csv.out.trim().split("\n").length, rows.length + 1);
+      assert(csv.out.startsWith("trial,expression,role,stage,seed,child,state,score,from,engine\n0,ReLU,reference,"));
+
       const confirmed = await commandLine(
         [
           "confirm",
@@ -61,8 +76,8 @@ describe("search --target-network", () => {
         { cwd },
       );
       assertEquals(confirmed.code, 0, confirmed.err.join("\n"));
-      const { rows } = JSON.parse(confirmed.out.trim().split("\n").at(-1)!);
+      const { rows: judged } = JSON.parse(confirmed.out.trim().split("\n").at(-1)!);
       const expressions = (of: readonly { readonly expression: string }[]) => of.map(({ expression }) => expression);
-      assertEquals(expressions(rows).sort(), [...expressions(target), "ReLU", "Swish"].sort());
+      assertEquals(expressions(judged).sort(), [...expressions(target), "ReLU", "Swish"].sort());
     }));
 });
