@@ -10,8 +10,9 @@ export interface Work {
   readonly done: number;
   /** Until the last proposal is judged. */
   readonly proposals: number;
-  /** After that. */
-  readonly finals: number;
+  readonly playoff: number;
+  /** The target and the verdict. */
+  readonly after: number;
 }
 
 /** A run as far as its work is concerned. */
@@ -21,21 +22,22 @@ export interface Progress {
   readonly trials: readonly Pick<TrialRow, "role" | "state" | "trainings">[];
 }
 
-/** The stages after the search, in their order. */
-const FINALS = ["playoff", "target", "verdict"] as const;
+/** The stages in their order. */
+const STAGES = ["search", "playoff", "target", "verdict"] as const;
 
 /**
  * Milliseconds until the run's end at the speed it has had in `elapsedMs` of running time; null before the first
- * training. Proposals end at the time limit, less the share of the finals, if not before.
+ * training. Proposals end so early that the playoff ends with the time limit.
  */
 export function timeLeft(
-  { done, proposals, finals }: Work,
-  { timeLimitMs, judging }: Pick<RunSettings, "timeLimitMs" | "judging">,
+  { done, proposals, playoff, after }: Work,
+  { timeLimitMs }: Pick<RunSettings, "timeLimitMs">,
   elapsedMs: number,
 ): number | null {
   if (done === 0) return null;
-  const limit = timeLimitMs === null ? Infinity : Math.max(0, timeLimitMs * (1 - judging.finals) - elapsedMs);
-  return Math.min(proposals * elapsedMs / done, limit) + finals * elapsedMs / done;
+  const each = elapsedMs / done;
+  const limit = timeLimitMs === null || proposals === 0 ? Infinity : Math.max(0, timeLimitMs - elapsedMs);
+  return Math.min((proposals + playoff) * each, limit) + after * each;
 }
 
 /** The candidates to come are taken to be like those so far, of which some diverge at once, or equal others. */
@@ -56,15 +58,19 @@ export function workOf(
     verdict: judging.verdictSeeds * (1 + judging.references.length),
     ...stage.name === "playoff" || stage.name === "target" ? { [stage.name]: stage.trainings } : {},
   };
-  const toRequest = (name: typeof FINALS[number]) =>
-    Math.max(0, planned[name] - trainings.filter(({ stage }) => stage === name).length);
-  const toCome = FINALS.slice(Math.max(0, FINALS.findIndex((name) => name === stage.name)));
-  const finals = judging.verdictSeeds === 0
-    ? 0
-    : toCome.reduce((sum, name) => sum + toRequest(name) * workOfOne(name), 0);
-  if (stage.name !== "search") return { done, proposals: 0, finals: finals + queued };
-  const toPropose = (wanted - candidates.length) * perCandidate(({ trainings }) => trainings.filter(isTrained).length);
-  return { done, proposals: toPropose + queued, finals };
+  const toCome = (name: keyof typeof planned) => {
+    if (judging.verdictSeeds === 0 || STAGES.indexOf(name) < STAGES.indexOf(stage.name)) return 0;
+    const requested = trainings.filter(({ stage }) => stage === name).length;
+    return Math.max(0, planned[name] - requested) * workOfOne(name);
+  };
+  const trainedPerCandidate = perCandidate(({ trainings }) => trainings.filter(isTrained).length);
+  const left = {
+    proposals: stage.name === "search" ? (wanted - candidates.length) * trainedPerCandidate : 0,
+    playoff: toCome("playoff"),
+    after: toCome("target") + toCome("verdict"),
+  };
+  const now = stage.name === "search" ? "proposals" : stage.name === "playoff" ? "playoff" : "after";
+  return { done, ...left, [now]: left[now] + queued };
 }
 
 /** Whether it took the time of a training here; one that diverges hardly does. */

@@ -1,5 +1,5 @@
 /** How much a run has left to do, against what it then does. */
-import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { PRESETS, TARGET } from "../../controller/presets.ts";
 import type { RunSettings, Stage } from "../../controller/runs/events.ts";
@@ -26,6 +26,8 @@ function candidate(state: TrialState, trainings: Partial<Training>[] = [{}]): Ju
   return { role: "candidate", state, trainings: full };
 }
 
+const leftOf = ({ proposals, playoff, after }: Work) => proposals + playoff + after;
+
 const times = (count: number, make: () => Judged) => Array.from({ length: count }, make);
 
 describe("the work left", () => {
@@ -38,22 +40,22 @@ describe("the work left", () => {
       });
       await search.run(new AbortController().signal).finally(() => store.close());
       const after = workOf(search.snapshot());
-      assertEquals([after.proposals, after.finals], [0, 0]);
+      assertEquals(leftOf(after), 0);
       const ends = told.filter(([stage]) => stage !== "search");
       assertEquals(new Set(ends.map(([stage]) => stage)), new Set(["playoff", "target", "verdict"]));
       // Of a field of three, two go on: the trainings of a round are rounded down.
-      for (const [stage, { done, finals }] of ends) assertAlmostEquals(done + finals, after.done, 2, stage);
-      const [, { done, finals }] = ends.at(-1)!;
-      assertEquals(done + finals, after.done);
+      for (const [stage, work] of ends) assertAlmostEquals(work.done + leftOf(work), after.done, 2, stage);
+      const [, last] = ends.at(-1)!;
+      assertEquals(last.done + leftOf(last), after.done);
     }));
 
   it("has all stages before it in the search", () => {
     const trials = [...times(20, () => candidate("complete")), ...times(5, () => candidate("queued"))];
     const left = (judging: RunSettings["judging"]) => workOf({ run: run(judging), stage: SEARCH, trials });
-    assertEquals(left(JUDGING), { done: 20, proposals: 80, finals: 100 / 3 + 15 });
-    const { finals } = left({ ...JUDGING, target: { ...TARGET, candidates: 8, seeds: 3 } });
-    assertAlmostEquals(finals, 100 / 3 + 20 * (24 + 15), 1e-9);
-    assertEquals(left({ ...JUDGING, verdictSeeds: 0 }).finals, 0);
+    assertEquals(left(JUDGING), { done: 20, proposals: 80, playoff: 100 / 3, after: 15 });
+    const { after } = left({ ...JUDGING, target: { ...TARGET, candidates: 8, seeds: 3 } });
+    assertEquals(after, 20 * (24 + 15));
+    assertEquals(left({ ...JUDGING, verdictSeeds: 0 }), { done: 20, proposals: 80, playoff: 0, after: 0 });
   });
 
   it("takes candidates to come to be like those so far, of which some take no time", () => {
@@ -63,9 +65,9 @@ describe("the work left", () => {
       ...times(2, () => candidate("complete", [])), // duplicates
       ...times(2, () => candidate("complete", [{ from: "table" }])),
     ];
-    const { done, proposals, finals } = workOf({ run: run(), stage: SEARCH, trials });
+    const { done, proposals, playoff } = workOf({ run: run(), stage: SEARCH, trials });
     assertEquals([done, proposals], [10, 40]);
-    assertAlmostEquals(finals, 90 / 3 + 15, 1e-9); // the playoff's share is of all that was judged
+    assertAlmostEquals(playoff, 90 / 3, 1e-9); // its share is of all that was judged
   });
 
   it("counts a training on the target for what it takes", () => {
@@ -75,15 +77,19 @@ describe("the work left", () => {
     );
     const stage = { name: "target", round: 1, finalists: [0, 1, 2, 3], trainings: 12 } as const;
     const judging = { ...JUDGING, target: TARGET };
-    assertEquals(workOf({ run: run(judging), stage, trials }), { done: 84, proposals: 0, finals: 20 * (4 + 4 + 15) });
+    const after = 20 * (4 + 4 + 15);
+    assertEquals(workOf({ run: run(judging), stage, trials }), { done: 84, proposals: 0, playoff: 0, after });
   });
 
-  it("becomes time at the speed so far, and proposals end with the time limit less the finals' share", () => {
-    const work = { done: 10, proposals: 90, finals: 20 };
-    assertEquals(timeLeft(work, run().settings, 1000), 11_000);
-    assertEquals(timeLeft(work, run(JUDGING, 4000).settings, 1000), 2000 + 2000);
-    assertEquals(timeLeft(work, run(JUDGING, 1000).settings, 1000), 2000);
-    assertEquals(timeLeft({ ...work, done: 0 }, run().settings, 1000), null);
-    assert(timeLeft({ ...work, proposals: 0, finals: 0 }, run().settings, 1000) === 0);
+  it("becomes time at the speed so far, and the playoff ends with the time limit", () => {
+    const work = { done: 10, proposals: 90, playoff: 30, after: 20 };
+    const left = (change: Partial<Work>, limit: number | null) =>
+      timeLeft({ ...work, ...change }, run(JUDGING, limit).settings, 1000);
+    assertEquals(left({}, null), 14_000);
+    assertEquals(left({}, 4000), 3000 + 2000);
+    assertEquals(left({}, 1000), 2000);
+    assertEquals(left({ proposals: 0 }, 1000), 5000); // the playoff takes what it takes
+    assertEquals(left({ done: 0 }, null), null);
+    assertEquals(left({ proposals: 0, playoff: 0, after: 0 }, null), 0);
   });
 });
