@@ -10,33 +10,40 @@
  * that of all twenty, in points. A training on the target varies by 0.8 points, so that paired differences vary by 1.15
  * as those of `max(x, sin(x))` and Swish do on ResNet-20 after 500 steps (2026-11-26_confirms_deeper.md).
  */
-import { playoffRound, roundsOf } from "../../controller/comparison/playoff.ts";
 import { meanOf } from "../../controller/comparison/statistics.ts";
+import { type Contestant, type Decision, nextDecision } from "../../controller/finals.ts";
+import { PRESETS } from "../../controller/presets.ts";
+import type { Stage } from "../../controller/runs/events.ts";
 import { Random } from "../../datasets/random.ts";
 
 const FINALISTS = 20, NOISE = 0.8;
 const PLANS = [[4, 16], [8, 16], [8, 24], [12, 24], [16, 32], [16, 48], [20, 40]] as const;
 const AGREEMENTS = [0, 0.3, 0.6, 0.9], SPREADS = [0.7, 1.2];
 
-/** The true value of the function named. */
+/** The true value of the function named: what a search decides from the playoff's end on, trained here. */
 function named(seed: number, agreement: number, spread: number, [candidates, trainings]: typeof PLANS[number]): number {
-  const random = new Random(seed).split("target");
-  const functions = Array.from({ length: FINALISTS }, (_, id) => {
-    const own = random.normal();
-    const there = agreement * own + Math.sqrt(1 - agreement ** 2) * random.normal();
-    return { id, value: spread * own, there, scores: [] as number[] };
-  });
-  let field = functions.toSorted((a, b) => b.there - a.there).slice(0, candidates), left: number = trainings;
-  for (let round = 0; round < roundsOf(candidates); round++) {
-    const standing = field.map(({ id, there, scores }) => ({ id, value: round === 0 ? there : meanOf(scores) }));
-    const next = playoffRound(standing, { finalists: candidates, round, left });
-    field = next.field.map((id) => functions[id]);
-    for (const { value, scores } of field) {
-      for (let k = 0; k < next.trainings; k++) scores.push(value + NOISE * random.normal());
+  const random = new Random(seed).split("target"), { judging } = PRESETS.workstation;
+  const values = Array.from({ length: FINALISTS }, () => random.normal());
+  const trials = values.map((value, id): Contestant => ({
+    ...{ id, role: "candidate", state: "complete", duplicateOf: null, trainings: [] },
+    score: agreement * value + Math.sqrt(1 - agreement ** 2) * random.normal(),
+  }));
+  const finalists = trials.toSorted((a, b) => b.score! - a.score!).slice(0, candidates).map(({ id }) => id);
+  let stage: Stage = { name: "target", round: 0, finalists, trainings };
+  while (stage.name === "target") {
+    const decision: Decision<Contestant> = nextDecision(trials, stage, judging)!;
+    for (const trial of decision.changed) {
+      trials[trial.id] = {
+        ...trial,
+        trainings: trial.trainings.map((training) => ({
+          ...training,
+          score: training.score ?? spread * values[trial.id] + NOISE * random.normal(),
+        })),
+      };
     }
-    left -= field.length * next.trainings;
+    stage = decision.stage;
   }
-  return field.reduce((best, one) => meanOf(one.scores) > meanOf(best.scores) ? one : best).value;
+  return stage.name === "verdict" ? spread * values[stage.trial] : NaN;
 }
 
 const searches = Number(Deno.args[0] ?? 4000);
