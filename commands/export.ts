@@ -30,11 +30,11 @@ export const exportRun = command({
       throw new UsageError("--for-spreadsheet is for CSV: leave out --format json");
     }
     const { trials, info: { settings } } = loadRun(runFolder("runs", run));
-    const rows = trainings
-      ? trials.flatMap((trial) => trainingRecords(trial, settings))
-      : trials.map((trial) => recordOfTrial(trial));
+    const [fields, rows] = trainings
+      ? [TRAINING_FIELDS, trials.flatMap((trial) => trainingRecords(trial, settings))]
+      : [TRIAL_FIELDS, trials.map(recordOfTrial)];
     if (format === "json") rows.forEach((row) => io.out(JSON.stringify(row)));
-    else csvLines(trainings ? TRAINING_FIELDS : TRIAL_FIELDS, rows, { forSpreadsheet }).forEach(io.out);
+    else csvLines(fields, rows, { forSpreadsheet }).forEach(io.out);
     return Promise.resolve(EXIT.done);
   },
 });

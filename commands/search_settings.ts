@@ -262,14 +262,14 @@ export function infoOf(name: string, settings: RunSettings, dataset: Dataset): R
     synthetic: dataset.synthetic,
     classes: dataset.classes.length,
     ...settings.judging.target &&
-      { targetWork: workOf(settings.judging.target.child, dataset) / workOf(settings.child, dataset) },
+      { targetWork: costOf(settings.judging.target.child, dataset) / costOf(settings.child, dataset) },
     metric: METRICS[settings.objective ?? "validation"],
     createdAt: Date.now(),
   };
 }
 
 /** Multiply-adds of training a child and judging it. */
-function workOf(child: ChildSettings, dataset: Dataset): number {
+function costOf(child: ChildSettings, dataset: Dataset): number {
   const { training, evaluation } = multiplyAdds(workloadOf(child, dataset).graph);
   return child.steps * child.batch * training + (child.validationImages ?? dataset.validation.count) * evaluation;
 }

@@ -14,7 +14,7 @@ const SMALL = ["search", "--preset", "smoke", "--steps", "2", "--trials", "8", "
 const TARGET = ["--target-network", "resnet14", "--target-steps", "3"];
 
 describe("search --target-network", () => {
-  it("judges the function named on whole images, with that network and the batch that the images allow", () =>
+  it("judges on whole images, by that network, what is named; show, export and confirm know what met on it", () =>
     inFolderOfImages(async (cwd) => {
       const line = [...SMALL, ...TARGET, ...IMAGES, "--engine", "wasm", "--no-web", "--run", "first", "--json"];
       const { code, out, err } = await commandLine(line, { cwd });
@@ -57,24 +57,8 @@ describe("search --target-network", () => {
       assertEquals(csv.out.trim().split("\n").length, rows.length + 1);
       assert(csv.out.startsWith("trial,expression,role,stage,seed,child,state,score,from,engine\n0,ReLU,reference,"));
 
-      const confirmed = await commandLine(
-        [
-          "confirm",
-          "first",
-          "--top",
-          "2",
-          "--network",
-          "resnet8",
-          "--steps",
-          "1",
-          "--batch",
-          "8",
-          "--seeds",
-          "1",
-          "--json",
-        ],
-        { cwd },
-      );
+      const flags = "--top 2 --network resnet8 --steps 1 --batch 8 --seeds 1 --json".split(" ");
+      const confirmed = await commandLine(["confirm", "first", ...flags], { cwd });
       assertEquals(confirmed.code, 0, confirmed.err.join("\n"));
       const { rows: judged } = JSON.parse(confirmed.out.trim().split("\n").at(-1)!);
       const expressions = (of: readonly { readonly expression: string }[]) => of.map(({ expression }) => expression);
