@@ -43,6 +43,14 @@ export interface ChildSettings {
   readonly validationImages: number | null;
 }
 
+/** How a child did on the validation split. */
+export interface JudgedChild {
+  /** Accuracy, in [0, 1]. */
+  readonly score: number;
+  /** Mean cross-entropy, in nats. */
+  readonly loss: number;
+}
+
 /** The result of a child. Divergence and time-out are outcomes, not errors. */
 export type Outcome =
   & {
@@ -56,10 +64,10 @@ export type Outcome =
     readonly betaMean: number | null;
   }
   & (
-    | { readonly outcome: "complete"; readonly score: number }
+    | { readonly outcome: "complete" } & JudgedChild
     | { readonly outcome: "diverged"; readonly reason: string }
     /** Stopped before its last step on request, and judged there. */
-    | { readonly outcome: "pruned"; readonly reason: string; readonly score: number }
+    | { readonly outcome: "pruned"; readonly reason: string } & JudgedChild
     | { readonly outcome: "timed_out"; readonly reason: string }
     | { readonly outcome: "interrupted" }
   );
@@ -145,8 +153,8 @@ export async function trainChild(request: ChildRequest, hooks: ChildHooks = {}, 
 type Verdict =
   | Diverged
   | Interruption
-  | { readonly outcome: "complete"; readonly score: number }
-  | Pruned & { readonly score: number };
+  | { readonly outcome: "complete" } & JudgedChild
+  | Pruned & JudgedChild;
 
 async function judge(child: Child, stop: Stop | null, hooks: ChildHooks): Promise<Verdict> {
   if (stop !== null && stop.outcome !== "pruned") return stop;
@@ -155,7 +163,7 @@ async function judge(child: Child, stop: Stop | null, hooks: ChildHooks): Promis
   if (!Number.isFinite(judged.loss)) {
     return { outcome: "diverged", reason: `logits on the validation split are not finite after step ${child.step}` };
   }
-  return { ...stop ?? { outcome: "complete" }, score: judged.accuracy };
+  return { ...stop ?? { outcome: "complete" }, score: judged.accuracy, loss: judged.loss };
 }
 
 /** Number of recent losses: a divergence is found within this many steps. */

@@ -9,6 +9,7 @@ import type { RunInfo } from "../controller/runs/events.ts";
 import { runFolder } from "../controller/runs/run_files.ts";
 import { RunStore, type StoredRun } from "../controller/runs/run_store.ts";
 import { snapshotOf } from "../controller/runs/stored_run.ts";
+import { OBJECTIVES } from "../controller/objectives.ts";
 import { Search } from "../controller/search.ts";
 import { SearchSpace } from "../controller/search_space.ts";
 import type { WarmStart } from "../controller/warm_start.ts";
@@ -36,7 +37,6 @@ import {
   judgedBy,
   machineFor,
   NO_TARGET,
-  OBJECTIVES,
   referencesOf,
   requireNoSettings,
   requireOneTarget,
@@ -91,8 +91,9 @@ export const search = command({
     {
       name: "objective",
       type: "choice",
-      choices: OBJECTIVES,
-      help: "what children are judged on: validation images, or the same under shift (validation)",
+      choices: Object.keys(OBJECTIVES),
+      help:
+        "what children are judged by: accuracy on validation images, on the same under shift, or likelihood, exp(-loss), with a verdict by accuracy (validation)",
     },
     {
       name: "learn-from",

@@ -1,6 +1,7 @@
 /** The settings of a search, from its flags: what is saved with the run and resumed with it. */
 import type { JudgingSettings, Objective, RunInfo, RunSettings, Target } from "../controller/runs/events.ts";
 import { activationFrom } from "../child/activation/catalog.ts";
+import { OBJECTIVES } from "../controller/objectives.ts";
 import { type PresetName, PRESETS, TARGET } from "../controller/presets.ts";
 import type { PrunerName } from "../controller/pruners/pruners.ts";
 import type { Units } from "../controller/search_space.ts";
@@ -21,13 +22,6 @@ import { openWarmStart, type WarmStart } from "../controller/warm_start.ts";
 import { withShiftedValidation } from "../datasets/shift.ts";
 import { hasPolicy, parseController } from "./controller_flag.ts";
 import { UsageError } from "./command.ts";
-
-/** What a score is called, by objective. */
-const METRICS: Readonly<Record<Objective, string>> = {
-  validation: "validation accuracy",
-  shift: "validation accuracy under shift",
-};
-export const OBJECTIVES = Object.keys(METRICS) as readonly Objective[];
 
 /** The value of --target-network that says the verdict is of the search's own child. */
 export const NO_TARGET = "none";
@@ -110,6 +104,7 @@ export function withTableSeeds(settings: RunSettings, dataset: Dataset, warmStar
 /** Why a search trains itself what the table has, as the end of a sentence; null if it does not. */
 export function whyNotTaken({ header }: FunctionTable, settings: RunSettings, dataset: Dataset): string | null {
   if (settings.objective === "shift") return "it is judged on images without shift";
+  if (settings.objective === "likelihood") return "it is judged by accuracy";
   if (header.images === undefined) return "it does not say on which images it was trained";
   return differenceOf(header, dataset, settings.child);
 }
@@ -263,7 +258,7 @@ export function infoOf(name: string, settings: RunSettings, dataset: Dataset): R
     classes: dataset.classes.length,
     ...settings.judging.target &&
       { targetWork: costOf(settings.judging.target.child, dataset) / costOf(settings.child, dataset) },
-    metric: METRICS[settings.objective ?? "validation"],
+    metric: OBJECTIVES[settings.objective ?? "validation"].metric,
     createdAt: Date.now(),
   };
 }

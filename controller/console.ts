@@ -6,6 +6,7 @@ import { childText } from "./child_text.ts";
 import { percent, points, signedPoints } from "./percent.ts";
 import type { RunInfo, RunSettings, RunSnapshot, RunSource, SearchEvent } from "./runs/events.ts";
 import { type Meeting, meetingsOf, type Outcome, outcomeOf, targetChild } from "./finals.ts";
+import { verdictMetric } from "./objectives.ts";
 import { bestTrial, enginesOf, isCandidate, isFinished, trainingsJudged, type Trial } from "./trial.ts";
 import { stageText } from "./stage_text.ts";
 import { timeLeft, workOf } from "./work_left.ts";
@@ -171,12 +172,12 @@ function finished(source: RunSource): Record<string, unknown> {
 }
 
 /** The named function, as programs see it. */
-function jsonOfOutcome({ trial, verdict }: Outcome, { metric, settings }: RunInfo): Record<string, unknown> {
+function jsonOfOutcome({ trial, verdict }: Outcome, run: RunInfo): Record<string, unknown> {
   const { score, standardError, halfWidth, n, versus } = verdict;
   return {
     ...{ expression: trial.expression, simplified: trial.simplified, trial: trial.id },
-    ...{ score, metric, standard_error: standardError, half_width_95: halfWidth, n },
-    child: childText(targetChild(settings.judging, "verdict") ?? settings.child),
+    ...{ score, metric: verdictMetric(run), standard_error: standardError, half_width_95: halfWidth, n },
+    child: childText(targetChild(run.settings.judging, "verdict") ?? run.settings.child),
     versus: Object.fromEntries(
       Object.entries(versus).map(([name, { difference, standardError, p, n }]) => [
         name,
@@ -187,16 +188,17 @@ function jsonOfOutcome({ trial, verdict }: Outcome, { metric, settings }: RunInf
 }
 
 /** The result in words: the function, its score on fresh seeds, and how it compares. */
-function verdictLines(outcome: Outcome | null, { judging }: RunSettings): string[] {
+function verdictLines(outcome: Outcome | null, run: RunInfo): string[] {
   if (outcome === null) return ["no function is named yet: that takes trainings from fresh seeds at the end"];
   const { trial: { id, simplified }, verdict: { score, halfWidth, n, versus, found } } = outcome;
-  const child = targetChild(judging, "verdict");
+  const child = targetChild(run.settings.judging, "verdict"), metric = verdictMetric(run);
   const against = Object.entries(versus).map(([name, { difference, p }]) =>
     `${signedPoints(difference)} points against ${name} (p = ${p.toPrecision(2)})`
   );
   return [
     `${found ? "found" : "named"}: ${simplified} (trial ${id}), ` +
     `${percent(score)}${Number.isFinite(halfWidth) ? ` ± ${points(halfWidth)}` : ""} on ${n} fresh seeds` +
+    (metric === run.metric ? "" : `, ${metric},`) +
     (child ? ` of ${childText(child)}` : ""),
     ...against.length > 0 ? [`  ${against.join(", ")}, paired, after Holm's correction`] : [],
     ...found ? [] : ["  it is not shown to be better than all of the references"],
@@ -229,7 +231,7 @@ export function closingTable(source: Pick<RunSource, "snapshot">): string[] {
       trials.filter(isFinished).length
     } trials, ${distinct.length} functions trained to the end`,
     `${run.metric} on ${where}`,
-    ...verdictLines(outcomeOf(trials), run.settings),
+    ...verdictLines(outcomeOf(trials), run),
     ...targetLines(trials, run.settings),
     `leaders, by all their trainings except those ${
       judging.target ? "of the target and " : ""

@@ -1,12 +1,12 @@
-/** The reward of a trial: what a sampler learns from. It is a validation accuracy; the test split is never used. */
+/** The reward of a trial: what a sampler learns from. It is the trial's score; the test split is never used. */
 import type { Trial } from "./trial.ts";
 
 /**
- * Reward of a finished trial, in [0, 1]: the validation accuracy of its child. A trial that diverged or failed earns
- * the accuracy of guessing, 1 / `classes`, so that a function that cannot be trained is as bad as one that learns
+ * Reward of a finished trial, in [0, 1]: its score. A trial that diverged or failed earns
+ * that of guessing, 1 / `classes`, so that a function that cannot be trained is as bad as one that learns
  * nothing.
  *
- * Throws an Error if the trial is not finished, or has no validation accuracy though its state says so.
+ * Throws an Error if the trial is not finished, or has no score though its state says so.
  */
 export function rewardOf(trial: Pick<Trial, "id" | "state" | "score">, classes: number): number {
   if (!Number.isInteger(classes) || classes < 1) {
@@ -16,7 +16,7 @@ export function rewardOf(trial: Pick<Trial, "id" | "state" | "score">, classes: 
     case "complete":
     case "pruned":
       if (trial.score === null) {
-        throw new Error(`Cannot reward trial ${trial.id} as it is ${trial.state} without a validation accuracy`);
+        throw new Error(`Cannot reward trial ${trial.id} as it is ${trial.state} without a score`);
       }
       return trial.score;
     case "diverged":

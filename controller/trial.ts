@@ -40,10 +40,12 @@ export interface Training {
   readonly stage: "search" | "playoff" | "target" | "verdict";
   readonly state: "queued" | "complete" | "pruned" | "diverged" | "failed";
   /**
-   * By the run's metric, in [0, 1]; that of guessing if the child diverged; null if the training is unfinished, was
-   * pruned or failed.
+   * By the run's metric (`objectives.ts`), in [0, 1]; that of guessing if the child diverged; null if the training is
+   * unfinished, was pruned or failed.
    */
   readonly score: number | null;
+  /** Validation loss in nats, where there is a score of the child's own; absent in older runs and from a table. */
+  readonly loss?: number;
   /**
    * "table" if the result was taken from a table of the same child (`warm_start.ts`); absent if it was trained here.
    */

@@ -25,10 +25,10 @@ export function withResult(
   classes: number,
   from?: "table",
 ): Trial {
-  const of = (): Pick<Training, "state" | "score"> => {
+  const of = (): Pick<Training, "state" | "score" | "loss"> => {
     switch (result.outcome) {
       case "complete":
-        return { state: "complete", score: result.score };
+        return { state: "complete", score: result.score, ...Number.isFinite(result.loss) && { loss: result.loss } };
       case "diverged":
         return { state: "diverged", score: 1 / classes };
       case "pruned":

@@ -8,6 +8,7 @@ import type { JobResult, Pool } from "../workers/pool.ts";
 import type { ChildJob } from "../workers/protocol.ts";
 import type { Estimates } from "./comparison/estimate.ts";
 import { targetChild } from "./finals.ts";
+import { scoreOf } from "./objectives.ts";
 import { barOf } from "./pruners/bar.ts";
 import type { Standing } from "./pruners/pruner.ts";
 import { PRUNERS } from "./pruners/pruners.ts";
@@ -128,7 +129,9 @@ export class TrialJudge {
       timeLimitMs: settings.childTimeMs,
     });
     if (result.outcome !== "interrupted") checkpoints.removeCheckpoint(id, training);
-    this.#finishTraining(id, training, result);
+    const isJudged = result.outcome === "complete" || result.outcome === "pruned";
+    const score = isJudged && { score: scoreOf(settings.objective, stage, result) };
+    this.#finishTraining(id, training, { ...result, ...score });
   }
 
   /** The first earlier candidate of an equal function that was, or is being, judged. */
@@ -153,7 +156,15 @@ export class TrialJudge {
     if (!table || !tableSeeds || !counts({ stage }) || table.header.engine !== engine) return null;
     const score = table.entry(fingerprint)?.scores[seed];
     if (score === undefined) return null;
-    const trained = { steps: child.steps, finalLoss: NaN, seconds: 0, imagesPerSecond: 0, betaMean: null, attempts: 0 };
+    const trained = {
+      steps: child.steps,
+      finalLoss: NaN,
+      seconds: 0,
+      imagesPerSecond: 0,
+      betaMean: null,
+      attempts: 0,
+      loss: NaN,
+    };
     return score === null
       ? { ...trained, outcome: "diverged", reason: "the child diverged when the table was made" }
       : { ...trained, outcome: "complete", score };

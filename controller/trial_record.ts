@@ -50,7 +50,7 @@ export function recordOfTrial(trial: TrialRow): Record<keyof typeof FIELDS, unkn
 
 /** Names of the fields of `trainingRecords`. */
 export const TRAINING_FIELDS = [
-  ...["trial", "expression", "role", "stage", "seed", "child", "state", "score", "from", "engine"] as const,
+  ...["trial", "expression", "role", "stage", "seed", "child", "state", "score", "loss", "from", "engine"] as const,
 ];
 
 /** The trial's trainings in the order they were requested; `child` as `childText` has it. */
@@ -58,8 +58,8 @@ export function trainingRecords(
   { id, expression, role, trainings }: TrialRow,
   { judging, child }: Pick<RunSettings, "judging" | "child">,
 ): Record<typeof TRAINING_FIELDS[number], unknown>[] {
-  return trainings.map(({ stage, seed, state, score, from = null, engine = null }) => ({
+  return trainings.map(({ stage, seed, state, score, loss = null, from = null, engine = null }) => ({
     ...{ trial: id, expression, role, stage, seed, child: childText(targetChild(judging, stage) ?? child) },
-    ...{ state, score, from, engine },
+    ...{ state, score, loss, from, engine },
   }));
 }

@@ -52,8 +52,11 @@ export interface RunSettings {
   readonly tableSeeds?: boolean;
 }
 
-/** `shift`: on images that are changed, see `datasets/shift.ts`. */
-export type Objective = "validation" | "shift";
+/**
+ * `validation`: by accuracy; `shift`: on images that are changed, see `datasets/shift.ts`; `likelihood`: by the
+ * geometric mean of the probability that the child gives to the right class, but for the verdict.
+ */
+export type Objective = "validation" | "shift" | "likelihood";
 
 /** How candidates are judged: see `pruners/`, `finals.ts`, `comparison/playoff.ts` and `comparison/verdict.ts`. */
 export interface JudgingSettings {
@@ -112,7 +115,7 @@ export interface RunInfo {
    * target, and in older runs.
    */
   readonly targetWork?: number;
-  /** What a score is: "validation accuracy", or "validation accuracy under shift". */
+  /** What a score is: "validation accuracy", … (`objectives.ts`). */
   readonly metric: string;
   readonly createdAt: number;
 }

@@ -45,6 +45,8 @@ export interface ChildSummary {
   readonly bestThird: Agreement;
   readonly inBestThird: number;
   readonly noise: Noise | null;
+  /** The same of the functions that are within 5 points of the target's best there. */
+  readonly noiseOfGood: Noise | null;
   /** Median per training. */
   readonly seconds: number;
 }
@@ -55,29 +57,39 @@ export interface Noise {
   readonly residual: number;
   /** Of a seed's effect on all functions; 0 where the estimate is negative. */
   readonly seed: number;
+  /**
+   * Which part of the variance of trainings from one seed is the functions': how much one training says of its function;
+   * 0 where the estimate is negative.
+   */
+  readonly reliability: number;
   readonly functions: number;
   readonly seeds: number;
 }
 
 const BOOTSTRAP = 1000;
+/** A function is good if its accuracy on the target is so near to the best. */
+const GOOD = 0.05;
 
 /** One summary per child and measure, in the order of their first rows; the target is compared with itself by accuracy. */
 export function summariesOf(rows: readonly PanelRow[], target = "target"): readonly ChildSummary[] {
   const children = [...new Set(rows.map(({ child }) => child))];
   const truth = meansOf(rows.filter(({ child }) => child === target), MEASURES.accuracy);
+  const highest = Math.max(...truth.values());
   return children.flatMap((child) =>
     Object.entries(MEASURES).map(([measure, of]) => {
       const own = rows.filter((row) => row.child === child), means = meansOf(own, of);
       const common = [...means.keys()].filter((expression) => truth.has(expression));
       const pairs = common.map((expression) => [means.get(expression)!, truth.get(expression)!] as const);
       const best = pairs.toSorted(([, a], [, b]) => b - a).slice(0, Math.ceil(pairs.length / 3));
+      const complete = own.filter(({ outcome }) => outcome === "complete");
       const counts = [...Map.groupBy(own, ({ expression }) => expression).values()].map(({ length }) => length);
       return {
         ...{ child, measure, functions: pairs.length, seeds: medianOf(counts) },
         spearman: agreementOf(pairs, spearman),
         kendall: agreementOf(pairs, kendall),
         ...{ bestThird: agreementOf(best, spearman), inBestThird: best.length },
-        noise: noiseOf(own.filter(({ outcome }) => outcome === "complete"), of),
+        noise: noiseOf(complete, of),
+        noiseOfGood: noiseOf(complete.filter(({ expression }) => truth.get(expression)! > highest - GOOD), of),
         seconds: medianOf(own.map(({ seconds }) => seconds)),
       };
     })
@@ -122,7 +134,8 @@ export function noiseOf(rows: readonly PanelRow[], of: (row: PanelRow) => number
   );
   const residual = squares.reduce((sum, square) => sum + square, 0) / ((F - 1) * (S - 1));
   const seed = Math.max(0, varianceOf(seedMeans) - residual / F);
-  return { residual: Math.sqrt(residual), seed: Math.sqrt(seed), functions: F, seeds: S };
+  const between = Math.max(0, varianceOf(rowMeans) - residual / S), reliability = between / (between + residual);
+  return { residual: Math.sqrt(residual), seed: Math.sqrt(seed), reliability, functions: F, seeds: S };
 }
 
 function medianOf(values: readonly number[]): number {
@@ -141,6 +154,7 @@ export function tablesOf(rows: readonly PanelRow[], target = "target"): readonly
     noise === null
       ? "–"
       : `${unit(measure, noise.residual)}, seed ${unit(measure, noise.seed)} (${noise.functions} x ${noise.seeds})`;
+  const share = (noise: Noise | null) => noise === null ? "–" : number(noise.reliability);
   const summaries = summariesOf(rows, target);
   const children = [...new Set(summaries.map(({ child }) => child))];
   const shown = (child: string, expression: string) => {
@@ -150,11 +164,12 @@ export function tablesOf(rows: readonly PanelRow[], target = "target"): readonly
   const truth = meansOf(rows.filter(({ child }) => child === target), MEASURES.accuracy);
   const functions = [...truth].sort(([, a], [, b]) => b - a).map(([expression]) => expression);
   return [
-    "| child | judged by | functions | seeds | Spearman (95 %) | Kendall (95 %) | Spearman, best third | noise: residual | s a training |",
-    "| --- | --- | ---: | ---: | --- | --- | --- | --- | ---: |",
+    "| child | judged by | functions | seeds | Spearman (95 %) | Kendall (95 %) | Spearman, best third | noise: residual | of the function, all; good ones | s a training |",
+    "| --- | --- | ---: | ---: | --- | --- | --- | --- | ---: | ---: |",
     ...summaries.map((one) =>
       `| ${one.child} | ${one.measure} | ${one.functions} | ${one.seeds} | ${interval(one.spearman)} | ` +
       `${interval(one.kendall)} | ${interval(one.bestThird)}, n = ${one.inBestThird} | ${noise(one)} | ` +
+      `${share(one.noise)}; ${share(one.noiseOfGood)} | ` +
       `${one.seconds.toFixed(1)} |`
     ),
     "",

@@ -52,8 +52,18 @@ describe("analysis of the panel", () => {
     const noise = noiseOf(many, MEASURES.accuracy)!;
     assertAlmostEquals(noise.residual, 0.01, 0.001);
     assertAlmostEquals(noise.seed, 0.02, 0.006);
+    // Qualities are spread evenly over 0.4, a variance of 0.4^2 / 12.
+    assertAlmostEquals(noise.reliability, 0.0142 / (0.0142 + 0.0001), 0.002);
     assertEquals([noise.functions, noise.seeds], [30, 40]);
     assertEquals(noiseOf(rowsOf("once", 1, (quality) => quality, 0.01), MEASURES.accuracy), null);
+  });
+
+  it("says how much a training tells the good functions apart, of those near the target's best", () => {
+    // Within 5 points of the best are four functions of 0.7 - 0.0138 k, of a variance of 0.000317.
+    const { functions, reliability } = of("alike").noiseOfGood!;
+    assertEquals(functions, 4);
+    assertAlmostEquals(reliability, 0.76, 0.15);
+    assert(reliability < of("alike").noise!.reliability);
   });
 
   it("leaves seeds that few functions have out of the noise, and counts a diverged child as guessing", () => {

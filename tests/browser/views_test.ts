@@ -616,7 +616,7 @@ describe("the list of runs", () => {
     await show(page, url, "runs");
     await page.getByLabel("Compare fake").check();
     await page.getByLabel("Compare random-3").check();
-    await page.getByRole("img", { name: "Best validation accuracy so far of fake, random-3" }).waitFor();
+    await page.getByRole("img", { name: "Best score so far of fake, random-3" }).waitFor();
     assertEquals(
       await page.locator(".differing tbody th").allTextContents(),
       ["best", "trials plotted", "sampler", "seed", "trials", "workers"],

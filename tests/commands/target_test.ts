@@ -29,13 +29,13 @@ describe("search --target-network", () => {
       assert(targetWork! > 4, `${targetWork}`); // larger images, more layers, more steps
       const dataset = await loadDataset("images", { directory: `${cwd}/images`, download: false });
       const { engine } = await openEngine("wasm");
-      for (const { seed, score } of trials[best.trial].trainings.filter(({ stage }) => stage === "verdict")) {
+      for (const { seed, score, loss } of trials[best.trial].trainings.filter(({ stage }) => stage === "verdict")) {
         const alone = await trainChild({
           ...{ engine, dataset, activation: activationFrom(best.expression), settings: settings.judging.target!.child },
           seed: new Random(settings.seed).split("verdict", seed).nextUint32(),
         });
         assert(alone.outcome === "complete");
-        assertEquals(score, alone.score);
+        assertEquals([score, loss], [alone.score, alone.loss]);
       }
       const shown = await commandLine(["show", "first"], { cwd });
       assert(shown.out.includes("on 2 fresh seeds of resnet14, 3 steps of 40"), shown.out);
@@ -48,14 +48,16 @@ describe("search --target-network", () => {
       const own = trials[best.trial].trainings.filter(({ stage }) => stage === "verdict");
       assertEquals(
         rows.filter(({ trial, stage }) => trial === best.trial && stage === "verdict"),
-        own.map(({ seed, state, score }) => ({
+        own.map(({ seed, state, score, loss }) => ({
           ...{ trial: best.trial, expression: best.expression, role: "candidate", stage: "verdict", seed },
-          ...{ child: "resnet14, 3 steps of 40", state, score, from: null, engine: "wasm" },
+          ...{ child: "resnet14, 3 steps of 40", state, score, loss, from: null, engine: "wasm" },
         })),
       );
       const csv = await commandLine(["export", "first", "--trainings"], { cwd });
       assertEquals(csv.out.trim().split("\n").length, rows.length + 1);
-      assert(csv.out.startsWith("trial,expression,role,stage,seed,child,state,score,from,engine\n0,ReLU,reference,"));
+      assert(
+        csv.out.startsWith("trial,expression,role,stage,seed,child,state,score,loss,from,engine\n0,ReLU,reference,"),
+      );
 
       const flags = "--top 2 --network resnet8 --steps 1 --batch 8 --seeds 1 --json".split(" ");
       const confirmed = await commandLine(["confirm", "first", ...flags], { cwd });

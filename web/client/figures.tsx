@@ -27,7 +27,7 @@ export function Figures({ lines }: { lines: readonly Baseline[] }): VNode {
   return (
     <section class="figures" aria-label="Figures">
       <Figure
-        name={isFiltered ? "Best of those shown" : "Best validation accuracy"}
+        name={isFiltered ? "Best of those shown" : `Best ${view.run.metric}`}
         value={best ? percent(best.score) : "–"}
         note={best ? spreadOf(best) : "no trial is complete"}
       />

@@ -117,10 +117,10 @@ function historySpec(judged: readonly Judged[], view: RunView, lines: readonly B
   }
   return {
     height: 300,
-    description: `Validation accuracy of ${judged.length} trials and the best so far`,
+    description: `The ${view.run.metric} of ${judged.length} trials and the best so far`,
     // Padding, so that dots at the ends are not clipped.
     x: { label: "trial", whole: true, domain: padded([0, ids[ids.length - 1]], 0.008) },
-    y: { label: "validation accuracy (%)" },
+    y: { label: `${view.run.metric} (%)` },
     series,
     rules: lines.filter(({ found }) => found !== null)
       .map(({ name, found }) => ({ axis: "y" as const, value: 100 * found!.score, label: name })),

@@ -28,9 +28,9 @@ export function Comparison({ runs }: { runs: readonly RunSummary[] }): VNode {
       <Chart
         spec={{
           height: 280,
-          description: `Best validation accuracy so far of ${runs.map(({ name }) => name).join(", ")}`,
+          description: `Best score so far of ${runs.map(({ name }) => name).join(", ")}`,
           x: { label: "trial", whole: true },
-          y: { label: "best validation accuracy (%)" },
+          y: { label: "best score so far (%)" },
           series,
           legend: true,
         }}

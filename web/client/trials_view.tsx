@@ -34,7 +34,7 @@ const COLUMNS: Readonly<Record<string, Column>> = {
     ),
   },
   accuracy: {
-    name: "accuracy",
+    name: "score",
     key: "accuracy",
     width: "86px",
     align: "right",

@@ -2,6 +2,7 @@
 import type { VNode } from "preact";
 import { childText } from "../../controller/child_text.ts";
 import { type Outcome, outcomeOf, targetChild } from "../../controller/finals.ts";
+import { verdictMetric } from "../../controller/objectives.ts";
 import type { RunInfo } from "../../controller/runs/events.ts";
 import type { TrialRow } from "../../controller/trial.ts";
 import { useDashboard, useOfTrials } from "./dashboard.ts";
@@ -23,8 +24,8 @@ interface PanelProps {
   readonly run: RunInfo;
 }
 
-function VerdictPanel({ outcome, names, run: { metric, settings } }: PanelProps): VNode {
-  const child = targetChild(settings.judging, "verdict");
+function VerdictPanel({ outcome, names, run }: PanelProps): VNode {
+  const child = targetChild(run.settings.judging, "verdict");
   const { trial, verdict: { score, halfWidth, n, versus, found } } = outcome;
   return (
     <section class="panel whole verdict" aria-label="Verdict">
@@ -40,7 +41,7 @@ function VerdictPanel({ outcome, names, run: { metric, settings } }: PanelProps)
         </FormulaBox>
         <dl class="verdict-numbers">
           <div>
-            <dt>{metric}</dt>
+            <dt>{verdictMetric(run)}</dt>
             <dd>
               <b>{percent(score)}</b>
               {Number.isFinite(halfWidth) && ` ± ${points(halfWidth)} (95\u202f%)`}
