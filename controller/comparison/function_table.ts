@@ -85,13 +85,23 @@ export function differenceOf(
   wanted: Pick<Dataset, "name" | "mean" | "standardDeviation">,
   wantedChild: ChildSettings,
 ): string | null {
-  const text = (settings: ChildSettings) => JSON.stringify(Object.entries(settings).sort(([a], [b]) => a < b ? -1 : 1));
   if (dataset !== wanted.name) return `it is of the data set ${dataset}, not ${wanted.name}`;
-  if (text(child) !== text(wantedChild)) return `its child is ${JSON.stringify(child)}`;
+  const settings = differingSettings(child, wantedChild);
+  if (settings.length > 0) return `its child has ${settings.join(", ")}`;
   const isSame = (a: readonly number[], b: readonly number[]) => a.length === b.length && a.every((v, i) => v === b[i]);
   const hasSameImages = images === undefined ||
     isSame(images.mean, wanted.mean) && isSame(images.standardDeviation, wanted.standardDeviation);
   return hasSameImages ? null : `its images of ${dataset} differ from those found here`;
+}
+
+/** "steps 400 instead of 600", for each setting in which the one child differs from the other. */
+function differingSettings(one: ChildSettings, other: ChildSettings): string[] {
+  const [values, others] = [one, other].map((child) => new Map(Object.entries(child)));
+  const text = (value: unknown) => typeof value === "string" ? value : JSON.stringify(value ?? null);
+  return [...new Set([...values.keys(), ...others.keys()])]
+    .map((name) => [name, text(values.get(name)), text(others.get(name))])
+    .filter(([, value, another]) => value !== another)
+    .map(([name, value, another]) => `${name} ${value} instead of ${another}`);
 }
 
 /** Throws a SyntaxError that names the first invalid line. */
