@@ -17,7 +17,8 @@ export function standingsOf(trials: readonly Pick<Trial, "id" | "trainings" | "d
 /**
  * A child's noise before any function was trained twice. At least that of judging `images` images, sqrt(p (1 - p) /
  * images) with p the best score; varying the seed adds about a fifth to it (0.87 against 0.70 points of 42 % on 5,000
- * images, ResNet-8 for 200 steps of 64 on CIFAR-10, 2026-11-25).
+ * images, ResNet-8 for 200 steps of 64 on CIFAR-10, 2026-11-25). Of a likelihood (`objectives.ts`) it assumes too much at
+ * first, 0.7 points of 21 % where 0.5 were measured (ResNet-14 of 16x16 images, 400 steps of 64, 2026-11-26).
  */
 const NOISE_OVER_BINOMIAL = 1.2;
 /** The weight of that assumption: it counts as this many repeated trainings. */
