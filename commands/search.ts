@@ -9,7 +9,7 @@ import type { RunInfo } from "../controller/runs/events.ts";
 import { runFolder } from "../controller/runs/run_files.ts";
 import { RunStore, type StoredRun } from "../controller/runs/run_store.ts";
 import { snapshotOf } from "../controller/runs/stored_run.ts";
-import { OBJECTIVES } from "../controller/objectives.ts";
+import { OBJECTIVE_NAMES } from "../controller/objectives.ts";
 import { Search } from "../controller/search.ts";
 import { SearchSpace } from "../controller/search_space.ts";
 import type { WarmStart } from "../controller/warm_start.ts";
@@ -91,7 +91,7 @@ export const search = command({
     {
       name: "objective",
       type: "choice",
-      choices: Object.keys(OBJECTIVES),
+      choices: OBJECTIVE_NAMES,
       help:
         "what children are judged by: accuracy on validation images, on the same under shift, or likelihood, exp(-loss), with a verdict by accuracy (validation)",
     },

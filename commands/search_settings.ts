@@ -44,7 +44,7 @@ export interface SearchFlags {
   readonly targetSteps?: number;
   readonly childTime?: number;
   readonly controller?: string;
-  readonly objective?: string;
+  readonly objective?: Objective;
   readonly learnFrom?: string;
   readonly time?: number;
   readonly seed?: number;
@@ -88,7 +88,7 @@ export async function settingsOf(flags: SearchFlags, dataset: Dataset): Promise<
     engine,
     child,
     judging: judgingOf(flags, preset.judging, dataset),
-    objective: (flags.objective ?? "validation") as Objective,
+    objective: flags.objective ?? "validation",
     learnFrom: flags.learnFrom ?? null,
   };
 }
@@ -104,14 +104,23 @@ export function withTableSeeds(settings: RunSettings, dataset: Dataset, warmStar
 /** Why a search trains itself what the table has, as the end of a sentence; null if it does not. */
 export function whyNotTaken({ header }: FunctionTable, settings: RunSettings, dataset: Dataset): string | null {
   if (settings.objective === "shift") return "it is judged on images without shift";
-  if (settings.objective === "likelihood") return "it is judged by accuracy";
   if (header.images === undefined) return "it does not say on which images it was trained";
   return differenceOf(header, dataset, settings.child);
 }
 
-/** The warm start from the named run or table; null for none. Throws an Error if there is no such run or table. */
-export function warmStartOf({ learnFrom }: Pick<RunSettings, "learnFrom">, runs: string): WarmStart | null {
-  return learnFrom == null ? null : openWarmStart(learnFrom, runs);
+/**
+ * The warm start from the named run or table; null for none. Throws an Error if there is no such run or table, or if its
+ * rewards do not compare with those of this search.
+ */
+export function warmStartOf(settings: Pick<RunSettings, "learnFrom" | "objective">, runs: string): WarmStart | null {
+  const { learnFrom, objective = "validation" } = settings;
+  if (learnFrom == null) return null;
+  const warmStart = openWarmStart(learnFrom, runs), theirs = warmStart.objective;
+  if ((objective === "likelihood") === (theirs === "likelihood")) return warmStart;
+  const [its, own] = [theirs, objective].map((name) => OBJECTIVES[name].metric);
+  throw new Error(
+    `Cannot learn from ${learnFrom} as it is judged by ${its}, and this search by ${own}: set --objective`,
+  );
 }
 
 /** The data set as the run's children are judged on it. Throws a RangeError if its images cannot be shifted. */

@@ -1,10 +1,7 @@
 /** What children are judged on (`--objective`): what a training's score is, and what it is called. */
-import type { Outcome } from "../child/trainer.ts";
+import type { JudgedChild } from "../child/trainer.ts";
 import type { Objective, RunInfo } from "./runs/events.ts";
 import type { Training } from "./trial.ts";
-
-/** What an objective needs of a child that was judged. */
-type Judged = Pick<Extract<Outcome, { readonly outcome: "complete" }>, "score" | "loss">;
 
 interface ObjectiveKind {
   /** What the score of a candidate is called. */
@@ -12,7 +9,7 @@ interface ObjectiveKind {
   /** What the verdict's scores are called: what a search chooses by need not be what it reports. */
   readonly verdictMetric: string;
   /** The score by which a search chooses, in [0, 1], 1 / classes where the child guesses. */
-  readonly scoreOf: (judged: Judged) => number;
+  readonly scoreOf: (judged: JudgedChild) => number;
 }
 
 export const OBJECTIVES: Readonly<Record<Objective, ObjectiveKind>> = {
@@ -33,8 +30,10 @@ export const OBJECTIVES: Readonly<Record<Objective, ObjectiveKind>> = {
   },
 };
 
+export const OBJECTIVE_NAMES = Object.keys(OBJECTIVES) as readonly Objective[];
+
 /** The score of a training of that stage whose child was judged so. */
-export function scoreOf(objective: Objective = "validation", stage: Training["stage"], judged: Judged): number {
+export function scoreOf(objective: Objective = "validation", stage: Training["stage"], judged: JudgedChild): number {
   return stage === "verdict" ? judged.score : OBJECTIVES[objective].scoreOf(judged);
 }
 

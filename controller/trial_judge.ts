@@ -156,18 +156,10 @@ export class TrialJudge {
     if (!table || !tableSeeds || !counts({ stage }) || table.header.engine !== engine) return null;
     const score = table.entry(fingerprint)?.scores[seed];
     if (score === undefined) return null;
-    const trained = {
-      steps: child.steps,
-      finalLoss: NaN,
-      seconds: 0,
-      imagesPerSecond: 0,
-      betaMean: null,
-      attempts: 0,
-      loss: NaN,
-    };
+    const trained = { steps: child.steps, finalLoss: NaN, seconds: 0, imagesPerSecond: 0, betaMean: null, attempts: 0 };
     return score === null
       ? { ...trained, outcome: "diverged", reason: "the child diverged when the table was made" }
-      : { ...trained, outcome: "complete", score };
+      : { ...trained, outcome: "complete", score, loss: NaN };
   }
 
   #dropQueued(id: number): void {

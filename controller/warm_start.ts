@@ -5,6 +5,7 @@
 import { Random } from "../datasets/random.ts";
 import { type FunctionTable, parseTable } from "./comparison/function_table.ts";
 import { truthsOf } from "./comparison/simulated_training.ts";
+import type { Objective } from "./runs/events.ts";
 import { isRunFolder, isRunName, runFolder } from "./runs/run_files.ts";
 import { loadRun } from "./runs/run_store.ts";
 import type { Known } from "./samplers/sampler.ts";
@@ -18,6 +19,8 @@ const MAX_KNOWN = 400;
 export interface WarmStart {
   /** In the order of learning. */
   readonly known: readonly Known[];
+  /** What the rewards are of. */
+  readonly objective: Objective;
   /** Null if the source is a run. */
   readonly table: FunctionTable | null;
 }
@@ -25,13 +28,14 @@ export interface WarmStart {
 /** The run of that name in the folder of runs, else the table's file. Throws an Error if there is neither. */
 export function openWarmStart(source: string, runs: string): WarmStart {
   if (isRunName(source) && isRunFolder(runFolder(runs, source))) {
-    const { trials } = loadRun(runFolder(runs, source));
+    const { trials, info: { settings: { objective = "validation" } } } = loadRun(runFolder(runs, source));
     const judged = trials.filter(({ state, duplicateOf }) => state === "complete" && duplicateOf === null);
-    return { known: someOf(judged.map(({ expression, score }) => ({ expression, reward: score! }))), table: null };
+    const known = judged.map(({ expression, score }) => ({ expression, reward: score! }));
+    return { known: someOf(known), objective, table: null };
   }
   const table = parseTable(textOf(source)), truths = truthsOf(table);
   const known = table.entries.map(({ expression, fingerprint }) => ({ expression, reward: truths.get(fingerprint)! }));
-  return { known: someOf(known), table };
+  return { known: someOf(known), objective: "validation", table };
 }
 
 function textOf(file: string): string {

@@ -7,7 +7,7 @@ import { trainChild } from "../../child/trainer.ts";
 import { loadRun } from "../../controller/runs/run_store.ts";
 import { loadDataset } from "../../datasets/load.ts";
 import { Random } from "../../datasets/random.ts";
-import { commandLine } from "./command_line.ts";
+import { commandLine, fails } from "./command_line.ts";
 import { IMAGES, inFolderOfImages } from "./small_images.ts";
 
 const SMALL = ["search", "--preset", "smoke", "--steps", "3", "--trials", "6", "--seeds", "2", "--engine", "wasm"];
@@ -40,5 +40,8 @@ describe("search --objective likelihood", () => {
       }
       const { best } = finished, own = trainings.filter(({ stage }) => stage === "verdict").map(({ score }) => score!);
       assertEquals(best.score, (own[0] + own[1]) / 2);
+
+      const other = [...SMALL, ...IMAGES, "--no-web", "--run", "other", "--learn-from", "first"];
+      await fails(other, { cwd }, 1, ["Cannot learn from first", "likelihood, and this search by validation accuracy"]);
     }));
 });

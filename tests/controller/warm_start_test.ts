@@ -70,7 +70,7 @@ describe("a function added by hand", () => {
 describe("a search with a table", () => {
   it("trains what the table lacks, takes the rest from it and says so, and has fresh seeds for its verdict", () =>
     inFolder(async (folder) => {
-      const table = tableOf("scripted"), warmStart = { known: [], table };
+      const table = tableOf("scripted"), warmStart = { known: [], objective: "validation" as const, table };
       const { search, store } = openScripted(folder, 2, undefined, { trials: 30, warmStart });
       await search.run(new AbortController().signal).finally(() => store.close());
       const candidates = search.snapshot().trials.filter((trial) => isCandidate(trial) && trial.duplicateOf === null);
@@ -85,7 +85,7 @@ describe("a search with a table", () => {
 
   it("is the same with other numbers of workers, and resumed", () =>
     inFolder(async (folder) => {
-      const warmStart = { known: [], table: tableOf("scripted") }, trials = 30;
+      const warmStart = { known: [], objective: "validation" as const, table: tableOf("scripted") }, trials = 30;
       /** Runs until the batch is told, or to the end. */
       const runUntil = async (name: string, workers: number, batch: number | null) => {
         const { search, store } = openScripted(`${folder}/${name}`, workers, undefined, { trials, warmStart });
@@ -107,7 +107,7 @@ describe("a search with a table", () => {
 
   it("trains everything itself if the table is of another engine", () =>
     inFolder(async (folder) => {
-      const warmStart = { known: [], table: tableOf("another") };
+      const warmStart = { known: [], objective: "validation" as const, table: tableOf("another") };
       const { search, store } = openScripted(folder, 2, undefined, { trials: 6, warmStart });
       await search.run(new AbortController().signal).finally(() => store.close());
       assert(search.snapshot().trials.every(({ trainings }) => trainings.every(({ from }) => from === undefined)));
@@ -159,7 +159,8 @@ describe("what is known from elsewhere", () => {
 
   it("reaches the sampler before its first batch, once, even if the run is resumed", () =>
     inFolder(async (folder) => {
-      const known = [{ expression: "x * tanh(x)", reward: 0.5 }], warmStart = { known, table: null };
+      const known = [{ expression: "x * tanh(x)", reward: 0.5 }],
+        warmStart = { known, table: null, objective: "validation" as const };
       const first = new Listening(), controller = new AbortController();
       const { search, store } = openScripted(folder, 2, first, { trials: 18, warmStart });
       search.subscribe((event) => event.event === "sampler_updated" && controller.abort());
