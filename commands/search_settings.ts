@@ -1,7 +1,7 @@
 /** The settings of a search, from its flags: what is saved with the run and resumed with it. */
 import type { JudgingSettings, Objective, RunInfo, RunSettings, Target } from "../controller/runs/events.ts";
 import { activationFrom } from "../child/activation/catalog.ts";
-import { OBJECTIVES } from "../controller/objectives.ts";
+import { objectiveOf } from "../controller/objectives.ts";
 import { type PresetName, PRESETS, TARGET } from "../controller/presets.ts";
 import type { PrunerName } from "../controller/pruners/pruners.ts";
 import type { Units } from "../controller/search_space.ts";
@@ -113,13 +113,13 @@ export function whyNotTaken({ header }: FunctionTable, settings: RunSettings, da
  * rewards do not compare with those of this search.
  */
 export function warmStartOf(settings: Pick<RunSettings, "learnFrom" | "objective">, runs: string): WarmStart | null {
-  const { learnFrom, objective = "validation" } = settings;
+  const { learnFrom } = settings;
   if (learnFrom == null) return null;
-  const warmStart = openWarmStart(learnFrom, runs), theirs = warmStart.objective;
-  if ((objective === "likelihood") === (theirs === "likelihood")) return warmStart;
-  const [its, own] = [theirs, objective].map((name) => OBJECTIVES[name].metric);
+  const warmStart = openWarmStart(learnFrom, runs), [its, own] = [warmStart, settings].map(objectiveOf);
+  if (its.scoreOf === own.scoreOf) return warmStart;
   throw new Error(
-    `Cannot learn from ${learnFrom} as it is judged by ${its}, and this search by ${own}: set --objective`,
+    `Cannot learn from ${learnFrom} as it is judged by ${its.metric}, and this search by ${own.metric}: ` +
+      `use --objective ${warmStart.objective}`,
   );
 }
 
@@ -267,7 +267,7 @@ export function infoOf(name: string, settings: RunSettings, dataset: Dataset): R
     classes: dataset.classes.length,
     ...settings.judging.target &&
       { targetWork: costOf(settings.judging.target.child, dataset) / costOf(settings.child, dataset) },
-    metric: OBJECTIVES[settings.objective ?? "validation"].metric,
+    metric: objectiveOf(settings).metric,
     createdAt: Date.now(),
   };
 }

@@ -6,7 +6,7 @@ import { childText } from "./child_text.ts";
 import { percent, points, signedPoints } from "./percent.ts";
 import type { RunInfo, RunSettings, RunSnapshot, RunSource, SearchEvent } from "./runs/events.ts";
 import { type Meeting, meetingsOf, type Outcome, outcomeOf, targetChild } from "./finals.ts";
-import { verdictMetric } from "./objectives.ts";
+import { objectiveOf } from "./objectives.ts";
 import { bestTrial, enginesOf, isCandidate, isFinished, trainingsJudged, type Trial } from "./trial.ts";
 import { stageText } from "./stage_text.ts";
 import { timeLeft, workOf } from "./work_left.ts";
@@ -176,7 +176,13 @@ function jsonOfOutcome({ trial, verdict }: Outcome, run: RunInfo): Record<string
   const { score, standardError, halfWidth, n, versus } = verdict;
   return {
     ...{ expression: trial.expression, simplified: trial.simplified, trial: trial.id },
-    ...{ score, metric: verdictMetric(run), standard_error: standardError, half_width_95: halfWidth, n },
+    ...{
+      score,
+      metric: objectiveOf(run.settings).verdictMetric,
+      standard_error: standardError,
+      half_width_95: halfWidth,
+      n,
+    },
     child: childText(targetChild(run.settings.judging, "verdict") ?? run.settings.child),
     versus: Object.fromEntries(
       Object.entries(versus).map(([name, { difference, standardError, p, n }]) => [
@@ -191,7 +197,7 @@ function jsonOfOutcome({ trial, verdict }: Outcome, run: RunInfo): Record<string
 function verdictLines(outcome: Outcome | null, run: RunInfo): string[] {
   if (outcome === null) return ["no function is named yet: that takes trainings from fresh seeds at the end"];
   const { trial: { id, simplified }, verdict: { score, halfWidth, n, versus, found } } = outcome;
-  const child = targetChild(run.settings.judging, "verdict"), metric = verdictMetric(run);
+  const child = targetChild(run.settings.judging, "verdict"), metric = objectiveOf(run.settings).verdictMetric;
   const against = Object.entries(versus).map(([name, { difference, p }]) =>
     `${signedPoints(difference)} points against ${name} (p = ${p.toPrecision(2)})`
   );

@@ -1,6 +1,6 @@
 /** What children are judged on (`--objective`): what a training's score is, and what it is called. */
 import type { JudgedChild } from "../child/trainer.ts";
-import type { Objective, RunInfo } from "./runs/events.ts";
+import type { Objective, RunSettings } from "./runs/events.ts";
 import type { Training } from "./trial.ts";
 
 interface ObjectiveKind {
@@ -12,16 +12,18 @@ interface ObjectiveKind {
   readonly scoreOf: (judged: JudgedChild) => number;
 }
 
-export const OBJECTIVES: Readonly<Record<Objective, ObjectiveKind>> = {
+const accuracyOf = ({ score }: JudgedChild) => score;
+
+const OBJECTIVES: Readonly<Record<Objective, ObjectiveKind>> = {
   validation: {
     metric: "validation accuracy",
     verdictMetric: "validation accuracy",
-    scoreOf: ({ score }) => score,
+    scoreOf: accuracyOf,
   },
   shift: {
     metric: "validation accuracy under shift",
     verdictMetric: "validation accuracy under shift",
-    scoreOf: ({ score }) => score,
+    scoreOf: accuracyOf,
   },
   likelihood: {
     metric: "validation likelihood",
@@ -32,12 +34,13 @@ export const OBJECTIVES: Readonly<Record<Objective, ObjectiveKind>> = {
 
 export const OBJECTIVE_NAMES = Object.keys(OBJECTIVES) as readonly Objective[];
 
-/** The score of a training of that stage whose child was judged so. */
-export function scoreOf(objective: Objective = "validation", stage: Training["stage"], judged: JudgedChild): number {
-  return stage === "verdict" ? judged.score : OBJECTIVES[objective].scoreOf(judged);
+type Settings = Pick<RunSettings, "objective">;
+
+export function objectiveOf({ objective = "validation" }: Settings): ObjectiveKind {
+  return OBJECTIVES[objective];
 }
 
-/** What the verdict's scores are called. */
-export function verdictMetric({ settings: { objective = "validation" } }: Pick<RunInfo, "settings">): string {
-  return OBJECTIVES[objective].verdictMetric;
+/** The score of a training of that stage whose child was judged so. */
+export function scoreOf(settings: Settings, stage: Training["stage"], judged: JudgedChild): number {
+  return stage === "verdict" ? accuracyOf(judged) : objectiveOf(settings).scoreOf(judged);
 }

@@ -2,9 +2,8 @@
 import type { Trial } from "./trial.ts";
 
 /**
- * Reward of a finished trial, in [0, 1]: its score. A trial that diverged or failed earns
- * that of guessing, 1 / `classes`, so that a function that cannot be trained is as bad as one that learns
- * nothing.
+ * Reward of a finished trial, in [0, 1]: its score. A trial that diverged or failed earns that of guessing, 1 / `classes`,
+ * so that a function that cannot be trained is as bad as one that learns nothing.
  *
  * Throws an Error if the trial is not finished, or has no score though its state says so.
  */

@@ -130,7 +130,7 @@ export class TrialJudge {
     });
     if (result.outcome !== "interrupted") checkpoints.removeCheckpoint(id, training);
     const isJudged = result.outcome === "complete" || result.outcome === "pruned";
-    const score = isJudged && { score: scoreOf(settings.objective, stage, result) };
+    const score = isJudged && { score: scoreOf(settings, stage, result) };
     this.#finishTraining(id, training, { ...result, ...score });
   }
 

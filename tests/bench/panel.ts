@@ -9,7 +9,8 @@
  *     deno run --allow-read tests/bench/panel.ts children
  *
  * The raw data so far is tests/bench/records/2026-11-26_panel.jsonl: the 32 random members are drawn, the known
- * functions have their target. `analyse` prints the record's tables (`panel_analysis.ts`), `children` the names that --child takes.
+ * functions have their target. `analyse` prints the record's tables (`panel_analysis.ts`), `children` the names that
+ * --child takes.
  *
  * `draw` trains random members of the search space on the present laptop child until `RANDOM_MEMBERS` of them train at
  * all; `train` trains what has no line yet, so that either can be stopped and started again. The permissions and V8 flags
@@ -76,22 +77,9 @@ const TRAINS_AT_ALL = 0.2;
  */
 const FOUND = [
   ...["atan(x) - cos(x)", "sin(x) - sinc(x)", "asinh(x) - cos(x)", "relu(x) - sinc(x)"],
-  ...[
-    "max(x, sin(x))",
-    "max(b * x, sin(x))",
-    "min(b * x, sin(x))",
-    "sigmoid(x + b) * asinh(x)",
-    "min(x, erf(x))",
-    "sigmoid(sinh(x)) * (b * x)",
-    "sinc(x) - asinh(x)",
-    "min(x, sigmoid(x))",
-    "softplus(x) * erf(x)",
-    "sigmoid(x) * (b * x)",
-    "min(x, sinc(x))",
-    "min(b * x, sinc(x))",
-    "sigmoid(-x) * (b * x)",
-    "min(-x, b)",
-  ],
+  ...["max(x, sin(x))", "max(b * x, sin(x))", "min(b * x, sin(x))", "min(x, sinc(x))", "min(b * x, sinc(x))"],
+  ...["sigmoid(x) * (b * x)", "sigmoid(-x) * (b * x)", "sigmoid(sinh(x)) * (b * x)", "sigmoid(x + b) * asinh(x)"],
+  ...["min(x, erf(x))", "min(x, sigmoid(x))", "min(-x, b)", "softplus(x) * erf(x)", "sinc(x) - asinh(x)"],
 ];
 
 /** The paper's baselines, and what its search found. */

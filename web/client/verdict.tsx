@@ -2,7 +2,7 @@
 import type { VNode } from "preact";
 import { childText } from "../../controller/child_text.ts";
 import { type Outcome, outcomeOf, targetChild } from "../../controller/finals.ts";
-import { verdictMetric } from "../../controller/objectives.ts";
+import { objectiveOf } from "../../controller/objectives.ts";
 import type { RunInfo } from "../../controller/runs/events.ts";
 import type { TrialRow } from "../../controller/trial.ts";
 import { useDashboard, useOfTrials } from "./dashboard.ts";
@@ -24,8 +24,8 @@ interface PanelProps {
   readonly run: RunInfo;
 }
 
-function VerdictPanel({ outcome, names, run }: PanelProps): VNode {
-  const child = targetChild(run.settings.judging, "verdict");
+function VerdictPanel({ outcome, names, run: { settings } }: PanelProps): VNode {
+  const child = targetChild(settings.judging, "verdict");
   const { trial, verdict: { score, halfWidth, n, versus, found } } = outcome;
   return (
     <section class="panel whole verdict" aria-label="Verdict">
@@ -41,7 +41,7 @@ function VerdictPanel({ outcome, names, run }: PanelProps): VNode {
         </FormulaBox>
         <dl class="verdict-numbers">
           <div>
-            <dt>{verdictMetric(run)}</dt>
+            <dt>{objectiveOf(settings).verdictMetric}</dt>
             <dd>
               <b>{percent(score)}</b>
               {Number.isFinite(halfWidth) && ` ± ${points(halfWidth)} (95\u202f%)`}
