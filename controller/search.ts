@@ -264,9 +264,9 @@ export class Search implements RunSource {
   /** Tells the sampler of the functions added by hand that are judged since; their trials, with what it learnt. */
   async #tellByHand(): Promise<Trial[]> {
     const isUntold = (trial: Trial) => isByHand(trial) && trial.state === "complete" && trial.reward === null;
-    const judged = this.#trials.filter(isUntold).map((trial) => ({ ...trial, reward: trial.score }));
-    if (judged.length === 0) return [];
-    await this.#options.sampler.learnFrom(judged.map(({ expression, reward }) => ({ expression, reward: reward! })));
+    const judged = this.#trials.filter(isUntold).map((trial) => ({ ...trial, reward: trial.score! }));
+    const known = judged.map(({ expression, reward }) => ({ expression, reward, isOwn: true }));
+    await this.#options.sampler.learnFrom(known);
     return judged;
   }
 

@@ -48,7 +48,8 @@ function textOf(file: string): string {
   }
 }
 
-function someOf(known: readonly Known[]): readonly Known[] {
+/** At most so many, see `MAX_KNOWN`. */
+export function someOf(known: readonly Known[]): readonly Known[] {
   if (known.length <= MAX_KNOWN) return known;
   const sorted = known.toSorted((a, b) => b.reward - a.reward), best = sorted.slice(0, MAX_KNOWN / 2);
   const rest = sorted.slice(MAX_KNOWN / 2);

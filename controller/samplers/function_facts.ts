@@ -3,6 +3,7 @@
  * computes, whether that is useless, and the features by which the surrogate compares functions. Samplers of one space
  * may share it, as the simulations of `deno task compare` do.
  */
+import { activationFrom } from "../../child/activation/catalog.ts";
 import { derive } from "../../child/activation/derive.ts";
 import { compileToClosure } from "../../child/activation/evaluate.ts";
 import type { Expression } from "../../child/activation/expression.ts";
@@ -18,10 +19,17 @@ export interface Facts {
   readonly useless: Useless | "excluded" | null;
 }
 
+/** Facts of a function that need not be a member. */
+export interface Found {
+  readonly fingerprint: string;
+  readonly features: Float32Array;
+}
+
 export class FunctionFacts {
   readonly #facts = new Map<string, Facts>();
   readonly #uselessness = new Map<string, Facts["useless"]>();
   readonly #features = new Map<string, Float32Array>();
+  readonly #found = new Map<string, Found>();
   /** By the kernel's length, then by the index of a function among all that may be proposed. */
   readonly #covariances = new Map<number, Map<number, Float32Array>>();
   #oneUnit: ReadonlyMap<string, readonly number[]> | null = null;
@@ -55,6 +63,17 @@ export class FunctionFacts {
       this.#features.set(fingerprint, features);
     }
     return features;
+  }
+
+  /** Facts of any function, by its text form or a name of the catalogue. Throws an Error if it is neither. */
+  found(text: string): Found {
+    let found = this.#found.get(text);
+    if (!found) {
+      const { expression } = activationFrom(text);
+      found = { fingerprint: fingerprint(expression), features: featuresOf(expression) };
+      this.#found.set(text, found);
+    }
+    return found;
   }
 
   /** Covariances that the surrogate's process has computed between all functions, for samplers that share the facts. */

@@ -4,9 +4,8 @@
  * `surrogate` proposes by, and `ppo` screens its draws with.
  */
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
-import { activationFrom } from "../../child/activation/catalog.ts";
 import { normalQuantile, ranksOf } from "../comparison/statistics.ts";
-import { featuresOf, type FunctionFacts } from "./function_facts.ts";
+import type { FunctionFacts } from "./function_facts.ts";
 import { GaussianProcess, type ProcessSettings } from "./gaussian_process.ts";
 import type { Judged, Known } from "./sampler.ts";
 
@@ -31,19 +30,14 @@ export interface Sample {
   readonly fingerprint: string | null;
 }
 
-/** Features of the functions found elsewhere, worked out once. */
-const FOUND = new WeakMap<Known, Float32Array>();
-
-function featuresFound(known: Known): Float32Array {
-  let features = FOUND.get(known);
-  if (!features) FOUND.set(known, features = featuresOf(activationFrom(known.expression).expression));
-  return features;
-}
-
 /** The functions found elsewhere and those told, at most `MAX_SAMPLES`. */
 export function samplesOf(facts: FunctionFacts, known: readonly Known[], told: readonly Judged[]): readonly Sample[] {
   const all = [
-    ...known.map((one) => ({ features: featuresFound(one), reward: one.reward, fingerprint: null })),
+    ...known.map(({ expression, reward }) => ({
+      features: facts.found(expression).features,
+      reward,
+      fingerprint: null,
+    })),
     ...told.map(({ tokens, reward }) => ({
       features: facts.featuresOf(tokens),
       reward,

@@ -22,6 +22,8 @@ export interface Known {
   /** Text form, or a name of the catalogue. */
   readonly expression: string;
   readonly reward: number;
+  /** Whether the reward is of this search's child; by default it is of another, which may find all functions easier. */
+  readonly isOwn?: boolean;
 }
 
 export interface Sampler {
@@ -32,7 +34,7 @@ export interface Sampler {
   tell(batch: readonly Judged[]): Promise<SamplerUpdate>;
   /**
    * Learns from functions found elsewhere, at the start or between two batches; ignored by samplers that do not learn.
-   * They may still be proposed: then they are trained on this run's child.
+   * They may still be proposed: then they are trained on this run's child, which shows how its rewards compare.
    */
   learnFrom(known: readonly Known[]): Promise<void>;
   /** Everything needed to continue exactly as if never interrupted. */

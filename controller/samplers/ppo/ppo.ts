@@ -100,12 +100,16 @@ export class PpoSampler extends BatchSampler<Own> {
     return [...drawn.values()];
   }
 
-  /** Learns from members of the space as if it had proposed them, one batch at a time. */
+  /**
+   * Learns from members of the space as if it had proposed them, one batch at a time. The baseline stays that of what it
+   * proposed itself, as another child's rewards may be higher or lower throughout.
+   */
   protected override async learnKnown(known: readonly KnownFunction[]): Promise<void> {
-    const judged = known.flatMap(({ tokens, reward }) => tokens ? [{ tokens, reward }] : []);
+    const judged = known.flatMap(({ tokens, reward }) => tokens ? [{ tokens, reward }] : []), baseline = this.#baseline;
     for (let at = 0; at < judged.length; at += this.#settings.batch) {
       await this.learn(judged.slice(at, at + this.#settings.batch));
     }
+    this.#baseline = baseline;
   }
 
   protected async learn(batch: readonly Judged[]): Promise<Learnt> {
