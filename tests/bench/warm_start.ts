@@ -38,7 +38,7 @@ function knownFrom(source: (accuracy: number) => number, random: Random): readon
 
 /** How many of the best functions a search trains. */
 async function search(name: string, seed: number, source: ((accuracy: number) => number) | null): Promise<number> {
-  const random = new Random(seed), { facts, textOf, train } = table.trainings(random.split("simulation"));
+  const random = new Random(seed), { facts, train } = table.trainings(random.split("simulation"));
   const sampler = createSampler(name, facts.space, seed, { facts });
   if (source) await sampler.learnFrom(knownFrom(source, random.split("source")));
   let found = 0;
@@ -46,7 +46,7 @@ async function search(name: string, seed: number, source: ((accuracy: number) =>
     const judged = await Promise.all((await sampler.ask(BATCH)).map(async ({ tokens }) => {
       const { fingerprint } = facts.of(tokens);
       if (table.truth(fingerprint) >= best) found++;
-      return { tokens, reward: await train({ fingerprint, expression: textOf(tokens) }, 1) };
+      return { tokens, reward: await train({ fingerprint }, 1) };
     }));
     await sampler.tell(judged);
   }
