@@ -48,7 +48,7 @@ function textOf(file: string): string {
   }
 }
 
-/** At most so many, see `MAX_KNOWN`. */
+/** At most `MAX_KNOWN` of them. */
 export function someOf(known: readonly Known[]): readonly Known[] {
   if (known.length <= MAX_KNOWN) return known;
   const sorted = known.toSorted((a, b) => b.reward - a.reward), best = sorted.slice(0, MAX_KNOWN / 2);
