@@ -7,7 +7,7 @@ import type { Expression } from "../../child/activation/expression.ts";
 import type { Random } from "../../datasets/random.ts";
 import type { SamplerUpdate } from "../runs/events.ts";
 import type { Facts, FunctionFacts } from "./function_facts.ts";
-import { calibrate, type Calibration } from "./calibration.ts";
+import { calibrate } from "./calibration.ts";
 import type { Candidate, Judged, Known, Sampler } from "./sampler.ts";
 import { packState, type SamplerState, unpackState } from "./sampler_state.ts";
 import type { SearchSpace } from "../search_space.ts";
@@ -47,7 +47,6 @@ export interface KnownFunction {
   /** A member of the space that computes it; null if none is known to. */
   readonly tokens: Tokens | null;
   readonly reward: number;
-  readonly isOwn: boolean;
 }
 
 export abstract class BatchSampler<Own> implements Sampler {
@@ -57,7 +56,7 @@ export abstract class BatchSampler<Own> implements Sampler {
   #told: Judged[] = [];
   #known: Known[] = [];
   /** What `#known` became in the light of `#told`; null until asked for. */
-  #calibration: Calibration | null = null;
+  #calibrated: readonly Known[] | null = null;
   /** Fingerprints of all functions proposed, told or not. */
   #proposed = new Set<string>();
   /** The call in progress, if any: only one can run at a time. */
@@ -94,16 +93,7 @@ export abstract class BatchSampler<Own> implements Sampler {
 
   /** Functions found elsewhere so far, with rewards that compare with those told. */
   protected get known(): readonly Known[] {
-    return this.#calibrated().known;
-  }
-
-  /** What this search's child adds to the reward of a function found elsewhere. */
-  protected get offset(): number {
-    return this.#calibrated().offset;
-  }
-
-  #calibrated(): Calibration {
-    return this.#calibration ??= calibrate(this.#known, this.#told, this.facts);
+    return this.#calibrated ??= calibrate(this.#known, this.#told, this.facts);
   }
 
   protected factsOf(tokens: Tokens): Facts {
@@ -160,7 +150,7 @@ export abstract class BatchSampler<Own> implements Sampler {
       const learnt = await this.learn(batch);
       this.#pending = null;
       this.#told.push(...batch.map(({ tokens, reward }) => ({ tokens, reward })));
-      this.#calibration = null;
+      this.#calibrated = null;
       const mean = rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length;
       return {
         batch: this.#batches++,
@@ -188,16 +178,16 @@ export abstract class BatchSampler<Own> implements Sampler {
   learnFrom(known: readonly Known[]): Promise<void> {
     return this.#alone("learn what others found", async () => {
       if (this.#pending) throw new Error("Cannot learn what others found as the last batch has not been told yet");
-      const functions = known.map(({ expression: text, reward, isOwn = false }) => {
+      const functions = known.map(({ expression: text, reward }) => {
         if (!Number.isFinite(reward)) {
           throw new RangeError(`Cannot learn from ${text} as rewards must be finite: its reward is ${reward}`);
         }
         const { expression } = activationFrom(text);
-        return { expression, tokens: this.facts.tokensOf(expression), reward, isOwn };
+        return { expression, tokens: this.facts.tokensOf(expression), reward };
       });
       await this.learnKnown(functions);
       this.#known.push(...known);
-      this.#calibration = null;
+      this.#calibrated = null;
     });
   }
 
@@ -233,7 +223,7 @@ export abstract class BatchSampler<Own> implements Sampler {
       this.#pending = header.pending?.map((tokens) => ({ tokens })) ?? null;
       this.#told = (header.told ?? []).map(([tokens, reward]) => ({ tokens, reward }));
       this.#known = [...header.known ?? []];
-      this.#calibration = null;
+      this.#calibrated = null;
       const proposed = [...this.#told, ...this.#pending ?? []];
       this.#proposed = new Set(proposed.map(({ tokens }) => this.factsOf(tokens).fingerprint));
     });

@@ -34,20 +34,15 @@ const MAX_CHILDREN = 50;
 
 interface Own {
   readonly random: RandomState;
-  /** The oldest first; all their own in states saved before 2026-11-27. */
-  readonly population: readonly (readonly [tokens: Tokens, reward: number, isOwn?: boolean])[];
-}
-
-/** One of the population; its reward is of this search's child, or of another (`calibration.ts`). */
-interface Member extends Judged {
-  readonly isOwn: boolean;
+  /** The oldest first. */
+  readonly population: readonly (readonly [tokens: Tokens, reward: number])[];
 }
 
 export class EvolutionSampler extends BatchSampler<Own> {
   readonly name = "evolution";
   readonly #settings: EvolutionSettings;
   #random: Random;
-  #population: Member[] = [];
+  #population: Judged[] = [];
 
   constructor(facts: FunctionFacts, seed: number, settings: EvolutionSettings = DEFAULT_EVOLUTION) {
     super(facts);
@@ -81,11 +76,7 @@ export class EvolutionSampler extends BatchSampler<Own> {
       { length: this.#settings.tournament },
       () => this.#population[this.#random.integer(this.#population.length)],
     );
-    return drawn.reduce((best, member) => this.#fitnessOf(member) > this.#fitnessOf(best) ? member : best).tokens;
-  }
-
-  #fitnessOf({ reward, isOwn }: Member): number {
-    return isOwn ? reward : reward + this.offset;
+    return drawn.reduce((best, member) => member.reward > best.reward ? member : best).tokens;
   }
 
   #chooseChange(): Change {
@@ -99,29 +90,30 @@ export class EvolutionSampler extends BatchSampler<Own> {
   }
 
   protected learn(batch: readonly Judged[]): Promise<Learnt> {
-    this.#live(batch.map(({ tokens, reward }) => ({ tokens, reward, isOwn: true })));
+    this.#live(batch);
     return Promise.resolve(NOTHING_LEARNT);
   }
 
   /** Functions found elsewhere join the population as if just born, the best last, so that it lives longest. */
   protected override learnKnown(known: readonly KnownFunction[]): Promise<void> {
-    const members = known.flatMap(({ tokens, reward, isOwn }) => tokens ? [{ tokens, reward, isOwn }] : []);
+    const members = known.flatMap(({ tokens, reward }) => tokens ? [{ tokens, reward }] : []);
     this.#live(members.toSorted((a, b) => a.reward - b.reward));
     return Promise.resolve();
   }
 
-  #live(born: readonly Member[]): void {
-    this.#population = [...this.#population, ...born].slice(-this.#settings.population);
+  #live(born: readonly Judged[]): void {
+    this.#population = [...this.#population, ...born.map(({ tokens, reward }) => ({ tokens, reward }))]
+      .slice(-this.#settings.population);
   }
 
   protected save(): SamplerState<Own> {
-    const population = this.#population.map(({ tokens, reward, isOwn }) => [tokens, reward, isOwn] as const);
+    const population = this.#population.map(({ tokens, reward }) => [tokens, reward] as const);
     return { header: { random: this.#random.state(), population }, arrays: [] };
   }
 
   protected load({ header }: SamplerState<Own>): void {
     this.#random = Random.from(header.random);
-    this.#population = header.population.map(([tokens, reward, isOwn = true]) => ({ tokens, reward, isOwn }));
+    this.#population = header.population.map(([tokens, reward]) => ({ tokens, reward }));
   }
 
   dispose(): void {}
