@@ -55,8 +55,6 @@ export abstract class BatchSampler<Own> implements Sampler {
   #pending: readonly Candidate[] | null = null;
   #told: Judged[] = [];
   #known: Known[] = [];
-  /** What `#known` became in the light of `#told`; null until asked for. */
-  #calibrated: readonly Known[] | null = null;
   /** Fingerprints of all functions proposed, told or not. */
   #proposed = new Set<string>();
   /** The call in progress, if any: only one can run at a time. */
@@ -93,7 +91,7 @@ export abstract class BatchSampler<Own> implements Sampler {
 
   /** Functions found elsewhere so far, with rewards that compare with those told. */
   protected get known(): readonly Known[] {
-    return this.#calibrated ??= calibrate(this.#known, this.#told, this.facts);
+    return calibrate(this.#known, this.#told, this.facts);
   }
 
   protected factsOf(tokens: Tokens): Facts {
@@ -150,7 +148,6 @@ export abstract class BatchSampler<Own> implements Sampler {
       const learnt = await this.learn(batch);
       this.#pending = null;
       this.#told.push(...batch.map(({ tokens, reward }) => ({ tokens, reward })));
-      this.#calibrated = null;
       const mean = rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length;
       return {
         batch: this.#batches++,
@@ -187,7 +184,6 @@ export abstract class BatchSampler<Own> implements Sampler {
       });
       await this.learnKnown(functions);
       this.#known.push(...known);
-      this.#calibrated = null;
     });
   }
 
@@ -223,7 +219,6 @@ export abstract class BatchSampler<Own> implements Sampler {
       this.#pending = header.pending?.map((tokens) => ({ tokens })) ?? null;
       this.#told = (header.told ?? []).map(([tokens, reward]) => ({ tokens, reward }));
       this.#known = [...header.known ?? []];
-      this.#calibrated = null;
       const proposed = [...this.#told, ...this.#pending ?? []];
       this.#proposed = new Set(proposed.map(({ tokens }) => this.factsOf(tokens).fingerprint));
     });

@@ -3,7 +3,7 @@
  * search has 100 trainings, drawn from a table of functions, and knows 400 functions of a source: the table's accuracies
  * with noise, changed as the source's name says. Prints how many of the table's best twenty it trains.
  *
- *     deno run --allow-read --allow-write tests/bench/warm_start.ts TABLE "SAMPLER;SAMPLER" SEEDS
+ *     deno run --allow-read tests/bench/warm_start.ts TABLE "SAMPLER;SAMPLER" SEEDS
  */
 import { parseTable } from "../../controller/comparison/function_table.ts";
 import { SimulatedTable } from "../../controller/comparison/simulated_training.ts";

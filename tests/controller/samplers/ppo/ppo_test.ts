@@ -344,6 +344,16 @@ describe("ppo, screening", () => {
   });
 });
 
+describe("reinforce", () => {
+  it("compares its first batch with itself, however high the rewards of functions found elsewhere", async () => {
+    const sampler = createSampler("reinforce", new SearchSpace(1), 1, { controller: PAPER_CONTROLLER });
+    await sampler.learnFrom([{ expression: "swish", reward: 5 }, { expression: "tanh(x)", reward: 4 }]);
+    const update = await sampler.tell((await sampler.ask(4)).map(({ tokens }) => ({ tokens, reward: 0.25 })));
+    assertAlmostEquals(metricOf(update, "baseline")!, 0.25, 1e-12);
+    sampler.dispose();
+  });
+});
+
 describe("ppo, against random", () => {
   /**
    * A stand-in for validation accuracy: 0.1 is guessing; up to 0.8 more for the squared correlation with swish on [-4,
