@@ -4,11 +4,12 @@ import { describe, it } from "@std/testing/bdd";
 import { loadRun } from "../../controller/runs/run_store.ts";
 import { isFinished } from "../../controller/trial.ts";
 import { whyNoCard } from "../child/engine/why_no_card.ts";
-import { commandLine, inFolder, linesFrom, start } from "./command_line.ts";
+import { commandLine, linesFrom, start } from "./command_line.ts";
+import { IMAGES, inFolderOfImages } from "./small_images.ts";
 
 /** Three candidates, two of them side by side, after one reference, of the cheapest child; and the verdict. */
 const SEARCH = [
-  ...["search", "--preset", "smoke", "--dataset", "shapes", "--engine", "webgpu", "--workers", "2", "--no-web"],
+  ...["search", "--preset", "smoke", ...IMAGES, "--engine", "webgpu", "--workers", "2", "--no-web"],
   ...["--trials", "3", "--steps", "6", "--batch", "8", "--image-size", "8", "--sampler", "random", "--units", "1"],
   ...["--reference", "relu", "--finals", "0", "--seeds", "1", "--json"],
 ];
@@ -27,10 +28,10 @@ function results(cwd: string) {
 const reason = await whyNoCard();
 describe("a search on a card", { skip: reason !== null }, () => {
   it("is killed while children train, resumed, and ends as one that was not", () =>
-    inFolder(async (unbroken) => {
+    inFolderOfImages(async (unbroken) => {
       const whole = await commandLine([...SEARCH, "--run", "first"], { cwd: unbroken });
       assertEquals(whole.code, 0, whole.err.join("\n"));
-      await inFolder(async (cwd) => {
+      await inFolderOfImages(async (cwd) => {
         const process = start([...SEARCH, "--run", "first"], { cwd });
         const stderr = new Response(process.stderr).text(); // read, or the search says that it cannot write
         for await (const line of linesFrom(process.stdout)) {

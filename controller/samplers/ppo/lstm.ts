@@ -4,13 +4,14 @@
  *     input, forget, output = sigmoid(.)   cell = tanh(.)      of the four quarters of   fed + h K
  *     c' = forget c + input cell           h' = output tanh(c')
  *
- * TensorFlow.js multiplies the matrices and takes this as one operation with its own gradient; the code between the
- * products is plain loops. Built from TensorFlow.js's small operations, an update spent most of its time on their
- * overhead (about 30 us each, 3,000 of them) and on adding each step's share to the gradient of the state kernel, where
- * one product computes it from all steps.
+ * TensorFlow.js takes this as one operation with its own gradient; the way forward, which sampling needs alone, is plain
+ * loops. Built from TensorFlow.js's small operations, an update spent most of its time on their overhead (about 30 us
+ * each, 3,000 of them) and on adding each step's share to the gradient of the state kernel, where one product computes it
+ * from all steps.
  *
  * Shapes: B sequences, T steps, H hidden units; rows of [T x B, .] are step by step.
  */
+import { addProduct } from "./matrix.ts";
 import { tf } from "./tensorflow.ts";
 
 /**
@@ -26,7 +27,7 @@ export interface LstmState {
 
 interface Step extends LstmState {
   /** Values of the gates input, forget, cell and output, [B, 4H]. */
-  readonly gates: Float32Array;
+  readonly gates: Float64Array;
 }
 
 /** The state before the first step. */
@@ -34,20 +35,18 @@ export function lstmStart(sequences: number, hidden: number): LstmState {
   return { h: new Float32Array(sequences * hidden), c: new Float32Array(sequences * hidden) };
 }
 
-/**
- * One step forward. `fed` is the step's input, already multiplied by the input kernel, [B, 4H]; `kernel` is [H, 4H].
- * To be called inside `tf.tidy`.
- */
-export function lstmStep(fed: Float32Array, kernel: tf.Tensor2D, before: LstmState): Step {
-  const hidden = kernel.shape[0];
-  const gates = tf.matMul(states([before.h], hidden), kernel).dataSync<"float32">().slice();
+/** One step forward. `fed` is the step's input, already multiplied by the input kernel, [B, 4H]; `kernel` is [H, 4H]. */
+export function lstmStep(fed: Float32Array, kernel: Float32Array, before: LstmState): Step {
+  const hidden = Math.sqrt(kernel.length / 4);
+  const gates = new Float64Array(fed);
+  addProduct(gates, before.h, kernel, 4 * hidden);
   const h = new Float32Array(before.h.length), c = new Float32Array(before.c.length);
   for (let s = 0; s < h.length; s++) {
     const i = inputGate(s, hidden), f = i + hidden, g = f + hidden, o = g + hidden;
-    gates[i] = sigmoid(fed[i] + gates[i]);
-    gates[f] = sigmoid(fed[f] + gates[f] + FORGET_BIAS);
-    gates[g] = Math.tanh(fed[g] + gates[g]);
-    gates[o] = sigmoid(fed[o] + gates[o]);
+    gates[i] = sigmoid(gates[i]);
+    gates[f] = sigmoid(gates[f] + FORGET_BIAS);
+    gates[g] = Math.tanh(gates[g]);
+    gates[o] = sigmoid(gates[o]);
     c[s] = gates[f] * before.c[s] + gates[i] * gates[g];
     h[s] = gates[o] * Math.tanh(c[s]);
   }
@@ -64,9 +63,10 @@ export function lstm(fed: tf.Tensor2D, kernel: tf.Tensor2D, steps: number): tf.T
   const run = tf.customGrad((...inputs) => {
     const [fed, kernel, save] = inputs as unknown as [tf.Tensor2D, tf.Tensor2D, tf.GradSaveFunc];
     const fedToAll = fed.dataSync<"float32">(), size = fedToAll.length / steps;
+    const kernelValues = kernel.dataSync<"float32">();
     const trace: Step[] = [];
     for (let t = 0; t < steps; t++) {
-      trace.push(lstmStep(fedToAll.subarray(t * size, (t + 1) * size), kernel, trace[t - 1] ?? start));
+      trace.push(lstmStep(fedToAll.subarray(t * size, (t + 1) * size), kernelValues, trace[t - 1] ?? start));
     }
     save([kernel]);
     return {

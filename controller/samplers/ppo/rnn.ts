@@ -13,6 +13,7 @@ import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import type { Random } from "../../../datasets/random.ts";
 import type { ControllerSettings } from "./config.ts";
 import { lstm, lstmStart, lstmStep } from "./lstm.ts";
+import { addProduct } from "./matrix.ts";
 import type { Position, SearchSpace } from "../../search_space.ts";
 import { tf } from "./tensorflow.ts";
 
@@ -118,16 +119,16 @@ export class Policy {
   }
 
   /**
-   * Draws the tokens of `count` candidates, one per position of the space. Log-probabilities are divided by
-   * `temperature`: above 1, unlikely choices are drawn more often.
+   * Draws the tokens of `count` candidates, one per position of the space. Above a temperature of 1, unlikely choices are
+   * drawn more often.
    */
   async sample(count: number, random: Random, temperature = 1): Promise<readonly Tokens[]> {
     const candidates = Array.from({ length: count }, () => this.#space.positions.map(() => 0));
-    const fedByRow = tf.tidy(() => {
-      const weights = this.tensors(), rows = weights[EMBEDDING].shape[0];
-      return project(weights, Array.from({ length: rows }, (_, row) => row)).dataSync<"float32">();
-    });
-    for (const piece of this.pieces(candidates)) await this.#fillIn(piece, fedByRow, random, temperature);
+    const fedByRow = this.#affine(this.weights[EMBEDDING].values, INPUT_KERNEL, GATE_BIAS);
+    for (const piece of this.pieces(candidates)) {
+      this.#fillIn(piece, fedByRow, random, temperature);
+      await yieldToEventLoop();
+    }
     return candidates;
   }
 
@@ -135,28 +136,28 @@ export class Policy {
    * Draws the predictions of a few candidates, step by step, in place. `fedByRow` is what each row of the embedding feeds
    * the gates, [V, 4H].
    */
-  async #fillIn(
-    candidates: readonly number[][],
-    fedByRow: Float32Array,
-    random: Random,
-    temperature: number,
-  ): Promise<void> {
-    const count = candidates.length, gates = 4 * this.#hidden, fed = new Float32Array(count * gates);
-    let rows = candidates.map(() => 0);
-    let state = lstmStart(count, this.#hidden);
+  #fillIn(candidates: readonly number[][], fedByRow: Float32Array, random: Random, temperature: number): void {
+    const gates = 4 * this.#hidden, fed = new Float32Array(candidates.length * gates);
+    let rows = candidates.map(() => 0), state = lstmStart(candidates.length, this.#hidden);
     for (const [prediction, head] of this.#headOf.entries()) {
-      let tokens: number[] = [];
-      tf.tidy(() => {
-        const weights = this.tensors();
-        rows.forEach((row, at) => fed.set(fedByRow.subarray(row * gates, (row + 1) * gates), at * gates));
-        state = lstmStep(fed, weights[STATE_KERNEL] as tf.Tensor2D, state);
-        const logP = logSoftmax(weights, head, tf.tensor2d(state.h, [count, this.#hidden]));
-        tokens = logP.arraySync().map((row) => draw(softened(row, temperature), random));
+      rows.forEach((row, at) => fed.set(fedByRow.subarray(row * gates, (row + 1) * gates), at * gates));
+      state = lstmStep(fed, this.weights[STATE_KERNEL].values, state);
+      const logits = this.#affine(state.h, head.kernel, head.kernel + 1);
+      rows = candidates.map((tokens, at) => {
+        const token = draw(logits.subarray(at * head.choices, (at + 1) * head.choices), temperature, random);
+        tokens[this.#positions[prediction]] = token;
+        return head.firstRow + token;
       });
-      tokens.forEach((token, at) => candidates[at][this.#positions[prediction]] = token);
-      rows = tokens.map((token) => head.firstRow + token);
-      await yieldToEventLoop();
     }
+  }
+
+  /** Rows of inputs times a kernel plus a bias, both by their indices in the list of weights. */
+  #affine(inputs: Float32Array, kernel: number, bias: number): Float32Array {
+    const biases = this.weights[bias].values, columns = biases.length;
+    const sums = new Float64Array(inputs.length / this.#hidden * columns);
+    for (let at = 0; at < sums.length; at += columns) sums.set(biases, at);
+    addProduct(sums, inputs, this.weights[kernel].values, columns);
+    return new Float32Array(sums);
   }
 
   /** The weights as tensors, in order; the caller disposes of them. */
@@ -230,20 +231,14 @@ function logSoftmax(weights: readonly tf.Tensor[], head: Head, h: tf.Tensor2D): 
   return tf.logSoftmax(tf.add(tf.matMul(h, weights[head.kernel]), weights[head.kernel + 1]));
 }
 
-/** Log-probabilities divided by the temperature and made to sum to 1 again. */
-function softened(logProbabilities: readonly number[], temperature: number): readonly number[] {
-  if (temperature === 1) return logProbabilities;
-  const scaled = logProbabilities.map((l) => l / temperature);
-  const logSum = Math.log(scaled.reduce((sum, l) => sum + Math.exp(l), 0));
-  return scaled.map((l) => l - logSum);
-}
-
-/** A token drawn with the given log-probabilities. */
-function draw(logProbabilities: readonly number[], random: Random): number {
-  let left = random.uniform();
-  const last = logProbabilities.length - 1;
+/** A token drawn by the softmax of the logits divided by the temperature. */
+function draw(logits: Float32Array, temperature: number, random: Random): number {
+  const highest = Math.max(...logits);
+  const weights = Array.from(logits, (logit) => Math.exp((logit - highest) / temperature));
+  let left = random.uniform() * weights.reduce((sum, weight) => sum + weight, 0);
+  const last = weights.length - 1;
   for (let token = 0; token < last; token++) {
-    left -= Math.exp(logProbabilities[token]);
+    left -= weights[token];
     if (left < 0) return token;
   }
   return last;
