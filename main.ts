@@ -51,6 +51,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   confirm: {
     summary: "judge a search's finalists again: fresh seeds, longer, on the test split",
+    keepsResults: true,
     load: async () => (await import("./commands/confirm.ts")).confirm,
   },
   swish: {

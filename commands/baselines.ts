@@ -133,6 +133,7 @@ async function trainAll({ name, settings, models, activations, flags, io }: Work
     {
       name,
       command: "baselines",
+      isResumedByName: true,
       settings,
       free: FREE_SETTINGS,
       flags,

@@ -9,6 +9,7 @@ import { meetingsOf, outcomeOf } from "../controller/finals.ts";
 import { nameOf } from "../controller/runs/run_folder.ts";
 import { runFolder } from "../controller/runs/run_files.ts";
 import { loadRun, type StoredRun } from "../controller/runs/run_store.ts";
+import { ranked } from "../controller/trial.ts";
 import { Random } from "../datasets/random.ts";
 import { command, type Io, UsageError, type Values } from "./command.ts";
 import { confirmLines, confirmRows, jsonOfConfirmation, writeConfirmation } from "./training/confirm_report.ts";
@@ -117,6 +118,7 @@ async function run(flags: Values<readonly [typeof RUN], typeof FLAGS>, io: Io): 
       name: flags.name ??
         await nameOf(["confirm", flags.run, chosen.dataset, chosen.network], { ...settings, seeds: 0 }),
       command: `confirm ${flags.run}`,
+      isResumedByName: false,
       settings,
       free: FREE_SETTINGS,
       flags,
@@ -148,9 +150,7 @@ async function run(flags: Values<readonly [typeof RUN], typeof FLAGS>, io: Io): 
  * references and duplicates.
  */
 function finalistsOf({ trials }: StoredRun, top: number): string[] {
-  const able = trials.filter(({ role, state, duplicateOf }) =>
-    role !== "reference" && state === "complete" && duplicateOf === null
-  ).sort((a, b) => b.score! - a.score! || a.id - b.id);
+  const able = ranked(trials);
   const outcome = outcomeOf(trials), first = [...outcome ? [outcome] : [], ...meetingsOf(able)];
   const functions = new Set([...first.map(({ trial }) => trial), ...able]);
   return [...functions].slice(0, top).map(({ expression }) => expression);

@@ -18,7 +18,7 @@ const CHECK_IMAGES = 4;
 export const exportModel = command({
   name: "export-model",
   summary:
-    "Writes trained weights, as saved by cifar10 or cifar100 with --save, as code and weights of another framework.",
+    "Writes trained weights, as saved by cifar10, cifar100 or imagenet with --save, as code and weights of another framework.",
   positionals: [{ name: "file", help: "a .safetensors file" }],
   flags: [
     { name: "to", type: "choice", choices: EXPORT_TARGETS, help: "the framework (needed)" },

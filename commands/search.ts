@@ -12,6 +12,7 @@ import { snapshotOf } from "../controller/runs/stored_run.ts";
 import { OBJECTIVE_NAMES } from "../controller/objectives.ts";
 import { Search } from "../controller/search.ts";
 import { SearchSpace } from "../controller/search_space.ts";
+import { hasWorkLeft } from "../controller/trial.ts";
 import type { WarmStart } from "../controller/warm_start.ts";
 import { ENGINE_NAMES, openEngine, PLANNED_ENGINES } from "../child/engine/open.ts";
 import type { Dataset } from "../datasets/dataset.ts";
@@ -101,7 +102,7 @@ export const search = command({
       value: "RUN|FILE",
       help: "a run or a table of functions that the sampler learns from first; what a table has is not trained again",
     },
-    { name: "time", type: "duration", help: "propose nothing new after this long: 10m, 2h" },
+    { name: "time", type: "duration", help: "proposals and playoff take this long at most, about: 10m, 2h" },
     { name: "seed", type: "integer", help: "seed of everything random (1)" },
     { name: "units", type: "integer", min: 1, max: 3, help: "core units of an expression (by preset: 1 or 2)" },
     {
@@ -250,9 +251,10 @@ function showFinished(run: StoredRun, json: boolean, io: Io): void {
 async function resume(flags: SearchFlags & { readonly json: boolean }, io: Io): Promise<Opened | null> {
   const store = RunStore.open(runFolder(RUNS, flags.resume!), { onLocked: io.err });
   try {
-    const { info: { settings }, state, counts } = store.summary(); // trials are read once, by the search
-    if (state === "finished" && !counts.queued && !counts.running) {
-      showFinished(store.load(), flags.json, io);
+    const { info: { settings }, state } = store.summary(); // the trials of an unfinished run are read once, by the search
+    const finished = state === "finished" ? store.load() : null;
+    if (finished && !finished.trials.some(hasWorkLeft)) {
+      showFinished(finished, flags.json, io);
       store.close();
       return null;
     }
@@ -294,7 +296,7 @@ async function runSearch(
     controller: settings.controller ?? PAPER_CONTROLLER,
   });
   const machine = await machineFor(settings.engine, settings.workers, settings.child, dataset);
-  const { threads, gpus, sideBySide } = placeChildren(settings.workers, machine);
+  const { gpus, sideBySide } = placeChildren(settings.workers, machine);
   if (machine.gpusUnused > 0) {
     io.err(`${machine.gpusUnused} of the GPUs are unused: \`deno task search:gpus\` may start a process for each`);
   }
@@ -304,7 +306,7 @@ async function runSearch(
   // The children of a card are more than a processor trains at once.
   const workers = info.engine === "webgpu" && !sideBySide ? Math.min(settings.workers, machine.cores) : undefined;
   const running = new Search({
-    ...{ store, sampler, space, dataset: judged, threads, gpus, sideBySide, warmStart, resolved, fallback, workers },
+    ...{ store, sampler, space, dataset: judged, gpus, sideBySide, warmStart, resolved, fallback, workers },
   });
   if (warmStart) sayWarmStart(warmStart, info, dataset, io);
   io.err(
@@ -321,6 +323,5 @@ async function runSearch(
     return state === "finished" ? EXIT.done : EXIT.interrupted;
   } finally {
     finish();
-    sampler.dispose();
   }
 }

@@ -61,6 +61,7 @@ async function run(flags: FlagValues<typeof FLAGS>, io: Io): Promise<number> {
     {
       name: flags.resume ?? flags.name ?? await defaultName(settings),
       command: "swish",
+      isResumedByName: true,
       settings,
       free: FREE_SETTINGS,
       flags,

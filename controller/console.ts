@@ -196,18 +196,22 @@ function jsonOfOutcome({ trial, verdict }: Outcome, run: RunInfo): Record<string
 /** The result in words: the function, its score on fresh seeds, and how it compares. */
 function verdictLines(outcome: Outcome | null, run: RunInfo): string[] {
   if (outcome === null) return ["no function is named yet: that takes trainings from fresh seeds at the end"];
-  const { trial: { id, simplified }, verdict: { score, halfWidth, n, versus, found } } = outcome;
+  const { trial: { id, simplified }, verdict: { score, halfWidth, n, versus, found }, left } = outcome;
   const child = targetChild(run.settings.judging, "verdict"), metric = objectiveOf(run.settings).verdictMetric;
   const against = Object.entries(versus).map(([name, { difference, p }]) =>
     `${signedPoints(difference)} points against ${name} (p = ${p.toPrecision(2)})`
   );
   return [
-    `${found ? "found" : "named"}: ${simplified} (trial ${id}), ` +
+    `${found ? "found" : left > 0 ? "being judged" : "named"}: ${simplified} (trial ${id}), ` +
     `${percent(score)}${Number.isFinite(halfWidth) ? ` ± ${points(halfWidth)}` : ""} on ${n} fresh seeds` +
     (metric === run.metric ? "" : `, ${metric},`) +
     (child ? ` of ${childText(child)}` : ""),
     ...against.length > 0 ? [`  ${against.join(", ")}, paired, after Holm's correction`] : [],
-    ...found ? [] : ["  it is not shown to be better than all of the references"],
+    ...left > 0
+      ? [`  not decided yet: trainings from fresh seeds left, with those of the references: ${left}`]
+      : found
+      ? []
+      : ["  it is not shown to be better than all of the references"],
   ];
 }
 

@@ -11,13 +11,13 @@ import { type SeedScores, type Verdict, verdictOf } from "./comparison/verdict.t
 import type { Standing } from "./pruners/pruner.ts";
 import { PRUNERS } from "./pruners/pruners.ts";
 import type { JudgingSettings, Stage, Target } from "./runs/events.ts";
-import { counts, isCandidate, seedsOf, type Training, trainingsJudged, type Trial } from "./trial.ts";
+import { counts, isCandidate, ranked, seedsOf, type Training, trainingsJudged, type Trial } from "./trial.ts";
 
 /** A stage of rounds, from which the better half advances each time. */
 type Rounds = Extract<Stage, { name: "playoff" | "target" }>;
 
 /** What a decision depends on. */
-export type Contestant = Pick<Trial, "id" | "role" | "state" | "score" | "duplicateOf" | "trainings">;
+export type Contestant = Pick<Trial, "id" | "role" | "state" | "score" | "duplicateOf" | "fingerprint" | "trainings">;
 
 /** Trials with the trainings that are requested, and the stage of the search from then on. */
 export interface Decision<T> {
@@ -92,8 +92,7 @@ function withSeeds<T extends Contestant>(trial: T, stage: Training["stage"], fir
  * sampler's own: `confirm` compares them.
  */
 function playoffOf(trials: readonly Contestant[], { finals, finalists }: JudgingSettings): Rounds {
-  const able = trials.filter((trial) => isCandidate(trial) && trial.state === "complete" && trial.duplicateOf === null)
-    .sort((a, b) => b.score! - a.score! || a.id - b.id);
+  const able = ranked(trials).filter(isCandidate);
   const spent = trials.filter(isCandidate).reduce((sum, trial) => sum + trainingsJudged(trial), 0);
   const trainings = Math.round(spent * finals / (1 - finals));
   const most = Math.min(finalists, affordableFinalists(trainings));
@@ -179,7 +178,10 @@ type Judged = Pick<Trial, "role" | "expression" | "trainings">;
 /** The result of a run: which trial it names, and its score on fresh seeds. */
 export interface Outcome<T extends Judged = Trial> {
   readonly trial: T;
+  /** `found` only once nothing is left: looked at after every seed, chance would find something five times as often. */
   readonly verdict: Verdict;
+  /** Trainings on fresh seeds, its own and the references', that are still to be done. */
+  readonly left: number;
 }
 
 /** Null before the verdict: the trial named is the one, besides references, that trains on fresh seeds. */
@@ -188,11 +190,19 @@ export function outcomeOf<T extends Judged>(trials: readonly T[]): Outcome<T> | 
     role !== "reference" && trainings.some(({ stage }) => stage === "verdict")
   );
   if (!trial) return null;
-  const references = trials.filter(({ role }) => role === "reference").map((trial) =>
-    [trial.expression.toLowerCase(), scoresOf(trial, "verdict")] as const
-  );
-  const verdict = verdictOf(scoresOf(trial, "verdict"), Object.fromEntries(references));
-  return verdict && { trial, verdict };
+  const references = trials.filter(({ role }) => role === "reference");
+  const scores = references.map((trial) => [trial.expression.toLowerCase(), scoresOf(trial, "verdict")] as const);
+  const verdict = verdictOf(scoresOf(trial, "verdict"), Object.fromEntries(scores));
+  const left = [trial, ...references].flatMap(({ trainings }) => trainings)
+    .filter(({ stage, state }) => stage === "verdict" && state === "queued").length;
+  return verdict && { trial, verdict: { ...verdict, found: verdict.found && left === 0 }, left };
+}
+
+/** Expressions of the references that have no score on fresh seeds: each of their trainings failed. */
+export function unjudgedReferences(trials: readonly Judged[]): readonly string[] {
+  return trials.filter((trial) =>
+    trial.role === "reference" && scoresOf(trial, "verdict").every((score) => score === undefined)
+  ).map(({ expression }) => expression);
 }
 
 /** By the stage's seeds. */

@@ -14,7 +14,7 @@ import { activationFrom } from "../child/activation/catalog.ts";
 import { printExpression } from "../child/activation/print.ts";
 import { type Dataset, withoutTest } from "../datasets/dataset.ts";
 import { type Fallback, Pool, type WorkerChange } from "../workers/pool.ts";
-import { nextDecision, promotionsAfter, targetChild } from "./finals.ts";
+import { nextDecision, promotionsAfter, targetChild, unjudgedReferences } from "./finals.ts";
 import { PRUNERS } from "./pruners/pruners.ts";
 import type { Notice, RunSnapshot, RunSource, RunState, SearchControl, SearchEvent } from "./runs/events.ts";
 import { RunJournal } from "./runs/run_journal.ts";
@@ -22,7 +22,7 @@ import type { RunStore } from "./runs/run_store.ts";
 import type { Sampler } from "./samplers/sampler.ts";
 import type { SearchSpace } from "./search_space.ts";
 import { standingsOf } from "./standings.ts";
-import { isByHand, isCandidate, isOwn, type Trial } from "./trial.ts";
+import { hasWorkLeft, isByHand, isCandidate, isOwn, type Trial } from "./trial.ts";
 import { newTrial } from "./trial_changes.ts";
 import { TrialJudge } from "./trial_judge.ts";
 import type { WarmStart } from "./warm_start.ts";
@@ -40,8 +40,6 @@ export interface SearchOptions {
   readonly sampler: Sampler;
   readonly space: SearchSpace;
   readonly dataset: Dataset;
-  /** CPU threads of each child. */
-  readonly threads: number;
   /** What the settings' engine resolves to, which the workers open, and why others were passed over, where known. */
   readonly resolved?: { readonly engine: string; readonly passedOver: readonly string[] };
   /** What goes on where the device of a graphics card fails for good; without it the search fails then. */
@@ -108,7 +106,6 @@ export class Search implements RunSource {
         engine: resolved?.engine ?? settings.engine,
         child: settings.child,
         target: target && { child: target.child, dataset },
-        threads: options.threads,
         children: sideBySide ? settings.workers : 1,
         checkpointEveryMs: options.checkpointEveryMs,
       },
@@ -190,22 +187,20 @@ export class Search implements RunSource {
     await this.#loop();
     this.#isEnding = this.#stop;
     await this.#nameOne();
+    this.#isEnding ||= this.#stop;
     while (this.#byHand.size > 0) await Promise.all(this.#byHand); // more may have been added meanwhile
     if (this.#failure) throw this.#failure;
     this.#options.store.requireInPlace();
-    if (this.#interrupted || (this.#stop && this.#journal.stage.name !== "verdict")) {
+    if (this.#interrupted || (this.#isEnding && !this.#isJudged())) {
       return this.#journal.setState("interrupted", this.#stop ? "stopped from the dashboard" : "interrupted");
     }
-    this.#requireResult();
+    this.#judge.requireResult();
     this.#journal.setState("finished", null);
   }
 
-  /** Throws an Error if trials were trained and every one of them failed. */
-  #requireResult(): void {
-    const trials = this.#trials.filter(({ role }) => role !== "reference");
-    const failed = trials.find((trial) => trial.state === "failed");
-    if (!failed || trials.some((trial) => trial.state !== "failed")) return;
-    throw new Error(`all ${trials.length} trials failed, the first as ${failed.reason}`);
+  /** Whether the verdict is made. */
+  #isJudged(): boolean {
+    return this.#journal.stage.name === "verdict" && !this.#trials.filter(isOwn).some(hasWorkLeft);
   }
 
   /** For calls from outside the run's own sequence: an error ends the run once its jobs have returned. */
@@ -310,7 +305,10 @@ export class Search implements RunSource {
       if (decision === null) return this.notice("warning", "no function was trained to the end: none is named");
       this.#journal.changeAll(decision.changed, decision.stage);
     }
-    if (!this.#stop) await this.#judge.trainAll(isOwn);
+    if (this.#stop) return;
+    await this.#judge.trainAll(isOwn);
+    const unjudged = this.#hasEnded ? [] : unjudgedReferences(this.#trials);
+    if (unjudged.length > 0) this.notice("warning", `nothing can be found, as not judged were: ${unjudged.join(", ")}`);
   }
 
   /** Whether nothing new may start: the run is interrupted, or cannot continue. */

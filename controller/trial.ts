@@ -114,6 +114,11 @@ export function isFinished(trial: Pick<Trial, "state">): boolean {
   return FINISHED_STATES.includes(trial.state);
 }
 
+/** Whether it, or one of its trainings, is still to be trained. */
+export function hasWorkLeft(trial: Pick<Trial, "state" | "trainings">): boolean {
+  return !isFinished(trial) || trial.trainings.some(({ state }) => state === "queued");
+}
+
 /** Whether the sampler proposed it. */
 export function isCandidate(trial: Pick<Trial, "role">): boolean {
   return trial.role === "candidate";
@@ -153,17 +158,23 @@ export function trainingsJudged(trial: Pick<Trial, "trainings">): number {
   return trial.trainings.filter((training) => counts(training) && training.score !== null).length;
 }
 
-/**
- * The trial of the highest score, the earlier of equals, without references and what computes the same as one; null
- * before there is one.
- */
-export function bestTrial<T extends Pick<Trial, "state" | "score" | "role" | "duplicateOf">>(
-  trials: Iterable<T>,
-): T | null {
-  let best: T | null = null;
-  for (const trial of trials) {
-    if (trial.state !== "complete" || trial.role === "reference" || trial.duplicateOf !== null) continue;
-    if (best === null || trial.score! > best.score!) best = trial;
-  }
-  return best;
+/** What ranks trials. */
+type Ranked = Pick<Trial, "id" | "state" | "score" | "role" | "duplicateOf" | "fingerprint">;
+
+/** Those trained to the end, without references and what computes the same as one. */
+function rankable<T extends Ranked>(trials: readonly T[]): T[] {
+  const references = trials.filter(({ role }) => role === "reference").map(({ fingerprint }) => fingerprint);
+  return trials.filter(({ state, role, duplicateOf, fingerprint }) =>
+    state === "complete" && role !== "reference" && duplicateOf === null && !references.includes(fingerprint)
+  );
+}
+
+/** The trials that can be named, the highest score first, and of equal ones the earlier. */
+export function ranked<T extends Ranked>(trials: readonly T[]): T[] {
+  return rankable(trials).sort((a, b) => b.score! - a.score! || a.id - b.id);
+}
+
+/** The first of `ranked`; null before there is one. */
+export function bestTrial<T extends Ranked>(trials: readonly T[]): T | null {
+  return rankable(trials).reduce<T | null>((best, trial) => best && best.score! >= trial.score! ? best : trial, null);
 }

@@ -68,12 +68,15 @@ export class TrialJudge {
     await Promise.all(this.#trials.filter(which).map(({ id }) => this.train(id)));
   }
 
-  /** Trains the trial's queued trainings. The first one alone decides whether the others are worth it. */
+  /**
+   * Trains the trial's queued trainings. The first one alone decides whether the others that count are worth it; the
+   * verdict judges a reference in any case.
+   */
   async train(id: number): Promise<void> {
     const queued = () => [...this.#trials[id].trainings.entries()].filter(([, { state }]) => state === "queued");
     const first = queued().find(([training]) => training === 0);
     if (first) await this.#runTraining(id, ...first);
-    if (["pruned", "diverged", "failed"].includes(this.#trials[id].state)) return this.#dropQueued(id);
+    if (["pruned", "diverged", "failed"].includes(this.#trials[id].state)) this.#dropQueued(id);
     await Promise.all(queued().map((training) => this.#runTraining(id, ...training)));
   }
 
@@ -104,6 +107,14 @@ export class TrialJudge {
       return isNear(trial, scored) ? [] : [scored];
     });
     this.#journal.changeAll(changed);
+  }
+
+  /** Throws an Error if trials were trained and every one of them failed. */
+  requireResult(): void {
+    const trials = this.#trials.filter(({ role }) => role !== "reference");
+    const failed = trials.find((trial) => trial.state === "failed");
+    if (!failed || trials.some((trial) => trial.state !== "failed")) return;
+    throw new Error(`all ${trials.length} trials failed, the first as ${failed.reason}`);
   }
 
   /** The pool gave a training to a worker. */
@@ -163,7 +174,8 @@ export class TrialJudge {
   }
 
   #dropQueued(id: number): void {
-    const trial = this.#trials[id], trainings = trial.trainings.filter(({ state }) => state !== "queued");
+    const trial = this.#trials[id],
+      trainings = trial.trainings.filter((training) => training.state !== "queued" || !counts(training));
     if (trainings.length < trial.trainings.length) this.#journal.change({ ...trial, trainings });
   }
 

@@ -68,7 +68,7 @@ class ChildServer {
   }
 
   #childBytes(): number | undefined {
-    const { target, threads, children } = this.#settings;
+    const { target, children } = this.#settings;
     const needed = [this.#settings, ...target ? [target] : []].map(({ dataset, child }) => {
       const { network, batch, optimizer } = child;
       const graph = buildNetwork(network, {
@@ -76,14 +76,14 @@ class ChildServer {
         usesBeta: true,
         image: [dataset.height, dataset.width, dataset.channels],
       });
-      return this.#engine.memoryNeeded?.(graph, activationFrom("swish"), { batch, optimizer, threads, children });
+      return this.#engine.memoryNeeded?.(graph, activationFrom("swish"), { batch, optimizer, children });
     });
     return needed.includes(undefined) ? undefined : Math.max(...needed as number[]);
   }
 
   async #train({ trial, expression, seed, checkpoint, bar, onTarget = false, ...job }: ChildJob): Promise<void> {
     this.#running = new AbortController();
-    const { threads, checkpointEveryMs = CHECKPOINT_EVERY_MS } = this.#settings;
+    const { checkpointEveryMs = CHECKPOINT_EVERY_MS } = this.#settings;
     const { dataset, child } = onTarget ? this.#settings.target! : this.#settings;
     const { children = this.#settings.children } = job;
     const keeping = checkpoint
@@ -99,7 +99,7 @@ class ChildServer {
       dataset,
       activation: activationFrom(expression),
       settings: child,
-      ...{ seed, threads, children },
+      ...{ seed, children },
     }, {
       signal: this.#running.signal,
       onProgress: (point, imagesPerSecond) => {

@@ -7,7 +7,6 @@
 
 export interface Placement {
   readonly workers: number;
-  readonly threads: number;
   /** GPUs to distribute among worker processes; empty if workers are threads. */
   readonly gpus: readonly string[];
   /** Whether the workers share one thread and its device, which trains their children side by side. */
@@ -31,7 +30,7 @@ export function placeChildren(
     throw new RangeError(`Cannot start workers as their number must be 1 to 256: it is ${asked}`);
   }
   const workers = asked ?? sideBySide ?? (gpus.length || cores);
-  return { workers, threads: 1, gpus: gpus.length > 1 ? gpus : [], sideBySide: sideBySide !== undefined };
+  return { workers, gpus: gpus.length > 1 ? gpus : [], sideBySide: sideBySide !== undefined };
 }
 
 /** NVIDIA GPUs visible to this process: those of CUDA_VISIBLE_DEVICES, else all that the driver lists. */

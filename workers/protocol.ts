@@ -16,8 +16,6 @@ export interface WorkerSettings {
   readonly child: ChildSettings;
   /** What jobs that are `onTarget` train instead. */
   readonly target?: Pick<WorkerSettings, "dataset" | "child">;
-  /** CPU threads of each child. */
-  readonly threads: number;
   /** Children that train side by side on one device; 1 by default. */
   readonly children?: number;
   /** Milliseconds between two checkpoints of a child; 30 s by default. */

@@ -173,18 +173,17 @@ function notesFor(data: readonly BaselineRow[], withPaper: boolean, hasOwn: bool
 
 /** Swish against each other function, over all models. */
 function swishOverModels(judged: readonly JudgedModel[]): OverModels[] {
-  const tables = judged.map((one) => baselinesTable(one).data);
-  const medianOf = (rows: readonly BaselineRow[], name: string) => {
-    const { test, diverged } = rows.find(({ act }) => act === name)!;
-    // Diverged from every seed: worse than any other. Null before the first training.
-    return test?.median ?? (diverged > 0 ? 0 : null);
+  const medianOf = ({ functions }: Judged, act: string) => {
+    const { results } = functions.find(({ activation: { name } }) => name === act)!;
+    // A diverged training is worse than any other. Null before the first training.
+    return summarise(results.map(({ test }) => test?.accuracy ?? 0))?.median ?? null;
   };
-  return tables[0].filter(({ act }) => act !== SWISH).map(({ act }) =>
+  return judged[0].functions.map(({ activation: { name } }) => name).filter((act) => act !== SWISH).map((act) =>
     overModels(
       SWISH,
       act,
-      tables.flatMap((rows) => {
-        const [swish, other] = [medianOf(rows, SWISH), medianOf(rows, act)];
+      judged.flatMap((one) => {
+        const [swish, other] = [medianOf(one, SWISH), medianOf(one, act)];
         return swish === null || other === null ? [] : [[swish, other] as const];
       }),
     )

@@ -61,8 +61,8 @@ export class TableTrainer {
     });
     // All validation images: judging on fewer adds noise that costs more trainings than it saves time.
     const child: ChildSettings = { ...PRESETS[options.preset as PresetName].child, validationImages: null };
-    const { workers, threads } = placeChildren(options.workers, { cores: navigator.hardwareConcurrency, gpus: [] });
-    const settings = { dataset: withoutTest(dataset), engine: options.engine, child, threads };
+    const { workers } = placeChildren(options.workers, { cores: navigator.hardwareConcurrency, gpus: [] });
+    const settings = { dataset: withoutTest(dataset), engine: options.engine, child };
     const pool = new Pool({ workers, settings }), interrupt = () => pool.cancel();
     io.signal.addEventListener("abort", interrupt);
     try {

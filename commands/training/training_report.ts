@@ -60,8 +60,9 @@ export function describeSummaries(results: readonly TrainingResult[], io: Io): v
     if (numbers === null) continue;
     const { mean, standard_deviation: deviation, median, n } = numbers;
     const spread = deviation === null ? "" : ` ± ${(100 * deviation).toFixed(2)}`;
-    const seeds = n === 1 ? "1 seed" : `${n} seeds`;
-    io.out(`${split}: mean ${percent(mean)}${spread}, median ${percent(median)} over ${seeds}`);
+    const seeds = n === 1 ? "1 seed" : `${n} seeds`, diverged = results.length - n;
+    const without = diverged === 0 ? "" : `, without the ${diverged} that diverged`;
+    io.out(`${split}: mean ${percent(mean)}${spread}, median ${percent(median)} over ${seeds}${without}`);
   }
 }
 

@@ -67,8 +67,10 @@ export interface SeriesTraining {
 export interface SeriesRequest {
   /** Of the folder in runs/. */
   readonly name: string;
-  /** "baselines": saved with the settings, and part of the advice to resume. */
+  /** "baselines": saved with the settings. */
   readonly command: string;
+  /** Whether the command has --resume; otherwise the same command goes on. */
+  readonly isResumedByName: boolean;
   /** Settings that must not change; `free` are keys that may differ. */
   readonly settings: object;
   readonly free: readonly string[];
@@ -104,7 +106,7 @@ export async function settingsBefore<Settings extends object>(
   }
   if (resume === undefined) return {};
   const before = await readSettings(resume);
-  const owner = before.command ?? before.dataset; // cifar10 and cifar100 are named by their data set
+  const owner = before.command ?? before.dataset; // cifar10, cifar100 and imagenet are named by their data set
   if (owner === command) return before as Partial<Settings>;
   throw new Error(`Cannot resume ${resume} with ${command} as it is a run of ${owner}`);
 }
@@ -151,7 +153,10 @@ async function trainInTurn(
       observe,
     });
     if (trained === null) {
-      io.err(`interrupted; resume with: deno task ${request.command} --resume ${request.name}`);
+      const again = request.isResumedByName
+        ? `: deno task ${request.command} --resume ${request.name}`
+        : " the same command";
+      io.err(`interrupted; resume with${again}`);
       return EXIT.interrupted;
     }
     tellTraining(training, trained.result, request.flags.json, io);

@@ -108,7 +108,7 @@ export async function searchOnce(
 ): Promise<SearchTrace> {
   const { facts } = source, sampler = createSampler(name, facts.space, seed, { ...samplers, facts });
   const search = new ComparedSearch(source, judging ?? ONCE);
-  const searching = Math.round(trainings * (1 - (judging?.finals ?? 0)));
+  const searching = Math.max(1, Math.round(trainings * (1 - (judging?.finals ?? 0))));
   await search.trainReferences();
   for (let at = 0; search.trained.length < searching; at++) {
     const candidates = await sampler.ask(Math.min(batch, searching - search.trained.length));
@@ -116,7 +116,6 @@ export async function searchOnce(
     const rewards = await search.judge(at, candidates.map(({ tokens }) => tokens), searching);
     await sampler.tell(candidates.map(({ tokens }, i) => ({ tokens, reward: rewards[i] })));
   }
-  sampler.dispose();
   const end = judging === null ? search.highest() : await search.end();
   return { sampler: name, seed, trained: search.trained, ...end };
 }

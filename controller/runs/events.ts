@@ -31,7 +31,7 @@ export interface RunSettings {
   readonly dataDirectory: string | null;
   readonly units: Units;
   readonly trials: number;
-  /** Stop proposing after this many milliseconds; null for no limit. */
+  /** Time for proposals and playoff, in ms: proposals stop when the playoff's share of it is left; null for no limit. */
   readonly timeLimitMs: number | null;
   readonly seed: number;
   /** Candidates per batch. */

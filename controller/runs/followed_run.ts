@@ -1,7 +1,7 @@
 /**
  * A run on disk as a source of events: what its store holds, and then, while somebody listens, what the process that
  * searches it writes there. The store is polled for changes a few times per second, which costs microseconds; only rows
- * that can have changed are read again: trials never change once they are finished.
+ * saved since are read again.
  *
  * Workers are not stored. What each does is inferred from the trials assigned to it.
  */

@@ -96,7 +96,7 @@ export function countStates(trials: readonly Pick<Trial, "state">[]): Record<Tri
 
 type Judged = Pick<
   Trial,
-  "id" | "state" | "simplified" | "score" | "deviation" | "trainings" | "role" | "duplicateOf"
+  "id" | "state" | "simplified" | "score" | "deviation" | "trainings" | "role" | "duplicateOf" | "fingerprint"
 >;
 
 /** The best of `bestTrial`, as the list of runs has it. */

@@ -3,7 +3,7 @@
  * before the next thing happens. A run killed at any moment resumes from what its store then holds.
  */
 import type { OpenedEngine } from "../../workers/protocol.ts";
-import { enginesOf, isFinished, type Trial } from "../trial.ts";
+import { enginesOf, hasWorkLeft, isFinished, type Trial } from "../trial.ts";
 import { requeued } from "../trial_changes.ts";
 import type {
   Notice,
@@ -176,6 +176,6 @@ export class RunJournal {
 /** The state in which the stored run is continued. */
 function beginning(stored: StoredRun): RunSnapshot {
   const trials = stored.trials.map((trial) => isFinished(trial) ? trial : requeued(trial));
-  const isDone = stored.state === "finished" && stored.trials.every(isFinished);
+  const isDone = stored.state === "finished" && !stored.trials.some(hasWorkLeft);
   return { ...snapshotOf(stored), state: isDone ? "finished" : "starting", trials };
 }

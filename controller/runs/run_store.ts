@@ -48,7 +48,7 @@ export interface StoredRun {
   readonly revision: number;
 }
 
-/** Where to start reading: the reader knows that earlier rows no longer change. */
+/** Where to start reading: the reader has all that was saved before. */
 export interface StoredFrom {
   /** Trials saved after this revision. */
   readonly revision: number;
@@ -138,8 +138,7 @@ export class RunStore {
   static open(folder: string, options: OpenOptions = {}): RunStore {
     if (exists(`${folder}/settings.json`) && !isRunFolder(folder)) {
       throw new RunStoreError(
-        `Cannot open ${folder} as a search: it is a training of cifar10, cifar100, baselines or swish; ` +
-          "look at its results.json",
+        `Cannot open ${folder} as a search: it holds trainings and no search; look at its results.json`,
       );
     }
     if (!isRunFolder(folder)) {
@@ -178,9 +177,10 @@ export class RunStore {
     return this.#read(() => {
       const counts = this.#database.prepare("SELECT state, count(*) AS trials FROM trial GROUP BY state").all()
         .map(({ state, trials }) => [state, trials]);
-      const best = this.#database.prepare(
+      const best = this.#database.prepare( // as `bestTrial`; references are of batch 0
         `SELECT data FROM trial WHERE state = 'complete' AND data ->> '$.role' <> 'reference'
-           AND data ->> '$.duplicateOf' IS NULL
+           AND data ->> '$.duplicateOf' IS NULL AND fingerprint NOT IN
+             (SELECT fingerprint FROM trial WHERE batch = 0 AND data ->> '$.role' = 'reference')
          ORDER BY score DESC, id LIMIT 1`,
       ).get();
       return {

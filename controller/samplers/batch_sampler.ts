@@ -82,8 +82,6 @@ export abstract class BatchSampler<Own> implements Sampler {
   /** Restores what `save` returned. Throws a RangeError that says what does not fit, before changing anything. */
   protected abstract load(state: SamplerState<Own>): void;
 
-  abstract dispose(): void;
-
   /** Everything told so far, in the order of proposal. */
   protected get told(): readonly Judged[] {
     return this.#told;

@@ -115,8 +115,6 @@ export class EvolutionSampler extends BatchSampler<Own> {
     this.#random = Random.from(header.random);
     this.#population = header.population.map(([tokens, reward]) => ({ tokens, reward }));
   }
-
-  dispose(): void {}
 }
 
 /** A child of one parent, or of two; `choices` has the number of choices of each position. */

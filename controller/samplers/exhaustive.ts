@@ -44,8 +44,6 @@ export class ExhaustiveSampler extends BatchSampler<Own> {
     this.#seed = header.seed;
     this.#next = header.next;
   }
-
-  dispose(): void {}
 }
 
 const ROUNDS = 4; // the number that a pseudorandom permutation takes (Luby & Rackoff 1988)

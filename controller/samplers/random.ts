@@ -33,6 +33,4 @@ export class RandomSampler extends BatchSampler<Own> {
   protected load({ header }: SamplerState<Own>): void {
     this.#random = Random.from(header.random);
   }
-
-  dispose(): void {}
 }

@@ -40,5 +40,4 @@ export interface Sampler {
   /** Everything needed to continue exactly as if never interrupted. */
   state(): Promise<Uint8Array>;
   restore(state: Uint8Array): Promise<void>;
-  dispose(): void;
 }

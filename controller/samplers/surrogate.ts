@@ -177,6 +177,4 @@ export class SurrogateSampler extends BatchSampler<Own> {
     this.#random = Random.from(header.random);
     this.#process = null;
   }
-
-  dispose(): void {}
 }

@@ -25,7 +25,7 @@ function named(seed: number, agreement: number, spread: number, [candidates, tra
   const random = new Random(seed).split("target"), { judging } = PRESETS.workstation;
   const values = Array.from({ length: FINALISTS }, () => random.normal());
   const trials = values.map((value, id): Contestant => ({
-    ...{ id, role: "candidate", state: "complete", duplicateOf: null, trainings: [] },
+    ...{ id, role: "candidate", state: "complete", duplicateOf: null, fingerprint: `${id}`, trainings: [] },
     score: agreement * value + Math.sqrt(1 - agreement ** 2) * random.normal(),
   }));
   const finalists = trials.toSorted((a, b) => b.score! - a.score!).slice(0, candidates).map(({ id }) => id);

@@ -50,7 +50,6 @@ async function search(name: string, seed: number, source: ((accuracy: number) =>
     }));
     await sampler.tell(judged);
   }
-  sampler.dispose();
   return found;
 }
 

@@ -231,7 +231,7 @@ describe("a folder that is not a run", () => {
       const { code, out, err } = await commandLine(["runs"], { cwd });
       assertEquals([code, err.length], [0, 3], err.join("\n"));
       assert(out.includes("training  interrupted  2/3 trainings  cifar10 of swish, resnet8"), out);
-      await fails(["show", "training"], { cwd }, 1, ["runs/training", "cifar10", "results.json"]);
+      await fails(["show", "training"], { cwd }, 1, ["runs/training", "holds trainings", "results.json"]);
     }));
 
   it("cannot be named so that it lies elsewhere", () =>

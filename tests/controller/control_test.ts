@@ -1,57 +1,17 @@
 /** What someone watching may ask of a running search. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import type { SearchControl, SearchEvent } from "../../controller/runs/events.ts";
-import { RunStore } from "../../controller/runs/run_store.ts";
-import type { Search } from "../../controller/search.ts";
+import type { SearchEvent } from "../../controller/runs/events.ts";
 import { isByHand, isCandidate, isFinished, type Trial } from "../../controller/trial.ts";
 import { inFolder } from "../commands/command_line.ts";
+import { ask, finishes, once, runReacting, trialsOf } from "./reactions.ts";
 import { openScripted, runScripted } from "./search_program.ts";
-
-type Reaction = (event: SearchEvent, search: Search, abort: () => void) => void;
-
-/** Runs from wherever the run was, reacting to what happens, and returns its final state. */
-async function runReacting(folder: string, react: Reaction): Promise<string> {
-  const { search, store } = openScripted(folder, 2), controller = new AbortController();
-  search.subscribe((event) => react(event, search, () => controller.abort()));
-  try {
-    return await search.run(controller.signal);
-  } finally {
-    store.close();
-  }
-}
-
-/** Reacts the first time that the condition holds. */
-function once(when: (event: SearchEvent) => boolean, then: (search: Search, abort: () => void) => void): Reaction {
-  let done = false;
-  return (event, search, abort) => {
-    if (done || !when(event)) return;
-    done = true;
-    then(search, abort);
-  };
-}
-
-const finishes = (id: number) => (event: SearchEvent) =>
-  event.event === "trial_changed" && event.trial.id === id && isFinished(event.trial);
-
-function trialsOf(folder: string): readonly Trial[] {
-  const store = RunStore.open(folder, { readOnly: true });
-  try {
-    return store.load().trials;
-  } finally {
-    store.close();
-  }
-}
 
 /** Results of the sampler's own candidates. */
 function judged(trials: readonly Trial[]) {
   return trials.filter((trial) => isCandidate(trial)).map(({ expression, score, reward, batch }) => ({
     ...{ expression, score, reward, batch },
   }));
-}
-
-function ask(search: Search, request: SearchControl): void {
-  search.control(request).then((refused) => assertEquals(refused, null));
 }
 
 describe("a candidate added by hand", () => {

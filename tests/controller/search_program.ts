@@ -20,6 +20,7 @@ export interface ScriptOptions {
   readonly seed?: number;
   readonly verdictSeeds?: number;
   readonly target?: Target;
+  readonly references?: readonly string[];
   readonly pruner?: PrunerName;
   readonly warmStart?: WarmStart;
   /** On a scripted card (`tests/workers/scripted_ports.ts`), with two scripted workers to fall back on. */
@@ -34,7 +35,7 @@ export function openScripted(
   options: ScriptOptions = {},
 ): { search: Search; store: RunStore } {
   const { engine = "scripted", trials = 60, batch = 6, seed = 7, verdictSeeds = 4, pruner = "asha" } = options;
-  const { hangMs, warmStart, onCard = false, target } = options;
+  const { hangMs, warmStart, onCard = false, target, references = ["ReLU", "Swish"] } = options;
   const sampler = asked ?? new RandomSampler(new FunctionFacts(new SearchSpace(1)), seed);
   const dataset = makeShapes({ train: 1, validation: 1, test: 1 });
   const store = isRun(folder) ? RunStore.open(folder) : RunStore.create(folder, {
@@ -53,7 +54,7 @@ export function openScripted(
       workers,
       engine,
       child: PRESETS.smoke.child,
-      judging: { pruner, references: ["ReLU", "Swish"], finals: 0.25, finalists: 4, verdictSeeds, target },
+      judging: { pruner, references, finals: 0.25, finalists: 4, verdictSeeds, target },
       tableSeeds: warmStart?.table != null,
     },
     engine: "",
@@ -73,7 +74,7 @@ export function openScripted(
     fallback: { engine: "scripted", workers: 2, module },
   };
   const search = new Search({
-    ...{ store, sampler, space, dataset, threads: 1, hangMs, pauseMs: 10, warmStart, workerModule: module },
+    ...{ store, sampler, space, dataset, hangMs, pauseMs: 10, warmStart, workerModule: module },
     ...onCard && card,
   });
   return { search, store };

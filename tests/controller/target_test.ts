@@ -115,7 +115,15 @@ describe("a search with a target", () => {
 
   /** The only candidate of a run. */
   const lone = (...trainings: Training[]) =>
-    ({ id: 0, role: "candidate", state: "complete", score: 0.5, duplicateOf: null, trainings }) as const;
+    ({
+      id: 0,
+      role: "candidate",
+      state: "complete",
+      score: 0.5,
+      duplicateOf: null,
+      fingerprint: "",
+      trainings,
+    }) as const;
   const judging: JudgingSettings = { ...PRESETS.laptop.judging, target: TARGET };
 
   it("names the only finalist without trying it on the target", () => {

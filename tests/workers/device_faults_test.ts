@@ -24,7 +24,7 @@ async function train(engine: string, workers: number, hasFallback: boolean): Pro
   const dataset = makeShapes({ train: 1, validation: 1, test: 1 });
   const pool = new Pool({
     workers,
-    settings: { dataset, engine, child: PRESETS.smoke.child, threads: 1, children: workers },
+    settings: { dataset, engine, child: PRESETS.smoke.child, children: workers },
     module: new URL("./scripted_ports.ts", import.meta.url),
     sideBySide: true,
     pauseMs: 20,

@@ -6,7 +6,6 @@ describe("placement of children", () => {
   it("is one thread per core without a GPU", () => {
     assertEquals(placeChildren(undefined, { cores: 6, gpus: [] }), {
       workers: 6,
-      threads: 1,
       gpus: [],
       sideBySide: false,
     });
@@ -15,7 +14,6 @@ describe("placement of children", () => {
   it("is one thread with one GPU", () => {
     assertEquals(placeChildren(undefined, { cores: 6, gpus: ["0"] }), {
       workers: 1,
-      threads: 1,
       gpus: [],
       sideBySide: false,
     });
@@ -23,13 +21,12 @@ describe("placement of children", () => {
 
   it("is one process per GPU with several", () => {
     const gpus = ["0", "1", "3"];
-    assertEquals(placeChildren(undefined, { cores: 6, gpus }), { workers: 3, threads: 1, gpus, sideBySide: false });
+    assertEquals(placeChildren(undefined, { cores: 6, gpus }), { workers: 3, gpus, sideBySide: false });
   });
 
   it("keeps to the number that was asked for", () => {
     assertEquals(placeChildren(4, { cores: 2, gpus: ["0", "1"] }), {
       workers: 4,
-      threads: 1,
       gpus: ["0", "1"],
       sideBySide: false,
     });
@@ -38,8 +35,8 @@ describe("placement of children", () => {
 
   it("is one thread for all children of a card that trains them side by side", () => {
     const machine = { cores: 6, gpus: [], sideBySide: 16 };
-    assertEquals(placeChildren(undefined, machine), { workers: 16, threads: 1, gpus: [], sideBySide: true });
-    assertEquals(placeChildren(3, machine), { workers: 3, threads: 1, gpus: [], sideBySide: true });
+    assertEquals(placeChildren(undefined, machine), { workers: 16, gpus: [], sideBySide: true });
+    assertEquals(placeChildren(3, machine), { workers: 3, gpus: [], sideBySide: true });
   });
 
   it("sees the GPUs of CUDA_VISIBLE_DEVICES, else those the driver lists", () => {

@@ -11,7 +11,6 @@ const SETTINGS = {
   dataset: makeShapes({ train: 1, validation: 1, test: 1 }),
   engine: "scripted",
   child: PRESETS.smoke.child,
-  threads: 1,
 };
 
 async function train(

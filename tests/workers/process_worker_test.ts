@@ -12,7 +12,6 @@ const SETTINGS = {
   dataset: makeShapes({ train: 3, validation: 1, test: 1 }),
   engine: "scripted",
   child: PRESETS.smoke.child,
-  threads: 1,
 };
 
 function openOn(gpu: string): Promise<OpenedEngine> {

@@ -2,8 +2,9 @@
 /**
  * A child worker that trains nothing: what it does with a trial is written in its expression, by a number added to x. x
  * + 1 throws, x + 2 hangs, x + 3 answers garbage, x + 4 throws a moment later, x + 5 beats but never answers (x + 6
- * until its time is up), x + 7 rejects a promise; all else is complete after a few milliseconds with an accuracy that
- * is a function of the seed, the expression and whether it is on the target. The only point of its curve is at step 10.
+ * until its time is up), x + 7 rejects a promise, x + 8 throws in the first of its trainings; all else is complete after a
+ * few milliseconds with an accuracy that is a function of the seed, the expression and whether it is on the target. The
+ * only point of its curve is at step 10.
  *
  * An engine "once FILE" opens for the first worker alone, which makes the file; "none" never opens; "broken" opens, and
  * every child throws; "slow" takes ten times as long.
@@ -34,7 +35,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
 /** The trial that waits for its time to be up. */
 let late = -1;
 
-function train({ trial, expression, seed, bar, onTarget }: ChildJob): void {
+function train({ trial, training, expression, seed, bar, onTarget }: ChildJob): void {
   late = -1;
   if (engine === "broken" || engine.startsWith("once ")) throw new Error("scripted failure");
   switch (expression) {
@@ -55,6 +56,8 @@ function train({ trial, expression, seed, bar, onTarget }: ChildJob): void {
       return;
     case "x + 7":
       return void Promise.reject(new Error("scripted failure"));
+    case "x + 8":
+      if (training === 0) throw new Error("scripted failure");
   }
   const from = onTarget ? ~seed >>> 0 : seed;
   const hash = [...expression].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) >>> 0, from);

@@ -10,7 +10,7 @@ const SETTINGS = {
   dataset: makeShapes({ train: 1, validation: 1, test: 1 }),
   engine: "scripted",
   child: PRESETS.smoke.child,
-  ...{ threads: 1, children: 3 },
+  ...{ children: 3 },
 };
 
 async function train(expressions: readonly string[]): Promise<JobResult[]> {

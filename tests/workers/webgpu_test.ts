@@ -11,7 +11,7 @@ const CHILD = { ...PRESETS.smoke.child, steps: 3, batch: 4, validationImages: 8 
 
 async function scores(workers: number, sideBySide: boolean, options: Partial<PoolOptions> = {}, engine = "webgpu") {
   const dataset = makeShapes({ train: 16, validation: 8, test: 1 });
-  const settings = { dataset, engine, child: CHILD, threads: 1, children: sideBySide ? workers : 1 };
+  const settings = { dataset, engine, child: CHILD, children: sideBySide ? workers : 1 };
   const pool = new Pool({ workers, settings, sideBySide, ...options });
   try {
     const results = await Promise.all(

@@ -26,13 +26,14 @@ interface PanelProps {
 
 function VerdictPanel({ outcome, names, run: { settings } }: PanelProps): VNode {
   const child = targetChild(settings.judging, "verdict");
-  const { trial, verdict: { score, halfWidth, n, versus, found } } = outcome;
+  const { trial, verdict: { score, halfWidth, n, versus, found }, left } = outcome;
   return (
     <section class="panel whole verdict" aria-label="Verdict">
       <h2>
-        {found ? "Found" : "Named, not shown to be better"}{" "}
+        {found ? "Found" : left > 0 ? "Being judged" : "Named, not shown to be better"}{" "}
         <span class="h-note">
           trial {trial.id}, on {n} fresh seeds that had no part in choosing it{child && `, of ${childText(child)}`}
+          {left > 0 && `; trainings left, with those of the references: ${left}`}
         </span>
       </h2>
       <div class="verdict-body">

@@ -239,9 +239,6 @@ export class PpoSampler extends BatchSampler<Own> {
   #arrays(): readonly Float32Array[] {
     return [...this.#policy.weights.map(({ values }) => values), ...this.#adam.first, ...this.#adam.second];
   }
-
-  /** Nothing to do: no tensor outlives the call that made it. */
-  dispose(): void {}
 }
 
 /**

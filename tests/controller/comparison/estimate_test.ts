@@ -3,7 +3,7 @@
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { type CandidateScores, estimate } from "../../../controller/comparison/estimate.ts";
+import { type CandidateScores, type Estimate, estimate } from "../../../controller/comparison/estimate.ts";
 import { Random } from "../../../datasets/random.ts";
 
 /**
@@ -100,5 +100,28 @@ describe("estimates", () => {
 
   it("take no score that is not a number", () => {
     assertThrows(() => estimate([{ scores: [0.4] }, { scores: [NaN] }], PRIOR), RangeError, "candidate 1");
+  });
+
+  it("are finite where functions differ far more than their trainings", () => {
+    const random = new Random(4);
+    for (let run = 0; run < 3; run++) {
+      const scores = (truth: number, n: number) => Array.from({ length: n }, () => truth + 1e-5 * random.normal());
+      const poor = Array.from({ length: 60 }, () => ({ scores: scores(0.1 + 0.5 * random.uniform(), 1) }));
+      const good = Array.from({ length: 20 }, () => ({ scores: scores(0.999 + 0.001 * random.uniform(), 5) }));
+      const { candidates } = estimate([...poor, ...good], { deviation: 1e-5, freedom: 4 });
+      assert(
+        candidates.every(({ value, deviation }) => Number.isFinite(value) && Number.isFinite(deviation)),
+        `${run}`,
+      );
+    }
+  });
+
+  it("are as uncertain as a training before functions are known to differ", () => {
+    const known = ({ value, deviation, n }: Estimate) => [value, deviation, n];
+    assertEquals(estimate([{ scores: [40] }], PRIOR).candidates.map(known), [[40, NOISE, 1]]);
+    assertEquals(estimate([{ scores: [40] }, { scores: [] }], PRIOR).candidates.map(known), [
+      [40, NOISE, 1],
+      [40, NOISE, 0],
+    ]);
   });
 });

@@ -3,10 +3,10 @@ import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { type Bar, lossAt, whyBelow } from "../../../child/bar.ts";
 import { barOf } from "../../../controller/pruners/bar.ts";
-import type { CurvePoint, Trial } from "../../../controller/trial.ts";
+import type { CurvePoint, Training } from "../../../controller/trial.ts";
 import { Random } from "../../../datasets/random.ts";
 
-type Trained = Pick<Trial, "role" | "batch" | "curve" | "duplicateOf">;
+type Trained = Parameters<typeof barOf>[1][number];
 
 /** 100 steps with a point each, the loss the same at all of them. */
 function flat(loss: number, steps = 100): CurvePoint[] {
@@ -14,8 +14,11 @@ function flat(loss: number, steps = 100): CurvePoint[] {
 }
 
 function trial(loss: number, change: Partial<Trained> = {}): Trained {
-  return { role: "candidate", batch: 0, duplicateOf: null, curve: flat(loss), ...change };
+  const trained = { state: "complete", trainings: [], curve: flat(loss) } as const;
+  return { role: "candidate", batch: 0, duplicateOf: null, ...trained, ...change };
 }
+
+const FROM_TABLE: Training = { seed: 0, stage: "search", state: "diverged", score: 0.1, from: "table" };
 
 const losses = (count: number) => Array.from({ length: count }, (_, i) => trial(1 + i));
 
@@ -39,10 +42,12 @@ describe("the bar within a training", () => {
       trial(0, { role: "by hand" }),
       trial(0, { role: "reference" }),
       trial(0, { duplicateOf: 3 }),
-      trial(0, { curve: [] }), // taken from a table
+      trial(0, { curve: [] }), // taken from a table, as is the next
+      trial(0, { curve: [], state: "diverged", trainings: [FROM_TABLE] }),
+      trial(0, { curve: [], state: "failed" }),
     ];
     assertEquals(barOf(1, [...losses(11), ...others], 0.5, 100), { step: 50, loss: 6 });
-    const diverged = [1, 2].map(() => trial(0, { curve: flat(0, 20) }));
+    const diverged = [20, 0].map((steps) => trial(0, { curve: flat(0, steps), state: "diverged" }));
     assertEquals(barOf(1, [...losses(11), ...diverged], 0.5, 100), { step: 50, loss: 7 });
   });
 

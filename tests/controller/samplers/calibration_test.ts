@@ -56,7 +56,6 @@ describe("rewards from elsewhere", () => {
       proposed.push(...candidates.map(({ tokens }) => tokens.join()));
       await sampler.tell(candidates.map(({ tokens }) => ({ tokens, reward: rewardOf(tokens) })));
     }
-    sampler.dispose();
     return proposed;
   }
 

@@ -56,7 +56,6 @@ export function samplerCases(name: SamplerName): void {
           candidates.forEach(({ tokens }) => space.check(tokens));
           await sampler.tell(judge(candidates));
         }
-        sampler.dispose();
       });
     }
 

@@ -286,7 +286,6 @@ describe("ppo, as a guest on the main thread", () => {
     const { numTensors, numDataBuffers } = tf.memory();
     await teach(sampler, 50, (candidate) => judge([candidate])[0].reward, 4);
     assertEquals([tf.memory().numTensors, tf.memory().numDataBuffers], [numTensors, numDataBuffers]);
-    sampler.dispose();
   });
 
   it("lets the event loop turn after every piece of an update", async () => {
@@ -350,7 +349,6 @@ describe("reinforce", () => {
     await sampler.learnFrom([{ expression: "swish", reward: 5 }, { expression: "tanh(x)", reward: 4 }]);
     const update = await sampler.tell((await sampler.ask(4)).map(({ tokens }) => ({ tokens, reward: 0.25 })));
     assertAlmostEquals(metricOf(update, "baseline")!, 0.25, 1e-12);
-    sampler.dispose();
   });
 });
 
