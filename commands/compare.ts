@@ -16,6 +16,7 @@ import type { ControllerSettings } from "../controller/samplers/ppo/config.ts";
 import { SAMPLER_NAMES } from "../controller/samplers/samplers.ts";
 import { ENGINE_NAMES } from "../child/engine/open.ts";
 import { DATASET_NAMES } from "../datasets/load.ts";
+import { MAX_WORKERS } from "../workers/placement.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
 import { compareReally } from "./compare_real.ts";
 import {
@@ -89,7 +90,7 @@ export const compare = command({
       name: "workers",
       type: "integer",
       min: 1,
-      max: 256,
+      max: MAX_WORKERS,
       help: "threads, or children at once with --real (one per core)",
     },
     { name: "out", type: "string", value: "NAME", help: "also write NAME.md, .csv, .json and .svg into runs/compare/" },

@@ -4,6 +4,7 @@ import { type FunctionTable, imagesText } from "../controller/comparison/functio
 import type { Band, SamplerSummary } from "../controller/comparison/sampler_summary.ts";
 import type { Truths } from "../controller/comparison/simulated_search.ts";
 import { csvRows } from "../controller/csv.ts";
+import { percent, points } from "../controller/percent.ts";
 import type { JudgingSettings } from "../controller/runs/events.ts";
 import type { ControllerSettings } from "../controller/samplers/ppo/config.ts";
 import { drawChart } from "../web/plot/chart.ts";
@@ -77,7 +78,7 @@ export function finished({ about: { functions, ...settings }, summaries }: Repor
 }
 
 export function linesAbout({ functions, seeds, trials, batch, rule, judging, synthetic, ...about }: About): string[] {
-  const { ranked, toBeat, top1 } = functions, percent = (value: number) => `${(100 * value).toFixed(2)} %`;
+  const { ranked, toBeat, top1 } = functions;
   const better = toBeat === null ? null : ranked.filter(({ truth }) => truth > toBeat).length;
   return [
     `${seeds} searches of ${trials} trainings, ${batch} per batch, ${placeOf(about, ranked.length)}`,
@@ -100,9 +101,8 @@ export const NOTES = [
 ];
 
 export function summaryTable(summaries: readonly SamplerSummary[]): Table {
-  const percent = (value: number) => (100 * value).toFixed(2);
   const range = (value: number, [low, high]: readonly [number, number]) =>
-    `${percent(value)} [${percent(low)}, ${percent(high)}]`;
+    `${points(value)} [${points(low)}, ${points(high)}]`;
   return {
     columns: [
       { title: "sampler", align: "left" },
@@ -114,8 +114,8 @@ export function summaryTable(summaries: readonly SamplerSummary[]): Table {
       `${Math.round(100 * one.top1_rate)} %`,
       String(one.median_trainings_to_top1 ?? "never"),
       String(one.median_trainings_to_beat ?? "never"),
-      percent(one.regret),
-      percent(one.optimism),
+      points(one.regret),
+      points(one.optimism),
       range(one.area, one.area_interval),
       range(one.best, one.best_interval),
       one.p_over_random === null ? "" : one.p_over_random.toPrecision(2),

@@ -1,4 +1,5 @@
 /** `deno task runs`: the runs in runs/, the newest search first, then trainings by name. */
+import { percent } from "../controller/percent.ts";
 import { FINISHED_STATES } from "../controller/trial.ts";
 import { listRuns } from "../controller/runs/run_store.ts";
 import { listTrainings } from "../controller/runs/run_folder.ts";
@@ -28,7 +29,7 @@ export const runs = command({
         const row = { run: name, state, trials: done, best: best?.expression ?? null, score: accuracy };
         io.out(JSON.stringify({ ...row, sampler: settings.sampler, dataset, synthetic, seed: settings.seed }));
       } else {
-        const found = best ? `${(100 * best.score!).toFixed(2)} % ${best.simplified}` : "nothing judged yet";
+        const found = best ? `${percent(best.score!)} ${best.simplified}` : "nothing judged yet";
         io.out(`${name}  ${state}  ${done}/${settings.trials} trials  ${settings.sampler} on ${dataset}  ${found}`);
       }
     }

@@ -17,7 +17,7 @@ import type { WarmStart } from "../controller/warm_start.ts";
 import { ENGINE_NAMES, openEngine, PLANNED_ENGINES } from "../child/engine/open.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import type { Dashboard } from "../web/app.ts";
-import { placeChildren } from "../workers/placement.ts";
+import { MAX_WORKERS, placeChildren } from "../workers/placement.ts";
 import { NETWORK_NAMES } from "../child/network/networks.ts";
 import { CONTROLLER_FLAG } from "./controller_flag.ts";
 import { requireRunName } from "./run_name.ts";
@@ -70,7 +70,7 @@ export const search = command({
       help: "folder or archive that holds the data set already, in any form",
     },
     { name: "engine", type: "choice", choices: ENGINE_NAMES, planned: PLANNED_ENGINES, help: "what computes (auto)" },
-    { name: "workers", type: "integer", min: 1, max: 256, help: "children trained at once (one per core)" },
+    { name: "workers", type: "integer", min: 1, max: MAX_WORKERS, help: "children trained at once (one per core)" },
     { name: "trials", type: "integer", min: 1, help: "candidates in all (by preset)" },
     { name: "network", type: "choice", choices: NETWORK_NAMES, help: "network of a child (by preset)" },
     { name: "steps", type: "integer", min: 1, help: "training steps of a child (by preset)" },

@@ -13,6 +13,7 @@ import {
 } from "../controller/comparison/function_table.ts";
 import { halfWidth95, meanOf, varianceOf } from "../controller/comparison/statistics.ts";
 import { readTable } from "../controller/comparison/table_files.ts";
+import { points } from "../controller/percent.ts";
 import {
   distinctFunctions,
   type Member,
@@ -24,6 +25,7 @@ import {
 import { PRESETS } from "../controller/presets.ts";
 import { SearchSpace } from "../controller/search_space.ts";
 import { DATASET_NAMES } from "../datasets/load.ts";
+import { MAX_WORKERS } from "../workers/placement.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
 import { csvRows } from "../controller/csv.ts";
 import { type Column, textTable } from "./table.ts";
@@ -50,7 +52,7 @@ export const table = command({
     { name: "dataset", type: "choice", choices: DATASET_NAMES, default: "cifar10", help: "images" },
     { name: "data", type: "string", value: "DIR", help: "folder that holds the data set already" },
     { name: "engine", type: "choice", choices: ENGINE_NAMES, default: "auto", help: "what computes" },
-    { name: "workers", type: "integer", min: 1, max: 256, help: "children trained at once (one per core)" },
+    { name: "workers", type: "integer", min: 1, max: MAX_WORKERS, help: "children trained at once (one per core)" },
     { name: "file", type: "string", value: "FILE", help: "the table (by data set and preset, in runs/table/)" },
     { name: "csv", type: "boolean", help: "print every function as CSV" },
     { name: "json", type: "boolean", help: "print one JSON object per training, and a last one with the summary" },
@@ -216,7 +218,6 @@ const COLUMNS: readonly Column[] = [
 ];
 
 function cells(rank: string, name: string, { expression, accuracy, mean, standard_error, n }: Row): string[] {
-  const percent = (value: number) => (100 * value).toFixed(2);
-  const interval = standard_error === null ? "" : percent(halfWidth95(standard_error, n));
-  return [rank, percent(accuracy), percent(mean), interval, String(n), name ? `${name}: ${expression}` : expression];
+  const interval = standard_error === null ? "" : points(halfWidth95(standard_error, n));
+  return [rank, points(accuracy), points(mean), interval, String(n), name ? `${name}: ${expression}` : expression];
 }

@@ -13,6 +13,7 @@
 import { activationFrom } from "../child/activation/catalog.ts";
 import { printExpression } from "../child/activation/print.ts";
 import { type Dataset, withoutTest } from "../datasets/dataset.ts";
+import { MAX_WORKERS } from "../workers/placement.ts";
 import { type Fallback, Pool, type WorkerChange } from "../workers/pool.ts";
 import { nextDecision, promotionsAfter, targetChild, unjudgedReferences } from "./finals.ts";
 import { PRUNERS } from "./pruners/pruners.ts";
@@ -22,7 +23,7 @@ import type { RunStore } from "./runs/run_store.ts";
 import type { Sampler } from "./samplers/sampler.ts";
 import type { SearchSpace } from "./search_space.ts";
 import { standingsOf } from "./standings.ts";
-import { hasWorkLeft, isByHand, isCandidate, isOwn, type Trial } from "./trial.ts";
+import { hasWorkLeft, isByHand, isCandidate, isOwn, MAX_SEEDS_BY_HAND, type Trial } from "./trial.ts";
 import { newTrial } from "./trial_changes.ts";
 import { TrialJudge } from "./trial_judge.ts";
 import type { WarmStart } from "./warm_start.ts";
@@ -32,8 +33,6 @@ const HEARTBEAT_MS = 1000;
 
 /** Time in ms that interrupted children may take to save their state. */
 const LEAVE_MS = 1000;
-
-const MAX_SEEDS_BY_HAND = 20;
 
 export interface SearchOptions {
   readonly store: RunStore;
@@ -348,8 +347,8 @@ export class Search implements RunSource {
         this.#journal.setState("stopping", "after this batch");
         return Promise.resolve(null);
       case "set_workers":
-        if (!Number.isInteger(request.workers) || request.workers < 1 || request.workers > 256) {
-          return Promise.resolve(`the number of workers must be 1 to 256: it is ${request.workers}`);
+        if (!Number.isInteger(request.workers) || request.workers < 1 || request.workers > MAX_WORKERS) {
+          return Promise.resolve(`the number of workers must be 1 to ${MAX_WORKERS}: it is ${request.workers}`);
         }
         this.#pool.resize(request.workers);
         return Promise.resolve(null);

@@ -32,6 +32,9 @@ export type Role =
   /** Asked for by a user. The sampler is told of it, as of a function found elsewhere. */
   | "by hand";
 
+/** From how many seeds a user may have a candidate trained. */
+export const MAX_SEEDS_BY_HAND = 20;
+
 /** One child, trained from one seed and judged once. */
 export interface Training {
   /** k: the k-th seed of the stage's own sequence (`seedsOf`), common to all candidates. */

@@ -5,14 +5,14 @@ import { activationFrom } from "../child/activation/catalog.ts";
 import type { SearchControl } from "../controller/runs/events.ts";
 import { isRunName } from "../controller/runs/run_files.ts";
 import type { RunChange } from "../controller/runs/registry.ts";
+import { MAX_SEEDS_BY_HAND } from "../controller/trial.ts";
+import { MAX_WORKERS } from "../workers/placement.ts";
 
 /** Its message is the response to the client. */
 export class RequestError extends Error {
   override readonly name = "RequestError";
 }
 
-const MAX_WORKERS = 256;
-const MAX_SEEDS = 20;
 const MAX_NOTES = 10_000;
 const MAX_TAGS = 20;
 const TAG = /^[^\s,]{1,30}$/;
@@ -31,7 +31,7 @@ const CONTROLS: Readonly<Record<SearchControl["control"], (fields: Fields) => Se
     } catch (error) {
       throw new RequestError((error as Error).message);
     }
-    const seeds = fields.seeds === undefined ? {} : { seeds: integer(fields, "seeds", 1, MAX_SEEDS) };
+    const seeds = fields.seeds === undefined ? {} : { seeds: integer(fields, "seeds", 1, MAX_SEEDS_BY_HAND) };
     return { control: "add_candidate", expression, ...seeds };
   },
 };

@@ -21,13 +21,16 @@ export interface Machine {
   readonly sideBySide?: number;
 }
 
-/** `asked` is the user's number, undefined for one per core or GPU. Throws a RangeError if it is not 1 to 256. */
+/** As many as the largest machines have cores. */
+export const MAX_WORKERS = 256;
+
+/** `asked` is the user's number, undefined for one per core or GPU. Throws a RangeError if it is not 1 to MAX_WORKERS. */
 export function placeChildren(
   asked: number | undefined,
   { cores, gpus, sideBySide }: Machine = { cores: navigator.hardwareConcurrency, gpus: [] },
 ): Placement {
-  if (asked !== undefined && !(Number.isInteger(asked) && asked >= 1 && asked <= 256)) {
-    throw new RangeError(`Cannot start workers as their number must be 1 to 256: it is ${asked}`);
+  if (asked !== undefined && !(Number.isInteger(asked) && asked >= 1 && asked <= MAX_WORKERS)) {
+    throw new RangeError(`Cannot start workers as their number must be 1 to ${MAX_WORKERS}: it is ${asked}`);
   }
   const workers = asked ?? sideBySide ?? (gpus.length || cores);
   return { workers, gpus: gpus.length > 1 ? gpus : [], sideBySide: sideBySide !== undefined };

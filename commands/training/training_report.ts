@@ -4,7 +4,7 @@ import type { CurvePoint, TrainingResult } from "../../child/training_run.ts";
 import { type ChartSpec, drawChart, type Series } from "../../web/plot/chart.ts";
 import type { Io } from "../command.ts";
 import { summarise, type Summary } from "../../controller/comparison/statistics.ts";
-import { percent } from "../../controller/percent.ts";
+import { percent, points } from "../../controller/percent.ts";
 
 /** A result as it is printed with --json; accuracies are null if the training diverged. */
 export function rowOf(result: TrainingResult) {
@@ -59,7 +59,7 @@ export function describeSummaries(results: readonly TrainingResult[], io: Io): v
   for (const [split, numbers] of Object.entries(summaries(results))) {
     if (numbers === null) continue;
     const { mean, standard_deviation: deviation, median, n } = numbers;
-    const spread = deviation === null ? "" : ` ± ${(100 * deviation).toFixed(2)}`;
+    const spread = deviation === null ? "" : ` ± ${points(deviation)}`;
     const seeds = n === 1 ? "1 seed" : `${n} seeds`, diverged = results.length - n;
     const without = diverged === 0 ? "" : `, without the ${diverged} that diverged`;
     io.out(`${split}: mean ${percent(mean)}${spread}, median ${percent(median)} over ${seeds}${without}`);

@@ -1,5 +1,5 @@
 /** Adding a candidate by hand: validated and plotted as it is typed, before it is queued. */
-import type { TrialRow } from "../../controller/trial.ts";
+import { MAX_SEEDS_BY_HAND, type TrialRow } from "../../controller/trial.ts";
 import type { VNode } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { CATALOG } from "../../child/activation/catalog.ts";
@@ -11,9 +11,6 @@ import { Formula } from "./formula.tsx";
 import { FormulaBox } from "./formula_box.tsx";
 import { type FunctionMath, mathOf } from "./function_math.ts";
 import { FunctionPlot } from "./function_plot.tsx";
-
-/** The search's limit for a candidate added by hand. */
-const MAX_SEEDS = 20;
 
 export function CandidateDialog({ initial, onClose }: { initial: string; onClose: () => void }): VNode {
   const { view, control, say } = useDashboard();
@@ -87,14 +84,14 @@ function ExpressionField({ text, isInvalid, onInput }: {
 }
 
 function SeedsField({ seeds, onInput }: { seeds: number; onInput: (seeds: number) => void }): VNode {
-  const within = (value: number) => Math.max(1, Math.min(MAX_SEEDS, Math.round(value) || 1));
+  const within = (value: number) => Math.max(1, Math.min(MAX_SEEDS_BY_HAND, Math.round(value) || 1));
   return (
     <label>
       Seeds{" "}
       <input
         type="number"
         min={1}
-        max={MAX_SEEDS}
+        max={MAX_SEEDS_BY_HAND}
         value={seeds}
         onInput={(event) => onInput(within(Number(event.currentTarget.value)))}
       />

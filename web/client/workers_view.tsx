@@ -2,6 +2,7 @@
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import { isOver, type RunInfo, type WorkerStatus } from "../../controller/runs/events.ts";
+import { MAX_WORKERS } from "../../workers/placement.ts";
 import { useDashboard } from "./dashboard.ts";
 import { bytes, clock, count, dateTime, duration, percent } from "./format.ts";
 import { Empty } from "./empty.tsx";
@@ -148,9 +149,10 @@ function WorkerCount({ active }: { active: number }): VNode {
         <input
           type="number"
           min={1}
-          max={256}
+          max={MAX_WORKERS}
           value={wanted ?? active}
-          onInput={(event) => setWanted(Math.max(1, Math.min(256, Math.round(Number(event.currentTarget.value)) || 1)))}
+          onInput={(event) =>
+            setWanted(Math.max(1, Math.min(MAX_WORKERS, Math.round(Number(event.currentTarget.value)) || 1)))}
         />
       </label>
       <button type="submit" class="small" disabled={wanted === null || wanted === active}>Set</button>
