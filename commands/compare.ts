@@ -32,7 +32,7 @@ import {
   summaryTable,
   writeReport,
 } from "./compare_report.ts";
-import { CONTROLLER_FLAG, hasPolicy, parseController } from "./controller_flag.ts";
+import { CONTROLLER_FLAG, parseController, requirePolicy } from "./controller_flag.ts";
 import { textTable } from "./table.ts";
 
 export const compare = command({
@@ -225,9 +225,7 @@ function controllerOf(
   { controller, batch, preset }: { readonly controller?: string; readonly batch: number; readonly preset: string },
   samplers: readonly string[],
 ): ControllerSettings {
-  if (controller !== undefined && !samplers.some(hasPolicy)) {
-    throw new UsageError("--controller says how ppo and reinforce learn: neither is among --samplers");
-  }
+  if (controller !== undefined) requirePolicy(samplers, "none of these is among --samplers");
   const own = PRESETS[preset as PresetName].controller;
   return { ...own, batch, ...controller === undefined ? {} : parseController(controller) };
 }

@@ -3,6 +3,7 @@
  * config.ts; "paper", alone or before others, stands for the settings of the paper.
  */
 import { type ControllerSettings, DEFAULT_CONTROLLER, PAPER_CONTROLLER } from "../controller/samplers/ppo/config.ts";
+import { POLICY_SAMPLERS } from "../controller/samplers/samplers.ts";
 import { UsageError } from "./command.ts";
 import { nearest } from "./nearest.ts";
 
@@ -36,16 +37,19 @@ const RULES: Readonly<Record<Key, Rule>> = {
   ranked: { rule: "0 or 1", allows: (value) => value === 0 || value === 1 },
 };
 
+const NAMES = POLICY_SAMPLERS.join(" and ");
+
 export const CONTROLLER_FLAG = {
   name: "controller",
   type: "string",
   value: "NAME=NUMBER,…",
-  help: `how ppo and reinforce learn: ${KEYS.join(", ")}; "paper" first sets them as in the paper`,
+  help: `how ${NAMES} learn: ${KEYS.join(", ")}; "paper" first sets them as in the paper`,
 } as const;
 
-/** Whether the sampler has such settings. */
-export function hasPolicy(sampler: string): boolean {
-  return sampler === "ppo" || sampler === "reinforce";
+/** Throws a UsageError that ends in `hint` if none of the samplers has such settings. */
+export function requirePolicy(samplers: readonly string[], hint: string): void {
+  if (samplers.some((name) => POLICY_SAMPLERS.includes(name))) return;
+  throw new UsageError(`--controller says how ${NAMES} learn: ${hint}`);
 }
 
 /** The settings that the text names, each at most once. Throws a UsageError that names the rule. */

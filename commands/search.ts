@@ -1,6 +1,6 @@
 /** `deno task search`: opens data set, store, sampler and dashboard, and runs the search. */
 import { PAPER_CONTROLLER } from "../controller/samplers/ppo/config.ts";
-import { createSampler, SAMPLER_NAMES } from "../controller/samplers/samplers.ts";
+import { createSampler, DEFAULT_SAMPLER, SAMPLER_NAMES } from "../controller/samplers/samplers.ts";
 import { childText } from "../controller/child_text.ts";
 import { followRun } from "../controller/console.ts";
 import { PRESETS } from "../controller/presets.ts";
@@ -55,7 +55,7 @@ export const search = command({
   summary: "Searches for activation functions: a sampler proposes, children are trained, the best are listed.",
   positionals: [],
   flags: [
-    { name: "sampler", type: "choice", choices: SAMPLER_NAMES, help: "what proposes candidates (ppo)" },
+    { name: "sampler", type: "choice", choices: SAMPLER_NAMES, help: `what proposes candidates (${DEFAULT_SAMPLER})` },
     {
       name: "preset",
       type: "choice",

@@ -17,10 +17,11 @@ import type { Fallback } from "../workers/pool.ts";
 import { type Machine, mayStartProcesses, placeChildren, visibleGpus } from "../workers/placement.ts";
 import type { ChildSettings } from "../child/trainer.ts";
 import type { ControllerSettings } from "../controller/samplers/ppo/config.ts";
+import { DEFAULT_SAMPLER } from "../controller/samplers/samplers.ts";
 import { differenceOf, type FunctionTable } from "../controller/comparison/function_table.ts";
 import { openWarmStart, type WarmStart } from "../controller/warm_start.ts";
 import { withShiftedValidation } from "../datasets/shift.ts";
-import { hasPolicy, parseController } from "./controller_flag.ts";
+import { parseController, requirePolicy } from "./controller_flag.ts";
 import { UsageError } from "./command.ts";
 
 /** The value of --target-network that says the verdict is of the search's own child. */
@@ -65,7 +66,7 @@ const SETTING_FLAGS = [
 ] satisfies (keyof SearchFlags)[];
 
 export async function settingsOf(flags: SearchFlags, dataset: Dataset): Promise<RunSettings> {
-  const { engine = "auto", sampler = "ppo", seed = 1 } = flags;
+  const { engine = "auto", sampler = DEFAULT_SAMPLER, seed = 1 } = flags;
   const presetName = (flags.preset ?? ((await onGpu(engine)).engine === null ? "laptop" : "paper")) as PresetName;
   const preset = PRESETS[presetName];
   const { batch = preset.batch, ...controller } = controllerOf(flags);
@@ -129,10 +130,10 @@ export function judgedBy({ objective = "validation", seed }: RunSettings, datase
 }
 
 /** How the sampler learns, as far as the user said. Throws a UsageError if the sampler has no such settings. */
-export function controllerOf({ controller, sampler = "ppo" }: SearchFlags): Partial<ControllerSettings> {
+export function controllerOf({ controller, sampler = DEFAULT_SAMPLER }: SearchFlags): Partial<ControllerSettings> {
   if (controller === undefined) return {};
-  if (hasPolicy(sampler)) return parseController(controller);
-  throw new UsageError(`--controller says how ppo and reinforce learn: leave it out with --sampler ${sampler}`);
+  requirePolicy([sampler], `leave it out with --sampler ${sampler}`);
+  return parseController(controller);
 }
 
 /** Throws a UsageError if a batch is larger than the training split, or its images cannot be scaled down so. */

@@ -20,21 +20,30 @@ export interface SamplerOptions {
   readonly facts: FunctionFacts;
 }
 
-type MakeSampler = (seed: number, options: SamplerOptions) => Sampler;
+interface Row {
+  readonly make: (seed: number, options: SamplerOptions) => Sampler;
+  /** Whether it learns as `SamplerOptions.controller` says. */
+  readonly hasPolicy?: true;
+}
 
 const SAMPLERS = {
-  ppo: (seed, { facts, controller }) => new PpoSampler(facts, seed, controller),
-  reinforce: (seed, { facts, controller }) => new ReinforceSampler(facts, seed, controller),
-  random: (seed, { facts }) => new RandomSampler(facts, seed),
-  evolution: (seed, { facts, evolution }) => new EvolutionSampler(facts, seed, evolution),
-  surrogate: (seed, { facts, surrogate }) => new SurrogateSampler(facts, seed, surrogate),
-  exhaustive: (seed, { facts }) => new ExhaustiveSampler(facts, seed),
-} satisfies Record<string, MakeSampler>;
+  ppo: { make: (seed, { facts, controller }) => new PpoSampler(facts, seed, controller), hasPolicy: true },
+  reinforce: { make: (seed, { facts, controller }) => new ReinforceSampler(facts, seed, controller), hasPolicy: true },
+  random: { make: (seed, { facts }) => new RandomSampler(facts, seed) },
+  evolution: { make: (seed, { facts, evolution }) => new EvolutionSampler(facts, seed, evolution) },
+  surrogate: { make: (seed, { facts, surrogate }) => new SurrogateSampler(facts, seed, surrogate) },
+  exhaustive: { make: (seed, { facts }) => new ExhaustiveSampler(facts, seed) },
+} satisfies Record<string, Row>;
 
 export type SamplerName = keyof typeof SAMPLERS;
 
 /** The names that `createSampler` knows, the default one first. */
 export const SAMPLER_NAMES = Object.keys(SAMPLERS) as readonly SamplerName[];
+export const DEFAULT_SAMPLER = SAMPLER_NAMES[0];
+/** Those that learn as the controller's settings say. */
+export const POLICY_SAMPLERS: readonly string[] = Object.entries<Row>(SAMPLERS).flatMap(([name, { hasPolicy }]) =>
+  hasPolicy ? [name] : []
+);
 
 /**
  * A new sampler over the space; everything it proposes follows from `seed`. Throws a RangeError for a name it does not
@@ -49,7 +58,7 @@ export function createSampler(
   if (!isSamplerName(name)) {
     throw new RangeError(`Cannot create sampler "${name}" as it is none of ${SAMPLER_NAMES.join(", ")}`);
   }
-  return SAMPLERS[name](seed, {
+  return SAMPLERS[name].make(seed, {
     controller: DEFAULT_CONTROLLER,
     surrogate: DEFAULT_SURROGATE,
     evolution: DEFAULT_EVOLUTION,

@@ -126,7 +126,7 @@ describe("deno task compare", () => {
         "--pruner is for --rule search",
       ]);
       await failsHere(["compare", ...AT, "--samplers", "random", "--controller", "epochs=2"], 2, [
-        "neither is among --samplers",
+        "none of these is among --samplers",
       ]);
       await Deno.writeTextFile(`${cwd}/runs/bad.jsonl`, "{}\n");
       await fails(["compare", "--table", "runs/bad.jsonl"], { cwd }, 1, ["Cannot read a table of functions"]);
