@@ -15,7 +15,7 @@ import { DEFAULT_OPTIMIZER } from "../child/network/optimizer.ts";
 import { ENGINE_FLAG, openChosenEngine } from "./training/chosen_engine.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
 import { summarise } from "../controller/comparison/statistics.ts";
-import { textTable } from "./table.ts";
+import { right, textTable } from "./table.ts";
 import { aborted, timedKernels, type WarmChildren, warmChildren } from "./training/train_speed.ts";
 import { type Measurement, randomBatch } from "./training/warm_child.ts";
 import { sizeOf } from "../child/network/shape.ts";
@@ -242,7 +242,6 @@ function cardRow({ kernel, dispatches, cost, least, floor, seconds }: Counts, st
 }
 
 function printCard(rows: readonly ReturnType<typeof cardRow>[], io: Io): void {
-  const right = (title: string) => ({ title, align: "right" as const });
   const isMeasured = rows[0].ms !== undefined;
   const titles = ["floor ms", "% of floor", "GFLOP", "x least", "MB", "x least", "dispatches"];
   const columns = [
@@ -300,7 +299,6 @@ function printKernels(title: string, step: ReturnType<typeof stepRow>, rows: rea
     `${step.direct_gflop} GFLOP by the definition at this core's peak of ${step.peak_gflop_per_s} GFLOP/s: ` +
       `${step.floor_ms} ms`,
   );
-  const right = (title: string) => ({ title, align: "right" as const });
   const columns = [...["ms", "% of step", "calls", "GFLOP/s", "% of peak"].map(right), {
     title: "kernel",
     align: "left" as const,

@@ -12,6 +12,8 @@ import {
 } from "../controller/comparison/simulated_search.ts";
 import { toBeatOf, top1Of, truthsOf } from "../controller/comparison/simulated_training.ts";
 import { referenceFunctions } from "../controller/comparison/table_plan.ts";
+import { PRUNERS } from "../controller/pruners/pruners.ts";
+import type { JudgingSettings } from "../controller/runs/events.ts";
 import { FunctionFacts } from "../controller/samplers/function_facts.ts";
 import { SearchSpace, type Units } from "../controller/search_space.ts";
 import type { Io } from "./command.ts";
@@ -36,7 +38,7 @@ export async function compareReally({ settings, searches }: Job, flags: RealFlag
   const trainer = await TableTrainer.open({ ...flags, engine: flags.engine ?? "auto" }, io);
   try {
     const { judging, trainings } = settings;
-    const most = searches.length * (trainings + (judging ? judging.verdictSeeds : 0));
+    const most = searches.length * (trainings + (judging?.verdictSeeds ?? 0)) + trainingsOfReferences(judging);
     io.err(`at most ${most} trainings, less those in ${trainer.path}; the time left is shown after the first`);
     const source = sourceOf(trainer, new SearchSpace((flags.units ?? 1) as Units), clock(most, io));
     const traces: SearchTrace[] = [];
@@ -63,6 +65,11 @@ export async function compareReally({ settings, searches }: Job, flags: RealFlag
   } finally {
     trainer.close();
   }
+}
+
+/** Of all searches together, which share them. */
+function trainingsOfReferences(judging: JudgingSettings | null): number {
+  return judging ? judging.references.length * (PRUNERS[judging.pruner].maxSeeds + judging.verdictSeeds) : 0;
 }
 
 function sourceOf(trainer: TableTrainer, space: SearchSpace, onTrained: (isNew: boolean) => void): TrainingSource {

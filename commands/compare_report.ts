@@ -10,7 +10,7 @@ import type { ControllerSettings } from "../controller/samplers/ppo/config.ts";
 import { drawChart } from "../web/plot/chart.ts";
 import { samplerChart } from "../web/plot/sampler_chart.ts";
 import { type Io, UsageError } from "./command.ts";
-import { markdownTable, type Table } from "./table.ts";
+import { markdownTable, right, type Table } from "./table.ts";
 
 /** What each rule is called in a report. */
 export const RULES = {
@@ -107,7 +107,7 @@ export function summaryTable(summaries: readonly SamplerSummary[]): Table {
     columns: [
       { title: "sampler", align: "left" },
       ...["named in top 1 %", "to top 1 %", "to beat", "regret %", "optimism %", "area %", "best %", "p"]
-        .map((title) => ({ title, align: "right" as const })),
+        .map(right),
     ],
     rows: summaries.map((one) => [
       one.sampler,

@@ -6,6 +6,14 @@ export interface Column {
   readonly align: "left" | "right";
 }
 
+export function left(title: string): Column {
+  return { title, align: "left" };
+}
+
+export function right(title: string): Column {
+  return { title, align: "right" };
+}
+
 export interface Table {
   readonly columns: readonly Column[];
   /** As many cells as there are columns. */

@@ -3,7 +3,6 @@
  * terminal, as Markdown, CSV, JSON and plots.
  */
 import { points } from "../../controller/percent.ts";
-import { writeAtomically } from "../../child/model/atomic_file.ts";
 import type { Activation } from "../../child/activation/expression.ts";
 import { printExpression } from "../../child/activation/print.ts";
 import type { CurvePoint, TrainingResult } from "../../child/training_run.ts";
@@ -20,10 +19,10 @@ import {
 } from "./paper_accuracies.ts";
 import { type OriginalSetting, originalSetting } from "./original_settings.ts";
 import { type SignTest, signTest, summarise, type Summary } from "../../controller/comparison/statistics.ts";
-import { type Column, markdownTable, type Table, textTable } from "../table.ts";
+import { type Column, markdownTable, right, type Table, textTable } from "../table.ts";
 import type { Model } from "./models.ts";
 import { jsonOverModels, modelsNote, modelsTable, type OverModels, overModels } from "./models_table.ts";
-import { pointRow, rowOf } from "./training_report.ts";
+import { aboutImages, countCell, pairsBySeed, reportedTrainings, writeFiles } from "./training_report.ts";
 
 export interface FunctionResults {
   readonly activation: Activation;
@@ -103,10 +102,6 @@ export function baselinesTable(judged: Judged): BaselinesTable {
   return { columns, rows, data, notes: notesFor(data, networks.length > 0, networks.some(isOurs)) };
 }
 
-function right(title: string): Column {
-  return { title, align: "right" };
-}
-
 function rowFor({ activation, results }: FunctionResults, { dataset, functions }: Judged): BaselineRow {
   const swish = functions.find(({ activation: { name } }) => name === SWISH)!;
   const top5 = paperTop5(activation, dataset.name);
@@ -116,30 +111,26 @@ function rowFor({ activation, results }: FunctionResults, { dataset, functions }
     validation: summarise(results.flatMap(({ validation }) => validation?.accuracy ?? [])),
     top5: summarise(results.flatMap(({ test }) => test?.top5 ?? [])),
     diverged: results.filter(({ outcome }) => outcome === "diverged").length,
-    swish: activation.name === SWISH ? null : signTest(pairsOf(swish.results, results)),
+    swish: activation.name === SWISH ? null : signTest(pairsBySeed(swish.results, results, worstIfDiverged)),
     paper: paperAccuracies(activation, dataset.name),
     ...top5 !== null && { paper_top5: top5 },
   };
 }
 
-/** By seed; a training that diverged is worse than any that did not. */
-function pairsOf(first: readonly TrainingResult[], second: readonly TrainingResult[]): [number, number][] {
-  const score = ({ test }: TrainingResult) => test?.accuracy ?? -1;
-  return first.flatMap((one) => {
-    const other = second.find(({ seed }) => seed === one.seed);
-    return other ? [[score(one), score(other)] as [number, number]] : [];
-  });
+/** A training that diverged is worse than any that did not. */
+function worstIfDiverged({ test }: TrainingResult): number {
+  return test?.accuracy ?? -1;
 }
 
-function numbersOf({ test, diverged, swish }: BaselineRow): string[] {
-  const n = `${test?.n ?? 0}${diverged > 0 ? ` (${diverged} diverged)` : ""}`;
+function numbersOf(row: BaselineRow): string[] {
+  const { test, swish } = row;
   const accuracies = test === null
     ? ["-", "-", "-"]
     : [points(test.median), points(test.mean), spread(test.standard_deviation)];
   const sign = swish === null
     ? ["", "", ""]
     : [`${swish.wins} ${swish.ties} ${swish.losses}`, swish.two_sided_p.toFixed(3), swish.one_sided_p.toFixed(3)];
-  return [...accuracies, n, ...sign];
+  return [...accuracies, countCell(row), ...sign];
 }
 
 function spread(deviation: number | null): string {
@@ -175,8 +166,7 @@ function notesFor(data: readonly BaselineRow[], withPaper: boolean, hasOwn: bool
 function swishOverModels(judged: readonly JudgedModel[]): OverModels[] {
   const medianOf = ({ functions }: Judged, act: string) => {
     const { results } = functions.find(({ activation: { name } }) => name === act)!;
-    // A diverged training is worse than any other. Null before the first training.
-    return summarise(results.map(({ test }) => test?.accuracy ?? 0))?.median ?? null;
+    return summarise(results.map(worstIfDiverged))?.median ?? null; // null before the first training
   };
   return judged[0].functions.map(({ activation: { name } }) => name).filter((act) => act !== SWISH).map((act) =>
     overModels(
@@ -217,26 +207,18 @@ export async function writeBaselines(
   about: Setting & { readonly engine: string; readonly device: string },
   folder: string,
 ): Promise<void> {
-  const rows = judged.flatMap(({ network, dataset, functions }) =>
+  const reported = judged.flatMap(({ network, dataset, functions }) =>
     functions.flatMap(({ activation, results }) =>
-      results.map((result) => ({
-        result,
-        row: { dataset: dataset.name, network, act: activation.name, ...rowOf(result), reason: result.reason },
-      }))
+      reportedTrainings({ dataset: dataset.name, network, act: activation.name }, results)
     )
   );
-  const trainings = rows.map(({ row, result: { seconds, curve } }) => ({
-    ...row,
-    seconds,
-    curve: curve.map(pointRow),
-  }));
-  const files: Readonly<Record<string, string>> = {
-    "results.json": JSON.stringify({ ...about, ...jsonOfBaselines(judged), trainings }, null, 1) + "\n",
-    "baselines.csv": csvRows(rows.map(({ row }) => row)).join("\n") + "\n",
+  const results = { ...about, ...jsonOfBaselines(judged), trainings: reported.map(({ withCurve }) => withCurve) };
+  await writeFiles(folder, {
+    "results.json": JSON.stringify(results, null, 1) + "\n",
+    "baselines.csv": csvRows(reported.map(({ row }) => row)).join("\n") + "\n",
     "baselines.md": markdown(judged, about),
     ...Object.assign({}, ...judged.map(plotsOf)),
-  };
-  for (const [name, content] of Object.entries(files)) await writeAtomically(`${folder}/${name}`, content);
+  });
 }
 
 /** The model's plots by the names of their files. */
@@ -275,7 +257,7 @@ function markdown(judged: readonly JudgedModel[], about: Setting & { engine: str
 function sectionOf(one: JudgedModel, about: Setting): string[] {
   const table = baselinesTable(one), { suffix, dataset } = one;
   return [
-    ...dataset.synthetic ? ["Synthetic images: accuracies say nothing about photographs.", ""] : [],
+    ...aboutImages(dataset),
     ...markdownTable(table),
     "",
     ...table.notes.flatMap((note) => [note, ""]),

@@ -3,7 +3,6 @@
  * the paper's table 3; for people, files and programs.
  */
 import { points, signedPoints } from "../../controller/percent.ts";
-import { writeAtomically } from "../../child/model/atomic_file.ts";
 import type { TrainingResult } from "../../child/training_run.ts";
 import {
   halfWidth95,
@@ -17,10 +16,10 @@ import {
 } from "../../controller/comparison/statistics.ts";
 import { type ChartSpec, drawChart } from "../../web/plot/chart.ts";
 import { csvRows } from "../../controller/csv.ts";
-import { type Column, markdownTable, type Table, textTable } from "../table.ts";
+import { type Column, left, markdownTable, right, type Table, textTable } from "../table.ts";
 import type { Model } from "./models.ts";
 import { jsonOverModels, modelsNote, modelsTable, type OverModels, overModels } from "./models_table.ts";
-import { pointRow, rowOf } from "./training_report.ts";
+import { aboutImages, countCell, pairsBySeed, reportedTrainings, writeFiles } from "./training_report.ts";
 
 /** A function with its trainings, one per seed, in the same order of seeds for all. */
 export interface Confirmed {
@@ -71,7 +70,8 @@ export function confirmRows(models: readonly ConfirmedModel[]): ConfirmRow[] {
   const comparisons = models.flatMap(({ model, functions }) =>
     functions.filter(({ isReference }) => !isReference).flatMap((one) =>
       functions.filter(({ isReference }) => isReference).flatMap((reference) => {
-        const pairs = pairsOf(one.results, reference.results, guessingOf(model));
+        const scoreOf = (result: TrainingResult) => testScore(result, guessingOf(model));
+        const pairs = pairsBySeed(one.results, reference.results, scoreOf);
         return pairs.length === 0 ? [] : [{ one, reference, pairs, test: pairedT(pairs) }];
       })
     )
@@ -100,13 +100,6 @@ export function confirmRows(models: readonly ConfirmedModel[]): ConfirmRow[] {
 }
 
 type Pairs = readonly (readonly [number, number])[];
-
-function pairsOf(first: readonly TrainingResult[], second: readonly TrainingResult[], guessing: number): Pairs {
-  return first.flatMap((one) => {
-    const other = second.find(({ seed }) => seed === one.seed);
-    return other ? [[testScore(one, guessing), testScore(other, guessing)] as const] : [];
-  });
-}
 
 function testScore({ test }: TrainingResult, guessing: number): number {
   return test?.accuracy ?? guessing;
@@ -173,16 +166,16 @@ function standardErrorOf(test: Summary | null): number | null {
 /** Of the rows of one model. */
 export function confirmTable(rows: readonly ConfirmRow[]): Table {
   const references = rows.filter(({ isReference }) => isReference).map(({ expression }) => expression);
-  const right = (title: string): Column => ({ title, align: "right" });
   const columns: Column[] = [
-    { title: "Function", align: "left" },
+    left("Function"),
     ...["median (%)", "mean (%)", "± 95 %", "s.d.", "n"].map(right),
     ...references.flatMap((name) => [`- ${name}`, "p", "> = <"].map(right)),
   ];
   return { columns, rows: rows.map((row) => cellsOf(row, references)) };
 }
 
-function cellsOf({ expression, test, diverged, versus, isReference }: ConfirmRow, references: readonly string[]) {
+function cellsOf(row: ConfirmRow, references: readonly string[]) {
+  const { expression, test, versus, isReference } = row;
   const numbers = test === null ? ["-", "-", "-", "-"] : [
     pointsOrDash(test.median),
     pointsOrDash(test.mean),
@@ -195,8 +188,7 @@ function cellsOf({ expression, test, diverged, versus, isReference }: ConfirmRow
     const { difference, p, sign: { wins, ties, losses } } = found;
     return [signedPoints(difference), p.toPrecision(2), `${wins} ${ties} ${losses}`];
   });
-  const n = `${test?.n ?? 0}${diverged > 0 ? ` (${diverged} diverged)` : ""}`;
-  return [`${expression}${isReference ? " (reference)" : ""}`, ...numbers, n, ...against];
+  return [`${expression}${isReference ? " (reference)" : ""}`, ...numbers, countCell(row), ...against];
 }
 
 /** A dash if there is none, as for the spread of one seed. */
@@ -226,28 +218,21 @@ export async function writeConfirmation(
   folder: string,
 ): Promise<readonly string[]> {
   const rows = confirmRows(models);
-  const trainings = models.flatMap(({ model: { network, dataset }, functions }) =>
+  const reported = models.flatMap(({ model: { network, dataset }, functions }) =>
     functions.flatMap(({ expression, results }) =>
-      results.map((result) => ({
-        result,
-        row: { dataset: dataset.name, network, act: expression, ...rowOf(result), reason: result.reason },
-      }))
+      reportedTrainings({ dataset: dataset.name, network, act: expression }, results)
     )
   );
-  const curves = trainings.map(({ result: { seconds, curve }, row }) => ({
-    ...row,
-    seconds,
-    curve: curve.map(pointRow),
-  }));
   const synthetic = models.some(({ model }) => model.dataset.synthetic);
-  const results = { ...about, synthetic, ...jsonOfConfirmation(rows), trainings: curves };
-  const files: Readonly<Record<string, string>> = {
+  const trainings = reported.map(({ withCurve }) => withCurve);
+  const results = { ...about, synthetic, ...jsonOfConfirmation(rows), trainings };
+  const files = {
     "confirm.md": markdown(rows, about),
-    "confirm.csv": csvRows(trainings.map(({ row }) => row)).join("\n") + "\n",
+    "confirm.csv": csvRows(reported.map(({ row }) => row)).join("\n") + "\n",
     "results.json": JSON.stringify(results, null, 1) + "\n",
     ...Object.fromEntries(models.map((one) => [pictureOf(one.model), drawChart(accuracyChart(one))])),
   };
-  for (const [name, content] of Object.entries(files)) await writeAtomically(`${folder}/${name}`, content);
+  await writeFiles(folder, files);
   return Object.keys(files);
 }
 
@@ -261,7 +246,7 @@ function markdown(rows: readonly ConfirmRow[], about: ConfirmSetting & { engine:
   const title = models.length === 1 ? models[0][0].title : `${models.length} models`;
   const sections = models.flatMap(([model, own]) => [
     ...models.length === 1 ? [] : [`## ${model.title}`, ""],
-    ...model.dataset.synthetic ? ["Synthetic images: accuracies say nothing about photographs.", ""] : [],
+    ...aboutImages(model.dataset),
     ...markdownTable(confirmTable(own)),
     "",
     `![test accuracy by function](${pictureOf(model)})`,

@@ -3,7 +3,7 @@
  * As there, a model's numbers are compared as its tables print them: medians over the seeds to a tenth of a percent.
  */
 import { type SignTest, signTest } from "../../controller/comparison/statistics.ts";
-import type { Table } from "../table.ts";
+import { right, type Table } from "../table.ts";
 
 /** One function against another, over the models; the p-values are those of the sign test. */
 export interface OverModels extends SignTest {
@@ -26,7 +26,7 @@ export function modelsTable(rows: readonly OverModels[]): Table {
     columns: [
       { title: "Function", align: "left" },
       { title: "against", align: "left" },
-      ...["better", "equal", "worse", "p"].map((title) => ({ title, align: "right" as const })),
+      ...["better", "equal", "worse", "p"].map(right),
     ],
     rows: rows.map(({ expression, versus, wins, ties, losses, one_sided_p: p }) => [
       ...[expression, versus],

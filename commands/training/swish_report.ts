@@ -1,6 +1,5 @@
 /** How beta changed: plots, a table, Markdown and JSON of the trainings of `deno task swish`. */
 import { points } from "../../controller/percent.ts";
-import { writeAtomically } from "../../child/model/atomic_file.ts";
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { derive } from "../../child/activation/derive.ts";
 import { compileToClosure } from "../../child/activation/evaluate.ts";
@@ -8,8 +7,8 @@ import type { Optimizer } from "../../child/network/optimizer.ts";
 import type { TrainingResult } from "../../child/training_run.ts";
 import { type ChartSpec, drawChart, type Series } from "../../web/plot/chart.ts";
 import { summarise, type Summary } from "../../controller/comparison/statistics.ts";
-import { type Column, markdownTable, type Table } from "../table.ts";
-import { pointRow, rowOf } from "./training_report.ts";
+import { type Column, markdownTable, right, type Table } from "../table.ts";
+import { aboutImages, pointRow, rowOf, writeFiles } from "./training_report.ts";
 import type { Tensors } from "../../child/network/parameters.ts";
 
 export interface SwishTraining {
@@ -69,7 +68,7 @@ export function swishTable(trainings: readonly SwishTraining[]): SwishTable {
   const columns: Column[] = [
     { title: "Function", align: "left" },
     { title: "optimizer", align: "left" },
-    ...["test (%)", "s.d.", "n", "beta mean", "s.d.", "median"].map((title): Column => ({ title, align: "right" })),
+    ...["test (%)", "s.d.", "n", "beta mean", "s.d.", "median"].map(right),
   ];
   const rows = data.map(({ act, optimizer, test, beta }) => [
     act,
@@ -127,7 +126,7 @@ export async function writeSwish(
     "swish.md": markdown(table, about, Object.keys(charts)),
   };
   for (const [name, chart] of Object.entries(charts)) files[`${name}.svg`] = drawChart(chart);
-  for (const [name, content] of Object.entries(files)) await writeAtomically(`${folder}/${name}`, content);
+  await writeFiles(folder, files);
 }
 
 function markdown(table: SwishTable, about: SwishSetting, charts: readonly string[]): string {
@@ -135,7 +134,7 @@ function markdown(table: SwishTable, about: SwishSetting, charts: readonly strin
   return [
     `# Swish: ${network} on ${dataset}`,
     "",
-    ...about.synthetic ? ["Synthetic images: accuracies say nothing about photographs.", ""] : [],
+    ...aboutImages(about),
     `${steps} steps of ${batch} images, learning rate ${schedule} from each optimizer's own, ${seeds} ` +
     `${seeds === 1 ? "seed" : "seeds"} from ${seed}, engine ${engine}: ${device}.`,
     "",

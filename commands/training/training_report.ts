@@ -39,6 +39,50 @@ export function pointRow({ step, loss, validationAccuracy }: CurvePoint) {
   return { step, loss, ...validationAccuracy !== undefined && { validation_accuracy: validationAccuracy } };
 }
 
+/** A training of a report of several functions: its row in files, and its row with the curve. */
+export interface ReportedTraining {
+  readonly row: Readonly<Record<string, unknown>>;
+  readonly withCurve: Readonly<Record<string, unknown>>;
+}
+
+/** The trainings of a function on a model, as reports of several write them. */
+export function reportedTrainings(
+  names: { readonly dataset: string; readonly network: string; readonly act: string },
+  results: readonly TrainingResult[],
+): ReportedTraining[] {
+  return results.map((result) => {
+    const row = { ...names, ...rowOf(result), reason: result.reason };
+    return { row, withCurve: { ...row, seconds: result.seconds, curve: result.curve.map(pointRow) } };
+  });
+}
+
+/** Scores of the two functions from each seed that both were trained from. */
+export function pairsBySeed(
+  first: readonly TrainingResult[],
+  second: readonly TrainingResult[],
+  scoreOf: (result: TrainingResult) => number,
+): (readonly [number, number])[] {
+  return first.flatMap((one) => {
+    const other = second.find(({ seed }) => seed === one.seed);
+    return other ? [[scoreOf(one), scoreOf(other)] as const] : [];
+  });
+}
+
+/** How many trainings a row of a table rests on. */
+export function countCell({ test, diverged }: { readonly test: Summary | null; readonly diverged: number }): string {
+  return `${test?.n ?? 0}${diverged > 0 ? ` (${diverged} diverged)` : ""}`;
+}
+
+/** Lines of Markdown about the images, if there is something to say. */
+export function aboutImages({ synthetic }: { readonly synthetic: boolean }): string[] {
+  return synthetic ? ["Synthetic images: accuracies say nothing about photographs.", ""] : [];
+}
+
+/** Writes the files, by their names, into the folder. */
+export async function writeFiles(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, content] of Object.entries(files)) await writeAtomically(`${folder}/${name}`, content);
+}
+
 /** A result in one line for people. */
 export function describeResult({ seed, outcome, reason, validation, test, imagesPerSecond }: TrainingResult): string {
   if (validation === null || test === null) return `seed ${seed}: ${outcome}: ${reason}`;
