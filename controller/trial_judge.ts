@@ -102,8 +102,8 @@ export class TrialJudge {
       const score = scores.get(trial.duplicateOf ?? trial.id);
       if (!score || trial.state !== "complete") return [];
       const scored = { ...trial, ...score };
-      // Rewards that the sampler has learnt from stay.
-      if (isCandidate(trial) && trial.batch >= told) return [this.#rewarded(scored)];
+      // Rewards that the sampler has learnt from stay. The first score depended on what had finished before.
+      if (trial.batch >= told) return [isCandidate(trial) ? this.#rewarded(scored) : scored];
       return isNear(trial, scored) ? [] : [scored];
     });
     this.#journal.changeAll(changed);
