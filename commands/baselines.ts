@@ -2,13 +2,13 @@
  * `deno task baselines`: the paper's comparison (section 5, tables 4 to 9) on one network. Every baseline is trained
  * from the same seeds: functions are compared with the same initial kernels and the same batches.
  */
-import { activationFrom } from "../child/activation/catalog.ts";
 import type { Activation } from "../child/activation/expression.ts";
 import { fingerprint } from "../child/activation/fingerprint.ts";
 import type { TrainingResult } from "../child/training_run.ts";
 import { baselinesLines, jsonOfBaselines, type Setting, writeBaselines } from "./training/baselines_report.ts";
 import { tellEstimate } from "./training/estimate.ts";
 import { command, type FlagValues, type Io, UsageError } from "./command.ts";
+import { readActivation } from "./read_activation.ts";
 import { BASELINE_NAMES } from "./training/paper_accuracies.ts";
 import { nameOf } from "../controller/runs/run_folder.ts";
 import {
@@ -87,7 +87,7 @@ async function run(flags: FlagValues<typeof FLAGS>, io: Io): Promise<number> {
  * start.
  */
 function functionsOf(acts: readonly string[]): Activation[] {
-  const all = [...BASELINE_NAMES, ...acts].map(activationFrom);
+  const all = [...BASELINE_NAMES, ...acts].map(readActivation);
   const known = new Map<string, Activation>();
   for (const activation of all) {
     const { expression, betaStart, kernelGain } = activation;

@@ -3,7 +3,6 @@
  * `deno task bench kernels`: where the time of a step goes, measured on the wasm engine or a graphics card, or counted
  * for a card that this machine does not have.
  */
-import { activationFrom } from "../child/activation/catalog.ts";
 import type { Engine } from "../child/engine/engine.ts";
 import { hasBeta } from "../child/compiler/derivatives.ts";
 import { type KernelTime, measurePeak, profileStep } from "../child/engine/wasm/profile.ts";
@@ -14,6 +13,7 @@ import { buildNetwork } from "../child/network/networks.ts";
 import { DEFAULT_OPTIMIZER } from "../child/network/optimizer.ts";
 import { ENGINE_FLAG, openChosenEngine } from "./training/chosen_engine.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
+import { readActivation } from "./read_activation.ts";
 import { summarise } from "../controller/comparison/statistics.ts";
 import { right, textTable } from "./table.ts";
 import { aborted, timedKernels, type WarmChildren, warmChildren } from "./training/train_speed.ts";
@@ -85,6 +85,7 @@ export const bench = command({
   ],
   async run({ what, ...flags }, io) {
     if (what === "train" && flags.card !== undefined) throw new UsageError("bench train takes no --card");
+    flags.acts?.split(";").forEach(readActivation); // throws before anything is measured
     return what === "train" ? await benchTrain(flags, io) : await benchKernels(flags, io);
   },
 });
@@ -122,7 +123,7 @@ function mebibytesOf(
   engine: Engine,
   { network, batch, threads }: Pick<Flags, "network" | "batch" | "threads">,
 ) {
-  const activation = activationFrom(act), optimizer = DEFAULT_OPTIMIZER;
+  const activation = readActivation(act), optimizer = DEFAULT_OPTIMIZER;
   const graph = buildNetwork(network, { classes: 10, usesBeta: hasBeta(activation) });
   const bytes = engine.memoryNeeded?.(graph, activation, { batch, threads, optimizer });
   return bytes === undefined ? null : Math.round(bytes / 2 ** 20);
@@ -167,7 +168,7 @@ async function benchKernels(flags: Flags, io: Io) {
   for (const act of acts?.split(";") ?? ["swish"]) {
     if (io.signal.aborted) return EXIT.interrupted;
     io.live(`measuring ${act} …`);
-    const activation = activationFrom(act);
+    const activation = readActivation(act);
     const graph = buildNetwork(network, { classes: 10, usesBeta: hasBeta(activation) });
     const images = randomBatch(batch, sizeOf(graph.nodes[0].shape), graph.classes);
     const kernels = await profileStep(graph, activation, { batch: images, optimizer: DEFAULT_OPTIMIZER, steps });
@@ -185,7 +186,7 @@ async function benchCard({ acts, network, batch, steps, json, children, threads,
   for (const act of acts?.split(";") ?? ["swish"]) {
     if (io.signal.aborted) return EXIT.interrupted;
     io.live(`measuring ${act} …`);
-    const activation = activationFrom(act), size = { batch, children };
+    const activation = readActivation(act), size = { batch, children };
     const graph = buildNetwork(network, { classes: 10, usesBeta: hasBeta(activation) }); // throws if there is none
     const counted = card
       ? countStep(graph, activation, { ...size, card })

@@ -33,6 +33,7 @@ import {
   writeReport,
 } from "./compare_report.ts";
 import { CONTROLLER_FLAG, parseController, requirePolicy } from "./controller_flag.ts";
+import { requireRunName } from "./run_name.ts";
 import { textTable } from "./table.ts";
 
 export const compare = command({
@@ -103,6 +104,7 @@ export const compare = command({
   async run(flags, io) {
     const { samplers } = flags;
     requireOnePlace(flags);
+    requireRunName("--out", flags.out);
     const judging = judgingOf(flags), controller = controllerOf(flags, samplers);
     const { seeds: count = flags.real ? 3 : 100, trials = flags.real ? 60 : 200 } = flags, { batch } = controller;
     const seeds = Array.from({ length: count }, (_, at) => flags.seed + at);

@@ -9,7 +9,7 @@ import type { JudgingSettings } from "../controller/runs/events.ts";
 import type { ControllerSettings } from "../controller/samplers/ppo/config.ts";
 import { drawChart } from "../web/plot/chart.ts";
 import { samplerChart } from "../web/plot/sampler_chart.ts";
-import { type Io, UsageError } from "./command.ts";
+import type { Io } from "./command.ts";
 import { markdownTable, right, type Table } from "./table.ts";
 
 /** What each rule is called in a report. */
@@ -126,7 +126,6 @@ export function summaryTable(summaries: readonly SamplerSummary[]): Table {
 const FOLDER = "runs/compare";
 
 export function writeReport(report: Report, name: string, io: Io): void {
-  if (!/^[\w.-]+$/.test(name)) throw new UsageError(`--out takes a name of letters, digits, - and _: it is "${name}"`);
   Deno.mkdirSync(FOLDER, { recursive: true });
   const write = (ending: string, text: string) => Deno.writeTextFileSync(`${FOLDER}/${name}.${ending}`, text);
   const { about, summaries, bands } = report, { synthetic } = about;

@@ -13,6 +13,7 @@ import { ranked } from "../controller/trial.ts";
 import { Random } from "../datasets/random.ts";
 import { command, type Io, UsageError, type Values } from "./command.ts";
 import { confirmLines, confirmRows, jsonOfConfirmation, writeConfirmation } from "./training/confirm_report.ts";
+import { requireRunName } from "./run_name.ts";
 import { commonPlan, datasetsOf, modelFlags, networksOf, openModels, trainingOn } from "./training/models.ts";
 import type { TrainingPlan } from "./training/training_flags.ts";
 import { seriesFlags, type SeriesTraining, trainSeries } from "./training/training_series.ts";
@@ -74,6 +75,7 @@ export const confirm = command({
 });
 
 async function run(flags: Values<readonly [typeof RUN], typeof FLAGS>, io: Io): Promise<number> {
+  requireRunName("--name", flags.name);
   const stored = loadRun(runFolder("runs", flags.run));
   const functions = finalistsOf(stored, flags.top ?? DEFAULTS.top);
   if (functions.length === 0) {

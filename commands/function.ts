@@ -2,19 +2,20 @@
  * `deno task function EXPR`: a function's definition and properties, its values on an engine, its plot and its code.
  */
 import { analyse, type Analysis, isBounded, type Limit } from "../child/activation/analysis.ts";
-import { activationFrom, CATALOG } from "../child/activation/catalog.ts";
+import { CATALOG } from "../child/activation/catalog.ts";
 import { CODE_TARGETS, codeOf } from "../child/activation/code.ts";
 import { derive } from "../child/activation/derive.ts";
 import { compileToClosure } from "../child/activation/evaluate.ts";
 import { type Activation, children, type Expression, usesBeta } from "../child/activation/expression.ts";
 import { fingerprint } from "../child/activation/fingerprint.ts";
-import { ExpressionSyntaxError, parseExpression } from "../child/activation/parse.ts";
+import { parseExpression } from "../child/activation/parse.ts";
 import { printExpression } from "../child/activation/print.ts";
 import { simplify } from "../child/activation/simplify.ts";
 import { typesetText } from "../child/activation/typeset.ts";
 import type { Probe } from "../child/engine/engine.ts";
 import { ENGINE_NAMES, openEngine } from "../child/engine/open.ts";
 import { command, EXIT, UsageError } from "./command.ts";
+import { readActivation } from "./read_activation.ts";
 import { functionChart } from "./function_chart.ts";
 import { catalogueTable, functionTable } from "./function_tables.ts";
 
@@ -42,7 +43,9 @@ export const functionCommand = command({
   permissions: { write: "--svg FILE" },
   async run({ expression: text, at, engine, b, svg, as, json }, io) {
     if (text === undefined) {
-      if (at !== undefined || as !== undefined || svg !== undefined) throw new UsageError("function needs EXPRESSION");
+      if (at !== undefined || as !== undefined || svg !== undefined || json) {
+        throw new UsageError("function needs EXPRESSION");
+      }
       io.out(`${functionTable()}\n\n${catalogueTable()}`);
       return EXIT.done;
     }
@@ -70,16 +73,6 @@ async function writePlot(file: string, text: string): Promise<void> {
   } catch (cause) {
     const way = "name one below this folder or /tmp, where the task may write";
     throw new Error(`Cannot write the plot to ${file}: ${way}`, { cause });
-  }
-}
-
-/** Throws a UsageError that says what is wrong with the text. */
-function readActivation(text: string): Activation {
-  try {
-    return activationFrom(text);
-  } catch (error) {
-    if (error instanceof ExpressionSyntaxError) throw new UsageError(error.message);
-    throw error;
   }
 }
 

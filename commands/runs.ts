@@ -21,8 +21,9 @@ export const runs = command({
     if (found.length + trainings.length + unreadable === 0) {
       io.err("there are no runs in runs/ yet: start one with deno task search");
     }
-    for (const { info, state, counts, best } of found) {
-      const done = FINISHED_STATES.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
+    for (const { info, state, counts, references, best } of found) {
+      // References train first: all of them are finished, or nothing else is.
+      const done = Math.max(0, FINISHED_STATES.reduce((sum, state) => sum + (counts[state] ?? 0), -references));
       const { name, settings, dataset, synthetic } = info;
       if (json) {
         const accuracy = best?.score ?? null;

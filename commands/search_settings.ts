@@ -1,6 +1,7 @@
 /** The settings of a search, from its flags: what is saved with the run and resumed with it. */
 import type { JudgingSettings, Objective, RunInfo, RunSettings, Target } from "../controller/runs/events.ts";
 import { activationFrom } from "../child/activation/catalog.ts";
+import { fingerprint } from "../child/activation/fingerprint.ts";
 import { objectiveOf } from "../controller/objectives.ts";
 import { type PresetName, PRESETS, TARGET } from "../controller/presets.ts";
 import type { PrunerName } from "../controller/pruners/pruners.ts";
@@ -198,16 +199,17 @@ function targetOf(
 
 /** Names of the references. Throws a UsageError if one is not a function or is given twice. */
 export function referencesOf({ reference }: SearchFlags): string[] {
-  const names = reference.map((text) => {
+  const known = new Map<string, string>();
+  for (const text of reference) {
     try {
-      return activationFrom(text).name;
+      const { name, expression } = activationFrom(text), print = fingerprint(expression), same = known.get(print);
+      if (same !== undefined) throw new Error(`it is the same function as ${same}: give each once`);
+      known.set(print, name);
     } catch (cause) {
       throw new UsageError(`--reference ${text}: ${cause instanceof Error ? cause.message : cause}`, { cause });
     }
-  });
-  const twice = names.find((name, i) => names.indexOf(name) < i);
-  if (twice !== undefined) throw new UsageError(`--reference ${twice} is given twice: give each once`);
-  return names;
+  }
+  return [...known.values()];
 }
 
 /** A machine as an engine uses it. */

@@ -2,7 +2,6 @@
  * `deno task cifar10`, `cifar100` and `imagenet`, one command for several data sets: how well a network with one function does,
  * trained over several seeds and tested. Everything is kept in runs/<name>/; the same command resumes after a kill.
  */
-import { activationFrom } from "../child/activation/catalog.ts";
 import type { Activation } from "../child/activation/expression.ts";
 import { hasBeta } from "../child/compiler/derivatives.ts";
 import { writeModel } from "../child/model/model_file.ts";
@@ -13,6 +12,7 @@ import type { Dataset } from "../datasets/dataset.ts";
 import { loadDataset } from "../datasets/load.ts";
 import { openChosenEngine } from "./training/chosen_engine.ts";
 import { type Command, command, EXIT, type FlagValues, type Io } from "./command.ts";
+import { readActivation } from "./read_activation.ts";
 import { loadProgress } from "./training/load_progress.ts";
 import { nameOf, openRunFolder } from "../controller/runs/run_folder.ts";
 import { followTraining } from "./training/training_console.ts";
@@ -109,7 +109,7 @@ async function run(command: string, flags: Flags, io: Io): Promise<number> {
   const before = await settingsBefore<Settings>(command, flags);
   const plan = planOf(flags, before);
   // Fails before the data set, which may take long to load.
-  const activation = activationFrom(flags.act ?? before.act ?? DEFAULT_ACT);
+  const activation = readActivation(flags.act ?? before.act ?? DEFAULT_ACT);
   const labels = flags.coarse ? "coarse" : before.labels ?? "fine";
   const data = flags.data ?? before.data ?? null;
   const size = command === "imagenet" ? flags.size ?? before.size : undefined;

@@ -4,7 +4,14 @@
  */
 import { childText } from "./child_text.ts";
 import { percent, points, signedPoints } from "./percent.ts";
-import type { RunInfo, RunSettings, RunSnapshot, RunSource, SearchEvent } from "./runs/events.ts";
+import {
+  isOver,
+  type RunInfo,
+  type RunSettings,
+  type RunSnapshot,
+  type RunSource,
+  type SearchEvent,
+} from "./runs/events.ts";
 import { type Meeting, meetingsOf, type Outcome, outcomeOf, targetChild } from "./finals.ts";
 import { objectiveOf } from "./objectives.ts";
 import { bestTrial, enginesOf, isCandidate, isFinished, trainingsJudged, type Trial } from "./trial.ts";
@@ -43,8 +50,9 @@ export function followRun(source: RunSource, output: ConsoleOutput, json: boolea
       const line = jsonOf(event, told);
       if (line) output.out(JSON.stringify(line));
     }
-    if (event.event === "notice" && event.level !== "info") output.err(`${event.level}: ${event.message}`);
-    else if (event.event === "notice") output.err(event.message);
+    // An error ends the run, and the command says it.
+    if (event.event === "notice" && event.level === "warning") output.err(`warning: ${event.message}`);
+    else if (event.event === "notice" && event.level === "info") output.err(event.message);
     if (event.event !== "trial_changed" || event.trial.state !== "complete") return;
     const now = bestTrial(source.snapshot().trials);
     if (now === null || now.id === best?.id) return;
@@ -194,8 +202,17 @@ function jsonOfOutcome({ trial, verdict }: Outcome, run: RunInfo): Record<string
 }
 
 /** The result in words: the function, its score on fresh seeds, and how it compares. */
-function verdictLines(outcome: Outcome | null, run: RunInfo): string[] {
-  if (outcome === null) return ["no function is named yet: that takes trainings from fresh seeds at the end"];
+function verdictLines(outcome: Outcome | null, snapshot: RunSnapshot): string[] {
+  const { run, trials, state } = snapshot;
+  if (outcome === null && (state === "interrupted" || !isOver(snapshot))) {
+    return ["no function is named yet: that takes trainings from fresh seeds at the end"];
+  }
+  if (outcome === null) {
+    const why = bestTrial(trials) === null
+      ? "none was trained to the end"
+      : "the run has had no verdict on fresh seeds";
+    return [`no function is named: ${why}`];
+  }
   const { trial: { id, simplified }, verdict: { score, halfWidth, n, versus, found }, left } = outcome;
   const child = targetChild(run.settings.judging, "verdict"), metric = objectiveOf(run.settings).verdictMetric;
   const against = Object.entries(versus).map(([name, { difference, p }]) =>
@@ -229,7 +246,7 @@ function targetLines(trials: readonly Trial[], { judging }: RunSettings): string
 
 /** The named function, and the best functions by shrunken score, one row each however often they were proposed. */
 export function closingTable(source: Pick<RunSource, "snapshot">): string[] {
-  const { trials, run, state } = source.snapshot();
+  const snapshot = source.snapshot(), { trials, run, state } = snapshot;
   const distinct = trials.filter((trial) => trial.state === "complete" && trial.duplicateOf === null)
     .sort((a, b) => b.score! - a.score! || a.id - b.id);
   const { child, judging } = run.settings;
@@ -241,16 +258,19 @@ export function closingTable(source: Pick<RunSource, "snapshot">): string[] {
       trials.filter(isFinished).length
     } trials, ${distinct.length} functions trained to the end`,
     `${run.metric} on ${where}`,
-    ...verdictLines(outcomeOf(trials), run),
+    ...verdictLines(outcomeOf(trials), snapshot),
     ...targetLines(trials, run.settings),
-    `leaders, by all their trainings except those ${
-      judging.target ? "of the target and " : ""
-    }on fresh seeds, corrected for luck:`,
+    ...distinct.length === 0 ? [] : [
+      `leaders, by all their trainings except those ${
+        judging.target ? "of the target and " : ""
+      }on fresh seeds, corrected for luck:`,
+    ],
     ...distinct.slice(0, TABLE_ROWS).map((trial, i) => {
       const n = trainingsJudged(trial), mark = trial.role === "candidate" ? "" : ` (${trial.role})`;
-      return `${String(i + 1).padStart(3)}  ${percent(trial.score!).padStart(7)} ± ${
-        points(trial.deviation ?? NaN)
-      }  n=${String(n).padEnd(3)} trial ${String(trial.id).padEnd(4)} ${trial.simplified}${mark}`;
+      const deviation = trial.deviation === null ? "" : `± ${points(trial.deviation)}`;
+      return `${String(i + 1).padStart(3)}  ${percent(trial.score!).padStart(7)} ${deviation.padEnd(6)}  n=${
+        String(n).padEnd(3)
+      } trial ${String(trial.id).padEnd(4)} ${trial.simplified}${mark}`;
     }),
   ];
 }

@@ -36,7 +36,7 @@ export async function tellEstimate(
   const seconds = estimates.reduce((sum, one) => sum + one.seconds, 0);
   const { settings: { steps }, activation } = trainings[0];
   const networks = [...new Set(trainings.map(({ settings: { network } }) => network))].join(", ");
-  const speeds = estimates.map(({ perSecond }) => perSecond.toPrecision(2)).join(", ");
+  const speeds = estimates.map(({ perSecond }) => `${Number(perSecond.toPrecision(2))}`).join(", ");
   io.err(
     `${trainings.length} trainings of ${steps} steps with ${networks}: about ${duration(seconds)} in all, ` +
       `at ${speeds} images/s (measured with ${activation.name}; other functions may take longer)`,

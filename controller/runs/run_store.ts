@@ -65,6 +65,8 @@ export interface StoredSummary {
   readonly elapsedMs: number;
   /** Trials by state; a state without trials is absent. */
   readonly counts: Readonly<Partial<Record<TrialState, number>>>;
+  /** How many of these are references. */
+  readonly references: number;
   /** The complete trial of the highest score, the earlier of equals, references apart. */
   readonly best: Trial | null;
 }
@@ -177,6 +179,9 @@ export class RunStore {
     return this.#read(() => {
       const counts = this.#database.prepare("SELECT state, count(*) AS trials FROM trial GROUP BY state").all()
         .map(({ state, trials }) => [state, trials]);
+      const { known } = this.#database.prepare(
+        "SELECT count(*) AS known FROM trial WHERE batch = 0 AND data ->> '$.role' = 'reference'",
+      ).get()!;
       const best = this.#database.prepare( // as `bestTrial`; references are of batch 0
         `SELECT data FROM trial WHERE state = 'complete' AND data ->> '$.role' <> 'reference'
            AND data ->> '$.duplicateOf' IS NULL AND fingerprint NOT IN
@@ -186,6 +191,7 @@ export class RunStore {
       return {
         ...this.#head(),
         counts: Object.fromEntries(counts),
+        references: Number(known),
         best: best ? JSON.parse(best.data as string) : null,
       };
     });
@@ -204,6 +210,7 @@ export class RunStore {
     const run = this.#database.prepare("SELECT * FROM run").get();
     if (!run) throw new NeverBegunError(this.folder);
     const { fingerprintVersion: _, ...info } = JSON.parse(run.info as string);
+    if (typeof info.settings !== "object") throw new Error("its settings are missing");
     return {
       info: { ...info, name: this.folder.slice(this.folder.lastIndexOf("/") + 1) },
       state: run.state as RunState,
@@ -370,8 +377,7 @@ export function listRuns(root: string, onUnreadable: (error: RunStoreError) => v
     try {
       return [summaryAsFound(`${root}/${name}`)];
     } catch (error) {
-      if (!(error instanceof RunStoreError)) throw error;
-      onUnreadable(error);
+      onUnreadable(error instanceof RunStoreError ? error : unreadable(`${root}/${name}`, error));
       return [];
     }
   });

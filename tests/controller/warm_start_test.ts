@@ -126,7 +126,7 @@ describe("what is known from elsewhere", () => {
       assert(table !== null && known.length === 400);
       const rewards = known.map(({ reward }) => reward), best = Math.max(...rewards);
       assert(rewards.slice(0, 200).every((reward) => reward > 0.9 * best) && Math.min(...rewards) < 0.7 * best);
-      assertThrows(() => openWarmStart("none", folder), Error, "neither a run");
+      assertThrows(() => openWarmStart("none", folder), Error, "neither a search");
     }));
 
   it("of a table counts as trained alike whatever the order of settings, and not on other images that share a name", () => {

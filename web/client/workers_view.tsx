@@ -2,12 +2,14 @@
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import { isOver, type RunInfo, type WorkerStatus } from "../../controller/runs/events.ts";
-import { MAX_WORKERS } from "../../workers/placement.ts";
 import { useDashboard } from "./dashboard.ts";
 import { bytes, clock, count, dateTime, duration, percent } from "./format.ts";
 import { Empty } from "./empty.tsx";
 import { busyShare, TimeLine, timeLine, TimeLineLegend } from "./time_line.tsx";
 import { Memory, memoryNote, Throughput } from "./load.tsx";
+
+/** As in workers/placement.ts, which is nothing for a browser. */
+const MAX_WORKERS = 256;
 
 export function WorkersView(): VNode {
   const { view, shown, connection, now } = useDashboard();

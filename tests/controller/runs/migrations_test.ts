@@ -97,7 +97,7 @@ describe("a store of the first format", () => {
     withStore("v1", "finished", async (cwd) => {
       const shown = await commandLine(["show", "finished"], { cwd });
       assertEquals(shown.code, 0, shown.err.join("\n"));
-      assert(shown.out.includes("no function is named yet"), shown.out);
+      assert(shown.out.includes("no function is named: the run has had no verdict"), shown.out);
       assertEquals((await commandLine(["runs"], { cwd })).code, 0);
     }));
 });
