@@ -93,6 +93,11 @@ export interface Io {
   readonly signal: AbortSignal;
 }
 
+/** The last line of --json of an interrupted command. */
+export function interruptedLine(about: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify({ event: "finished", state: "interrupted", ...about });
+}
+
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
 interface Definition<P extends readonly Positional[], F extends readonly Flag[]> {

@@ -17,7 +17,7 @@ import { SAMPLER_NAMES } from "../controller/samplers/samplers.ts";
 import { ENGINE_NAMES } from "../child/engine/open.ts";
 import { DATASET_NAMES } from "../datasets/load.ts";
 import { MAX_WORKERS } from "../workers/placement.ts";
-import { command, EXIT, type Io, UsageError } from "./command.ts";
+import { command, EXIT, interruptedLine, type Io, UsageError } from "./command.ts";
 import { compareReally } from "./compare_real.ts";
 import {
   type About,
@@ -114,7 +114,10 @@ export const compare = command({
       searches: seeds.flatMap((seed) => samplers.map((sampler) => ({ sampler, seed }))),
     };
     const compared = flags.real ? await compareReally(job, flags, io) : await simulate(job, flags, io);
-    if (compared === null) return EXIT.interrupted;
+    if (compared === null) {
+      if (flags.json) io.out(interruptedLine({ searches: job.searches.length }));
+      return EXIT.interrupted;
+    }
     const { results, functions, ...stand } = compared;
     if (flags.json) {
       for (const { bestSoFar: _, ...row } of results) {

@@ -26,7 +26,7 @@ import { PRESETS } from "../controller/presets.ts";
 import { SearchSpace } from "../controller/search_space.ts";
 import { DATASET_NAMES } from "../datasets/load.ts";
 import { MAX_WORKERS } from "../workers/placement.ts";
-import { command, EXIT, type Io, UsageError } from "./command.ts";
+import { command, EXIT, interruptedLine, type Io, UsageError } from "./command.ts";
 import { csvRows } from "../controller/csv.ts";
 import { type Column, textTable } from "./table.ts";
 import { TableTrainer } from "./training/table_trainer.ts";
@@ -115,6 +115,7 @@ async function trainMissing(trainer: TableTrainer, flags: Flags, io: Io): Promis
   }
   if (io.signal.aborted) {
     io.err(`interrupted; every finished training is in ${path}: the same command resumes`);
+    if (flags.json) io.out(interruptedLine({ file: path }));
     return EXIT.interrupted;
   }
   show(table, members, flags, io);

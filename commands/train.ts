@@ -11,7 +11,7 @@ import type { Engine } from "../child/engine/engine.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import { loadDataset } from "../datasets/load.ts";
 import { openChosenEngine } from "./training/chosen_engine.ts";
-import { type Command, command, EXIT, type FlagValues, type Io } from "./command.ts";
+import { type Command, command, EXIT, type FlagValues, interruptedLine, type Io } from "./command.ts";
 import { readActivation } from "./read_activation.ts";
 import { loadProgress } from "./training/load_progress.ts";
 import { nameOf, openRunFolder } from "../controller/runs/run_folder.ts";
@@ -185,6 +185,7 @@ async function trainSeeds(work: Work): Promise<number> {
     const trained = await trainSeed(work, seed, first + seeds - 1 - seed, skipped);
     if (trained === null) {
       io.err(`interrupted; resume with: deno task ${dataset} --resume ${name}`);
+      if (flags.json) io.out(interruptedLine({ run: name, trainings: results.length, of: seeds }));
       return EXIT.interrupted;
     }
     results.push(trained.result);

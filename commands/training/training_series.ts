@@ -9,7 +9,7 @@ import { trainAndTest, type Trained, type TrainingOptions, trainingWork } from "
 import type { Dataset } from "../../datasets/dataset.ts";
 import { DATASET_FLAG } from "./chosen_dataset.ts";
 import { ENGINE_FLAG, openChosenEngine } from "./chosen_engine.ts";
-import { EXIT, type Io, UsageError } from "../command.ts";
+import { EXIT, interruptedLine, type Io, UsageError } from "../command.ts";
 import { requireRunName } from "../run_name.ts";
 import { nameOf, openRunFolder, readSettings } from "../../controller/runs/run_folder.ts";
 import { followTraining } from "./training_console.ts";
@@ -113,8 +113,8 @@ export async function settingsBefore<Settings extends object>(
 
 /** Trains what is not yet trained; resolves to the exit code. */
 export async function trainSeries(request: SeriesRequest, hooks: SeriesHooks, io: Io): Promise<number> {
-  const settings = { command: request.command, ...request.settings };
-  const folder = await openRunFolder(request.name, settings, request.free);
+  const settings = { command: request.command, ...request.settings, trainings: request.trainings.length };
+  const folder = await openRunFolder(request.name, settings, [...request.free, "trainings"]);
   try {
     const engine = await openChosenEngine(request.flags.engine, io);
     try {
@@ -157,6 +157,7 @@ async function trainInTurn(
         ? `: deno task ${request.command} --resume ${request.name}`
         : " the same command";
       io.err(`interrupted; resume with${again}`);
+      if (request.flags.json) io.out(interruptedLine({ run: request.name, trainings: index, of: trainings.length }));
       return EXIT.interrupted;
     }
     tellTraining(training, trained.result, request.flags.json, io);

@@ -29,11 +29,11 @@ export interface TrainingSummary {
   readonly name: string;
   /** "cifar10", "baselines", … */
   readonly command: string;
-  /** "stopped": a series, whose folder does not say what is left to train. */
+  /** "stopped": a series of before 2026-11-27, whose folder does not say what is left to train. */
   readonly state: "running" | "finished" | "interrupted" | "stopped";
   readonly settings: RunSettings;
   readonly trained: number;
-  /** Number of trainings requested; null for a series. */
+  /** Number of trainings requested; null for such a series. */
   readonly wanted: number | null;
 }
 
@@ -54,7 +54,8 @@ export async function listTrainings(root: string, onUnreadable: (error: Error) =
 
 async function summaryOf(name: string, path: string, settings: RunSettings): Promise<TrainingSummary> {
   const command = typeof settings.command === "string" ? settings.command : String(settings.dataset);
-  const wanted = settings.command === undefined ? Number(settings.seeds) : null;
+  const requested = settings.command === undefined ? settings.seeds : settings.trainings;
+  const wanted = typeof requested === "number" ? requested : null;
   const trained = await trainedIn(path);
   const ended = wanted === null ? "stopped" : trained >= wanted ? "finished" : "interrupted";
   return { name, command, state: await isHeld(path) ? "running" : ended, settings, trained, wanted };

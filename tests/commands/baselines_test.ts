@@ -14,7 +14,7 @@ import { paperAccuracies } from "../../commands/training/paper_accuracies.ts";
 import { signTest, summarise } from "../../controller/comparison/statistics.ts";
 import { histogram } from "../../commands/training/swish_report.ts";
 import { makeShapes } from "../../datasets/images/shapes.ts";
-import { commandLine, contents, fails, inFolder } from "./command_line.ts";
+import { commandLine, contents, fails, inFolder, linesFrom, start } from "./command_line.ts";
 import { IMAGES, inFolderOfImages } from "./small_images.ts";
 
 /** On few images: judging each training is most of what these commands do. */
@@ -74,6 +74,22 @@ describe("deno task baselines", () => {
         assertStringIncludes(markdown, words);
       }
       await fails(["swish", "--resume", "all"], { cwd }, 1, ["it is a run of baselines"]);
+      const { out } = await commandLine(["runs"], { cwd });
+      assert(out.includes("all  finished  20/20 trainings  baselines"), out);
+    }));
+
+  it("says how many trainings it has when it is interrupted, and how to resume", () =>
+    inFolderOfImages(async (cwd) => {
+      const process = start(["baselines", ...TINY, "--seeds", "1", "--name", "cut"], { cwd });
+      const stderr = new Response(process.stderr).text(), lines: string[] = [];
+      for await (const line of linesFrom(process.stdout)) if (lines.push(line) === 1) process.kill("SIGINT");
+      assertEquals((await process.status).code, 130, await stderr);
+      const { event, state, run, trainings, of } = JSON.parse(lines.at(-1)!);
+      assertEquals([event, state, run, of], ["finished", "interrupted", "cut", 9]);
+      assertEquals(trainings, lines.length - 1);
+      assertStringIncludes(await stderr, "resume with: deno task baselines --resume cut");
+      const { out } = await commandLine(["runs"], { cwd });
+      assert(out.includes(`cut  interrupted  ${trainings}/9 trainings  baselines`), out);
     }));
 
   it("refuses a function that is trained already, under whatever form", () =>

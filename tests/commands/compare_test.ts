@@ -164,8 +164,10 @@ describe("deno task table", () => {
       };
       while (lines() < 3) await new Promise((resolve) => setTimeout(resolve, 50));
       stopped.kill("SIGINT");
-      const { code, stderr } = await stopped.output();
+      const { code, stdout, stderr } = await stopped.output();
       assertEquals(code, 130, new TextDecoder().decode(stderr));
+      const { event, state } = JSON.parse(new TextDecoder().decode(stdout).trim().split("\n").at(-1)!);
+      assertEquals([event, state], ["finished", "interrupted"]);
       const before = Deno.readTextFileSync(file);
       await Deno.writeTextFile(file, before + '["tanh(x)",1,[0.'); // as a kill leaves it
 

@@ -37,10 +37,10 @@ describe("a task that starts with others", () => {
 
   it("passes its arguments on as they were quoted, and exit codes back", async () => {
     const { code, stdout, stderr } = await start("cifar10", "--act", "x * sigmoid(b*x) $HOME 'y'").output();
-    assertEquals([code, decode(stdout)], [1, ""]); // it is no function
+    assertEquals([code, decode(stdout)], [2, ""]); // it is no function
     assertEquals(linesOf(stderr).length, 1);
     assert(decode(stderr).includes(`"x * sigmoid(b*x) $HOME 'y'"`), decode(stderr));
-    assertEquals((await start("cifar10", "--act", "relu", "--no-such-flag").output()).code, 2);
+    assertEquals((await start("cifar10", "--resume", "no-such-run").output()).code, 1);
   });
 
   it("passes Ctrl-C on, and prints nothing of its own", async () => {
