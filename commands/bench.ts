@@ -15,7 +15,7 @@ import { ENGINE_FLAG, openChosenEngine } from "./training/chosen_engine.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
 import { readActivation } from "./read_activation.ts";
 import { summarise } from "../controller/comparison/statistics.ts";
-import { right, textTable } from "./table.ts";
+import { left, right, textTable } from "./table.ts";
 import { aborted, timedKernels, type WarmChildren, warmChildren } from "./training/train_speed.ts";
 import { type Measurement, randomBatch } from "./training/warm_child.ts";
 import { sizeOf } from "../child/network/shape.ts";
@@ -247,7 +247,7 @@ function printCard(rows: readonly ReturnType<typeof cardRow>[], io: Io): void {
   const titles = ["floor ms", "% of floor", "GFLOP", "x least", "MB", "x least", "dispatches"];
   const columns = [
     ...[...isMeasured ? ["ms"] : [], ...titles].map(right),
-    { title: "kernel", align: "left" as const },
+    left("kernel"),
   ];
   const over = (value: number | null) => value === null ? "" : value.toFixed(2);
   const cells = rows.map((row) => [
@@ -300,10 +300,7 @@ function printKernels(title: string, step: ReturnType<typeof stepRow>, rows: rea
     `${step.direct_gflop} GFLOP by the definition at this core's peak of ${step.peak_gflop_per_s} GFLOP/s: ` +
       `${step.floor_ms} ms`,
   );
-  const columns = [...["ms", "% of step", "calls", "GFLOP/s", "% of peak"].map(right), {
-    title: "kernel",
-    align: "left" as const,
-  }];
+  const columns = [...["ms", "% of step", "calls", "GFLOP/s", "% of peak"].map(right), left("kernel")];
   const cells = rows.map((row) => [
     row.ms.toFixed(2),
     (100 * row.share_of_step).toFixed(1),

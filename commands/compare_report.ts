@@ -10,7 +10,7 @@ import type { ControllerSettings } from "../controller/samplers/ppo/config.ts";
 import { drawChart } from "../web/plot/chart.ts";
 import { samplerChart } from "../web/plot/sampler_chart.ts";
 import type { Io } from "./command.ts";
-import { markdownTable, right, type Table } from "./table.ts";
+import { left, markdownTable, right, type Table } from "./table.ts";
 
 /** What each rule is called in a report. */
 export const RULES = {
@@ -105,7 +105,7 @@ export function summaryTable(summaries: readonly SamplerSummary[]): Table {
     `${points(value)} [${points(low)}, ${points(high)}]`;
   return {
     columns: [
-      { title: "sampler", align: "left" },
+      left("sampler"),
       ...["named in top 1 %", "to top 1 %", "to beat", "regret %", "optimism %", "area %", "best %", "p"]
         .map(right),
     ],

@@ -28,7 +28,7 @@ import { DATASET_NAMES } from "../datasets/load.ts";
 import { MAX_WORKERS } from "../workers/placement.ts";
 import { command, EXIT, interruptedLine, type Io, UsageError } from "./command.ts";
 import { csvRows } from "../controller/csv.ts";
-import { type Column, textTable } from "./table.ts";
+import { type Column, left, right, textTable } from "./table.ts";
 import { TableTrainer } from "./training/table_trainer.ts";
 
 /** Number of functions shown. */
@@ -210,12 +210,12 @@ function show(table: FunctionTable, members: readonly Member[], flags: Flags, io
 }
 
 const COLUMNS: readonly Column[] = [
-  { title: "rank", align: "right" },
-  { title: "accuracy %", align: "right" },
-  { title: "mean", align: "right" },
-  { title: "±", align: "right" },
-  { title: "n", align: "right" },
-  { title: "function", align: "left" },
+  right("rank"),
+  right("accuracy %"),
+  right("mean"),
+  right("±"),
+  right("n"),
+  left("function"),
 ];
 
 function cells(rank: string, name: string, { expression, accuracy, mean, standard_error, n }: Row): string[] {

@@ -19,7 +19,7 @@ import {
 } from "./paper_accuracies.ts";
 import { type OriginalSetting, originalSetting } from "./original_settings.ts";
 import { type SignTest, signTest, summarise, type Summary } from "../../controller/comparison/statistics.ts";
-import { type Column, markdownTable, right, type Table, textTable } from "../table.ts";
+import { type Column, left, markdownTable, right, type Table, textTable } from "../table.ts";
 import type { Model } from "./models.ts";
 import { jsonOverModels, modelsNote, modelsTable, type OverModels, overModels } from "./models_table.ts";
 import { aboutImages, countCell, pairsBySeed, reportedTrainings, writeFiles } from "./training_report.ts";
@@ -87,7 +87,7 @@ export function baselinesTable(judged: Judged): BaselinesTable {
   const isOurs = ({ network }: PaperNetwork) => network === judged.network;
   const paperTitle = (one: PaperNetwork) => `paper ${one.title}${isOurs(one) ? " (this network)" : ""}`;
   const columns: Column[] = [
-    { title: "Function", align: "left" },
+    left("Function"),
     ...["median (%)", "mean (%)", "s.d.", "n"].map(right),
     ...["Swish > = <", "p two-sided", "p one-sided"].map(right),
     ...hasTop5 ? [right("top-5 median (%)")] : [],

@@ -3,7 +3,7 @@
  * As there, a model's numbers are compared as its tables print them: medians over the seeds to a tenth of a percent.
  */
 import { type SignTest, signTest } from "../../controller/comparison/statistics.ts";
-import { right, type Table } from "../table.ts";
+import { left, right, type Table } from "../table.ts";
 
 /** One function against another, over the models; the p-values are those of the sign test. */
 export interface OverModels extends SignTest {
@@ -24,8 +24,8 @@ export function overModels(
 export function modelsTable(rows: readonly OverModels[]): Table {
   return {
     columns: [
-      { title: "Function", align: "left" },
-      { title: "against", align: "left" },
+      left("Function"),
+      left("against"),
       ...["better", "equal", "worse", "p"].map(right),
     ],
     rows: rows.map(({ expression, versus, wins, ties, losses, one_sided_p: p }) => [

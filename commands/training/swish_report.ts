@@ -7,7 +7,7 @@ import type { Optimizer } from "../../child/network/optimizer.ts";
 import type { TrainingResult } from "../../child/training_run.ts";
 import { type ChartSpec, drawChart, type Series } from "../../web/plot/chart.ts";
 import { summarise, type Summary } from "../../controller/comparison/statistics.ts";
-import { type Column, markdownTable, right, type Table } from "../table.ts";
+import { type Column, left, markdownTable, right, type Table } from "../table.ts";
 import { aboutImages, pointRow, rowOf, writeFiles } from "./training_report.ts";
 import type { Tensors } from "../../child/network/parameters.ts";
 
@@ -66,8 +66,8 @@ export function swishTable(trainings: readonly SwishTraining[]): SwishTable {
     beta: summarise(group.flatMap(allBetas)),
   }));
   const columns: Column[] = [
-    { title: "Function", align: "left" },
-    { title: "optimizer", align: "left" },
+    left("Function"),
+    left("optimizer"),
     ...["test (%)", "s.d.", "n", "beta mean", "s.d.", "median"].map(right),
   ];
   const rows = data.map(({ act, optimizer, test, beta }) => [

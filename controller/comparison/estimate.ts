@@ -126,13 +126,13 @@ function shrink(means: readonly { readonly mean: number; readonly n: number }[],
   const known = means.filter(({ n }) => n > 0);
   if (known.length === 0) return means.map(({ n }) => ({ value: NaN, deviation: NaN, mean: NaN, n }));
   const low = Math.min(...known.map(({ mean }) => mean)), high = Math.max(...known.map(({ mean }) => mean));
-  const likelihood = (mean: number, n: number) =>
-    grid.map((value) => Math.exp(-n * (mean - value) ** 2 / (2 * noise ** 2)));
   const errorOf = (n: number) => noise / Math.sqrt(n);
   if (low === high) { // nothing says how values differ
     return means.map(({ n }) => ({ value: low, deviation: errorOf(Math.max(1, n)), mean: n > 0 ? low : NaN, n }));
   }
   const grid = gridOf(low, high, known.map(({ mean, n }) => ({ mean, error: errorOf(n) })));
+  const likelihood = (mean: number, n: number) =>
+    grid.map((value) => Math.exp(-n * (mean - value) ** 2 / (2 * noise ** 2)));
   // No wider than the error of a mean, which would otherwise have no likelihood under what its cell has made likely.
   const cell = ({ mean, n }: { readonly mean: number; readonly n: number }) =>
     `${Math.round((mean - low) / Math.min((high - low) / CELLS, errorOf(n)))} ${n}`;
