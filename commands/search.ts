@@ -5,9 +5,8 @@ import { childText } from "../controller/child_text.ts";
 import { followRun } from "../controller/console.ts";
 import { PRESETS } from "../controller/presets.ts";
 import { PRUNERS } from "../controller/pruners/pruners.ts";
-import type { RunInfo } from "../controller/runs/events.ts";
 import { runFolder } from "../controller/runs/run_files.ts";
-import { RunStore, type StoredRun } from "../controller/runs/run_store.ts";
+import { RunStore, type StoredRun, type StoredSummary } from "../controller/runs/run_store.ts";
 import { snapshotOf } from "../controller/runs/stored_run.ts";
 import { OBJECTIVE_NAMES } from "../controller/objectives.ts";
 import { Search } from "../controller/search.ts";
@@ -43,6 +42,7 @@ import {
   requireOneTarget,
   type SearchFlags,
   settingsOf,
+  warmStartAgain,
   warmStartOf,
   whyNotTaken,
   withTableSeeds,
@@ -150,10 +150,9 @@ export const search = command({
     if (flags.web) await requireAddress(flags);
     const opened = flags.resume === undefined ? await begin(flags, io) : await resume(flags, io);
     if (opened === null) return EXIT.done;
-    const { store, dataset } = opened;
     const shown: { dashboard: Dashboard | null } = { dashboard: null };
     try {
-      const code = await runSearch(store, dataset, flags, io, shown).finally(() => store.close());
+      const code = await runSearch(opened, flags, io, shown).finally(() => opened.store.close());
       if (shown.dashboard && stays(flags, io)) await stay(shown.dashboard, io);
       return code;
     } finally {
@@ -194,6 +193,7 @@ async function stay({ url }: Dashboard, io: Io): Promise<void> {
 interface Opened {
   readonly store: RunStore;
   readonly dataset: Dataset;
+  readonly warmStart: WarmStart | null;
 }
 
 async function begin(flags: SearchFlags, io: Io): Promise<Opened> {
@@ -210,7 +210,7 @@ async function begin(flags: SearchFlags, io: Io): Promise<Opened> {
     io.signal.throwIfAborted();
     const settings = withTableSeeds(await settingsOf(flags, dataset), dataset, warmStart);
     judgedBy(settings, dataset); // throws before anything is stored
-    return { store: RunStore.create(folder, infoOf(name, settings, dataset)), dataset };
+    return { store: RunStore.create(folder, infoOf(name, settings, dataset)), dataset, warmStart };
   } catch (error) {
     removeIfEmpty(folder);
     throw error;
@@ -251,17 +251,16 @@ function showFinished(run: StoredRun, json: boolean, io: Io): void {
 async function resume(flags: SearchFlags & { readonly json: boolean }, io: Io): Promise<Opened | null> {
   const store = RunStore.open(runFolder(RUNS, flags.resume!), { onLocked: io.err });
   try {
-    const { info: { settings }, state } = store.summary(); // the trials of an unfinished run are read once, by the search
-    const finished = state === "finished" ? store.load() : null;
+    const summary = store.summary(), { settings } = summary.info; // its trials are read once, by the search
+    const finished = summary.state === "finished" ? store.load() : null;
     if (finished && !finished.trials.some(hasWorkLeft)) {
       showFinished(finished, flags.json, io);
       store.close();
       return null;
     }
-    return {
-      store,
-      dataset: await openChosenDataset(settings.dataset, settings.dataDirectory ?? undefined, "Searching", io),
-    };
+    const warmStart = warmStartAgain(settings, RUNS, summary.samplerState !== null, io.err);
+    const dataset = await openChosenDataset(settings.dataset, settings.dataDirectory ?? undefined, "Searching", io);
+    return { store, dataset, warmStart };
   } catch (error) {
     store.close();
     throw error;
@@ -269,9 +268,9 @@ async function resume(flags: SearchFlags & { readonly json: boolean }, io: Io): 
 }
 
 /** What a new search or a resumed one takes from elsewhere. */
-function sayWarmStart({ known, table }: WarmStart, { settings, engine }: RunInfo, dataset: Dataset, io: Io): void {
-  const { sampler, learnFrom } = settings;
-  io.err(`${sampler} learns from ${known.length} functions of ${learnFrom}`);
+function sayWarmStart({ known, table }: WarmStart, summary: StoredSummary, dataset: Dataset, io: Io): void {
+  const { settings, engine } = summary.info, { sampler, learnFrom } = settings;
+  if (summary.samplerState === null) io.err(`${sampler} learns from ${known.length} functions of ${learnFrom}`);
   if (table === null) return;
   const theirs = table.header.engine;
   const reason = !settings.tableSeeds
@@ -283,14 +282,12 @@ function sayWarmStart({ known, table }: WarmStart, { settings, engine }: RunInfo
 }
 
 async function runSearch(
-  store: RunStore,
-  dataset: Dataset,
+  { store, dataset, warmStart }: Opened,
   flags: DashboardFlags & { readonly web: boolean; readonly json: boolean },
   io: Io,
   shown: { dashboard: Dashboard | null },
 ): Promise<number> {
-  const { info } = store.summary();
-  const { settings } = info;
+  const summary = store.summary(), { info } = summary, { settings } = info;
   const space = new SearchSpace(settings.units);
   const sampler = createSampler(settings.sampler, space, settings.seed, {
     controller: settings.controller ?? PAPER_CONTROLLER,
@@ -301,14 +298,14 @@ async function runSearch(
     io.err(`${machine.gpusUnused} of the GPUs are unused: \`deno task search:gpus\` may start a process for each`);
   }
   if (dataset.notice !== undefined) io.err(dataset.notice);
-  const warmStart = warmStartOf(settings, RUNS), judged = judgedBy(settings, dataset);
+  const judged = judgedBy(settings, dataset);
   const { engine, passedOver, fallback } = machine, resolved = { engine, passedOver };
   // The children of a card are more than a processor trains at once.
   const workers = info.engine === "webgpu" && !sideBySide ? Math.min(settings.workers, machine.cores) : undefined;
   const running = new Search({
     ...{ store, sampler, space, dataset: judged, gpus, sideBySide, warmStart, resolved, fallback, workers },
   });
-  if (warmStart) sayWarmStart(warmStart, info, dataset, io);
+  if (warmStart) sayWarmStart(warmStart, summary, dataset, io);
   io.err(
     `run ${info.name}: ${settings.sampler}, ${settings.trials} trials on ${info.dataset}` +
       `${info.synthetic ? " (synthetic images)" : ""} (${childText(settings.child)}), seed ${settings.seed}, ` +

@@ -125,6 +125,25 @@ export function warmStartOf(settings: Pick<RunSettings, "learnFrom" | "objective
   );
 }
 
+/**
+ * As `warmStartOf`, for a run that is resumed. If its sampler has learnt already it needs the source no more: without it,
+ * which is said, the trainings that a table had are made again, and come out the same.
+ */
+export function warmStartAgain(
+  settings: Pick<RunSettings, "learnFrom" | "objective" | "sampler">,
+  runs: string,
+  hasLearnt: boolean,
+  say: (sentence: string) => void,
+): WarmStart | null {
+  try {
+    return warmStartOf(settings, runs);
+  } catch (error) {
+    if (!hasLearnt) throw error;
+    say(`${(error as Error).message}; ${settings.sampler} has learnt from it already, and trains what a table had`);
+    return null;
+  }
+}
+
 /** The data set as the run's children are judged on it. Throws a RangeError if its images cannot be shifted. */
 export function judgedBy({ objective = "validation", seed }: RunSettings, dataset: Dataset): Dataset {
   return objective === "shift" ? withShiftedValidation(dataset, seed) : dataset;

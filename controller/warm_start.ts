@@ -52,8 +52,7 @@ function textOf(file: string): string {
     return Deno.readTextFileSync(file);
   } catch (cause) {
     throw new Error(
-      `Cannot learn from ${file} as it is neither a search that \`deno task runs\` lists nor a file, which a run that is ` +
-        "resumed needs again",
+      `Cannot learn from ${file} as it is neither a search that \`deno task runs\` lists nor a file`,
       { cause },
     );
   }

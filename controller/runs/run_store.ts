@@ -63,6 +63,8 @@ export interface StoredSummary {
   readonly info: RunInfo;
   readonly state: RunState;
   readonly elapsedMs: number;
+  /** As in `StoredRun`. */
+  readonly samplerState: Uint8Array | null;
   /** Trials by state; a state without trials is absent. */
   readonly counts: Readonly<Partial<Record<TrialState, number>>>;
   /** How many of these are references. */

@@ -1,5 +1,5 @@
 /** Searches that begin with what is known from elsewhere, and samplers that are told what a user adds. */
-import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { differenceOf, FunctionTable, newHeader, tableText } from "../../controller/comparison/function_table.ts";
 import { distinctFunctions, type Member } from "../../controller/comparison/table_plan.ts";
@@ -8,10 +8,11 @@ import type { RunSettings } from "../../controller/runs/events.ts";
 import { FunctionFacts } from "../../controller/samplers/function_facts.ts";
 import { RandomSampler } from "../../controller/samplers/random.ts";
 import type { Known } from "../../controller/samplers/sampler.ts";
+import { createSampler } from "../../controller/samplers/samplers.ts";
 import { SearchSpace } from "../../controller/search_space.ts";
 import { isByHand, isCandidate } from "../../controller/trial.ts";
-import { openWarmStart } from "../../controller/warm_start.ts";
-import { whyNotTaken } from "../../commands/search_settings.ts";
+import { openWarmStart, type WarmStart } from "../../controller/warm_start.ts";
+import { warmStartAgain, whyNotTaken } from "../../commands/search_settings.ts";
 import { makeShapes } from "../../datasets/images/shapes.ts";
 import { inFolder } from "../commands/command_line.ts";
 import { openScripted, runScripted } from "./search_program.ts";
@@ -83,12 +84,13 @@ describe("a search with a table", () => {
       assert(candidates.some(({ trainings }) => trainings.some(({ stage }) => stage === "verdict")));
     }));
 
-  it("is the same with other numbers of workers, and resumed", () =>
+  it("is the same with other numbers of workers, and resumed, also where its sampler's source is gone", () =>
     inFolder(async (folder) => {
-      const warmStart = { known: [], objective: "validation" as const, table: tableOf("scripted") }, trials = 30;
+      const table = { known: [], objective: "validation" as const, table: tableOf("scripted") }, trials = 30;
       /** Runs until the batch is told, or to the end. */
-      const runUntil = async (name: string, workers: number, batch: number | null) => {
-        const { search, store } = openScripted(`${folder}/${name}`, workers, undefined, { trials, warmStart });
+      const runUntil = async (name: string, workers: number, batch: number | null, warmStart?: WarmStart) => {
+        const sampler = createSampler("evolution", new SearchSpace(1), 7);
+        const { search, store } = openScripted(`${folder}/${name}`, workers, sampler, { trials, warmStart });
         const controller = new AbortController();
         search.subscribe((event) => {
           if (event.event === "sampler_updated" && event.update.batch === batch) controller.abort();
@@ -99,10 +101,19 @@ describe("a search with a table", () => {
           trainings.map(({ seed, stage, score, from }) => [seed, stage, score, from]),
         ]);
       };
-      const one = await runUntil("one", 1, null);
-      assertEquals(await runUntil("three", 3, null), one);
-      await runUntil("stopped", 2, 1);
-      assertEquals(await runUntil("stopped", 2, null), one);
+      const one = await runUntil("one", 1, null, table);
+      assertEquals(await runUntil("three", 3, null, table), one);
+      await runUntil("stopped", 2, 1, table);
+      assertEquals(await runUntil("stopped", 2, null, table), one);
+      const run = {
+        known: [{ expression: "x * tanh(x)", reward: 0.5 }],
+        objective: "validation" as const,
+        table: null,
+      };
+      const whole = await runUntil("whole", 2, null, run);
+      await runUntil("without", 2, 1, run);
+      assertEquals(await runUntil("without", 2, null), whole);
+      assertNotEquals(await runUntil("never", 2, null), whole);
     }));
 
   it("trains everything itself if the table is of another engine", () =>
@@ -128,6 +139,15 @@ describe("what is known from elsewhere", () => {
       assert(rewards.slice(0, 200).every((reward) => reward > 0.9 * best) && Math.min(...rewards) < 0.7 * best);
       assertThrows(() => openWarmStart("none", folder), Error, "neither a search");
     }));
+
+  it("is needed again only by a run whose sampler has not learnt yet", () => {
+    const settings = { learnFrom: "gone", objective: "validation" as const, sampler: "evolution" }, said: string[] = [];
+    const again = (hasLearnt: boolean) =>
+      warmStartAgain(settings, "runs", hasLearnt, (sentence) => said.push(sentence));
+    assertThrows(() => again(false), Error, "Cannot learn from gone");
+    assertEquals([again(true), said.length], [null, 1]);
+    assertMatch(said[0], /^Cannot learn from gone .*evolution has learnt from it already/);
+  });
 
   it("of a table counts as trained alike whatever the order of settings, and not on other images that share a name", () => {
     const header = headerOf("scripted"), { child } = header;
