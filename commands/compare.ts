@@ -3,12 +3,17 @@
  * is simulated on a table of one core unit, so that nothing is trained: the measured one (`deno task table`), or while
  * there is none, a simulated one. With --real its children are trained.
  */
-import { parseTable } from "../controller/comparison/function_table.ts";
 import { bandsOf, summariseSamplers } from "../controller/comparison/sampler_summary.ts";
 import type { SimulatedResult, SimulationSettings } from "../controller/comparison/simulated_search.ts";
 import { SimulatedTable } from "../controller/comparison/simulated_training.ts";
 import { simulateAll } from "../controller/comparison/simulations.ts";
-import { measuredTables, PLAUSIBLE_TABLES, readTableText } from "../controller/comparison/table_files.ts";
+import {
+  measuredTables,
+  parsed,
+  PLAUSIBLE_TABLES,
+  readTableText,
+  type TableText,
+} from "../controller/comparison/table_files.ts";
 import { type PresetName, PRESETS } from "../controller/presets.ts";
 import { type PrunerName, PRUNERS } from "../controller/pruners/pruners.ts";
 import type { JudgingSettings } from "../controller/runs/events.ts";
@@ -157,7 +162,7 @@ interface TableFlags {
 }
 
 async function simulate({ settings, searches }: Job, flags: TableFlags, io: Io): Promise<Compared> {
-  const { text: table, parsed } = openTable(flags), functions = new SimulatedTable(parsed);
+  const { text: table, functions: trained } = openTable(flags), functions = new SimulatedTable(trained);
   io.err(`${searches.length} searches of ${settings.trainings} trainings each`);
   const results = await simulateAll({
     ...{ table, settings, searches, signal: io.signal },
@@ -165,7 +170,7 @@ async function simulate({ settings, searches }: Job, flags: TableFlags, io: Io):
     workers: flags.workers ?? navigator.hardwareConcurrency,
     onResult: (_, done) => io.live(`${done} of ${searches.length} searches`),
   });
-  return { results, functions, ...standOf(parsed) };
+  return { results, functions, ...standOf(trained) };
 }
 
 /** A table with fewer functions has no top 1 %. */
@@ -176,13 +181,13 @@ const MIN_FUNCTIONS = 100;
  * with the project. Throws an Error if there is none with enough.
  */
 function openTable({ table: file, ...choice }: TableFlags) {
-  const open = (text: string) => ({ text, parsed: parseTable(text) });
+  const open = (table: TableText) => ({ text: table.text, functions: parsed(table) });
   if (file) return open(readTableText({ ...choice, file }));
   const measured = measuredTables(choice), { dataset, preset } = choice;
   if (measured.length === 0) return open(readTableText(choice)); // says how to make one
-  for (const text of measured) {
-    const opened = open(text);
-    if (opened.parsed.entries.length >= MIN_FUNCTIONS) return opened;
+  for (const table of measured) {
+    const opened = open(table);
+    if (opened.functions.entries.length >= MIN_FUNCTIONS) return opened;
   }
   throw new Error(
     `The measured table of ${dataset} and ${preset} has fewer than ${MIN_FUNCTIONS} functions, too few for a top 1 %: go ` +

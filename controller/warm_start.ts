@@ -33,18 +33,9 @@ export function openWarmStart(source: string, runs: string): WarmStart {
     const known = judged.map(({ expression, score }) => ({ expression, reward: score! }));
     return { known: someOf(known), objective, table: null };
   }
-  const table = tableIn(source), truths = truthsOf(table);
+  const table = parseTable(textOf(source), source), truths = truthsOf(table);
   const known = table.entries.map(({ expression, fingerprint }) => ({ expression, reward: truths.get(fingerprint)! }));
   return { known: someOf(known), objective: "validation", table };
-}
-
-function tableIn(file: string): FunctionTable {
-  const text = textOf(file);
-  try {
-    return parseTable(text);
-  } catch (cause) {
-    throw new Error(`Cannot learn from ${file}: ${(cause as Error).message}`, { cause });
-  }
 }
 
 function textOf(file: string): string {

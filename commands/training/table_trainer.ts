@@ -133,7 +133,7 @@ function openForAppending(
     const { name, synthetic, classes, mean, standardDeviation } = dataset, images = { mean, standardDeviation };
     const guessing = 1 / classes.length, date = new Date().toISOString().slice(0, 10);
     const header = newHeader({ dataset: name, synthetic, guessing, child, images, ...place, date });
-    const table = parseTable(text === "" ? `${JSON.stringify(header)}\n` : text);
+    const table = parseTable(text === "" ? `${JSON.stringify(header)}\n` : text, path);
     if (text === "") append(file, `${JSON.stringify(header)}\n`);
     const difference = differenceOf(table.header, dataset, child);
     if (difference !== null) {

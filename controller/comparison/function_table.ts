@@ -104,16 +104,19 @@ function differingSettings(one: ChildSettings, other: ChildSettings): string[] {
     .map(([name, value, another]) => `${name} ${value} instead of ${another}`);
 }
 
-/** Throws a SyntaxError that names the first invalid line. */
-export function parseTable(text: string): FunctionTable {
+/** Throws a SyntaxError that says of the source, where the text is from, which line is none of a table. */
+export function parseTable(text: string, source = "the text"): FunctionTable {
   const [first, ...lines] = wholeLines(text).split("\n").slice(0, -1);
-  const table = new FunctionTable(parseHeader(first ?? ""));
-  lines.forEach((line, index) => {
-    const [expression, seed, scores] = parseLine(line, index + 2);
-    const print = printOf(expression);
-    scores.forEach((score, after) => table.add(expression, seed + after, score, print));
-  });
-  return table;
+  try {
+    const table = new FunctionTable(parseHeader(first ?? ""));
+    lines.forEach((line, index) => {
+      const { expression, seed, scores, print } = parseLine(line, index + 2);
+      scores.forEach((score, after) => table.add(expression, seed + after, score, print));
+    });
+    return table;
+  } catch (cause) {
+    throw new SyntaxError(`Cannot read ${source} as a table of functions: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /** The part of a file up to its last line break. */
@@ -152,7 +155,7 @@ function parseHeader(line: string): TableHeader {
     if (format === FORMAT && isWhole) return header;
   } catch { // reported below
   }
-  throw new SyntaxError(`Cannot read a table of functions as its first line is not one of "${FORMAT}"`);
+  throw new SyntaxError(`its first line is not one of "${FORMAT}"`);
 }
 
 /** A table's images in words. */
@@ -160,22 +163,17 @@ export function imagesText({ dataset, synthetic, remark }: TableHeader): string 
   return `${dataset}${synthetic ? " (synthetic images)" : ""}${remark === undefined ? "" : `, ${remark}`}`;
 }
 
-function parseLine(line: string, number: number): [string, number, (number | null)[]] {
+function parseLine(line: string, number: number) {
   const isScore = (score: unknown) => score === null || typeof score === "number" && score >= 0 && score <= 1;
   try {
-    const row = JSON.parse(line);
+    const row: [expression: string, seed: number, scores: (number | null)[]] = JSON.parse(line);
     const [expression, seed, scores] = row;
-    if (
-      row.length === 3 && typeof expression === "string" && Number.isInteger(seed) && seed >= 1 &&
-      Array.isArray(scores) && scores.every(isScore)
-    ) {
-      return row;
+    if (row.length === 3 && Number.isInteger(seed) && seed >= 1 && scores.every(isScore)) {
+      return { expression, seed, scores, print: printOf(expression) };
     }
   } catch { // reported below
   }
-  throw new SyntaxError(
-    `Cannot read a table of functions as line ${number} is not [expression, seed, scores]: ${line}`,
-  );
+  throw new SyntaxError(`line ${number} is not [expression, seed, scores]: ${line}`);
 }
 
 function printOf(text: string): string {

@@ -2,6 +2,7 @@
  * Where tables of functions are: the one in progress in runs/table/, else the one shipped with the project, each named
  * after its data set and preset; and plausible tables, also shipped, whose scores are simulated.
  */
+import { fileURLToPath } from "node:url";
 import { type FunctionTable, parseTable } from "./function_table.ts";
 
 const MADE = "runs/table";
@@ -11,7 +12,7 @@ const MADE = "runs/table";
  */
 export const PLAUSIBLE_TABLES = ["plausible-shape", "plausible-tokens"] as const;
 
-const shipped = (name: string) => new URL(`./table/${name}`, import.meta.url);
+const shipped = (name: string) => fileURLToPath(new URL(`./table/${name}`, import.meta.url));
 
 export interface TableChoice {
   readonly file?: string;
@@ -26,32 +27,43 @@ export interface TableChoice {
 export function tableFile({ file, ...choice }: TableChoice, fits: (shipped: FunctionTable) => boolean): string {
   if (file !== undefined) return file;
   const path = madeAt(choice), known = read(shipped(nameOf(choice)));
-  if (read(path) === null && known !== null && fits(parseTable(known))) {
+  if (read(path) === null && known !== null && fits(parsed(known))) {
     Deno.mkdirSync(MADE, { recursive: true });
-    Deno.writeTextFileSync(path, known);
+    Deno.writeTextFileSync(path, known.text);
   }
   return path;
 }
 
 /** Throws an Error that says how to make the table if there is none. */
 export function readTable(choice: TableChoice): FunctionTable {
-  return parseTable(readTableText(choice));
+  return parsed(readTableText(choice));
 }
 
-/** Measured tables as text, for workers, which parse it themselves: the one in progress and the one shipped, if any. */
-export function measuredTables(choice: Omit<TableChoice, "file">): string[] {
-  return [madeAt(choice), shipped(nameOf(choice))].map(read).filter((text) => text !== null);
+/** A table as its file has it, for workers, which parse it themselves. */
+export interface TableText {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Throws a SyntaxError that names the file and the line if it is none of a table. */
+export function parsed({ path, text }: TableText): FunctionTable {
+  return parseTable(text, path);
+}
+
+/** The measured tables: the one in progress and the one shipped, if any. */
+export function measuredTables(choice: Omit<TableChoice, "file">): TableText[] {
+  return [madeAt(choice), shipped(nameOf(choice))].map(read).filter((table) => table !== null);
 }
 
 /** As `readTable`, but unparsed. The file may be one of `PLAUSIBLE_TABLES`. */
-export function readTableText({ file, dataset, preset }: TableChoice): string {
+export function readTableText({ file, dataset, preset }: TableChoice): TableText {
   if (file !== undefined) {
-    const text = read((PLAUSIBLE_TABLES as readonly string[]).includes(file) ? shipped(`${file}.jsonl`) : file);
-    if (text !== null) return text;
+    const table = read((PLAUSIBLE_TABLES as readonly string[]).includes(file) ? shipped(`${file}.jsonl`) : file);
+    if (table !== null) return table;
     throw new Error(`Cannot open the table ${file} as there is no such file`);
   }
-  const [text] = measuredTables({ dataset, preset });
-  if (text !== undefined) return text;
+  const [table] = measuredTables({ dataset, preset });
+  if (table !== undefined) return table;
   throw new Error(
     `There is no table of functions for ${dataset} and the preset ${preset}: make one with ` +
       `\`deno task table --train --dataset ${dataset} --preset ${preset}\`, or name its file`,
@@ -66,11 +78,12 @@ function madeAt(choice: Omit<TableChoice, "file">): string {
   return `${MADE}/${nameOf(choice)}`;
 }
 
-function read(path: string | URL): string | null {
+/** Null if there is no such file. Throws an Error that names it if it cannot be read. */
+function read(path: string): TableText | null {
   try {
-    return Deno.readTextFileSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
+    return { path, text: Deno.readTextFileSync(path) };
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) return null;
+    throw new Error(`Cannot read ${path}: ${(cause as Error).message}`, { cause });
   }
 }

@@ -129,7 +129,9 @@ describe("deno task compare", () => {
         "none of these is among --samplers",
       ]);
       await Deno.writeTextFile(`${cwd}/runs/bad.jsonl`, "{}\n");
-      await fails(["compare", "--table", "runs/bad.jsonl"], { cwd }, 1, ["Cannot read a table of functions"]);
+      await fails(["compare", "--table", "runs/bad.jsonl"], { cwd }, 1, [
+        "Cannot read runs/bad.jsonl as a table of functions",
+      ]);
     }));
 });
 

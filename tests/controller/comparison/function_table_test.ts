@@ -59,7 +59,17 @@ describe("table of functions", () => {
 
   it("says which line is none of a table", () => {
     const first = JSON.stringify(HEADER) + "\n";
-    for (const line of ["{}", "[1, 2]", '["x", 0, [0.5]]', '["x", 1, [1.5]]', '["x", 1, 0.5]', "nonsense"]) {
+    for (
+      const line of [
+        "{}",
+        "[1, 2]",
+        '["x(", 1, [0.5]]',
+        '["x", 0, [0.5]]',
+        '["x", 1, [1.5]]',
+        '["x", 1, 0.5]',
+        "nonsense",
+      ]
+    ) {
       assertThrows(
         () => parseTable(first + trainingLine("sin(x)", 1, 0.25) + line + "\n"),
         SyntaxError,
@@ -70,7 +80,11 @@ describe("table of functions", () => {
     for (
       const text of ["", "{}\n", "null\n", "nonsense\n", '{"format":"actsearch function table 1"}\n', `${hollow}\n`]
     ) {
-      assertThrows(() => parseTable(text), SyntaxError, "as its first line is not one of");
+      assertThrows(
+        () => parseTable(text),
+        SyntaxError,
+        "Cannot read the text as a table of functions: its first line is not one of",
+      );
     }
   });
 

@@ -39,10 +39,12 @@ describe("the table that comes with the project", () => {
       assertEquals(tableFile(LAPTOP, () => false), PATH);
       assertEquals(measuredTables(LAPTOP), [shipped]); // nothing was made
       assertEquals(tableFile(LAPTOP, ({ header }) => header.dataset === "cifar10"), PATH);
-      assertEquals(Deno.readTextFileSync(PATH), shipped);
+      assertEquals(Deno.readTextFileSync(PATH), shipped.text);
       Deno.writeTextFileSync(PATH, "own\n");
       assertEquals(tableFile(LAPTOP, () => true), PATH);
-      assertEquals(measuredTables(LAPTOP), ["own\n", shipped]);
+      assertEquals(measuredTables(LAPTOP), [{ path: PATH, text: "own\n" }, shipped]);
+      assertThrows(() => readTable(LAPTOP), SyntaxError, `Cannot read ${PATH} as a table of functions`);
+      assertThrows(() => readTable({ ...LAPTOP, file: "runs" }), Error, "Cannot read runs: ");
       assertThrows(
         () => readTable({ ...LAPTOP, preset: "paper" }),
         Error,
