@@ -5,6 +5,7 @@
  * The package's own install script would download libtensorflow 2.9.1 (CUDA 11.2, cuDNN 8.1) from Google's storage.
  * This uses the newer one inside a Python wheel from pip, or the one in a folder that the user names.
  */
+import { fileURLToPath } from "node:url";
 import { BINDING_FILE, packageFolder, TFJS_VERSION } from "../child/engine/tfjs/package.ts";
 import { CPU_PACKAGE, GPU_PACKAGE, type TensorFlowPackage } from "../child/engine/tfjs/package.ts";
 import { openTfjsNode, openTfjsNodeGpu } from "../child/engine/tfjs/engine.ts";
@@ -89,11 +90,11 @@ async function fetchPackage({ npm }: TensorFlowPackage, { folder, run }: BuildOp
 /** The folder of packages in which pip put TensorFlow. One that an earlier call fetched is used again. */
 async function fetchWheel({ wheel, gpu }: TensorFlowPackage, { folder, run }: BuildOptions): Promise<string> {
   const target = new URL(`${wheel.replaceAll(/[^\w.-]/g, "-")}/`, folder);
-  if (isThere(target)) return new URL("tensorflow", target).pathname;
+  if (isThere(target)) return fileURLToPath(new URL("tensorflow", target));
   const part = new URL("wheel.part/", folder);
   if (isThere(part)) Deno.removeSync(part, { recursive: true });
   const ended = await run("python3", [
-    ...["-m", "pip", "install", "--quiet", "--no-compile", "--target", part.pathname],
+    ...["-m", "pip", "install", "--quiet", "--no-compile", "--target", fileURLToPath(part)],
     ...gpu ? [] : ["--no-deps"], // the GPU wheel's dependencies are CUDA and cuDNN; Python's side of it is not needed
     wheel,
   ], folder);
@@ -112,7 +113,7 @@ async function fetchWheel({ wheel, gpu }: TensorFlowPackage, { folder, run }: Bu
   }
   if (!ended.success) throw new Error(`Cannot fetch ${wheel} with pip (${lastLine(ended)}): fix that, ${elsewhere}`);
   Deno.renameSync(part, target);
-  return new URL("tensorflow", target).pathname;
+  return fileURLToPath(new URL("tensorflow", target));
 }
 
 interface Library {
@@ -148,7 +149,7 @@ async function compile(
   found: Library,
   { folder, run }: BuildOptions,
 ): Promise<void> {
-  const modules = new URL("node_modules/", folder).pathname;
+  const modules = fileURLToPath(new URL("node_modules/", folder));
   const source = `${modules}${npm}`;
   const output = new URL(BINDING_FILE, folder);
   const part = new URL(`${BINDING_FILE}.part`, folder);
@@ -157,7 +158,7 @@ async function compile(
     ...[`-I${modules}node-api-headers/include`, `-I${source}`, `-I${found.include}`],
     ...["tfjs_backend.cc", "tfjs_binding.cc"].map((file) => `${source}/binding/${file}`),
     ...[`-L${found.folder}`, ...found.files.map((file) => `-l:${file}`), `-Wl,-rpath,${found.folder}`],
-    ...["-o", part.pathname],
+    ...["-o", fileURLToPath(part)],
   ], folder);
   if (!ended?.success) {
     const error = ended?.output.split("\n").find((line) => /error/i.test(line)) ?? lastLine(ended);

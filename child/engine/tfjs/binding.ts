@@ -14,6 +14,7 @@
  * one GPU or none it computes in the worker's own thread. Every thread that loads the binding has a context of its own.
  */
 import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import { BINDING_FILE, packageFolder, type TensorFlowPackage } from "./package.ts";
 
 export interface TensorInfo {
@@ -67,7 +68,7 @@ export const TENSORFLOW_ENVIRONMENT: Readonly<Record<string, string>> = {
 
 /** Loads the binding. Throws an Error with one sentence: what is missing, and the command that fixes it. */
 export function loadBinding(tensorFlow: TensorFlowPackage, folder = packageFolder(tensorFlow)): Binding {
-  const path = new URL(BINDING_FILE, folder).pathname;
+  const path = fileURLToPath(new URL(BINDING_FILE, folder));
   if (!isThere(folder)) throw new Error(`${tensorFlow.npm} is not installed: run \`${tensorFlow.build}\``);
   if (!isThere(path)) {
     throw new Error(`${tensorFlow.npm} is only half installed, without its binding: run \`${tensorFlow.build}\``);
