@@ -5,8 +5,8 @@ import { DATASET_NAMES, DATASETS, loadDataset } from "../datasets/load.ts";
 import { command, EXIT } from "./command.ts";
 import { loadProgress } from "./training/load_progress.ts";
 
-/** ImageNet needs an account. */
-const DOWNLOADED = DATASET_NAMES.filter((name) => name !== "imagenet");
+/** The others are the user's own or drawn; ImageNet needs an account. */
+const DOWNLOADED = DATASET_NAMES.filter((name) => DATASETS[name].sources !== undefined);
 
 export const download = command({
   name: "download",
@@ -16,7 +16,7 @@ export const download = command({
     name: "dataset",
     help: "which",
     choices: DOWNLOADED,
-    about: Object.fromEntries(DATASET_NAMES.map((name) => [name, aboutOf(name)])),
+    about: Object.fromEntries(DOWNLOADED.map((name) => [name, aboutOf(name)])),
   }],
   flags: [
     {
@@ -40,13 +40,12 @@ export const download = command({
   },
 });
 
-function checked({ synthetic, official }: Dataset): string {
-  if (synthetic) return " (drawn, nothing to fetch)";
+function checked({ official }: Dataset): string {
   if (official === undefined) return "";
   return official ? ", every checksum that of the official files" : ", not the official files";
 }
 
 function aboutOf(name: string): string {
   const { about, sources } = DATASETS[name];
-  return sources ? `${about}; from ${hostsOf(sources).join(", ")}` : about;
+  return `${about}; from ${hostsOf(sources!).join(", ")}`;
 }

@@ -96,7 +96,7 @@ describe("a wrong command line", () => {
     [["bench", "train", "--acts", "relu;foo"], 'the name "foo" is unknown'],
     [["show"], "show needs RUN"],
     [["golden"], "golden needs FILE"],
-    [["download", "imagenet"], "DATASET takes one of cifar10, cifar100, fashion-mnist, mnist, shapes, images"],
+    [["download", "imagenet"], "DATASET takes one of cifar10, cifar100, fashion-mnist, mnist"],
   ];
 
   for (const [line, says] of LINES) {
