@@ -1,5 +1,4 @@
 /** `deno task search`: opens data set, store, sampler and dashboard, and runs the search. */
-import { PAPER_CONTROLLER } from "../controller/samplers/ppo/config.ts";
 import { createSampler, DEFAULT_SAMPLER, SAMPLER_NAMES } from "../controller/samplers/samplers.ts";
 import { childText } from "../controller/child_text.ts";
 import { followRun } from "../controller/console.ts";
@@ -8,7 +7,7 @@ import { PRUNERS } from "../controller/pruners/pruners.ts";
 import { runFolder } from "../controller/runs/run_files.ts";
 import { RunStore, type StoredRun, type StoredSummary } from "../controller/runs/run_store.ts";
 import { snapshotOf } from "../controller/runs/stored_run.ts";
-import { OBJECTIVE_NAMES } from "../controller/objectives.ts";
+import { DEFAULT_OBJECTIVE, OBJECTIVE_NAMES } from "../controller/objectives.ts";
 import { Search } from "../controller/search.ts";
 import { SearchSpace } from "../controller/search_space.ts";
 import { hasWorkLeft } from "../controller/trial.ts";
@@ -45,7 +44,6 @@ import {
   warmStartAgain,
   warmStartOf,
   whyNotTaken,
-  withTableSeeds,
 } from "./search_settings.ts";
 
 const RUNS = "runs";
@@ -201,14 +199,14 @@ async function begin(flags: SearchFlags, io: Io): Promise<Opened> {
   referencesOf(flags); // throws before anything starts
   controllerOf(flags); // as well
   requireOneTarget(flags); // as well
-  const warmStart = warmStartOf(flags, RUNS); // as well
-  const { engine = "auto" } = flags;
+  const { engine = "auto", objective = DEFAULT_OBJECTIVE, learnFrom = null } = flags;
+  const warmStart = warmStartOf({ objective, learnFrom }, RUNS); // as well
   if (engine !== "auto") (await openEngine(engine)).engine.close(); // throws before anything starts
   const name = makeFolder(flags.run), folder = runFolder(RUNS, name); // before the data set, which may take long to load
   try {
     const dataset = await openChosenDataset(flags.dataset, flags.data, "Searching", io);
     io.signal.throwIfAborted();
-    const settings = withTableSeeds(await settingsOf(flags, dataset), dataset, warmStart);
+    const settings = await settingsOf(flags, dataset, warmStart);
     judgedBy(settings, dataset); // throws before anything is stored
     return { store: RunStore.create(folder, infoOf(name, settings, dataset)), dataset, warmStart };
   } catch (error) {
@@ -289,9 +287,7 @@ async function runSearch(
 ): Promise<number> {
   const summary = store.summary(), { info } = summary, { settings } = info;
   const space = new SearchSpace(settings.units);
-  const sampler = createSampler(settings.sampler, space, settings.seed, {
-    controller: settings.controller ?? PAPER_CONTROLLER,
-  });
+  const sampler = createSampler(settings.sampler, space, settings.seed, { controller: settings.controller });
   const machine = await machineFor(settings.engine, settings.workers, settings.child, dataset);
   const { gpus, sideBySide } = placeChildren(settings.workers, machine);
   if (machine.gpusUnused > 0) {

@@ -2,7 +2,7 @@
 import type { JudgingSettings, Objective, RunInfo, RunSettings, Target } from "../controller/runs/events.ts";
 import { activationFrom } from "../child/activation/catalog.ts";
 import { fingerprint } from "../child/activation/fingerprint.ts";
-import { objectiveOf } from "../controller/objectives.ts";
+import { DEFAULT_OBJECTIVE, objectiveOf } from "../controller/objectives.ts";
 import { type PresetName, PRESETS, TARGET } from "../controller/presets.ts";
 import type { PrunerName } from "../controller/pruners/pruners.ts";
 import type { Units } from "../controller/search_space.ts";
@@ -66,8 +66,12 @@ const SETTING_FLAGS = [
   ...["network", "steps", "batch", "lr", "imageSize", "childTime", "controller", "objective", "learnFrom"] as const,
 ] satisfies (keyof SearchFlags)[];
 
-export async function settingsOf(flags: SearchFlags, dataset: Dataset): Promise<RunSettings> {
-  const { engine = "auto", sampler = DEFAULT_SAMPLER, seed = 1 } = flags;
+export async function settingsOf(
+  flags: SearchFlags,
+  dataset: Dataset,
+  warmStart: WarmStart | null,
+): Promise<RunSettings> {
+  const { engine = "auto", sampler = DEFAULT_SAMPLER, seed = 1, objective = DEFAULT_OBJECTIVE } = flags;
   const presetName = (flags.preset ?? ((await onGpu(engine)).engine === null ? "laptop" : "paper")) as PresetName;
   const preset = PRESETS[presetName];
   const { batch = preset.batch, ...controller } = controllerOf(flags);
@@ -90,24 +94,22 @@ export async function settingsOf(flags: SearchFlags, dataset: Dataset): Promise<
     engine,
     child,
     judging: judgingOf(flags, preset.judging, dataset),
-    objective: flags.objective ?? "validation",
+    objective,
     learnFrom: flags.learnFrom ?? null,
-  };
-}
-
-/** Decided when the run starts, so that a resumed run has the same seeds. */
-export function withTableSeeds(settings: RunSettings, dataset: Dataset, warmStart: WarmStart | null): RunSettings {
-  return {
-    ...settings,
-    tableSeeds: warmStart?.table != null && whyNotTaken(warmStart.table, settings, dataset) === null,
+    tableSeeds: warmStart !== null && warmStart.table !== null &&
+      whyNotTaken(warmStart.table, { objective, child }, dataset) === null,
   };
 }
 
 /** Why a search trains itself what the table has, as the end of a sentence; null if it does not. */
-export function whyNotTaken({ header }: FunctionTable, settings: RunSettings, dataset: Dataset): string | null {
-  if (settings.objective === "shift") return "it is judged on images without shift";
+export function whyNotTaken(
+  { header }: FunctionTable,
+  { objective, child }: Pick<RunSettings, "objective" | "child">,
+  dataset: Dataset,
+): string | null {
+  if (objective === "shift") return "it is judged on images without shift";
   if (header.images === undefined) return "it does not say on which images it was trained";
-  return differenceOf(header, dataset, settings.child);
+  return differenceOf(header, dataset, child);
 }
 
 /**
@@ -116,7 +118,7 @@ export function whyNotTaken({ header }: FunctionTable, settings: RunSettings, da
  */
 export function warmStartOf(settings: Pick<RunSettings, "learnFrom" | "objective">, runs: string): WarmStart | null {
   const { learnFrom } = settings;
-  if (learnFrom == null) return null;
+  if (learnFrom === null) return null;
   const warmStart = openWarmStart(learnFrom, runs), [its, own] = [warmStart, settings].map(objectiveOf);
   if (its.scoreOf === own.scoreOf) return warmStart;
   throw new Error(
@@ -145,7 +147,7 @@ export function warmStartAgain(
 }
 
 /** The data set as the run's children are judged on it. Throws a RangeError if its images cannot be shifted. */
-export function judgedBy({ objective = "validation", seed }: RunSettings, dataset: Dataset): Dataset {
+export function judgedBy({ objective, seed }: RunSettings, dataset: Dataset): Dataset {
   return objective === "shift" ? withShiftedValidation(dataset, seed) : dataset;
 }
 
@@ -193,7 +195,7 @@ function judgingOf(flags: SearchFlags, preset: JudgingSettings, dataset: Dataset
     finals: flags.finals ?? preset.finals,
     finalists: preset.finalists,
     verdictSeeds: flags.seeds ?? preset.verdictSeeds,
-    target: targetOf(flags, preset.target ?? null, dataset),
+    target: targetOf(flags, preset.target, dataset),
   };
 }
 

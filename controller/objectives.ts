@@ -32,11 +32,13 @@ const OBJECTIVES: Readonly<Record<Objective, ObjectiveKind>> = {
   },
 };
 
+export const DEFAULT_OBJECTIVE: Objective = "validation";
+
 export const OBJECTIVE_NAMES = Object.keys(OBJECTIVES) as readonly Objective[];
 
 type Settings = Pick<RunSettings, "objective">;
 
-export function objectiveOf({ objective = "validation" }: Settings): ObjectiveKind {
+export function objectiveOf({ objective }: Settings): ObjectiveKind {
   return OBJECTIVES[objective];
 }
 

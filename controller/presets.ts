@@ -40,6 +40,7 @@ const JUDGING: JudgingSettings = {
   finals: 1 / 3,
   finalists: 20,
   verdictSeeds: 16,
+  target: null,
 };
 
 /**

@@ -91,7 +91,7 @@ export class Search implements RunSource {
 
   #newPool(): Pool {
     const { resolved, sideBySide, ...options } = this.#options, { settings } = this.#journal;
-    const dataset = withoutTest(options.dataset), target = settings.judging.target ?? undefined;
+    const dataset = withoutTest(options.dataset), { target } = settings.judging;
     return new Pool({
       workers: options.workers ?? settings.workers,
       fallback: options.fallback,
@@ -104,7 +104,7 @@ export class Search implements RunSource {
         dataset,
         engine: resolved?.engine ?? settings.engine,
         child: settings.child,
-        target: target && { child: target.child, dataset },
+        target: target === null ? undefined : { child: target.child, dataset },
         children: sideBySide ? settings.workers : 1,
         checkpointEveryMs: options.checkpointEveryMs,
       },

@@ -28,7 +28,7 @@ export interface WarmStart {
 /** The run of that name in the folder of runs, else the table's file. Throws an Error if there is neither. */
 export function openWarmStart(source: string, runs: string): WarmStart {
   if (isRunName(source) && isRunFolder(runFolder(runs, source))) {
-    const { trials, info: { settings: { objective = "validation" } } } = loadRun(runFolder(runs, source));
+    const { trials, info: { settings: { objective } } } = loadRun(runFolder(runs, source));
     const judged = trials.filter(({ state, duplicateOf }) => state === "complete" && duplicateOf === null);
     const known = judged.map(({ expression, score }) => ({ expression, reward: score! }));
     return { known: someOf(known), objective, table: null };

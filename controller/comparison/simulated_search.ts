@@ -87,7 +87,14 @@ interface Simulated extends Contestant {
 /** Seeds of the verdict begin here: fresh ones, which no search reaches. */
 const VERDICT_SEEDS = 1000;
 /** The judging of a search without racing: one training each. */
-const ONCE: JudgingSettings = { pruner: "none", references: [], finals: 0, finalists: 0, verdictSeeds: 0 };
+const ONCE: JudgingSettings = {
+  pruner: "none",
+  references: [],
+  finals: 0,
+  finalists: 0,
+  verdictSeeds: 0,
+  target: null,
+};
 
 /** A search on the table; its trainings follow from the seed. */
 export async function simulateSearch(

@@ -36,20 +36,20 @@ export interface RunSettings {
   readonly seed: number;
   /** Candidates per batch. */
   readonly batch: number;
-  /** How samplers with a policy learn; absent in older runs, which have the paper's settings. */
-  readonly controller?: ControllerSettings;
-  /** Milliseconds of running time that a child may take; null, or absent in older runs, for no limit. */
-  readonly childTimeMs?: number | null;
+  /** How samplers with a policy learn. */
+  readonly controller: ControllerSettings;
+  /** Milliseconds of running time that a child may take; null for no limit. */
+  readonly childTimeMs: number | null;
   readonly workers: number;
   readonly engine: string;
   readonly child: ChildSettings;
   readonly judging: JudgingSettings;
-  /** What the validation split measures; absent in older runs: "validation". */
-  readonly objective?: Objective;
-  /** The run or table that the sampler learnt from at first; null, or absent in older runs, if there is none. */
-  readonly learnFrom?: string | null;
+  /** What the validation split measures. */
+  readonly objective: Objective;
+  /** The run or table that the sampler learnt from at first; null if there is none. */
+  readonly learnFrom: string | null;
   /** The k-th training has seed k, as in tables, so that those of a table of the same child need not be repeated. */
-  readonly tableSeeds?: boolean;
+  readonly tableSeeds: boolean;
 }
 
 /**
@@ -70,8 +70,8 @@ export interface JudgingSettings {
   readonly finalists: number;
   /** Fresh seeds that the function named and the references are judged on at the end. */
   readonly verdictSeeds: number;
-  /** Null, or absent in older runs, if the verdict is of the search's own child. */
-  readonly target?: Target | null;
+  /** Null if the verdict is of the search's own child. */
+  readonly target: Target | null;
 }
 
 /** A child nearer to what the function is meant for: the best of the playoff train it, and the verdict is made on it. */

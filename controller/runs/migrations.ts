@@ -65,4 +65,17 @@ export const MIGRATIONS: readonly string[] = [
      'name', 'target', 'round', json_array_length(stage, '$.trials'), 'finalists', json(stage -> '$.trials'),
      'trainings', 0)
    WHERE json_extract(stage, '$.name') = 'target';`,
+  // Every setting is stated: those that a run was too old to have are what it ran with, the settings of the controller
+  // being the paper's.
+  `UPDATE run SET info = json_insert(info,
+     '$.settings.controller', json('{"batch":20,"hidden":100,"initialRange":0.1,"learningRate":0.00035,
+       "entropyWeight":0.00001,"baselineDecay":0.95,"clip":0.2,"epochs":4}'),
+     '$.settings.controller.ranked', 0,
+     '$.settings.controller.elites', 0,
+     '$.settings.controller.screen', 1,
+     '$.settings.childTimeMs', NULL,
+     '$.settings.objective', 'validation',
+     '$.settings.learnFrom', NULL,
+     '$.settings.tableSeeds', json('false'),
+     '$.settings.judging.target', NULL);`,
 ];

@@ -25,6 +25,11 @@ function makeRun(folder: string): void {
       engine: "auto",
       child: PRESETS.smoke.child,
       judging: PRESETS.smoke.judging,
+      controller: PRESETS.smoke.controller,
+      childTimeMs: null,
+      objective: "validation" as const,
+      learnFrom: null,
+      tableSeeds: false,
     },
   };
   const info: RunInfo = {

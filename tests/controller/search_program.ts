@@ -35,7 +35,7 @@ export function openScripted(
   options: ScriptOptions = {},
 ): { search: Search; store: RunStore } {
   const { engine = "scripted", trials = 60, batch = 6, seed = 7, verdictSeeds = 4, pruner = "asha" } = options;
-  const { hangMs, warmStart, onCard = false, target, references = ["ReLU", "Swish"] } = options;
+  const { hangMs, warmStart, onCard = false, target = null, references = ["ReLU", "Swish"] } = options;
   const sampler = asked ?? new RandomSampler(new FunctionFacts(new SearchSpace(1)), seed);
   const dataset = makeShapes({ train: 1, validation: 1, test: 1 });
   const store = isRun(folder) ? RunStore.open(folder) : RunStore.create(folder, {
@@ -55,6 +55,10 @@ export function openScripted(
       engine,
       child: PRESETS.smoke.child,
       judging: { pruner, references, finals: 0.25, finalists: 4, verdictSeeds, target },
+      controller: PRESETS.smoke.controller,
+      childTimeMs: null,
+      objective: "validation",
+      learnFrom: null,
       tableSeeds: warmStart?.table != null,
     },
     engine: "",

@@ -25,21 +25,21 @@ export interface ControllerSettings {
   /** Adam steps per batch. PPO, as in most implementations: 4. */
   readonly epochs: number;
   /**
-   * 1: a candidate earns the share of all rewards so far that it beats, instead of its reward; 0, or absent in older
-   * runs: the reward, as in the paper.
+   * 1: a candidate earns the share of all rewards so far that it beats, instead of its reward; 0: the reward, as in the
+   * paper.
    */
-  readonly ranked?: number;
+  readonly ranked: number;
   /**
    * The best so many functions are learned from again with every batch, as in a priority queue (Abolafia et al. 2018,
-   * arXiv 1801.03526); 0, or absent in older runs: none, as in the paper.
+   * arXiv 1801.03526); 0: none, as in the paper.
    */
-  readonly elites?: number;
+  readonly elites: number;
   /**
-   * Draws for each candidate proposed, of which the most promising are proposed; 1, or absent in older runs: what is
-   * drawn is proposed, as in the paper. Model-based policy search for expensive rewards is that of Angermueller et al.
+   * Draws for each candidate proposed, of which the most promising are proposed; 1: what is drawn is proposed, as in
+   * the paper. Model-based policy search for expensive rewards is that of Angermueller et al.
    * 2020 (DyNA-PPO), who train the policy on predictions instead.
    */
-  readonly screen?: number;
+  readonly screen: number;
 }
 
 /** `--controller paper`, and the default of the preset `paper`. */

@@ -78,7 +78,7 @@ export class PpoSampler extends BatchSampler<Own> {
    * is enough to predict from.
    */
   async #screened(count: number): Promise<(readonly number[])[]> {
-    const { screen = 1 } = this.#settings;
+    const { screen } = this.#settings;
     if (screen === 1 || this.known.length + this.told.length < LEAST_SAMPLES) return [];
     const samples = samplesOf(this.facts, this.known, this.told);
     const drawn = await this.#drawFree(count * screen);
@@ -175,7 +175,7 @@ export class PpoSampler extends BatchSampler<Own> {
   #elitesBefore(batch: readonly Judged[]): readonly Judged[] {
     const seen = new Set(batch.map(({ tokens }) => tokens.join()));
     return this.told.filter(({ tokens }) => !seen.has(tokens.join())).toSorted((a, b) => b.reward - a.reward)
-      .slice(0, this.#settings.elites ?? 0);
+      .slice(0, this.#settings.elites);
   }
 
   #logProbabilities({ tokens }: Piece): readonly number[] {

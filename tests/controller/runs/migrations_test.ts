@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { outcomeOf } from "../../../controller/finals.ts";
 import { loadRun } from "../../../controller/runs/run_store.ts";
+import { PAPER_CONTROLLER } from "../../../controller/samplers/ppo/config.ts";
 import { bestTrial, isFinished } from "../../../controller/trial.ts";
 import { commandLine } from "../../commands/command_line.ts";
 import { withStore } from "./with_store.ts";
@@ -14,6 +15,36 @@ function reportedBefore(folder: string): Record<string, unknown>[] {
   return database.prepare("SELECT data FROM sampler_update ORDER BY batch").all()
     .map(({ data }) => JSON.parse(data as string));
 }
+
+describe("a store of before", () => {
+  for (const [format, had] of [["v1", {}], ["v2", { batch: 4, hidden: 8 }]] as const) {
+    it(`states every setting as it ran, in format ${format}`, () =>
+      withStore(format, "finished", (_, folder) => {
+        const { controller, childTimeMs, objective, learnFrom, tableSeeds, judging } = loadRun(folder).info.settings;
+        assertEquals(controller, { ...PAPER_CONTROLLER, ...had });
+        assertEquals({ childTimeMs, objective, learnFrom, tableSeeds, target: judging.target }, {
+          childTimeMs: null,
+          objective: "validation",
+          learnFrom: null,
+          tableSeeds: false,
+          target: null,
+        });
+      }));
+  }
+
+  it("keeps the settings that it has", () =>
+    withStore("v2", "finished", (_, folder) => {
+      {
+        using database = new DatabaseSync(`${folder}/run.sqlite`);
+        database.exec(`UPDATE run SET info = json_set(info,
+          '$.settings.controller', json('{"hidden":7,"screen":3}'), '$.settings.learnFrom', 'first',
+          '$.settings.childTimeMs', 5, '$.settings.tableSeeds', json('true'), '$.settings.objective', 'shift')`);
+      }
+      const { controller, childTimeMs, objective, learnFrom, tableSeeds } = loadRun(folder).info.settings;
+      assertEquals<unknown>(controller, { hidden: 7, screen: 3, ranked: 0, elites: 0 });
+      assertEquals([childTimeMs, objective, learnFrom, tableSeeds], [5, "shift", "first", true]);
+    }));
+});
 
 describe("a store of the second format", () => {
   it("opens with what its sampler reported as a list of named metrics", () =>
