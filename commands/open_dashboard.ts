@@ -79,12 +79,12 @@ function reachOf({ allowHost, basePath, trustProxy }: DashboardFlags): Reach {
 }
 
 /** Uses the given port, or the first free one from the default on. Throws a UsageError as `requireAddress` does. */
-export async function openDashboard(source: RunRegistry, flags: DashboardFlags): Promise<Dashboard> {
+export async function openDashboard(registry: RunRegistry, flags: DashboardFlags): Promise<Dashboard> {
   const { host, port } = flags, reach = reachOf(flags);
   const last = port ?? DEFAULT_PORT + PORTS_TRIED;
   for (let candidate = port ?? DEFAULT_PORT;; candidate++) {
     try {
-      return await startDashboard({ source, host, port: candidate, reach });
+      return await startDashboard({ registry, host, port: candidate, reach });
     } catch (error) {
       if (!(error instanceof Deno.errors.AddrInUse) || candidate >= last) throw addressError(host, candidate, error);
     }

@@ -46,7 +46,7 @@ const MAX_TRIALS_PER_RESPONSE = 100_000;
 
 /** The request is refused with this status and sentence. */
 class Refusal extends Error {
-  constructor(readonly status: 400 | 404 | 405 | 409 | 410 | 415 | 429, message: string) {
+  constructor(readonly status: 400 | 404 | 409 | 410 | 415 | 429, message: string) {
     super(message);
   }
 }
@@ -106,7 +106,7 @@ function guardsOf({ feed, addressOf }: ApiOptions): Guards {
 function addRuns(api: Hono, { registry }: ApiOptions, { run, read }: Guards): void {
   api.get("/runs", async (context) => {
     read(context);
-    return context.json({ live: registry.live, changeable: registry.change !== null, runs: await registry.list() });
+    return context.json({ live: registry.live, runs: await registry.list() });
   });
 
   api.get("/runs/:run", async (context) => {
@@ -201,7 +201,6 @@ function addChanges(api: Hono, { registry, release }: ApiOptions, { run, change 
   api.patch("/runs/:run", async (context) => {
     const body = await change(context);
     const name = context.req.param("run");
-    if (!registry.change) throw new Refusal(405, "runs cannot be changed here");
     const wanted = readChange(body);
     const refused = await registry.change(name, wanted, () => release(name));
     if (refused !== null) throw new Refusal(409, refused);
@@ -211,7 +210,6 @@ function addChanges(api: Hono, { registry, release }: ApiOptions, { run, change 
   api.delete("/runs/:run", async (context) => {
     const body = await change(context);
     const name = context.req.param("run");
-    if (!registry.remove) throw new Refusal(405, "runs cannot be deleted here");
     checkDeletion(body, name);
     const refused = await registry.remove(name, () => release(name));
     if (refused !== null) throw new Refusal(409, refused);

@@ -1,24 +1,24 @@
 /**
- * The dashboard's server: serves a running or finished search to browsers (`client/`, over the websocket of `live.ts`)
- * and to programs (`api.ts`), and lets them control it. It only reads a `RunSource` and forwards requests to it, so
- * that a search runs the same with and without it.
+ * The dashboard's server: serves searches, running or finished, to browsers (`client/`, over the websocket of `live.ts`)
+ * and to programs (`api.ts`), and lets them control them. It only reads each `RunSource` and forwards requests to it,
+ * so that a search runs the same with and without it.
  */
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { upgradeWebSocket } from "hono/deno";
-import { isOver, type RunSource } from "../controller/runs/events.ts";
+import { isOver } from "../controller/runs/events.ts";
 import { apiRoutes } from "./api.ts";
 import { type Arrival, arrivalOf } from "./arrival.ts";
 import { type Asset, loadAssets } from "./assets.ts";
 import { RunFeed } from "./feed.ts";
 import { listen } from "./listen.ts";
 import { Live, type Socket } from "./live.ts";
-import { oneRun, type RunRegistry } from "../controller/runs/registry.ts";
+import type { RunRegistry } from "../controller/runs/registry.ts";
 import { Access, tokenFor } from "./security.ts";
 
 export interface DashboardOptions {
   /** The run to show: a running search, or a registry of many. */
-  readonly source: RunSource | RunRegistry;
+  readonly registry: RunRegistry;
   /** Address to listen on; 127.0.0.1 by default, and [::1] with it. Any address that is not loopback needs a token. */
   readonly host?: string;
   /** 0 takes a free one. */
@@ -71,7 +71,7 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   const server = await listen(host, options.port, (request, info) => app.fetch(request, info));
   const { port } = server;
   try {
-    app = createApp(options.source, { token, port, ...options.reach });
+    app = createApp(options.registry, { token, port, ...options.reach });
   } catch (error) {
     await server.shutdown();
     throw error;
@@ -89,12 +89,11 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
 
 /** The server without its socket, for `startDashboard` and for tests. */
 export function createApp(
-  source: RunSource | RunRegistry,
+  registry: RunRegistry,
   { token, port, basePath = "", allowedHosts, trustProxy = false }:
     & Reach
     & { readonly token: string | null; readonly port: number },
 ): App {
-  const registry = "snapshot" in source ? oneRun(source) : source;
   const assets = loadAssets();
   const feeds = new Feeds(registry);
   const live = new Live((run) => feeds.open(run));

@@ -1,6 +1,6 @@
 /** The runs that a dashboard can show: what it needs of them, wherever they are stored. */
 import type { RunSettings, RunSource, RunState } from "./events.ts";
-import { NO_REPORTS, type Reports } from "./reports.ts";
+import type { Reports } from "./reports.ts";
 import { bestTrial, trainingsJudged, type Trial, type TrialState } from "../trial.ts";
 
 /** The best function of a run. */
@@ -50,25 +50,13 @@ export interface RunRegistry {
   open(name: string): Promise<RunSource | null>;
   /**
    * Resolves to null when done, else to the reason it was refused. `release` is called once nothing prevents it, before
-   * the run's folder is moved, so that nothing holds the run open. Null if runs cannot be changed.
+   * the run's folder is moved, so that nothing holds the run open.
    */
-  readonly change: ((name: string, change: RunChange, release?: Release) => Promise<string | null>) | null;
-  readonly remove: ((name: string, release?: Release) => Promise<string | null>) | null;
+  change(name: string, change: RunChange, release?: Release): Promise<string | null>;
+  /** Deletes the run's folder; answers and releases as `change` does. */
+  remove(name: string, release?: Release): Promise<string | null>;
   /** Comparisons and confirmations beside the runs. */
   readonly reports: Reports;
-}
-
-/** The registry of a search that shows no other runs. */
-export function oneRun(source: RunSource): RunRegistry {
-  const name = source.snapshot().run.name;
-  return {
-    live: name,
-    list: () => Promise.resolve([summarize(source, { notes: "", tags: [], live: true })]),
-    open: (asked) => Promise.resolve(asked === name ? source : null),
-    change: null,
-    remove: null,
-    reports: NO_REPORTS,
-  };
 }
 
 export function summarize(source: RunSource, kept: Pick<RunSummary, "notes" | "tags" | "live">): RunSummary {

@@ -67,9 +67,6 @@ export interface Reports {
   read(kind: ReportKind, name: string): Promise<unknown>;
 }
 
-/** For a dashboard that shows a single run. */
-export const NO_REPORTS: Reports = { list: () => Promise.resolve([]), read: () => Promise.resolve(null) };
-
 /** The reports below the folder of runs. */
 export function reportsIn(root: string): Reports {
   const path: Readonly<Record<ReportKind, (name: string) => string>> = {

@@ -11,6 +11,7 @@ import type { Browser, CDPSession, Page } from "playwright-core";
 import { startDashboard } from "../../web/app.ts";
 import { launch, SCRATCH } from "../browser/chromium.ts";
 import { FakeRun } from "../web/fake_run.ts";
+import { registryOf } from "../web/fake_runs.ts";
 
 const trials = Number(Deno.args[0] ?? 10_000);
 /** Pages opened of each view, and how many of them are scrolled. */
@@ -118,7 +119,7 @@ async function measure(browser: Browser, url: string, { view, content, list }: t
 }
 
 const run = new FakeRun({ trials, workers: 8, functions: FUNCTIONS, verdict: "found" }).finish(60_000);
-const dashboard = await startDashboard({ source: run, port: 0 });
+const dashboard = await startDashboard({ registry: registryOf(run), port: 0 });
 const browser = await launch();
 for (const view of VIEWS) await measure(browser, dashboard.url, view);
 await browser.close();

@@ -7,6 +7,7 @@ import { afterAll, it } from "@std/testing/bdd";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import type { RunSource } from "../../controller/runs/events.ts";
 import { type Dashboard, type DashboardOptions, startDashboard } from "../../web/app.ts";
+import { registryOf } from "../web/fake_runs.ts";
 import type { RunRegistry } from "../../controller/runs/registry.ts";
 import { CHROMIUM, launch, SCRATCH } from "./chromium.ts";
 
@@ -78,9 +79,9 @@ export class Stage {
   /** The URL of a dashboard on a free port. */
   async serve(
     source: RunSource | RunRegistry,
-    options: Omit<DashboardOptions, "source" | "port"> = {},
+    options: Omit<DashboardOptions, "registry" | "port"> = {},
   ): Promise<string> {
-    const dashboard = await startDashboard({ source, port: 0, ...options });
+    const dashboard = await startDashboard({ registry: registryOf(source), port: 0, ...options });
     this.#dashboards.push(dashboard);
     return dashboard.url;
   }

@@ -5,6 +5,7 @@ import type { Page } from "playwright-core";
 import type { Trial } from "../../controller/trial.ts";
 import { startDashboard } from "../../web/app.ts";
 import { FakeRun, random } from "../web/fake_run.ts";
+import { registryOf } from "../web/fake_runs.ts";
 import { itInBrowser, WIDE } from "./browser.ts";
 
 const ROW = 32;
@@ -81,7 +82,7 @@ describe("a connection that is cut", () => {
   itInBrowser("as the server goes and another comes in its place is made anew from a snapshot", async (stage) => {
     const run = new FakeRun({ trials: 60, workers: 4 });
     run.advance(30_000);
-    const first = await startDashboard({ source: run, port: 0 });
+    const first = await startDashboard({ registry: registryOf(run), port: 0 });
     stage.excuse(CUT);
     stage.excuse(AWAY);
     const page = await stage.open(first.url + TABLE);
@@ -89,7 +90,7 @@ describe("a connection that is cut", () => {
     await first.close();
     await page.getByText("the search's process has ended").waitFor();
     run.finish();
-    const second = await startDashboard({ source: run, port: Number(new URL(first.url).port) });
+    const second = await startDashboard({ registry: registryOf(run), port: Number(new URL(first.url).port) });
     await page.locator(".pill.run-finished").waitFor();
     const { trials } = run.snapshot();
     assertEquals(await readTable(page, trials.length), trials.map(asShown));

@@ -10,14 +10,14 @@ import { RunView } from "../../web/run_view.ts";
 import { TRIAL_FIELDS } from "../../controller/trial_record.ts";
 import { FakeRun } from "./fake_run.ts";
 import { COMPARISON, CONFIRMATION, FAKE_REPORTS } from "./fake_reports.ts";
-import { FakeRuns } from "./fake_runs.ts";
+import { FakeRuns, registryOf } from "./fake_runs.ts";
 
 const TOKEN = "correct-horse-battery-staple";
 
 type Init = RequestInit & { headers?: Record<string, string> };
 
 function appOf(run: RunSource | RunRegistry, token: string | null, reach: Reach = {}) {
-  const app = createApp(run, { token, port: 8000, ...reach });
+  const app = createApp(registryOf(run), { token, port: 8000, ...reach });
   const ask = (path: string, init: Init = {}, host = "127.0.0.1:8000") =>
     Promise.resolve(app.fetch(new Request(`http://${host}${path}`, { ...init, headers: { host, ...init.headers } })));
   const post = (path: string, body: unknown, headers: Record<string, string> = {}, method = "POST") =>
@@ -311,7 +311,11 @@ describe("the dashboard on another address", () => {
   });
 
   it("refuses a token that is too short to be one", () => {
-    assertThrows(() => createApp(new FakeRun({ trials: 1 }), { token: "short", port: 1 }), RangeError, "16 to 256");
+    assertThrows(
+      () => createApp(new FakeRuns([new FakeRun({ trials: 1 })]), { token: "short", port: 1 }),
+      RangeError,
+      "16 to 256",
+    );
   });
 });
 
@@ -493,7 +497,7 @@ describe("a dashboard that listens", () => {
   const run = new FakeRun({ trials: 1e6, workers: 2 });
   let dashboard: Dashboard;
   beforeAll(async () => {
-    dashboard = await startDashboard({ source: run, port: 0 });
+    dashboard = await startDashboard({ registry: new FakeRuns([run]), port: 0 });
   });
   afterAll(() => dashboard.close());
 
@@ -515,7 +519,7 @@ describe("a dashboard that listens", () => {
     const closed = new Promise((resolve) => socket.onclose = resolve);
     await dashboard.close();
     await closed;
-    dashboard = await startDashboard({ source: run, port: 0 });
+    dashboard = await startDashboard({ registry: new FakeRuns([run]), port: 0 });
   });
 
   it("is reached by 127.0.0.1 and by [::1], at one port", async () => {
@@ -541,7 +545,7 @@ describe("a dashboard that listens", () => {
   });
 
   it("puts the token it was given in the URL to open, and needs it", async () => {
-    const guarded = await startDashboard({ source: run, port: 0, token: TOKEN });
+    const guarded = await startDashboard({ registry: new FakeRuns([run]), port: 0, token: TOKEN });
     assertEquals(new URL(guarded.url).search, `?token=${TOKEN}`);
     const answer = await fetch(new URL("/", guarded.url));
     assertEquals(answer.status, 401);
@@ -551,9 +555,8 @@ describe("a dashboard that listens", () => {
 
   it("says that a port is taken", async () => {
     const taken = Number(new URL(dashboard.url).port);
-    const failure = await Promise.resolve().then(() => startDashboard({ source: run, port: taken })).catch((error) =>
-      error
-    );
+    const failure = await Promise.resolve().then(() => startDashboard({ registry: new FakeRuns([run]), port: taken }))
+      .catch((error) => error);
     assert(failure instanceof Deno.errors.AddrInUse);
   });
 });

@@ -18,5 +18,5 @@ const yesterday = new FakeRun({ name: "random-yesterday", trials: 400, sampler: 
 const before = new FakeRun({ name: "ppo-seed-3", trials: 300, seed: 3, workers: 8, verdict: "not found" }).finish();
 yesterday.close("interrupted");
 before.close();
-const dashboard = await startDashboard({ source: new FakeRuns([run, yesterday, before]), port: Number(port) });
+const dashboard = await startDashboard({ registry: new FakeRuns([run, yesterday, before]), port: Number(port) });
 console.log(dashboard.url);

@@ -20,7 +20,7 @@ const MAX_COMPARED = 8;
 
 export function RunsView(): VNode {
   const { route, go } = useDashboard();
-  const { runs, changeable, problem, refresh } = useRuns();
+  const { runs, problem, refresh } = useRuns();
   const compared = (runs ?? []).filter(({ name }) => route.compared.includes(name));
   const toggle = (name: string) => {
     const next = route.compared.includes(name)
@@ -50,7 +50,6 @@ export function RunsView(): VNode {
                 key={run.name}
                 run={run}
                 compared={route.compared.includes(run.name)}
-                changeable={changeable}
                 onCompare={() => toggle(run.name)}
                 onChanged={refresh}
               />
@@ -96,24 +95,15 @@ function RunTable({ children }: { children: ComponentChildren }): VNode {
   );
 }
 
-interface Runs {
-  readonly runs: readonly RunSummary[];
-  /** Whether runs can be renamed, described and deleted here. */
-  readonly changeable: boolean;
-}
-
 function useRuns() {
-  const [{ runs, changeable }, setRuns] = useState<Runs | { runs: null; changeable: false }>({
-    runs: null,
-    changeable: false,
-  });
+  const [runs, setRuns] = useState<readonly RunSummary[] | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const refresh = useRef(() => {});
   useEffect(() => {
     let isGone = false;
     refresh.current = () =>
-      void ask<Runs>("api/runs").then(
-        (answer) => !isGone && (setRuns(answer), setProblem(null)),
+      void ask<{ readonly runs: readonly RunSummary[] }>("api/runs").then(
+        (answer) => !isGone && (setRuns(answer.runs), setProblem(null)),
         (error) => !isGone && setProblem(error.message),
       );
     refresh.current();
@@ -123,14 +113,13 @@ function useRuns() {
       clearInterval(timer);
     };
   }, []);
-  return { runs, changeable, problem, refresh: () => refresh.current() };
+  return { runs, problem, refresh: () => refresh.current() };
 }
 
 function RunRow(
-  { run, compared, changeable, onCompare, onChanged }: {
+  { run, compared, onCompare, onChanged }: {
     run: RunSummary;
     compared: boolean;
-    changeable: boolean;
     onCompare: () => void;
     onChanged: () => void;
   },
@@ -148,16 +137,14 @@ function RunRow(
         </td>
         <RunCells run={run} />
         <td>
-          {changeable && (
-            <button
-              type="button"
-              class="small"
-              aria-expanded={editing}
-              onClick={() => setEditing(!editing)}
-            >
-              Edit
-            </button>
-          )}
+          <button
+            type="button"
+            class="small"
+            aria-expanded={editing}
+            onClick={() => setEditing(!editing)}
+          >
+            Edit
+          </button>
         </td>
       </tr>
       {editing && (

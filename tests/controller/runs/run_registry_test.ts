@@ -64,8 +64,8 @@ describe("the runs on disk", () => {
       const store = RunStore.open(`${root}/first`), registry = runRegistry(root, null);
       store.saveState("running", 1000);
       assertEquals((await registry.list())[0].state, "running");
-      assertStringIncludes((await registry.change!("first", { name: "other" }))!, "another process");
-      assertStringIncludes((await registry.remove!("first"))!, "another process");
+      assertStringIncludes((await registry.change("first", { name: "other" }))!, "another process");
+      assertStringIncludes((await registry.remove("first"))!, "another process");
       store.close();
       assertEquals((await registry.list())[0].state, "interrupted");
       assertEquals((await registry.open("first"))!.snapshot().state, "interrupted");
@@ -74,9 +74,9 @@ describe("the runs on disk", () => {
   it("keep notes and tags, and are renamed with all they have", () =>
     withRun(async (root) => {
       const registry = runRegistry(root, null), before = loadRun(`${root}/first`);
-      assertEquals(await registry.change!("first", { notes: "a <b> note", tags: ["good"] }), null);
-      assertEquals(await registry.change!("first", { tags: ["better", "best"] }), null);
-      assertEquals(await registry.change!("first", { name: "renamed" }), null);
+      assertEquals(await registry.change("first", { notes: "a <b> note", tags: ["good"] }), null);
+      assertEquals(await registry.change("first", { tags: ["better", "best"] }), null);
+      assertEquals(await registry.change("first", { name: "renamed" }), null);
       const [{ name, notes, tags }] = await registry.list();
       assertEquals([name, notes, tags], ["renamed", "a <b> note", ["better", "best"]]);
       assertEquals(loadRun(`${root}/renamed`), { ...before, info: { ...before.info, name: "renamed" } });
@@ -88,29 +88,29 @@ describe("the runs on disk", () => {
     withRun(async (root) => {
       await Deno.mkdir(`${root}/taken`);
       const registry = runRegistry(root, null);
-      assertStringIncludes((await registry.change!("first", { name: "taken" }))!, "as a run of that name exists");
+      assertStringIncludes((await registry.change("first", { name: "taken" }))!, "as a run of that name exists");
       for (const name of ["../first", "a/b", ".hidden", ""]) {
-        assertStringIncludes((await registry.change!("first", { name }))!, "must be letters");
+        assertStringIncludes((await registry.change("first", { name }))!, "must be letters");
       }
       for (const name of ["nothing", "../first", "taken"]) {
         assertEquals(await registry.open(name), null);
-        assertEquals(await registry.remove!(name), `no run is called ${name}`);
+        assertEquals(await registry.remove(name), `no run is called ${name}`);
       }
       assertEquals(await names(root), ["first"]);
     }));
 
   it("are deleted whole", () =>
     withRun(async (root) => {
-      assertEquals(await runRegistry(root, null).remove!("first"), null);
+      assertEquals(await runRegistry(root, null).remove("first"), null);
       assertEquals([...Deno.readDirSync(root)], []);
     }));
 
   it("are not renamed or deleted while this process searches them, but labelled", () =>
     inFolder(async (root) => {
       const { search, store } = openScripted(`${root}/first`, 1), registry = runRegistry(root, search);
-      assertStringIncludes((await registry.remove!("first"))!, "being searched by this process");
-      assertStringIncludes((await registry.change!("first", { name: "b" }))!, "being searched by this process");
-      assertEquals(await registry.change!("first", { tags: ["now"] }), null);
+      assertStringIncludes((await registry.remove("first"))!, "being searched by this process");
+      assertStringIncludes((await registry.change("first", { name: "b" }))!, "being searched by this process");
+      assertEquals(await registry.change("first", { tags: ["now"] }), null);
       assertEquals((await registry.list())[0].tags, ["now"]);
       await search.run(AbortSignal.abort());
       store.close();
