@@ -14,8 +14,8 @@ import {
   readTableText,
   type TableText,
 } from "../controller/comparison/table_files.ts";
-import { type PresetName, PRESETS } from "../controller/presets.ts";
-import { type PrunerName, PRUNERS } from "../controller/pruners/pruners.ts";
+import { PRESET_NAMES, type PresetName, PRESETS } from "../controller/presets.ts";
+import { PRUNER_NAMES, type PrunerName } from "../controller/pruners/pruners.ts";
 import type { JudgingSettings } from "../controller/runs/events.ts";
 import type { ControllerSettings } from "../controller/samplers/ppo/config.ts";
 import { SAMPLER_NAMES } from "../controller/samplers/samplers.ts";
@@ -73,7 +73,7 @@ export const compare = command({
     {
       name: "preset",
       type: "choice",
-      choices: Object.keys(PRESETS),
+      choices: PRESET_NAMES,
       default: "laptop",
       help: "preset of the child",
     },
@@ -89,7 +89,7 @@ export const compare = command({
       default: "search",
       help: "how a search names its best: as deno task search does, or the maximum of single trainings",
     },
-    { name: "pruner", type: "choice", choices: Object.keys(PRUNERS), help: "as in deno task search (by preset)" },
+    { name: "pruner", type: "choice", choices: PRUNER_NAMES, help: "as in deno task search (by preset)" },
     { name: "finals", type: "number", min: 0, max: 0.9, help: "as in deno task search (by preset)" },
     CONTROLLER_FLAG,
     {
@@ -157,7 +157,7 @@ export interface Compared extends Stand {
 interface TableFlags {
   readonly table?: string;
   readonly dataset: string;
-  readonly preset: string;
+  readonly preset: PresetName;
   readonly workers?: number;
 }
 
@@ -214,16 +214,16 @@ function requireOnePlace({ real, ...flags }: PlaceFlags): void {
 
 interface RuleFlags {
   readonly rule: string;
-  readonly preset: string;
-  readonly pruner?: string;
+  readonly preset: PresetName;
+  readonly pruner?: PrunerName;
   readonly finals?: number;
 }
 
 /** Throws a UsageError for flags about judging if the rule does not judge. */
 function judgingOf({ rule, preset, pruner, finals }: RuleFlags): JudgingSettings | null {
-  const { judging } = PRESETS[preset as PresetName];
+  const { judging } = PRESETS[preset];
   if (rule === "search") {
-    const asked = { pruner: (pruner ?? judging.pruner) as PrunerName, finals: finals ?? judging.finals };
+    const asked = { pruner: pruner ?? judging.pruner, finals: finals ?? judging.finals };
     return { ...judging, ...asked, target: null }; // a table is of one child
   }
   if (pruner === undefined && finals === undefined) return null;
@@ -232,10 +232,10 @@ function judgingOf({ rule, preset, pruner, finals }: RuleFlags): JudgingSettings
 
 /** How the samplers with a policy learn. Throws a UsageError if no sampler asked for has one. */
 function controllerOf(
-  { controller, batch, preset }: { readonly controller?: string; readonly batch: number; readonly preset: string },
+  { controller, batch, preset }: { readonly controller?: string; readonly batch: number; readonly preset: PresetName },
   samplers: readonly string[],
 ): ControllerSettings {
   if (controller !== undefined) requirePolicy(samplers, "none of these is among --samplers");
-  const own = PRESETS[preset as PresetName].controller;
+  const own = PRESETS[preset].controller;
   return { ...own, batch, ...controller === undefined ? {} : parseController(controller) };
 }

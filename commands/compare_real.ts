@@ -17,13 +17,14 @@ import type { JudgingSettings } from "../controller/runs/events.ts";
 import { FunctionFacts } from "../controller/samplers/function_facts.ts";
 import { SearchSpace, type Units } from "../controller/search_space.ts";
 import type { Io } from "./command.ts";
+import type { PresetName } from "../controller/presets.ts";
 import type { Compared, Job } from "./compare.ts";
 import { standOf } from "./compare_report.ts";
 import { TableTrainer } from "./training/table_trainer.ts";
 
 interface RealFlags {
   readonly dataset: string;
-  readonly preset: string;
+  readonly preset: PresetName;
   readonly data?: string;
   readonly engine?: string;
   readonly workers?: number;

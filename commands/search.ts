@@ -1,25 +1,21 @@
 /** `deno task search`: opens data set, store, sampler and dashboard, and runs the search. */
-import { createSampler, DEFAULT_SAMPLER, SAMPLER_NAMES } from "../controller/samplers/samplers.ts";
+import { createSampler } from "../controller/samplers/samplers.ts";
 import { childText } from "../controller/child_text.ts";
 import { followRun } from "../controller/console.ts";
-import { PRESETS } from "../controller/presets.ts";
-import { PRUNERS } from "../controller/pruners/pruners.ts";
 import { runFolder } from "../controller/runs/run_files.ts";
 import { RunStore, type StoredRun, type StoredSummary } from "../controller/runs/run_store.ts";
 import { snapshotOf } from "../controller/runs/stored_run.ts";
-import { DEFAULT_OBJECTIVE, OBJECTIVE_NAMES } from "../controller/objectives.ts";
+import { DEFAULT_OBJECTIVE } from "../controller/objectives.ts";
 import { Search } from "../controller/search.ts";
 import { SearchSpace } from "../controller/search_space.ts";
 import { hasWorkLeft } from "../controller/trial.ts";
 import type { WarmStart } from "../controller/warm_start.ts";
-import { ENGINE_NAMES, openEngine, PLANNED_ENGINES } from "../child/engine/open.ts";
+import { openEngine } from "../child/engine/open.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import type { Dashboard } from "../web/app.ts";
-import { MAX_WORKERS, placeChildren } from "../workers/placement.ts";
-import { NETWORK_NAMES } from "../child/network/networks.ts";
-import { CONTROLLER_FLAG } from "./controller_flag.ts";
+import { placeChildren } from "../workers/placement.ts";
 import { requireRunName } from "./run_name.ts";
-import { DATASET_FLAG, openChosenDataset } from "./training/chosen_dataset.ts";
+import { openChosenDataset } from "./training/chosen_dataset.ts";
 import { command, EXIT, type Io, UsageError } from "./command.ts";
 import {
   DASHBOARD_FLAGS,
@@ -35,16 +31,14 @@ import {
   infoOf,
   judgedBy,
   machineFor,
-  NO_TARGET,
   referencesOf,
-  requireNoSettings,
   requireOneTarget,
-  type SearchFlags,
   settingsOf,
   warmStartAgain,
   warmStartOf,
   whyNotTaken,
 } from "./search_settings.ts";
+import { requireNoSettings, SETTING_FLAGS, type SettingFlags } from "./search_flags.ts";
 
 const RUNS = "runs";
 
@@ -53,78 +47,7 @@ export const search = command({
   summary: "Searches for activation functions: a sampler proposes, children are trained, the best are listed.",
   positionals: [],
   flags: [
-    { name: "sampler", type: "choice", choices: SAMPLER_NAMES, help: `what proposes candidates (${DEFAULT_SAMPLER})` },
-    {
-      name: "preset",
-      type: "choice",
-      choices: Object.keys(PRESETS),
-      help: "size of the search (laptop, or paper where the engine computes on a GPU)",
-    },
-    DATASET_FLAG,
-    {
-      name: "data",
-      type: "string",
-      value: "DIR",
-      help: "folder or archive that holds the data set already, in any form",
-    },
-    { name: "engine", type: "choice", choices: ENGINE_NAMES, planned: PLANNED_ENGINES, help: "what computes (auto)" },
-    { name: "workers", type: "integer", min: 1, max: MAX_WORKERS, help: "children trained at once (one per core)" },
-    { name: "trials", type: "integer", min: 1, help: "candidates in all (by preset)" },
-    { name: "network", type: "choice", choices: NETWORK_NAMES, help: "network of a child (by preset)" },
-    { name: "steps", type: "integer", min: 1, help: "training steps of a child (by preset)" },
-    { name: "batch", type: "integer", min: 1, help: "images per step of a child (by preset)" },
-    { name: "lr", type: "number", min: 0, help: "learning rate of a child at the start (0.1)" },
-    {
-      name: "image-size",
-      type: "integer",
-      min: 1,
-      help: "side that a child's images are scaled down to (by preset, where it divides theirs)",
-    },
-    {
-      name: "child-time",
-      type: "duration",
-      help:
-        "running time after which a child counts as failed (unlimited, so that results do not depend on the machine's speed)",
-    },
-    CONTROLLER_FLAG,
-    {
-      name: "objective",
-      type: "choice",
-      choices: OBJECTIVE_NAMES,
-      help:
-        "what children are judged by: accuracy on validation images, on the same under shift, or likelihood, exp(-loss), with a verdict by accuracy (validation)",
-    },
-    {
-      name: "learn-from",
-      type: "string",
-      value: "RUN|FILE",
-      help: "a run or a table of functions that the sampler learns from first; what a table has is not trained again",
-    },
-    { name: "time", type: "duration", help: "proposals and playoff take this long at most, about: 10m, 2h" },
-    { name: "seed", type: "integer", help: "seed of everything random (1)" },
-    { name: "units", type: "integer", min: 1, max: 3, help: "core units of an expression (by preset: 1 or 2)" },
-    {
-      name: "pruner",
-      type: "choice",
-      choices: Object.keys(PRUNERS),
-      help: "which leading candidates train more than once before the playoff (none)",
-    },
-    {
-      name: "reference",
-      type: "strings",
-      value: "EXPR",
-      help: "a function to compare with, instead of relu and swish; may be given several times",
-    },
-    { name: "finals", type: "number", min: 0, max: 0.9, help: "share of the trainings kept for the playoff (a third)" },
-    {
-      name: "target-network",
-      type: "choice",
-      choices: [NO_TARGET, ...NETWORK_NAMES],
-      help: "network on which the best meet and the verdict is made, on whole images (by preset; none: the child's)",
-    },
-    { name: "target-steps", type: "integer", min: 1, help: "training steps of 128 images on it (2000)" },
-    { name: "seeds", type: "integer", min: 1, max: 1000, help: "fresh seeds to judge the named function (16)" },
-    { name: "run", type: "string", value: "NAME", help: "name of the run's folder in runs/ (by time)" },
+    ...SETTING_FLAGS,
     { name: "resume", type: "string", value: "NAME", help: "continue this run exactly where it was" },
     ...DASHBOARD_FLAGS,
     { name: "web", type: "boolean", default: true, help: "without the dashboard" },
@@ -194,7 +117,7 @@ interface Opened {
   readonly warmStart: WarmStart | null;
 }
 
-async function begin(flags: SearchFlags, io: Io): Promise<Opened> {
+async function begin(flags: SettingFlags, io: Io): Promise<Opened> {
   requireRunName("--run", flags.run);
   referencesOf(flags); // throws before anything starts
   controllerOf(flags); // as well
@@ -246,7 +169,7 @@ function showFinished(run: StoredRun, json: boolean, io: Io): void {
 }
 
 /** Null if nothing is left to do. */
-async function resume(flags: SearchFlags & { readonly json: boolean }, io: Io): Promise<Opened | null> {
+async function resume(flags: { readonly resume?: string; readonly json: boolean }, io: Io): Promise<Opened | null> {
   const store = RunStore.open(runFolder(RUNS, flags.resume!), { onLocked: io.err });
   try {
     const summary = store.summary(), { settings } = summary.info; // its trials are read once, by the search

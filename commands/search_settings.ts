@@ -1,10 +1,9 @@
 /** The settings of a search, from its flags: what is saved with the run and resumed with it. */
-import type { JudgingSettings, Objective, RunInfo, RunSettings, Target } from "../controller/runs/events.ts";
+import type { JudgingSettings, RunInfo, RunSettings, Target } from "../controller/runs/events.ts";
 import { activationFrom } from "../child/activation/catalog.ts";
 import { fingerprint } from "../child/activation/fingerprint.ts";
 import { DEFAULT_OBJECTIVE, objectiveOf } from "../controller/objectives.ts";
-import { type PresetName, PRESETS, TARGET } from "../controller/presets.ts";
-import type { PrunerName } from "../controller/pruners/pruners.ts";
+import { PRESETS, TARGET } from "../controller/presets.ts";
 import type { Units } from "../controller/search_space.ts";
 import { DeviceError } from "../child/engine/engine.ts";
 import { onGpu } from "../child/engine/open.ts";
@@ -24,55 +23,15 @@ import { openWarmStart, type WarmStart } from "../controller/warm_start.ts";
 import { withShiftedValidation } from "../datasets/shift.ts";
 import { parseController, requirePolicy } from "./controller_flag.ts";
 import { UsageError } from "./command.ts";
-
-/** The value of --target-network that says the verdict is of the search's own child. */
-export const NO_TARGET = "none";
-
-/** None has a default, so that requested values can be told from missing ones. */
-export interface SearchFlags {
-  readonly sampler?: string;
-  readonly preset?: string;
-  readonly dataset?: string;
-  readonly data?: string;
-  readonly engine?: string;
-  readonly workers?: number;
-  readonly trials?: number;
-  readonly network?: string;
-  readonly steps?: number;
-  readonly batch?: number;
-  readonly lr?: number;
-  readonly imageSize?: number;
-  readonly targetNetwork?: string;
-  readonly targetSteps?: number;
-  readonly childTime?: number;
-  readonly controller?: string;
-  readonly objective?: Objective;
-  readonly learnFrom?: string;
-  readonly time?: number;
-  readonly seed?: number;
-  readonly units?: number;
-  readonly pruner?: string;
-  readonly reference: readonly string[];
-  readonly finals?: number;
-  readonly seeds?: number;
-  readonly run?: string;
-  readonly resume?: string;
-}
-
-/** What belongs to a run's settings and is saved with them. */
-const SETTING_FLAGS = [
-  ...["sampler", "preset", "dataset", "data", "engine", "workers", "trials", "time", "seed", "units", "run"] as const,
-  ...["pruner", "reference", "finals", "targetNetwork", "targetSteps", "seeds"] as const,
-  ...["network", "steps", "batch", "lr", "imageSize", "childTime", "controller", "objective", "learnFrom"] as const,
-] satisfies (keyof SearchFlags)[];
+import { NO_TARGET, type SettingFlags } from "./search_flags.ts";
 
 export async function settingsOf(
-  flags: SearchFlags,
+  flags: SettingFlags,
   dataset: Dataset,
   warmStart: WarmStart | null,
 ): Promise<RunSettings> {
   const { engine = "auto", sampler = DEFAULT_SAMPLER, seed = 1, objective = DEFAULT_OBJECTIVE } = flags;
-  const presetName = (flags.preset ?? ((await onGpu(engine)).engine === null ? "laptop" : "paper")) as PresetName;
+  const presetName = flags.preset ?? ((await onGpu(engine)).engine === null ? "laptop" : "paper");
   const preset = PRESETS[presetName];
   const { batch = preset.batch, ...controller } = controllerOf(flags);
   const child = childOf(flags, preset.child, dataset);
@@ -152,14 +111,14 @@ export function judgedBy({ objective, seed }: RunSettings, dataset: Dataset): Da
 }
 
 /** How the sampler learns, as far as the user said. Throws a UsageError if the sampler has no such settings. */
-export function controllerOf({ controller, sampler = DEFAULT_SAMPLER }: SearchFlags): Partial<ControllerSettings> {
+export function controllerOf({ controller, sampler = DEFAULT_SAMPLER }: SettingFlags): Partial<ControllerSettings> {
   if (controller === undefined) return {};
   requirePolicy([sampler], `leave it out with --sampler ${sampler}`);
   return parseController(controller);
 }
 
 /** Throws a UsageError if a batch is larger than the training split, or its images cannot be scaled down so. */
-function childOf(flags: SearchFlags, preset: ChildSettings, dataset: Dataset): ChildSettings {
+function childOf(flags: SettingFlags, preset: ChildSettings, dataset: Dataset): ChildSettings {
   const { network, steps, batch, lr } = flags, { train } = dataset;
   if (batch !== undefined && batch > train.count) {
     throw new UsageError(`--batch takes at most the ${train.count} training images: current value is "${batch}"`);
@@ -176,7 +135,7 @@ function childOf(flags: SearchFlags, preset: ChildSettings, dataset: Dataset): C
 }
 
 /** Undefined where images stay as they are; a preset's size where they can be scaled down to it. */
-function imageSizeOf({ imageSize }: SearchFlags, preset: ChildSettings, dataset: Dataset): number | undefined {
+function imageSizeOf({ imageSize }: SettingFlags, preset: ChildSettings, dataset: Dataset): number | undefined {
   if (imageSize !== undefined && !canScaleDown(dataset, imageSize)) {
     const { name, height, width } = dataset;
     throw new UsageError(
@@ -187,10 +146,10 @@ function imageSizeOf({ imageSize }: SearchFlags, preset: ChildSettings, dataset:
   return size === undefined || size === dataset.height || !canScaleDown(dataset, size) ? undefined : size;
 }
 
-function judgingOf(flags: SearchFlags, preset: JudgingSettings, dataset: Dataset): JudgingSettings {
+function judgingOf(flags: SettingFlags, preset: JudgingSettings, dataset: Dataset): JudgingSettings {
   const references = referencesOf(flags);
   return {
-    pruner: (flags.pruner ?? preset.pruner) as PrunerName,
+    pruner: flags.pruner ?? preset.pruner,
     references: references.length > 0 ? references : preset.references,
     finals: flags.finals ?? preset.finals,
     finalists: preset.finalists,
@@ -200,14 +159,14 @@ function judgingOf(flags: SearchFlags, preset: JudgingSettings, dataset: Dataset
 }
 
 /** Throws a UsageError if the flags ask for a target's steps and for none. */
-export function requireOneTarget({ targetNetwork, targetSteps }: SearchFlags): void {
+export function requireOneTarget({ targetNetwork, targetSteps }: SettingFlags): void {
   if (targetNetwork !== NO_TARGET || targetSteps === undefined) return;
   throw new UsageError(`--target-steps has no meaning with --target-network ${NO_TARGET}: leave it out`);
 }
 
 /** A target where the flags or the preset ask for one; its batch is at most the training split. */
 function targetOf(
-  { targetNetwork, targetSteps }: SearchFlags,
+  { targetNetwork, targetSteps }: SettingFlags,
   ofPreset: Target | null,
   dataset: Dataset,
 ): Target | null {
@@ -219,7 +178,7 @@ function targetOf(
 }
 
 /** Names of the references. Throws a UsageError if one is not a function or is given twice. */
-export function referencesOf({ reference }: SearchFlags): string[] {
+export function referencesOf({ reference }: SettingFlags): string[] {
   const known = new Map<string, string>();
   for (const text of reference) {
     try {
@@ -300,17 +259,4 @@ export function infoOf(name: string, settings: RunSettings, dataset: Dataset): R
 function costOf(child: ChildSettings, dataset: Dataset): number {
   const { training, evaluation } = multiplyAdds(workloadOf(child, dataset).graph);
   return child.steps * child.batch * training + (child.validationImages ?? dataset.validation.count) * evaluation;
-}
-
-/** Throws a UsageError if a run is to be resumed with other settings. */
-export function requireNoSettings(flags: SearchFlags): void {
-  const isGiven = (value: SearchFlags[keyof SearchFlags]) =>
-    value !== undefined && !(Array.isArray(value) && value.length === 0);
-  const changed = SETTING_FLAGS.find((name) => isGiven(flags[name]));
-  if (flags.resume === undefined || !changed) return;
-  throw new UsageError(
-    `--resume continues a run with the settings it has: leave out --${
-      changed.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`)
-    }`,
-  );
 }

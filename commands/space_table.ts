@@ -22,7 +22,7 @@ import {
   type Training,
   trainingOrder,
 } from "../controller/comparison/table_plan.ts";
-import { PRESETS } from "../controller/presets.ts";
+import { PRESET_NAMES, type PresetName } from "../controller/presets.ts";
 import { SearchSpace } from "../controller/search_space.ts";
 import { DATASET_NAMES } from "../datasets/load.ts";
 import { MAX_WORKERS } from "../workers/placement.ts";
@@ -45,7 +45,7 @@ export const table = command({
     {
       name: "preset",
       type: "choice",
-      choices: Object.keys(PRESETS),
+      choices: PRESET_NAMES,
       default: "laptop",
       help: "whose child is trained",
     },
@@ -71,7 +71,7 @@ interface Flags {
   readonly train: boolean;
   readonly random?: number;
   readonly seed: number;
-  readonly preset: string;
+  readonly preset: PresetName;
   readonly dataset: string;
   readonly data?: string;
   readonly engine: string;

@@ -14,7 +14,7 @@ import {
 } from "../../controller/comparison/function_table.ts";
 import { type TableChoice, tableFile } from "../../controller/comparison/table_files.ts";
 import type { Training } from "../../controller/comparison/table_plan.ts";
-import { type PresetName, PRESETS } from "../../controller/presets.ts";
+import { PRESETS } from "../../controller/presets.ts";
 import { type Dataset, withoutTest } from "../../datasets/dataset.ts";
 import { loadDataset } from "../../datasets/load.ts";
 import { placeChildren } from "../../workers/placement.ts";
@@ -60,7 +60,7 @@ export class TableTrainer {
       ...loadProgress(io),
     });
     // All validation images: judging on fewer adds noise that costs more trainings than it saves time.
-    const child: ChildSettings = { ...PRESETS[options.preset as PresetName].child, validationImages: null };
+    const child: ChildSettings = { ...PRESETS[options.preset].child, validationImages: null };
     const { workers } = placeChildren(options.workers, { cores: navigator.hardwareConcurrency, gpus: [] });
     const settings = { dataset: withoutTest(dataset), engine: options.engine, child };
     const pool = new Pool({ workers, settings }), interrupt = () => pool.cancel();

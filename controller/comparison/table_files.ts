@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { type FunctionTable, parseTable } from "./function_table.ts";
+import type { PresetName } from "../presets.ts";
 
 const MADE = "runs/table";
 /**
@@ -17,7 +18,7 @@ const shipped = (name: string) => fileURLToPath(new URL(`./table/${name}`, impor
 export interface TableChoice {
   readonly file?: string;
   readonly dataset: string;
-  readonly preset: string;
+  readonly preset: PresetName;
 }
 
 /**

@@ -17,3 +17,5 @@ export const PRUNERS = {
 } as const satisfies Readonly<Record<string, Pruner>>;
 
 export type PrunerName = keyof typeof PRUNERS;
+
+export const PRUNER_NAMES = Object.keys(PRUNERS) as readonly PrunerName[];

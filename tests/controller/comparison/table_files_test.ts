@@ -6,7 +6,7 @@ import { STAGES } from "../../../controller/comparison/table_plan.ts";
 import { inFolder } from "../../commands/command_line.ts";
 import { PRESETS } from "../../../controller/presets.ts";
 
-const LAPTOP = { dataset: "cifar10", preset: "laptop" }, PATH = "runs/table/cifar10-laptop.jsonl";
+const LAPTOP = { dataset: "cifar10", preset: "laptop" } as const, PATH = "runs/table/cifar10-laptop.jsonl";
 
 /** In an empty folder. */
 function inside(test: () => void): Promise<void> {
