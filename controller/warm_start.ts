@@ -4,6 +4,7 @@
  */
 import { Random } from "../datasets/random.ts";
 import { type FunctionTable, parseTable } from "./comparison/function_table.ts";
+import { readTable } from "./comparison/table_files.ts";
 import { truthsOf } from "./comparison/simulated_training.ts";
 import type { Objective } from "./runs/events.ts";
 import { isRunFolder, isRunName, runFolder } from "./runs/run_files.ts";
@@ -25,7 +26,13 @@ export interface WarmStart {
   readonly table: FunctionTable | null;
 }
 
-/** The run of that name in the folder of runs, else the table's file. Throws an Error if there is neither. */
+/** The source that stands for the measured table of one core unit on CIFAR-10, which comes with the project. */
+export const MEASURED = "table";
+
+/**
+ * The run of that name in the folder of runs, else the measured table, if that is the name, else the table's file. Throws
+ * an Error if there is none.
+ */
 export function openWarmStart(source: string, runs: string): WarmStart {
   if (isRunName(source) && isRunFolder(runFolder(runs, source))) {
     const { trials, info: { settings: { objective } } } = loadRun(runFolder(runs, source));
@@ -33,9 +40,13 @@ export function openWarmStart(source: string, runs: string): WarmStart {
     const known = judged.map(({ expression, score }) => ({ expression, reward: score! }));
     return { known: someOf(known), objective, table: null };
   }
-  const table = parseTable(textOf(source), source), truths = truthsOf(table);
+  const table = tableOf(source), truths = truthsOf(table);
   const known = table.entries.map(({ expression, fingerprint }) => ({ expression, reward: truths.get(fingerprint)! }));
   return { known: someOf(known), objective: "validation", table };
+}
+
+function tableOf(source: string): FunctionTable {
+  return source === MEASURED ? readTable({ dataset: "cifar10", preset: "laptop" }) : parseTable(textOf(source), source);
 }
 
 function textOf(file: string): string {
@@ -43,7 +54,7 @@ function textOf(file: string): string {
     return Deno.readTextFileSync(file);
   } catch (cause) {
     throw new Error(
-      `Cannot learn from ${file} as it is neither a search that \`deno task runs\` lists nor a file`,
+      `Cannot learn from ${file} as it is neither a search that \`deno task runs\` lists nor a file: name one, or ${MEASURED} for that of the project`,
       { cause },
     );
   }

@@ -140,6 +140,14 @@ describe("what is known from elsewhere", () => {
       assertThrows(() => openWarmStart("none", folder), Error, "neither a search");
     }));
 
+  it("is read from the measured table by the name of table, unless a run has it", () =>
+    inFolder(async (folder) => {
+      const { table, known } = openWarmStart("table", folder);
+      assertEquals([table!.header.dataset, table!.header.synthetic, known.length], ["cifar10", false, 400]);
+      await runScripted(`${folder}/table`, 2, { trials: 2 });
+      assertEquals(openWarmStart("table", folder).table, null);
+    }));
+
   it("is needed again only by a run whose sampler has not learnt yet", () => {
     const settings = { learnFrom: "gone", objective: "validation" as const, sampler: "evolution" }, said: string[] = [];
     const again = (hasLearnt: boolean) =>
