@@ -80,16 +80,17 @@ describe("deno task baselines", () => {
 
   it("says how many trainings it has when it is interrupted, and how to resume", () =>
     inFolderOfImages(async (cwd) => {
-      const process = start(["baselines", ...TINY, "--seeds", "1", "--name", "cut"], { cwd });
+      // So many that it cannot be done before the signal reaches it.
+      const process = start(["baselines", ...TINY, "--seeds", "50", "--name", "cut"], { cwd });
       const stderr = new Response(process.stderr).text(), lines: string[] = [];
       for await (const line of linesFrom(process.stdout)) if (lines.push(line) === 1) process.kill("SIGINT");
       assertEquals((await process.status).code, 130, await stderr);
       const { event, state, run, trainings, of } = JSON.parse(lines.at(-1)!);
-      assertEquals([event, state, run, of], ["finished", "interrupted", "cut", 9]);
+      assertEquals([event, state, run, of], ["finished", "interrupted", "cut", 450]);
       assertEquals(trainings, lines.length - 1);
       assertStringIncludes(await stderr, "resume with: deno task baselines --resume cut");
       const { out } = await commandLine(["runs"], { cwd });
-      assert(out.includes(`cut  interrupted  ${trainings}/9 trainings  baselines`), out);
+      assert(out.includes(`cut  interrupted  ${trainings}/450 trainings  baselines`), out);
     }));
 
   it("refuses a function that is trained already, under whatever form", () =>
