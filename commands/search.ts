@@ -9,7 +9,7 @@ import { DEFAULT_OBJECTIVE } from "../controller/objectives.ts";
 import { Search } from "../controller/search.ts";
 import { SearchSpace } from "../controller/search_space.ts";
 import { hasWorkLeft } from "../controller/trial.ts";
-import type { WarmStart } from "../controller/warm_start.ts";
+import { sourceName, type WarmStart } from "../controller/warm_start.ts";
 import { openEngine } from "../child/engine/open.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import type { Dashboard } from "../web/app.ts";
@@ -190,8 +190,8 @@ async function resume(flags: { readonly resume?: string; readonly json: boolean 
 
 /** What a new search or a resumed one takes from elsewhere. */
 function sayWarmStart({ known, table }: WarmStart, summary: StoredSummary, dataset: Dataset, io: Io): void {
-  const { settings, engine } = summary.info, { sampler, learnFrom } = settings;
-  if (summary.samplerState === null) io.err(`${sampler} learns from ${known.length} functions of ${learnFrom}`);
+  const { settings, engine } = summary.info, { sampler } = settings, source = sourceName(settings.learnFrom!);
+  if (summary.samplerState === null) io.err(`${sampler} learns from ${known.length} functions of ${source}`);
   if (table === null) return;
   const theirs = table.header.engine;
   const reason = !settings.tableSeeds
@@ -199,7 +199,7 @@ function sayWarmStart({ known, table }: WarmStart, summary: StoredSummary, datas
     : theirs === engine
     ? null
     : `its engine is ${theirs}`;
-  if (reason !== null) io.err(`it takes no training from ${learnFrom}, but trains itself: ${reason}`);
+  if (reason !== null) io.err(`it takes no training from ${source}, but trains itself: ${reason}`);
 }
 
 async function runSearch(

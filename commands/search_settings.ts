@@ -19,7 +19,7 @@ import type { ChildSettings } from "../child/trainer.ts";
 import type { ControllerSettings } from "../controller/samplers/ppo/config.ts";
 import { DEFAULT_SAMPLER } from "../controller/samplers/samplers.ts";
 import { differenceOf, type FunctionTable } from "../controller/comparison/function_table.ts";
-import { openWarmStart, type WarmStart } from "../controller/warm_start.ts";
+import { openWarmStart, sourceName, type WarmStart } from "../controller/warm_start.ts";
 import { withShiftedValidation } from "../datasets/shift.ts";
 import { parseController, requirePolicy } from "./controller_flag.ts";
 import { UsageError } from "./command.ts";
@@ -81,7 +81,7 @@ export function warmStartOf(settings: Pick<RunSettings, "learnFrom" | "objective
   const warmStart = openWarmStart(learnFrom, runs), [its, own] = [warmStart, settings].map(objectiveOf);
   if (its.scoreOf === own.scoreOf) return warmStart;
   throw new Error(
-    `Cannot learn from ${learnFrom} as it is judged by ${its.metric}, and this search by ${own.metric}: ` +
+    `Cannot learn from ${sourceName(learnFrom)} as it is judged by ${its.metric}, and this search by ${own.metric}: ` +
       `use --objective ${warmStart.objective}`,
   );
 }

@@ -29,6 +29,11 @@ export interface WarmStart {
 /** The source that stands for the measured table of one core unit on CIFAR-10, which comes with the project. */
 export const MEASURED = "table";
 
+/** What messages call a source. */
+export function sourceName(source: string): string {
+  return source === MEASURED ? "the measured table" : source;
+}
+
 /**
  * The run of that name in the folder of runs, else the measured table, if that is the name, else the table's file. Throws
  * an Error if there is none.
