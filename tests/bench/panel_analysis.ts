@@ -33,17 +33,21 @@ export interface Agreement {
   readonly high: number;
 }
 
-export interface ChildSummary {
-  readonly child: string;
-  readonly measure: string;
-  /** Functions that both the child and the target trained, and the child's most common number of seeds. */
+/** How scores rank the functions that have them, and the target's. */
+export interface Ranking {
   readonly functions: number;
-  readonly seeds: number;
   readonly spearman: Agreement;
   readonly kendall: Agreement;
   /** Within the third of these functions that is best on the target; how many they are. */
   readonly bestThird: Agreement;
   readonly inBestThird: number;
+}
+
+export interface ChildSummary extends Ranking {
+  readonly child: string;
+  readonly measure: string;
+  /** The child's most common number of seeds. */
+  readonly seeds: number;
   readonly noise: Noise | null;
   /** The same of the functions that are within 5 points of the target's best there. */
   readonly noiseOfGood: Noise | null;
@@ -69,6 +73,8 @@ export interface Noise {
 const BOOTSTRAP = 1000;
 /** A function is good if its accuracy on the target is so near to the best. */
 const GOOD = 0.05;
+/** Share of the target's functions that two children must have to be judged together. */
+const PAIRED = 0.9;
 
 /** One summary per child and measure, in the order of their first rows; the target is compared with itself by accuracy. */
 export function summariesOf(rows: readonly PanelRow[], target = "target"): readonly ChildSummary[] {
@@ -78,22 +84,58 @@ export function summariesOf(rows: readonly PanelRow[], target = "target"): reado
   return children.flatMap((child) =>
     Object.entries(MEASURES).map(([measure, of]) => {
       const own = rows.filter((row) => row.child === child), means = meansOf(own, of);
-      const common = [...means.keys()].filter((expression) => truth.has(expression));
-      const pairs = common.map((expression) => [means.get(expression)!, truth.get(expression)!] as const);
-      const best = pairs.toSorted(([, a], [, b]) => b - a).slice(0, Math.ceil(pairs.length / 3));
       const complete = own.filter(({ outcome }) => outcome === "complete");
       const counts = [...Map.groupBy(own, ({ expression }) => expression).values()].map(({ length }) => length);
       return {
-        ...{ child, measure, functions: pairs.length, seeds: medianOf(counts) },
-        spearman: agreementOf(pairs, spearman),
-        kendall: agreementOf(pairs, kendall),
-        ...{ bestThird: agreementOf(best, spearman), inBestThird: best.length },
+        ...{ child, measure, seeds: medianOf(counts) },
+        ...rankingOf(means, truth),
         noise: noiseOf(complete, of),
         noiseOfGood: noiseOf(complete.filter(({ expression }) => truth.get(expression)! > highest - GOOD), of),
         seconds: medianOf(own.map(({ seconds }) => seconds)),
       };
     })
   );
+}
+
+/** Of two children, the mean of what each says in its own standard deviations. */
+export interface PairSummary extends Ranking {
+  readonly children: readonly [string, string];
+  readonly measure: string;
+}
+
+/** Every two children that nearly all of the target's functions trained. */
+export function pairSummariesOf(rows: readonly PanelRow[], target = "target"): readonly PairSummary[] {
+  const truth = meansOf(rows.filter(({ child }) => child === target), MEASURES.accuracy);
+  const children = [...new Set(rows.map(({ child }) => child))].filter((child) => child !== target);
+  const pairs = children.flatMap((one, at) => children.slice(at + 1).map((other) => [one, other] as const));
+  return Object.entries(MEASURES).flatMap(([measure, of]) =>
+    pairs.flatMap((children): PairSummary[] => {
+      const [one, other] = children.map((name) => meansOf(rows.filter(({ child }) => child === name), of));
+      const common = [...truth.keys()].filter((expression) => one.has(expression) && other.has(expression));
+      if (common.length < PAIRED * truth.size) return [];
+      const [a, b] = [one, other].map((means) => standardised(common.map((expression) => means.get(expression)!)));
+      const means = new Map(common.map((expression, i) => [expression, (a[i] + b[i]) / 2]));
+      return [{ children, measure, ...rankingOf(means, truth) }];
+    })
+  );
+}
+
+function standardised(values: readonly number[]): readonly number[] {
+  const mean = meanOf(values), deviation = Math.sqrt(varianceOf(values));
+  return values.map((value) => (value - mean) / deviation);
+}
+
+function rankingOf(means: ReadonlyMap<string, number>, truth: ReadonlyMap<string, number>): Ranking {
+  const common = [...means.keys()].filter((expression) => truth.has(expression));
+  const pairs = common.map((expression) => [means.get(expression)!, truth.get(expression)!] as const);
+  const best = pairs.toSorted(([, a], [, b]) => b - a).slice(0, Math.ceil(pairs.length / 3));
+  return {
+    functions: pairs.length,
+    spearman: agreementOf(pairs, spearman),
+    kendall: agreementOf(pairs, kendall),
+    bestThird: agreementOf(best, spearman),
+    inBestThird: best.length,
+  };
 }
 
 function meansOf(rows: readonly PanelRow[], of: (row: PanelRow) => number): ReadonlyMap<string, number> {
@@ -143,7 +185,7 @@ function medianOf(values: readonly number[]): number {
   return (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;
 }
 
-/** Markdown: the children by their agreement with the target, then the functions with their means on each child. */
+/** Markdown: the children and pairs of them by their agreement with the target, then the functions with their means on each child. */
 export function tablesOf(rows: readonly PanelRow[], target = "target"): readonly string[] {
   const number = (value: number) => Number.isNaN(value) ? "–" : value.toFixed(2);
   const interval = ({ value, low, high }: Agreement) =>
@@ -171,6 +213,13 @@ export function tablesOf(rows: readonly PanelRow[], target = "target"): readonly
       `${interval(one.kendall)} | ${interval(one.bestThird)}, n = ${one.inBestThird} | ${noise(one)} | ` +
       `${share(one.noise)}; ${share(one.noiseOfGood)} | ` +
       `${one.seconds.toFixed(1)} |`
+    ),
+    "",
+    "| both children, mean in standard deviations | judged by | functions | Spearman (95 %) | Kendall (95 %) | Spearman, best third |",
+    "| --- | --- | ---: | --- | --- | --- |",
+    ...pairSummariesOf(rows, target).map((one) =>
+      `| ${one.children.join(" and ")} | ${one.measure} | ${one.functions} | ${interval(one.spearman)} | ` +
+      `${interval(one.kendall)} | ${interval(one.bestThird)}, n = ${one.inBestThird} |`
     ),
     "",
     `| function | ${children.join(" | ")} |`,

@@ -2,7 +2,7 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { Random } from "../../datasets/random.ts";
-import { MEASURES, noiseOf, type PanelRow, summariesOf, tablesOf } from "./panel_analysis.ts";
+import { MEASURES, noiseOf, pairSummariesOf, type PanelRow, summariesOf, tablesOf } from "./panel_analysis.ts";
 
 const random = new Random(5);
 
@@ -43,6 +43,26 @@ describe("analysis of the panel", () => {
     assert(low <= value && value <= high && high - low < other.high - other.low);
   });
 
+  it("judges two children together, which are wrong about different functions", () => {
+    const wrong = (quality: number) => Math.sin(40 * quality) / 4;
+    const two = [
+      ...rowsOf("target", 1, (quality) => quality, 0),
+      ...rowsOf("one", 1, (quality) => quality + wrong(quality), 0),
+      ...rowsOf("other", 1, (quality) => 3 * (quality - wrong(quality)), 0),
+      ...rowsOf("of few", 1, (quality) => quality, 0).slice(0, 20),
+    ];
+    const pairs = pairSummariesOf(two), [accuracy] = pairs;
+    assertEquals(pairs.map(({ children, measure }) => [...children, measure]), [
+      ["one", "other", "accuracy"],
+      ["one", "other", "validation loss"],
+    ]);
+    assertEquals([accuracy.functions, accuracy.inBestThird], [30, 10]);
+    assert(accuracy.spearman.value > 0.99);
+    for (const { child, spearman } of summariesOf(two)) {
+      assert(!["one", "other"].includes(child) || spearman.value < 0.95, `${child} ${spearman.value}`);
+    }
+  });
+
   it("judges by the validation loss too, as higher is better", () => {
     assertAlmostEquals(of("alike", "validation loss").spearman.value, of("alike").spearman.value, 1e-9);
   });
@@ -81,6 +101,7 @@ describe("analysis of the panel", () => {
   it("prints a row per child and measure, and one per function of the target, best first", () => {
     const lines = tablesOf(rows);
     assertEquals(lines.filter((line) => line.startsWith("| alike |")).length, 2);
+    assertEquals(lines.filter((line) => line.startsWith("| alike and opposed |")).length, 2);
     assertEquals(lines.filter((line) => line.startsWith("| `f")).map((line) => line.slice(3, 6)).slice(0, 2), [
       "f29",
       "f28",
