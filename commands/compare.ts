@@ -1,7 +1,7 @@
 /**
  * `deno task compare`: compares samplers over many seeds. A search judges its functions as `deno task search` does; it
- * is simulated on a table of one core unit, so that nothing is trained: the measured one (`deno task table`), or while
- * there is none, a simulated one. With --real its children are trained.
+ * is simulated on a table of one core unit, so that nothing is trained: the measured one (`deno task table`), or the one
+ * named. With --real its children are trained.
  */
 import { bandsOf, summariseSamplers } from "../controller/comparison/sampler_summary.ts";
 import type { SimulatedResult, SimulationSettings } from "../controller/comparison/simulated_search.ts";

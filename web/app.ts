@@ -17,7 +17,7 @@ import type { RunRegistry } from "../controller/runs/registry.ts";
 import { Access, tokenFor } from "./security.ts";
 
 export interface DashboardOptions {
-  /** The run to show: a running search, or a registry of many. */
+  /** The runs to show, one of which may be searched by this process. */
   readonly registry: RunRegistry;
   /** Address to listen on; 127.0.0.1 by default, and [::1] with it. Any address that is not loopback needs a token. */
   readonly host?: string;

@@ -166,9 +166,12 @@ export function imagesText({ dataset, synthetic, remark }: TableHeader): string 
 function parseLine(line: string, number: number) {
   const isScore = (score: unknown) => score === null || typeof score === "number" && score >= 0 && score <= 1;
   try {
-    const row: [expression: string, seed: number, scores: (number | null)[]] = JSON.parse(line);
-    const [expression, seed, scores] = row;
-    if (row.length === 3 && Number.isInteger(seed) && seed >= 1 && scores.every(isScore)) {
+    const row = JSON.parse(line);
+    const [expression, seed, scores]: [string, number, (number | null)[]] = row;
+    if (
+      row.length === 3 && typeof expression === "string" && Number.isInteger(seed) && seed >= 1 &&
+      Array.isArray(scores) && scores.every(isScore)
+    ) {
       return { expression, seed, scores, print: printOf(expression) };
     }
   } catch { // reported below

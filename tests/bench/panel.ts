@@ -8,8 +8,8 @@
  *     deno run --allow-read tests/bench/panel.ts analyse RAW.jsonl
  *     deno run --allow-read tests/bench/panel.ts children
  *
- * The raw data so far is tests/bench/records/2026-11-26_panel.jsonl: the 32 random members are drawn; the known functions
- * and half of the random ones have their target. `analyse` prints the record's tables (`panel_analysis.ts`), `children`
+ * The raw data so far is tests/bench/records/2026-11-26_panel.jsonl: the 32 random members are drawn; they and the known
+ * functions have their target. `analyse` prints the record's tables (`panel_analysis.ts`), `children`
  * the names that --child takes.
  *
  * `draw` trains random members of the search space on the present laptop child until `RANDOM_MEMBERS` of them train at

@@ -79,7 +79,7 @@ const PAIRED = 0.9;
 /** One summary per child and measure, in the order of their first rows; the target is compared with itself by accuracy. */
 export function summariesOf(rows: readonly PanelRow[], target = "target"): readonly ChildSummary[] {
   const children = [...new Set(rows.map(({ child }) => child))];
-  const truth = meansOf(rows.filter(({ child }) => child === target), MEASURES.accuracy);
+  const truth = truthOf(rows, target);
   const highest = Math.max(...truth.values());
   return children.flatMap((child) =>
     Object.entries(MEASURES).map(([measure, of]) => {
@@ -105,7 +105,7 @@ export interface PairSummary extends Ranking {
 
 /** Every two children that nearly all of the target's functions trained. */
 export function pairSummariesOf(rows: readonly PanelRow[], target = "target"): readonly PairSummary[] {
-  const truth = meansOf(rows.filter(({ child }) => child === target), MEASURES.accuracy);
+  const truth = truthOf(rows, target);
   const children = [...new Set(rows.map(({ child }) => child))].filter((child) => child !== target);
   const pairs = children.flatMap((one, at) => children.slice(at + 1).map((other) => [one, other] as const));
   return Object.entries(MEASURES).flatMap(([measure, of]) =>
@@ -136,6 +136,11 @@ function rankingOf(means: ReadonlyMap<string, number>, truth: ReadonlyMap<string
     bestThird: agreementOf(best, spearman),
     inBestThird: best.length,
   };
+}
+
+/** What the target says of its functions. */
+function truthOf(rows: readonly PanelRow[], target: string): ReadonlyMap<string, number> {
+  return meansOf(rows.filter(({ child }) => child === target), MEASURES.accuracy);
 }
 
 function meansOf(rows: readonly PanelRow[], of: (row: PanelRow) => number): ReadonlyMap<string, number> {
@@ -185,7 +190,10 @@ function medianOf(values: readonly number[]): number {
   return (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;
 }
 
-/** Markdown: the children and pairs of them by their agreement with the target, then the functions with their means on each child. */
+/**
+ * Markdown: the children and pairs of them by their agreement with the target, then the functions with their means on
+ * each child.
+ */
 export function tablesOf(rows: readonly PanelRow[], target = "target"): readonly string[] {
   const number = (value: number) => Number.isNaN(value) ? "–" : value.toFixed(2);
   const interval = ({ value, low, high }: Agreement) =>
@@ -203,7 +211,7 @@ export function tablesOf(rows: readonly PanelRow[], target = "target"): readonly
     const own = rows.filter((row) => row.child === child && row.expression === expression);
     return own.length === 0 ? "" : `${(100 * meanOf(own.map(MEASURES.accuracy))).toFixed(1)} (${own.length})`;
   };
-  const truth = meansOf(rows.filter(({ child }) => child === target), MEASURES.accuracy);
+  const truth = truthOf(rows, target);
   const functions = [...truth].sort(([, a], [, b]) => b - a).map(([expression]) => expression);
   return [
     "| child | judged by | functions | seeds | Spearman (95 %) | Kendall (95 %) | Spearman, best third | noise: residual | of the function, all; good ones | s a training |",

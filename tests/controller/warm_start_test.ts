@@ -176,9 +176,9 @@ describe("what is known from elsewhere", () => {
   });
 
   it("is taken from a table only if that says it was judged on these images", () => {
-    const header = headerOf("scripted"), settings = { child: header.child, objective: "validation" } as RunSettings;
+    const header = headerOf("scripted"), { child } = header;
     const why = (about: Partial<typeof header>, objective: RunSettings["objective"] = "validation") =>
-      whyNotTaken(new FunctionTable({ ...header, ...about }), { ...settings, objective }, SHAPES);
+      whyNotTaken(new FunctionTable({ ...header, ...about }), { child, objective }, SHAPES);
     assertEquals(why({}), null);
     assertEquals(why({ images: undefined }), "it does not say on which images it was trained");
     assertEquals(why({}, "shift"), "it is judged on images without shift");
