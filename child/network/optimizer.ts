@@ -63,16 +63,27 @@ export const OPTIMIZERS: {
  * - `constant`: the base rate.
  * - `step`: divided by 10 at 50 % and again at 75 % of the steps, as He et al. 2015, §4.2 (32k and 48k of 64k).
  * - `cosine`: base (1 + cos(pi step / steps)) / 2, from the base to 0 (Loshchilov & Hutter 2017, without restarts).
+ * - `warm-cosine`: rises in equal parts to the base over the first tenth of the steps (as Goyal et al. 2017, §2.2, over
+ *   5 of 90 epochs), then falls along the cosine.
  */
-export type Schedule = "cosine" | "step" | "constant";
+export type Schedule = "cosine" | "step" | "constant" | "warm-cosine";
 
-const FACTORS: { readonly [Kind in Schedule]: (progress: number) => number } = {
+const cosine = (progress: number) => (1 + Math.cos(Math.PI * progress)) / 2;
+
+/** Of the base rate, at a step of so many. */
+const FACTORS: { readonly [Kind in Schedule]: (step: number, steps: number) => number } = {
+  cosine: (step, steps) => cosine(step / steps),
+  step: (step, steps) => step < 0.5 * steps ? 1 : step < 0.75 * steps ? 0.1 : 0.01,
   constant: () => 1,
-  step: (progress) => progress < 0.5 ? 1 : progress < 0.75 ? 0.1 : 0.01,
-  cosine: (progress) => (1 + Math.cos(Math.PI * progress)) / 2,
+  "warm-cosine": (step, steps) => {
+    const warm = Math.ceil(steps / 10);
+    return step < warm ? (step + 1) / warm : cosine((step - warm) / (steps - warm));
+  },
 };
+
+export const SCHEDULES = Object.keys(FACTORS) as readonly Schedule[];
 
 /** Learning rate of step `step`, counted from 0, of `steps`. */
 export function learningRate(schedule: Schedule, base: number, step: number, steps: number): number {
-  return base * FACTORS[schedule](step / steps);
+  return base * FACTORS[schedule](step, steps);
 }

@@ -1,11 +1,10 @@
 /** The flags that say how a network is trained, and what they mean together. */
-import { type Optimizer, OPTIMIZERS, type Schedule } from "../../child/network/optimizer.ts";
+import { type Optimizer, OPTIMIZERS, type Schedule, SCHEDULES } from "../../child/network/optimizer.ts";
 import { NETWORK_NAMES, networksWithDropout } from "../../child/network/networks.ts";
 import type { ChildSettings } from "../../child/trainer.ts";
 import type { Dataset } from "../../datasets/dataset.ts";
 import { type FlagValues, UsageError } from "../command.ts";
 
-const SCHEDULES: readonly Schedule[] = ["cosine", "step", "constant"];
 const OPTIMIZER_NAMES = Object.keys(OPTIMIZERS) as readonly Optimizer["kind"][];
 const DEFAULT_STEPS = 10_000;
 export const DEFAULT_ACT = "relu";

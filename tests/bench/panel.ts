@@ -32,6 +32,7 @@ import { SearchSpace } from "../../controller/search_space.ts";
 import type { Dataset } from "../../datasets/dataset.ts";
 import { loadDataset } from "../../datasets/load.ts";
 import { type PanelRow as Row, tablesOf } from "./panel_analysis.ts";
+import { trainAveraged } from "./average_weights.ts";
 import { appendLine, readLines } from "./json_lines.ts";
 
 /** The paper's setting, shortened so that one training takes minutes. */
@@ -39,9 +40,13 @@ const TARGET: ChildSettings = { ...PRESETS.paper.child, steps: 2000 };
 /** What `laptop` trained until 2026-11-26; its rows are called so. */
 const { imageSize: _, ...LAPTOP } = PRESETS.laptop.child;
 const SMALL: ChildSettings = { ...LAPTOP, network: "resnet8", steps: 200 };
+const PRESENT: ChildSettings = PRESETS.laptop.child;
+
+/** Judged with the mean of its weights over the last `average` steps, if any (`average_weights.ts`). */
+type PanelChild = ChildSettings & { readonly average?: number };
 
 /** Every child that was tried. All are judged on the full validation split. */
-const CHILDREN: Readonly<Record<string, ChildSettings>> = {
+const CHILDREN: Readonly<Record<string, PanelChild>> = {
   target: TARGET,
   laptop: SMALL,
   "resnet8, 100 steps of 64": { ...SMALL, steps: 100 },
@@ -50,7 +55,14 @@ const CHILDREN: Readonly<Record<string, ChildSettings>> = {
   "resnet8, 1000 steps of 64": { ...SMALL, steps: 1000 },
   "resnet8 of 16x16, 200 steps of 64": { ...SMALL, imageSize: 16 },
   "resnet8 of 16x16, 600 steps of 64": { ...SMALL, steps: 600, imageSize: 16 },
-  "resnet14 of 16x16, 400 steps of 64": { ...SMALL, network: "resnet14", steps: 400, imageSize: 16 },
+  "resnet14 of 16x16, 400 steps of 64": PRESENT,
+  "the same, lr 0.05": { ...PRESENT, learningRate: 0.05 },
+  "the same, lr 0.2": { ...PRESENT, learningRate: 0.2 },
+  "the same, warm-up": { ...PRESENT, schedule: "warm-cosine" },
+  "the same, lr divided by 10 twice": { ...PRESENT, schedule: "step" },
+  "the same, constant lr": { ...PRESENT, schedule: "constant" },
+  "the same, constant lr, mean of the last 100 weights": { ...PRESENT, schedule: "constant", average: 100 },
+  "the same, no augmentation": { ...PRESENT, augment: false },
   "resnet20 of 16x16, 200 steps of 64": { ...SMALL, network: "resnet20", imageSize: 16 },
   "resnet20 of 16x16, 600 steps of 64": { ...SMALL, network: "resnet20", steps: 600, imageSize: 16 },
   "wrn-16-4, 200 steps of 64": { ...SMALL, network: "wrn-16-4" },
@@ -130,9 +142,9 @@ async function trainOnce(
   );
   if (done) return;
   const started = performance.now(), settings = CHILDREN[child], activation = activationFrom(member.expression);
-  const network = await Child.open({ engine, dataset, activation, settings, seed });
+  const request = { engine, dataset, activation, settings, seed }, network = await Child.open(request);
   try {
-    const stop = await network.train(settings.steps);
+    const stop = await trainAveraged(network, request, settings.average ?? 0);
     const judged = stop === null ? await network.evaluate("validation") : null;
     const good = judged !== null && "accuracy" in judged && Number.isFinite(judged.loss) ? judged : null;
     const row: Row = {

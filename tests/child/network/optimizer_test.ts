@@ -21,4 +21,12 @@ describe("learningRate", () => {
     assertAlmostEquals(at(45), 0.1);
     assertAlmostEquals(at(60), 0.05);
   });
+
+  it("rises over the first tenth of the steps when it warms up, then falls along half a cosine", () => {
+    const at = (step: number) => learningRate("warm-cosine", 0.2, step, 100);
+    [[0, 0.02], [4, 0.1], [9, 0.2], [10, 0.2], [40, 0.15], [55, 0.1], [100, 0]].forEach(([step, rate]) =>
+      assertAlmostEquals(at(step), rate)
+    );
+    assertEquals(learningRate("warm-cosine", 0.2, 0, 1), 0.2);
+  });
 });
