@@ -8,9 +8,6 @@ import { Empty } from "./empty.tsx";
 import { busyShare, TimeLine, timeLine, TimeLineLegend } from "./time_line.tsx";
 import { Memory, memoryNote, Throughput } from "./load.tsx";
 
-/** As in workers/placement.ts, which is nothing for a browser. */
-const MAX_WORKERS = 256;
-
 export function WorkersView(): VNode {
   const { view, shown, connection, now } = useDashboard();
   const workers = [...view.workers.values()].sort((one, other) => one.id - other.id);
@@ -151,10 +148,8 @@ function WorkerCount({ active }: { active: number }): VNode {
         <input
           type="number"
           min={1}
-          max={MAX_WORKERS}
           value={wanted ?? active}
-          onInput={(event) =>
-            setWanted(Math.max(1, Math.min(MAX_WORKERS, Math.round(Number(event.currentTarget.value)) || 1)))}
+          onInput={(event) => setWanted(Math.max(1, Math.round(Number(event.currentTarget.value)) || 1))}
         />
       </label>
       <button type="submit" class="small" disabled={wanted === null || wanted === active}>Set</button>
