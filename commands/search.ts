@@ -32,7 +32,7 @@ import {
   judgedBy,
   machineFor,
   referencesOf,
-  requireOneTarget,
+  requireNetworkOfSteps,
   settingsOf,
   warmStartAgain,
   warmStartOf,
@@ -121,7 +121,7 @@ async function begin(flags: SettingFlags, io: Io): Promise<Opened> {
   requireRunName("--run", flags.run);
   referencesOf(flags); // throws before anything starts
   controllerOf(flags); // as well
-  requireOneTarget(flags); // as well
+  requireNetworkOfSteps(flags); // as well
   const { engine = "auto", objective = DEFAULT_OBJECTIVE, learnFrom = null } = flags;
   const warmStart = warmStartOf({ objective, learnFrom }, RUNS); // as well
   if (engine !== "auto") (await openEngine(engine)).engine.close(); // throws before anything starts

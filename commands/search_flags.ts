@@ -12,8 +12,8 @@ import { CONTROLLER_FLAG } from "./controller_flag.ts";
 import { camelCase } from "./parse.ts";
 import { DATASET_FLAG } from "./training/chosen_dataset.ts";
 
-/** The value of --target-network that says the verdict is of the search's own child. */
-export const NO_TARGET = "none";
+/** The value of --second-network and --target-network that says there is none. */
+export const NO_NETWORK = "none";
 
 /** None has a default, so that requested values can be told from missing ones. */
 export const SETTING_FLAGS = [
@@ -82,9 +82,16 @@ export const SETTING_FLAGS = [
   },
   { name: "finals", type: "number", min: 0, max: 0.9, help: "share of the trainings kept for the playoff (a third)" },
   {
+    name: "second-network",
+    type: "choice",
+    choices: [NO_NETWORK, ...NETWORK_NAMES],
+    help: "network of a second child, of whole images: a score is the mean of both children's (by preset)",
+  },
+  { name: "second-steps", type: "integer", min: 1, help: "training steps of 64 images of it (200)" },
+  {
     name: "target-network",
     type: "choice",
-    choices: [NO_TARGET, ...NETWORK_NAMES],
+    choices: [NO_NETWORK, ...NETWORK_NAMES],
     help: "network on which the best meet and the verdict is made, on whole images (by preset; none: the child's)",
   },
   { name: "target-steps", type: "integer", min: 1, help: "training steps of 128 images on it (2000)" },

@@ -3,7 +3,7 @@ import type { JudgingSettings, RunInfo, RunSettings, Target } from "../controlle
 import { activationFrom } from "../child/activation/catalog.ts";
 import { fingerprint } from "../child/activation/fingerprint.ts";
 import { DEFAULT_OBJECTIVE, objectiveOf } from "../controller/objectives.ts";
-import { PRESETS, TARGET } from "../controller/presets.ts";
+import { PRESETS, SECOND, TARGET } from "../controller/presets.ts";
 import type { Units } from "../controller/search_space.ts";
 import { DeviceError } from "../child/engine/engine.ts";
 import { onGpu } from "../child/engine/open.ts";
@@ -15,6 +15,7 @@ import type { Dataset } from "../datasets/dataset.ts";
 import { canScaleDown } from "../datasets/scaled_down.ts";
 import type { Fallback } from "../workers/pool.ts";
 import { type Machine, mayStartProcesses, placeChildren, visibleGpus } from "../workers/placement.ts";
+import type { PairSettings } from "../child/pair_settings.ts";
 import type { ChildSettings } from "../child/trainer.ts";
 import type { ControllerSettings } from "../controller/samplers/ppo/config.ts";
 import { DEFAULT_SAMPLER } from "../controller/samplers/samplers.ts";
@@ -23,7 +24,7 @@ import { openWarmStart, sourceName, type WarmStart } from "../controller/warm_st
 import { withShiftedValidation } from "../datasets/shift.ts";
 import { parseController, requirePolicy } from "./controller_flag.ts";
 import { UsageError } from "./command.ts";
-import { NO_TARGET, type SettingFlags } from "./search_flags.ts";
+import { NO_NETWORK, type SettingFlags } from "./search_flags.ts";
 
 export async function settingsOf(
   flags: SettingFlags,
@@ -118,14 +119,16 @@ export function controllerOf({ controller, sampler = DEFAULT_SAMPLER }: SettingF
 }
 
 /** Throws a UsageError if a batch is larger than the training split, or its images cannot be scaled down so. */
-function childOf(flags: SettingFlags, preset: ChildSettings, dataset: Dataset): ChildSettings {
+function childOf(flags: SettingFlags, preset: PairSettings, dataset: Dataset): PairSettings {
   const { network, steps, batch, lr } = flags, { train } = dataset;
   if (batch !== undefined && batch > train.count) {
     throw new UsageError(`--batch takes at most the ${train.count} training images: current value is "${batch}"`);
   }
-  const { imageSize: _, ...rest } = preset, imageSize = imageSizeOf(flags, preset, dataset);
+  const { imageSize: _, second: ofPreset, ...rest } = preset, imageSize = imageSizeOf(flags, preset, dataset);
+  const second = otherChild({ network: flags.secondNetwork, steps: flags.secondSteps }, ofPreset, SECOND, dataset);
   return {
     ...rest,
+    ...second && { second },
     ...imageSize !== undefined && { imageSize },
     network: network ?? preset.network,
     steps: steps ?? preset.steps,
@@ -158,23 +161,44 @@ function judgingOf(flags: SettingFlags, preset: JudgingSettings, dataset: Datase
   };
 }
 
-/** Throws a UsageError if the flags ask for a target's steps and for none. */
-export function requireOneTarget({ targetNetwork, targetSteps }: SettingFlags): void {
-  if (targetNetwork !== NO_TARGET || targetSteps === undefined) return;
-  throw new UsageError(`--target-steps has no meaning with --target-network ${NO_TARGET}: leave it out`);
+/** Throws a UsageError if the flags ask for the steps of a second child or of a target, and for none. */
+export function requireNetworkOfSteps(flags: SettingFlags): void {
+  for (const name of ["second", "target"] as const) {
+    if (flags[`${name}Network`] !== NO_NETWORK || flags[`${name}Steps`] === undefined) continue;
+    throw new UsageError(`--${name}-steps has no meaning with --${name}-network ${NO_NETWORK}: leave it out`);
+  }
 }
 
-/** A target where the flags or the preset ask for one; its batch is at most the training split. */
+/** A target where the flags or the preset ask for one. */
 function targetOf(
   { targetNetwork, targetSteps }: SettingFlags,
   ofPreset: Target | null,
   dataset: Dataset,
 ): Target | null {
-  const isAsked = targetNetwork !== undefined || targetSteps !== undefined;
-  if (targetNetwork === NO_TARGET || (!isAsked && ofPreset === null)) return null;
-  const target = ofPreset ?? TARGET, { network, steps, batch } = target.child;
-  const asked = { network: targetNetwork ?? network, steps: targetSteps ?? steps };
-  return { ...target, child: { ...target.child, ...asked, batch: Math.min(batch, dataset.train.count) } };
+  const target = ofPreset ?? TARGET, asked = { network: targetNetwork, steps: targetSteps };
+  const child = otherChild(asked, ofPreset?.child, target.child, dataset);
+  return child === null ? null : { ...target, child };
+}
+
+/**
+ * A child besides the search's first, where the flags or the preset ask for one: that of the preset, else the usual one,
+ * with the network and steps asked for; its batch is at most the training split.
+ */
+function otherChild(
+  { network, steps }: { readonly network: string | undefined; readonly steps: number | undefined },
+  ofPreset: ChildSettings | undefined,
+  usual: ChildSettings,
+  dataset: Dataset,
+): ChildSettings | null {
+  const isAsked = network !== undefined || steps !== undefined;
+  if (network === NO_NETWORK || (!isAsked && ofPreset === undefined)) return null;
+  const child = ofPreset ?? usual;
+  return {
+    ...child,
+    network: network ?? child.network,
+    steps: steps ?? child.steps,
+    batch: Math.min(child.batch, dataset.train.count),
+  };
 }
 
 /** Names of the references. Throws a UsageError if one is not a function or is given twice. */
@@ -255,8 +279,9 @@ export function infoOf(name: string, settings: RunSettings, dataset: Dataset): R
   };
 }
 
-/** Multiply-adds of training a child and judging it. */
-function costOf(child: ChildSettings, dataset: Dataset): number {
+/** Multiply-adds of training a child, or both, and judging it. */
+function costOf({ second, ...child }: PairSettings, dataset: Dataset): number {
   const { training, evaluation } = multiplyAdds(workloadOf(child, dataset).graph);
-  return child.steps * child.batch * training + (child.validationImages ?? dataset.validation.count) * evaluation;
+  const own = child.steps * child.batch * training + (child.validationImages ?? dataset.validation.count) * evaluation;
+  return second ? own + costOf(second, dataset) : own;
 }

@@ -12,6 +12,7 @@
  */
 import { activationFrom } from "../child/activation/catalog.ts";
 import { printExpression } from "../child/activation/print.ts";
+import { stepsOf } from "../child/pair_settings.ts";
 import { type Dataset, withoutTest } from "../datasets/dataset.ts";
 import { MAX_WORKERS } from "../workers/placement.ts";
 import { type Fallback, Pool, type WorkerChange } from "../workers/pool.ts";
@@ -386,7 +387,7 @@ export class Search implements RunSource {
     this.#journal.workerChanged({
       ...change,
       step: 0,
-      steps: (targetChild(judging, ownStage) ?? child).steps,
+      steps: stepsOf(targetChild(judging, ownStage) ?? child),
       imagesPerSecond: before?.imagesPerSecond ?? null,
       since: Date.now(),
     });

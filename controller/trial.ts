@@ -87,7 +87,7 @@ export interface Trial {
   readonly curve: readonly CurvePoint[];
   /** Mean of the trained betas over sites and channels; null without beta. */
   readonly betaMean: number | null;
-  /** Steps trained, of `RunSettings.child.steps`. */
+  /** Steps trained, of `stepsOf(RunSettings.child)`. */
   readonly steps: number;
   /** Earlier trial of this run whose result was taken because the functions are equal; null if trained itself. */
   readonly duplicateOf: number | null;

@@ -3,6 +3,7 @@
  * estimates every score from all trainings together. `search.ts` decides which trials are trained, and when.
  */
 import type { Bar } from "../child/bar.ts";
+import { stepsOf } from "../child/pair_settings.ts";
 import { Random } from "../datasets/random.ts";
 import type { JobResult, Pool } from "../workers/pool.ts";
 import type { ChildJob } from "../workers/protocol.ts";
@@ -167,7 +168,14 @@ export class TrialJudge {
     if (!table || !tableSeeds || !counts({ stage }) || table.header.engine !== engine) return null;
     const score = table.entry(fingerprint)?.scores[seed];
     if (score === undefined) return null;
-    const trained = { steps: child.steps, finalLoss: NaN, seconds: 0, imagesPerSecond: 0, betaMean: null, attempts: 0 };
+    const trained = {
+      steps: stepsOf(child),
+      finalLoss: NaN,
+      seconds: 0,
+      imagesPerSecond: 0,
+      betaMean: null,
+      attempts: 0,
+    };
     return score === null
       ? { ...trained, outcome: "diverged", reason: "the child diverged when the table was made" }
       : { ...trained, outcome: "complete", score, loss: NaN };

@@ -7,7 +7,9 @@ import { whyBelow } from "../child/bar.ts";
 import { DeviceError, type Engine } from "../child/engine/engine.ts";
 import type { Opened } from "../child/engine/open.ts";
 import { buildNetwork } from "../child/network/networks.ts";
-import { type LossPoint, trainChild } from "../child/trainer.ts";
+import { trainPair } from "../child/pair.ts";
+import type { ChildSettings, LossPoint } from "../child/trainer.ts";
+import type { Dataset } from "../datasets/dataset.ts";
 import type { ChildJob, FromWorker, ToWorker, WorkerSettings } from "./protocol.ts";
 
 const HEARTBEAT_MS = 200;
@@ -69,22 +71,25 @@ class ChildServer {
 
   #childBytes(): number | undefined {
     const { target, children } = this.#settings;
-    const needed = [this.#settings, ...target ? [target] : []].map(({ dataset, child }) => {
-      const { network, batch, optimizer } = child;
+    const neededBy = ({ network, batch, optimizer }: ChildSettings, { classes, height, width, channels }: Dataset) => {
       const graph = buildNetwork(network, {
-        classes: dataset.classes.length,
+        classes: classes.length,
         usesBeta: true,
-        image: [dataset.height, dataset.width, dataset.channels],
+        image: [height, width, channels],
       });
       return this.#engine.memoryNeeded?.(graph, activationFrom("swish"), { batch, optimizer, children });
-    });
+    };
+    const needed = [this.#settings, ...target ? [target] : []].flatMap(({ dataset, child, secondDataset }) => [
+      neededBy(child, dataset),
+      ...child.second ? [neededBy(child.second, secondDataset ?? dataset)] : [],
+    ]);
     return needed.includes(undefined) ? undefined : Math.max(...needed as number[]);
   }
 
   async #train({ trial, expression, seed, checkpoint, bar, onTarget = false, ...job }: ChildJob): Promise<void> {
     this.#running = new AbortController();
     const { checkpointEveryMs = CHECKPOINT_EVERY_MS } = this.#settings;
-    const { dataset, child } = onTarget ? this.#settings.target! : this.#settings;
+    const { dataset, child, secondDataset } = onTarget ? this.#settings.target! : this.#settings;
     const { children = this.#settings.children } = job;
     const keeping = checkpoint
       ? {
@@ -94,9 +99,9 @@ class ChildServer {
       }
       : undefined;
     const curve: LossPoint[] = [];
-    const outcome = await trainChild({
+    const outcome = await trainPair({
       engine: this.#engine,
-      dataset,
+      ...{ dataset, secondDataset },
       activation: activationFrom(expression),
       settings: child,
       ...{ seed, children },

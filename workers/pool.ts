@@ -23,7 +23,14 @@ import { AwakeClock } from "./awake_clock.ts";
 import { DeviceFaults, type Remedy } from "./device_faults.ts";
 import { ProcessWorker, type WorkerLike } from "./process_worker.ts";
 import { SideBySide } from "./side_by_side.ts";
-import { type ChildJob, type OpenedEngine, readFromWorker, type ToWorker, type WorkerSettings } from "./protocol.ts";
+import {
+  type ChildJob,
+  type OpenedEngine,
+  readFromWorker,
+  type ToWorker,
+  type Trainee,
+  type WorkerSettings,
+} from "./protocol.ts";
 
 /** The result of a job: the child's outcome, or why no worker could produce one. */
 export type JobResult =
@@ -119,9 +126,10 @@ export function stallMs(longest: number | null): number {
 
 /** With images scaled down for each child: once, not by each worker. */
 function withImages({ target, ...settings }: WorkerSettings): WorkerSettings {
-  const scaled = <T extends Pick<WorkerSettings, "child" | "dataset">>(of: T): T => ({
+  const scaled = <T extends Trainee>(of: T): T => ({
     ...of,
     dataset: imagesFor(of.child, of.dataset),
+    ...of.child.second && { secondDataset: imagesFor(of.child.second, of.dataset) },
   });
   return { ...scaled(settings), ...target && { target: scaled(target) } };
 }

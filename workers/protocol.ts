@@ -4,18 +4,24 @@
  */
 import type { Bar } from "../child/bar.ts";
 import type { DeviceFault } from "../child/engine/engine.ts";
-import type { ChildSettings, Outcome } from "../child/trainer.ts";
+import type { PairRequest } from "../child/pair.ts";
+import type { PairSettings } from "../child/pair_settings.ts";
+import type { Outcome } from "../child/trainer.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 
-/** Sent to a worker once, before any child. */
-export interface WorkerSettings {
+/** What trainings train, and on which images. */
+export interface Trainee extends Pick<PairRequest, "secondDataset"> {
   /** Without its test split. */
   readonly dataset: Dataset;
+  readonly child: PairSettings;
+}
+
+/** Sent to a worker once, before any child. */
+export interface WorkerSettings extends Trainee {
   /** As on the command line: "auto", "wasm", … */
   readonly engine: string;
-  readonly child: ChildSettings;
   /** What jobs that are `onTarget` train instead. */
-  readonly target?: Pick<WorkerSettings, "dataset" | "child">;
+  readonly target?: Trainee;
   /** Children that train side by side on one device; 1 by default. */
   readonly children?: number;
   /** Milliseconds between two checkpoints of a child; 30 s by default. */

@@ -4,6 +4,7 @@
  * snapshot + later events is always the current state.
  */
 import type { ControllerSettings } from "../samplers/ppo/config.ts";
+import type { PairSettings } from "../../child/pair_settings.ts";
 import type { ChildSettings } from "../../child/trainer.ts";
 import type { PrunerName } from "../pruners/pruners.ts";
 import type { Units } from "../search_space.ts";
@@ -42,7 +43,7 @@ export interface RunSettings {
   readonly childTimeMs: number | null;
   readonly workers: number;
   readonly engine: string;
-  readonly child: ChildSettings;
+  readonly child: PairSettings;
   readonly judging: JudgingSettings;
   /** What the validation split measures. */
   readonly objective: Objective;

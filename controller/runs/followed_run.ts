@@ -5,6 +5,7 @@
  *
  * Workers are not stored. What each does is inferred from the trials assigned to it.
  */
+import { stepsOf } from "../../child/pair_settings.ts";
 import {
   isOver,
   type RunSettings,
@@ -170,7 +171,7 @@ function workersOf({ run, state, trials }: Omit<RunSnapshot, "workers">, now: nu
       state: training ? "training" : isOver({ state }) ? "stopped" : "idle",
       trial: training?.id ?? null,
       step: training?.steps ?? 0,
-      steps: run.settings.child.steps,
+      steps: stepsOf(run.settings.child),
       imagesPerSecond: training && speedOf(training, run.settings, now),
       finished: ended.length,
       restarts: null,

@@ -10,6 +10,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { Notice, RunInfo, RunState, SamplerUpdate, Stage } from "./events.ts";
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { fingerprint, FINGERPRINT_VERSION } from "../../child/activation/fingerprint.ts";
+import { secondCheckpoint } from "../../child/pair_settings.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { migrate, PATIENCE_MS, requireNoRun, requireRun, unlessLocked, usesLog } from "./run_database.ts";
 import {
@@ -342,13 +343,14 @@ export class RunStore {
   }
 
   removeCheckpoint(trial: number, training: number): void {
-    removeIfThere(this.checkpointOf(trial, training));
+    const path = this.checkpointOf(trial, training);
+    [path, secondCheckpoint(path)].forEach(removeIfThere);
   }
 
   /** Removes the files of all other trainings, and partially written ones. */
   keepCheckpoints(isWanted: (trial: number, training: number) => boolean): void {
     for (const { name } of Deno.readDirSync(this.folder)) {
-      const [, trial, training, partial] = /^trial-(\d+)-(\d+)\.checkpoint(\.partial)?$/.exec(name) ?? [];
+      const [, trial, training, partial] = /^trial-(\d+)-(\d+)\.checkpoint(?:\.second)?(\.partial)?$/.exec(name) ?? [];
       if (trial === undefined || (!partial && isWanted(Number(trial), Number(training)))) continue;
       removeIfThere(`${this.folder}/${name}`);
     }

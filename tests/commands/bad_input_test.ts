@@ -90,6 +90,8 @@ describe("a wrong command line", () => {
     [["search", "--resume", "first", "--child-time", "1m"], "leave out --child-time"],
     [["search", "--resume", "first", "--target-steps", "9"], "leave out --target-steps"],
     [["search", "--target-network", "resnet21"], "did you mean resnet20?"],
+    [["search", "--second-network", "resnet9"], "did you mean resnet8?"],
+    [["search", "--second-network", "none", "--second-steps", "9"], "--second-steps has no meaning with"],
     [["search", "--dataset", "shapes", "--target-network", "none", "--target-steps", "9"], "has no meaning with"],
     [["search", "--no-web", "--no-web"], "--web is given twice"],
     [["cifar10", "--name", "a", "--name", "a"], "--name is given twice"],

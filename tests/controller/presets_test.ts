@@ -1,24 +1,28 @@
 /** Presets: what each promises of its size, and that the settings of the paper stay those of the paper. */
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import type { ChildSettings } from "../../child/trainer.ts";
-import { type Preset, PRESETS } from "../../controller/presets.ts";
+import type { PairSettings } from "../../child/pair_settings.ts";
+import { type Preset, PRESETS, SECOND } from "../../controller/presets.ts";
 import { PAPER_CONTROLLER } from "../../controller/samplers/ppo/config.ts";
 import { parseController } from "../../commands/controller_flag.ts";
 
 /** Images that a search of the preset trains on: its candidates, the playoff, the target and the verdict on three functions. */
 function images({ trials, child, judging: { finals, verdictSeeds, target } }: Preset): number {
-  const of = ({ steps, batch }: ChildSettings, trainings: number) => steps * batch * trainings;
+  const of = ({ steps, batch, second }: PairSettings, trainings: number): number =>
+    steps * batch * trainings + (second ? of(second, trainings) : 0);
   const atLast = (target ? target.candidates * target.seeds : 0) + 3 * verdictSeeds;
   return of(child, trials / (1 - finals)) + of(target?.child ?? child, atLast);
 }
 
 describe("presets", () => {
-  it("grow from smoke to paper, workstation being laptop with ResNet-20 as its target", () => {
+  it("grow from smoke to paper, workstation being laptop with a second child, and ResNet-20 as its target", () => {
     const { smoke, laptop, workstation, paper }: Record<string, Preset> = PRESETS;
     assert(images(smoke) < images(laptop) / 500);
     const { target, ...judging } = workstation.judging;
-    assertEquals({ ...workstation, judging: { ...judging, target: null } }, laptop);
+    assertEquals(
+      { ...workstation, judging: { ...judging, target: null } },
+      { ...laptop, child: { ...laptop.child, second: SECOND } },
+    );
     assertEquals([target!.child.network, target!.child.steps, target!.child.imageSize], ["resnet20", 2000, undefined]);
     assert(images(workstation) > 2 * images(laptop));
     assert(images(paper) > 20 * images(workstation));

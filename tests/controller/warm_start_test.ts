@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertNotEquals, assertThrows } from
 import { describe, it } from "@std/testing/bdd";
 import { differenceOf, FunctionTable, newHeader, tableText } from "../../controller/comparison/function_table.ts";
 import { distinctFunctions, type Member } from "../../controller/comparison/table_plan.ts";
-import { PRESETS } from "../../controller/presets.ts";
+import { PRESETS, SECOND } from "../../controller/presets.ts";
 import type { RunSettings } from "../../controller/runs/events.ts";
 import { FunctionFacts } from "../../controller/samplers/function_facts.ts";
 import { RandomSampler } from "../../controller/samplers/random.ts";
@@ -164,7 +164,11 @@ describe("what is known from elsewhere", () => {
     const other = { ...child, steps: 21, network: "resnet14" as const, imageSize: 16 };
     assertEquals(
       differenceOf(header, SHAPES, other),
-      "its child has network resnet8 instead of resnet14, steps 20 instead of 21, imageSize null instead of 16",
+      "its child has network resnet8 instead of resnet14, steps 20 instead of 21, imageSize none instead of 16",
+    );
+    assertEquals(
+      differenceOf(header, SHAPES, { ...child, second: { ...SECOND, steps: 1000 } }),
+      "its child has second none instead of resnet8, 1,000 steps of 64",
     );
     assertEquals(
       differenceOf(header, { ...SHAPES, name: "cifar10" }, child),

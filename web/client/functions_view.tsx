@@ -3,6 +3,7 @@ import type { VNode } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { isOver } from "../../controller/runs/events.ts";
 import { printExpression } from "../../child/activation/print.ts";
+import { stepsOf } from "../../child/pair_settings.ts";
 import type { CurvePoint, Trial, TrialRow } from "../../controller/trial.ts";
 import { ask, runPath, transferCommand, useDashboard } from "./dashboard.ts";
 import { count, decimal, duration, worth } from "./format.ts";
@@ -178,7 +179,7 @@ function Detail({ trial }: { trial: TrialRow }): VNode {
       <FunctionPlot text={trial.expression} beta={trial.betaMean} height={280} />
       {!(math instanceof Error) && <Shape math={math} beta={trial.betaMean ?? math.betaStart} />}
       <h3>Training</h3>
-      <Curve trial={trial} steps={view.run.settings.child.steps} />
+      <Curve trial={trial} steps={stepsOf(view.run.settings.child)} />
       <TrainingFacts trial={trial} />
       <Relatives trial={trial} onSelect={(id) => go({ trial: id })} />
     </>
@@ -224,7 +225,7 @@ function TrainingFacts({ trial }: { trial: TrialRow }): VNode {
       <Fact name="reward" value={decimal(trial.reward)} />
       <Fact name="final loss" value={decimal(trial.finalLoss)} />
       <Fact name="mean beta" value={decimal(trial.betaMean)} />
-      <Fact name="steps" value={`${count(trial.steps)} of ${count(view.run.settings.child.steps)}`} />
+      <Fact name="steps" value={`${count(trial.steps)} of ${count(stepsOf(view.run.settings.child))}`} />
       <Fact name="took" value={took} />
       <Fact name="attempts" value={String(trial.attempts)} />
       <Fact name="batch" value={String(trial.batch)} />
