@@ -2,7 +2,7 @@
 import type { JudgingSettings, RunInfo, RunSettings, Target } from "../controller/runs/events.ts";
 import { activationFrom } from "../child/activation/catalog.ts";
 import { fingerprint } from "../child/activation/fingerprint.ts";
-import { DEFAULT_OBJECTIVE, objectiveOf } from "../controller/objectives.ts";
+import { DEFAULT_OBJECTIVE, metricName, objectiveOf } from "../controller/objectives.ts";
 import { PRESETS, SECOND, TARGET } from "../controller/presets.ts";
 import type { Units } from "../controller/search_space.ts";
 import { DeviceError } from "../child/engine/engine.ts";
@@ -274,7 +274,7 @@ export function infoOf(name: string, settings: RunSettings, dataset: Dataset): R
     classes: dataset.classes.length,
     ...settings.judging.target &&
       { targetWork: costOf(settings.judging.target.child, dataset) / costOf(settings.child, dataset) },
-    metric: objectiveOf(settings).metric,
+    metric: metricName(settings),
     createdAt: Date.now(),
   };
 }

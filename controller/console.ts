@@ -13,7 +13,7 @@ import {
   type SearchEvent,
 } from "./runs/events.ts";
 import { type Meeting, meetingsOf, type Outcome, outcomeOf, targetChild } from "./finals.ts";
-import { objectiveOf } from "./objectives.ts";
+import { verdictMetricName } from "./objectives.ts";
 import { bestTrial, enginesOf, isCandidate, isFinished, trainingsJudged, type Trial } from "./trial.ts";
 import { stageText } from "./stage_text.ts";
 import { timeLeft, workOf } from "./work_left.ts";
@@ -186,7 +186,7 @@ function jsonOfOutcome({ trial, verdict }: Outcome, run: RunInfo): Record<string
     ...{ expression: trial.expression, simplified: trial.simplified, trial: trial.id },
     ...{
       score,
-      metric: objectiveOf(run.settings).verdictMetric,
+      metric: verdictMetricName(run.settings),
       standard_error: standardError,
       half_width_95: halfWidth,
       n,
@@ -214,7 +214,7 @@ function verdictLines(outcome: Outcome | null, snapshot: RunSnapshot): string[] 
     return [`no function is named: ${why}`];
   }
   const { trial: { id, simplified }, verdict: { score, halfWidth, n, versus, found }, left } = outcome;
-  const child = targetChild(run.settings.judging, "verdict"), metric = objectiveOf(run.settings).verdictMetric;
+  const child = targetChild(run.settings.judging, "verdict"), metric = verdictMetricName(run.settings);
   const against = Object.entries(versus).map(([name, { difference, p }]) =>
     `${signedPoints(difference)} points against ${name} (p = ${p.toPrecision(2)})`
   );

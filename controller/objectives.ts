@@ -1,4 +1,5 @@
 /** What children are judged on (`--objective`): what a training's score is, and what it is called. */
+import type { PairSettings } from "../child/pair_settings.ts";
 import type { JudgedChild } from "../child/trainer.ts";
 import type { Objective, RunSettings } from "./runs/events.ts";
 import type { Training } from "./trial.ts";
@@ -40,6 +41,20 @@ type Settings = Pick<RunSettings, "objective">;
 
 export function objectiveOf({ objective }: Settings): ObjectiveKind {
   return OBJECTIVES[objective];
+}
+
+/** What the scores are called by which a run chooses: "validation accuracy", "mean validation accuracy" of two children. */
+export function metricName(settings: Pick<RunSettings, "objective" | "child">): string {
+  return nameOf(objectiveOf(settings).metric, settings.child);
+}
+
+/** What the scores of the verdict are called. */
+export function verdictMetricName(settings: Pick<RunSettings, "objective" | "child" | "judging">): string {
+  return nameOf(objectiveOf(settings).verdictMetric, settings.judging.target?.child ?? settings.child);
+}
+
+function nameOf(metric: string, { second }: PairSettings): string {
+  return second === undefined ? metric : `mean ${metric}`;
 }
 
 /** The score of a training of that stage whose child was judged so. */

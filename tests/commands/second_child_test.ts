@@ -12,6 +12,7 @@ import { IMAGES, inFolderOfImages } from "./small_images.ts";
 
 const SMALL = ["search", "--preset", "smoke", "--steps", "2", "--trials", "4", "--image-size", "16", "--seeds", "2"];
 const SECOND = ["--second-network", "resnet14", "--second-steps", "3"];
+const METRIC = "mean validation accuracy";
 const BOTH = "mean of resnet8, 2 steps of 32, images of 16x16, and resnet14, 3 steps of 40";
 
 describe("search --second-network", () => {
@@ -20,8 +21,8 @@ describe("search --second-network", () => {
       const line = [...SMALL, ...SECOND, ...IMAGES, "--engine", "wasm", "--no-web", "--run", "first", "--json"];
       const { code, out, err } = await commandLine(line, { cwd });
       assertEquals(code, 0, err.join("\n"));
-      const { best } = JSON.parse(out.trim().split("\n").at(-1)!);
-      assertEquals([best.child, best.n], [BOTH, 2]);
+      const { best, metric } = JSON.parse(out.trim().split("\n").at(-1)!);
+      assertEquals([metric, best.metric, best.child, best.n], [METRIC, METRIC, BOTH, 2]);
 
       const { trials, info: { settings } } = loadRun(`${cwd}/runs/first`);
       assert(trials.filter(({ state }) => state === "complete").every(({ steps }) => steps === 5));
@@ -39,7 +40,7 @@ describe("search --second-network", () => {
         assertAlmostEquals(loss!, (one.loss + other.loss) / 2, 1e-12);
       }
       const shown = await commandLine(["show", "first"], { cwd });
-      assert(shown.out.includes(BOTH), shown.out);
+      assert(shown.out.includes(`${METRIC} on images, ${BOTH}`), shown.out);
       const exported = await commandLine(["export", "first", "--trainings", "--format", "json"], { cwd });
       const children = exported.out.trim().split("\n").map((line) => JSON.parse(line).child);
       assertEquals([...new Set(children)], [BOTH]);

@@ -3,8 +3,9 @@ import type { VNode } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { isOver } from "../../controller/runs/events.ts";
 import { printExpression } from "../../child/activation/print.ts";
-import { stepsOf } from "../../child/pair_settings.ts";
+import { type PairSettings, stepsOf } from "../../child/pair_settings.ts";
 import type { CurvePoint, Trial, TrialRow } from "../../controller/trial.ts";
+import type { Series } from "../plot/chart.ts";
 import { ask, runPath, transferCommand, useDashboard } from "./dashboard.ts";
 import { count, decimal, duration, worth } from "./format.ts";
 import { Formula } from "./formula.tsx";
@@ -179,7 +180,7 @@ function Detail({ trial }: { trial: TrialRow }): VNode {
       <FunctionPlot text={trial.expression} beta={trial.betaMean} height={280} />
       {!(math instanceof Error) && <Shape math={math} beta={trial.betaMean ?? math.betaStart} />}
       <h3>Training</h3>
-      <Curve trial={trial} steps={stepsOf(view.run.settings.child)} />
+      <Curve trial={trial} child={view.run.settings.child} />
       <TrainingFacts trial={trial} />
       <Relatives trial={trial} onSelect={(id) => go({ trial: id })} />
     </>
@@ -264,7 +265,7 @@ function Shape({ math, beta }: { math: Exclude<ReturnType<typeof mathOf>, Error>
 }
 
 /** The training curve: stored points from the server, then live ones. */
-function Curve({ trial, steps }: { trial: TrialRow; steps: number }): VNode {
+function Curve({ trial, child }: { trial: TrialRow; child: PairSettings }): VNode {
   const { view } = useDashboard();
   const [kept, setKept] = useState<readonly CurvePoint[]>([]);
   useEffect(() => {
@@ -290,15 +291,9 @@ function Curve({ trial, steps }: { trial: TrialRow; steps: number }): VNode {
       spec={{
         height: 160,
         description: `Training loss of trial ${trial.id}`,
-        x: { label: "step", whole: true, domain: [0, steps] },
+        x: { label: "step", whole: true, domain: [0, stepsOf(child)] },
         y: { label: "training loss" },
-        series: [{
-          label: "loss",
-          kind: "line",
-          x: points.map(({ step }) => step),
-          y: points.map(({ loss }) => loss),
-          colour: 1,
-        }],
+        series: lossLines(points, child),
       }}
       read={(x) => {
         const point = points.reduce((near, one) => Math.abs(one.step - x) < Math.abs(near.step - x) ? one : near);
@@ -306,6 +301,20 @@ function Curve({ trial, steps }: { trial: TrialRow; steps: number }): VNode {
       }}
     />
   );
+}
+
+/** One line; of two children one each, by their networks. */
+function lossLines(points: readonly CurvePoint[], { network, steps, second }: PairSettings): Series[] {
+  const line = (label: string, some: readonly CurvePoint[], colour: number): Series => ({
+    ...{ label, kind: "line", colour },
+    x: some.map(({ step }) => step),
+    y: some.map(({ loss }) => loss),
+  });
+  if (second === undefined) return [line("loss", points, 1)];
+  return [
+    line(network, points.filter(({ step }) => step <= steps), 1),
+    line(second.network, points.filter(({ step }) => step > steps), 2),
+  ];
 }
 
 function Relatives({ trial, onSelect }: { trial: TrialRow; onSelect: (id: number) => void }): VNode {

@@ -2,7 +2,7 @@
 import type { VNode } from "preact";
 import { childText } from "../../controller/child_text.ts";
 import { type Outcome, outcomeOf, targetChild } from "../../controller/finals.ts";
-import { objectiveOf } from "../../controller/objectives.ts";
+import { verdictMetricName } from "../../controller/objectives.ts";
 import type { RunInfo } from "../../controller/runs/events.ts";
 import type { TrialRow } from "../../controller/trial.ts";
 import { useDashboard, useOfTrials } from "./dashboard.ts";
@@ -42,7 +42,7 @@ function VerdictPanel({ outcome, names, run: { settings } }: PanelProps): VNode 
         </FormulaBox>
         <dl class="verdict-numbers">
           <div>
-            <dt>{objectiveOf(settings).verdictMetric}</dt>
+            <dt>{verdictMetricName(settings)}</dt>
             <dd>
               <b>{percent(score)}</b>
               {Number.isFinite(halfWidth) && ` ± ${points(halfWidth)} (95\u202f%)`}
