@@ -6,12 +6,21 @@
 import type { Dataset } from "../datasets/dataset.ts";
 import type { Keeping } from "./model/kept_child.ts";
 import { type PairSettings, secondCheckpoint } from "./pair_settings.ts";
-import { type ChildHooks, type ChildRequest, type Outcome, trainChild } from "./trainer.ts";
+import {
+  type ChildHooks,
+  type ChildRequest,
+  type ChildSettings,
+  type JudgedChild,
+  type Outcome,
+  trainChild,
+} from "./trainer.ts";
 
 export interface PairRequest extends ChildRequest {
   readonly settings: PairSettings;
   /** The images of the second child, where they are not those of the first. */
   readonly secondDataset?: Dataset;
+  /** How the first child did, where that is known from before: it is not trained then. */
+  readonly first?: JudgedChild;
 }
 
 /**
@@ -19,12 +28,12 @@ export interface PairRequest extends ChildRequest {
  * losses and beta are means of the two. One that does not end well ends both; `whyStop` is asked of the first alone.
  */
 export async function trainPair(
-  { secondDataset, ...request }: PairRequest,
+  { secondDataset, first: known, ...request }: PairRequest,
   hooks: ChildHooks = {},
   keeping?: Keeping,
 ): Promise<Outcome> {
   const { second, ...settings } = request.settings;
-  const first = await trainChild({ ...request, settings }, hooks, keeping);
+  const first = known ? trainedBefore(known, settings) : await trainChild({ ...request, settings }, hooks, keeping);
   if (second === undefined || first.outcome !== "complete") return first;
   const after = await trainChild(
     { ...request, settings: second, dataset: secondDataset ?? request.dataset },
@@ -38,20 +47,33 @@ export async function trainPair(
   return together(first, after, second.network);
 }
 
+type Complete = Outcome & { readonly outcome: "complete" };
+
+/** The outcome of a child of which only this is known. */
+export function trainedBefore(judged: JudgedChild, { steps }: ChildSettings): Complete {
+  return { outcome: "complete", ...judged, steps, finalLoss: NaN, seconds: 0, imagesPerSecond: 0, betaMean: null };
+}
+
 function later<T extends { readonly step: number }>(point: T, steps: number): T {
   return { ...point, step: steps + point.step };
 }
 
-function together(first: Outcome & { readonly outcome: "complete" }, second: Outcome, network: string): Outcome {
-  const mean = (one: number, other: number) => (one + other) / 2;
+function together(first: Complete, second: Outcome, network: string): Outcome {
   const both = {
     steps: first.steps + second.steps,
     seconds: first.seconds + second.seconds,
-    finalLoss: mean(first.finalLoss, second.finalLoss),
-    betaMean: first.betaMean === null || second.betaMean === null ? null : mean(first.betaMean, second.betaMean),
+    finalLoss: meanOfKnown(first.finalLoss, second.finalLoss) ?? NaN,
+    betaMean: meanOfKnown(first.betaMean, second.betaMean),
   };
   if (second.outcome === "complete") {
-    return { ...second, ...both, score: mean(first.score, second.score), loss: mean(first.loss, second.loss) };
+    const score = (first.score + second.score) / 2, loss = (first.loss + second.loss) / 2;
+    return { ...second, ...both, score, loss };
   }
   return { ...second, ...both, ..."reason" in second && { reason: `in ${network}, ${second.reason}` } };
+}
+
+/** Null if neither is a number. */
+function meanOfKnown(...values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null && !Number.isNaN(value)) as number[];
+  return known.length === 0 ? null : known.reduce((sum, value) => sum + value) / known.length;
 }

@@ -6,6 +6,11 @@ export interface PairSettings extends ChildSettings {
   readonly second?: ChildSettings;
 }
 
+/** The first child alone. */
+export function firstOf({ second: _, ...first }: PairSettings): ChildSettings {
+  return first;
+}
+
 /** Steps of a training, of both children. */
 export function stepsOf({ steps, second }: PairSettings): number {
   return steps + (second?.steps ?? 0);

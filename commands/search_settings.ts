@@ -15,7 +15,7 @@ import type { Dataset } from "../datasets/dataset.ts";
 import { canScaleDown } from "../datasets/scaled_down.ts";
 import type { Fallback } from "../workers/pool.ts";
 import { type Machine, mayStartProcesses, placeChildren, visibleGpus } from "../workers/placement.ts";
-import type { PairSettings } from "../child/pair_settings.ts";
+import { firstOf, type PairSettings } from "../child/pair_settings.ts";
 import type { ChildSettings } from "../child/trainer.ts";
 import type { ControllerSettings } from "../controller/samplers/ppo/config.ts";
 import { DEFAULT_SAMPLER } from "../controller/samplers/samplers.ts";
@@ -69,7 +69,7 @@ export function whyNotTaken(
 ): string | null {
   if (objective === "shift") return "it is judged on images without shift";
   if (header.images === undefined) return "it does not say on which images it was trained";
-  return differenceOf(header, dataset, child);
+  return differenceOf(header, dataset, firstOf(child));
 }
 
 /**

@@ -50,7 +50,8 @@ export interface Training {
   /** Validation loss in nats, where there is a score of the child's own; absent in older runs and from a table. */
   readonly loss?: number;
   /**
-   * "table" if the result was taken from a table of the same child (`warm_start.ts`); absent if it was trained here.
+   * "table" if the result, or that of the first of two children, was taken from a table of the same child
+   * (`warm_start.ts`); absent if it was trained here.
    */
   readonly from?: "table";
   /** Engine that trained it; absent in older runs, and before. One run may have used several. */

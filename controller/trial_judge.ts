@@ -3,7 +3,8 @@
  * estimates every score from all trainings together. `search.ts` decides which trials are trained, and when.
  */
 import type { Bar } from "../child/bar.ts";
-import { stepsOf } from "../child/pair_settings.ts";
+import { trainedBefore } from "../child/pair.ts";
+import type { ChildSettings } from "../child/trainer.ts";
 import { Random } from "../datasets/random.ts";
 import type { JobResult, Pool } from "../workers/pool.ts";
 import type { ChildJob } from "../workers/protocol.ts";
@@ -131,11 +132,14 @@ export class TrialJudge {
   async #runTraining(id: number, training: number, { seed, stage }: Training): Promise<void> {
     const { checkpoints, pool } = this.#options, { settings } = this.#journal;
     const trial = this.#trials[id];
-    const known = this.#resultInTable(trial, { seed, stage });
-    if (known) return this.#finishTraining(id, training, known, "table");
+    const known = this.#scoreInTable(trial, { seed, stage });
+    if (known === null || (known !== undefined && settings.child.second === undefined)) {
+      return this.#finishTraining(id, training, resultOfTable(known, settings.child), "table");
+    }
+    const first = known === undefined ? undefined : { score: known, loss: NaN };
     const result = await pool.train({
       ...{ trial: id, training, expression: trial.expression, seed: seedOf(settings, stage, seed) },
-      onTarget: targetChild(settings.judging, stage) !== null,
+      ...{ first, onTarget: targetChild(settings.judging, stage) !== null },
       checkpoint: checkpoints.checkpointOf(id, training),
       bar: training === 0 ? this.#barOf(trial) : null,
       timeLimitMs: settings.childTimeMs,
@@ -143,7 +147,7 @@ export class TrialJudge {
     if (result.outcome !== "interrupted") checkpoints.removeCheckpoint(id, training);
     const isJudged = result.outcome === "complete" || result.outcome === "pruned";
     const score = isJudged && { score: scoreOf(settings, stage, result) };
-    this.#finishTraining(id, training, { ...result, ...score });
+    this.#finishTraining(id, training, { ...result, ...score }, first && "table");
   }
 
   /** The first earlier candidate of an equal function that was, or is being, judged. */
@@ -162,23 +166,14 @@ export class TrialJudge {
     return stopsAt === null || role !== "candidate" ? null : barOf(batch, this.#trials, stopsAt, steps);
   }
 
-  /** The result of a training that the table has of the same child, images and engine; null if it has none. */
-  #resultInTable({ fingerprint }: Trial, { seed, stage }: Pick<Training, "seed" | "stage">): JobResult | null {
-    const { settings: { tableSeeds, child }, engine } = this.#journal.run, { table } = this.#options;
-    if (!table || !tableSeeds || !counts({ stage }) || table.header.engine !== engine) return null;
-    const score = table.entry(fingerprint)?.scores[seed];
-    if (score === undefined) return null;
-    const trained = {
-      steps: stepsOf(child),
-      finalLoss: NaN,
-      seconds: 0,
-      imagesPerSecond: 0,
-      betaMean: null,
-      attempts: 0,
-    };
-    return score === null
-      ? { ...trained, outcome: "diverged", reason: "the child diverged when the table was made" }
-      : { ...trained, outcome: "complete", score, loss: NaN };
+  /**
+   * What the table has of the same first child, images and engine: null if it diverged; undefined if the table has not
+   * trained it.
+   */
+  #scoreInTable({ fingerprint }: Trial, { seed, stage }: Pick<Training, "seed" | "stage">): number | null | undefined {
+    const { settings: { tableSeeds }, engine } = this.#journal.run, { table } = this.#options;
+    const isSame = table && tableSeeds && counts({ stage }) && table.header.engine === engine;
+    return isSame ? table.entry(fingerprint)?.scores[seed] : undefined;
   }
 
   #dropQueued(id: number): void {
@@ -250,6 +245,14 @@ export class TrialJudge {
   #rewarded(trial: Trial): Trial {
     return { ...trial, reward: isCandidate(trial) ? rewardOf(trial, this.#journal.run.classes) : null };
   }
+}
+
+/** The result of a training that a table has. */
+function resultOfTable(score: number | null, child: ChildSettings): JobResult {
+  const trained = { ...trainedBefore({ score: score ?? NaN, loss: NaN }, child), attempts: 0 };
+  return score === null
+    ? { ...trained, outcome: "diverged", reason: "the child diverged when the table was made" }
+    : trained;
 }
 
 /** The k-th seed of the stage's sequence, common to all candidates. */

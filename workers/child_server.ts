@@ -86,11 +86,12 @@ class ChildServer {
     return needed.includes(undefined) ? undefined : Math.max(...needed as number[]);
   }
 
-  async #train({ trial, expression, seed, checkpoint, bar, onTarget = false, ...job }: ChildJob): Promise<void> {
+  async #train(asked: ChildJob): Promise<void> {
+    const { trial, expression, seed, first, checkpoint, bar, onTarget = false } = asked;
     this.#running = new AbortController();
     const { checkpointEveryMs = CHECKPOINT_EVERY_MS } = this.#settings;
     const { dataset, child, secondDataset } = onTarget ? this.#settings.target! : this.#settings;
-    const { children = this.#settings.children } = job;
+    const { children = this.#settings.children } = asked;
     const keeping = checkpoint
       ? {
         path: checkpoint,
@@ -104,7 +105,7 @@ class ChildServer {
       ...{ dataset, secondDataset },
       activation: activationFrom(expression),
       settings: child,
-      ...{ seed, children },
+      ...{ seed, first, children },
     }, {
       signal: this.#running.signal,
       onProgress: (point, imagesPerSecond) => {

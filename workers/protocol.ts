@@ -6,7 +6,7 @@ import type { Bar } from "../child/bar.ts";
 import type { DeviceFault } from "../child/engine/engine.ts";
 import type { PairRequest } from "../child/pair.ts";
 import type { PairSettings } from "../child/pair_settings.ts";
-import type { Outcome } from "../child/trainer.ts";
+import type { JudgedChild, Outcome } from "../child/trainer.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 
 /** What trainings train, and on which images. */
@@ -37,6 +37,8 @@ export interface ChildJob {
   /** Text form, or a name of the catalogue. */
   readonly expression: string;
   readonly seed: number;
+  /** How the settings' first child of two did, where that is known: it is not trained then. */
+  readonly first?: JudgedChild;
   /** Whether it trains the settings' target; false by default. */
   readonly onTarget?: boolean;
   /** Milliseconds of running time that the child may take; null for no limit. The pool measures it. */

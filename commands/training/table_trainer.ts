@@ -1,8 +1,9 @@
 /**
- * Trains functions on the child of a preset, training k of every function from seed k, and keeps every result in a
+ * Trains functions on the first child of a preset, training k of every function from seed k, and keeps every result in a
  * table (`controller/comparison/function_table.ts`): what the table already has is not trained again. For
  * `table --train` and `compare --real`.
  */
+import { firstOf } from "../../child/pair_settings.ts";
 import type { ChildSettings } from "../../child/trainer.ts";
 import {
   differenceOf,
@@ -60,7 +61,7 @@ export class TableTrainer {
       ...loadProgress(io),
     });
     // All validation images: judging on fewer adds noise that costs more trainings than it saves time.
-    const child: ChildSettings = { ...PRESETS[options.preset].child, validationImages: null };
+    const child: ChildSettings = { ...firstOf(PRESETS[options.preset].child), validationImages: null };
     const { workers } = placeChildren(options.workers, { cores: navigator.hardwareConcurrency, gpus: [] });
     const settings = { dataset: withoutTest(dataset), engine: options.engine, child };
     const pool = new Pool({ workers, settings }), interrupt = () => pool.cancel();

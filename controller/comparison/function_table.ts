@@ -10,8 +10,7 @@
  */
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { fingerprint } from "../../child/activation/fingerprint.ts";
-import type { PairSettings } from "../../child/pair_settings.ts";
-import { childText } from "../child_text.ts";
+import type { ChildSettings } from "../../child/trainer.ts";
 import type { Dataset } from "../../datasets/dataset.ts";
 import { meanOf, medianOf, varianceOf } from "./statistics.ts";
 
@@ -27,7 +26,7 @@ export interface TableHeader {
   readonly about?: string;
   /** Accuracy of guessing, 1 / classes. */
   readonly guessing: number;
-  readonly child: PairSettings;
+  readonly child: ChildSettings;
   /** What must be said of the images wherever the scores stand: "images from JPEGs of quality 75". */
   readonly remark?: string;
   /** By which its images are recognised: other files of the same name have others. Tables before 2026-11-27 lack it. */
@@ -84,7 +83,7 @@ export function newHeader(about: Omit<TableHeader, "format">): TableHeader {
 export function differenceOf(
   { dataset, child, images }: Pick<TableHeader, "dataset" | "child" | "images">,
   wanted: Pick<Dataset, "name" | "mean" | "standardDeviation">,
-  wantedChild: PairSettings,
+  wantedChild: ChildSettings,
 ): string | null {
   if (dataset !== wanted.name) return `it is of the data set ${dataset}, not ${wanted.name}`;
   const settings = differingSettings(child, wantedChild);
@@ -96,14 +95,12 @@ export function differenceOf(
 }
 
 /** "steps 400 instead of 600", for each setting in which the one child differs from the other. */
-function differingSettings(one: PairSettings, other: PairSettings): string[] {
+function differingSettings(one: ChildSettings, other: ChildSettings): string[] {
   const [values, others] = [one, other].map((child) => new Map(Object.entries(child)));
   const text = (value: unknown) => typeof value === "string" ? value : JSON.stringify(value) ?? "none";
-  const said = (name: string, value: unknown) =>
-    name === "second" && value ? childText(value as PairSettings) : text(value);
   return [...new Set([...values.keys(), ...others.keys()])]
     .filter((name) => text(values.get(name)) !== text(others.get(name)))
-    .map((name) => `${name} ${said(name, values.get(name))} instead of ${said(name, others.get(name))}`);
+    .map((name) => `${name} ${text(values.get(name))} instead of ${text(others.get(name))}`);
 }
 
 /** Throws a SyntaxError that says of the source, where the text is from, which line is none of a table. */

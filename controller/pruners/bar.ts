@@ -26,5 +26,5 @@ export function barOf(batch: number, trials: readonly Trained[], share: number, 
 
 /** Not taken from a table, which keeps no curves, and not failed before its first point. */
 function wasTrainedHere({ state, trainings, curve }: Trained): boolean {
-  return curve.length > 0 || (state === "diverged" && trainings.every(({ from }) => from !== "table"));
+  return trainings[0]?.from !== "table" && (curve.length > 0 || state === "diverged");
 }

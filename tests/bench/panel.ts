@@ -5,7 +5,7 @@
  *     deno run ... tests/bench/panel.ts draw RAW.jsonl --data DIR
  *     deno run ... tests/bench/panel.ts train RAW.jsonl --data DIR --child target --seeds 1 [--of known|random|found|all] [--part 1/2]
  *         [--only "relu;swish"]
- *     deno run --allow-read tests/bench/panel.ts analyse RAW.jsonl
+ *     deno run --allow-read tests/bench/panel.ts analyse RAW.jsonl [--target CHILD]
  *     deno run --allow-read tests/bench/panel.ts children
  *
  * The raw data so far is tests/bench/records/2026-11-26_panel.jsonl: the 32 random members are drawn; they and the known
@@ -180,11 +180,12 @@ function provenance(dataset: Dataset): Record<string, unknown> {
 }
 
 if (import.meta.main) {
-  const parsed = parseArgs(Deno.args, { string: ["data", "child", "seeds", "part", "of", "only"] });
+  const parsed = parseArgs(Deno.args, { string: ["data", "child", "seeds", "part", "of", "only", "target"] });
   const flag = (name: string, otherwise: string) => String(parsed[name] ?? otherwise);
   const [mode, file] = parsed._.map(String);
   if (mode === "children" || mode === "analyse") {
-    (mode === "children" ? Object.keys(CHILDREN) : tablesOf(read(file))).forEach((line) => console.log(line));
+    const lines = mode === "children" ? Object.keys(CHILDREN) : tablesOf(read(file), flag("target", "target"));
+    lines.forEach((line) => console.log(line));
     Deno.exit(0);
   }
   if (!Object.hasOwn(CHILDREN, flag("child", "target"))) {

@@ -66,6 +66,16 @@ describe("a child with a second one", () => {
     assertEquals((await trainPair(REQUEST, { whyStop })).steps, 1);
   });
 
+  it("does not train a first one of which the score is known", async () => {
+    const curve: LossPoint[] = [], first = { score: 0.75, loss: NaN };
+    const pair = await trainPair({ ...REQUEST, first }, { onProgress: (point) => curve.push(point) });
+    const other = await trainChild({ ...REQUEST, settings: SECOND });
+    assert(pair.outcome === "complete" && other.outcome === "complete");
+    assertEquals([pair.score, pair.loss], [(0.75 + other.score) / 2, NaN]);
+    assertEquals([pair.finalLoss, pair.betaMean, pair.steps], [other.finalLoss, other.betaMean, 7]);
+    assertEquals(curve.map(({ step }) => step), [5, 6, 7]);
+  });
+
   it("resumes in either child, to the same result", () =>
     withFolder(async (folder) => {
       const curve: LossPoint[] = [], path = `${folder}/a`;

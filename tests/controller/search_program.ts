@@ -1,4 +1,5 @@
 /** A search with scripted children, as a process of its own that tests can kill: FOLDER WORKERS [OPTIONS], as JSON. */
+import type { ChildSettings } from "../../child/trainer.ts";
 import { FunctionFacts } from "../../controller/samplers/function_facts.ts";
 import { RandomSampler } from "../../controller/samplers/random.ts";
 import { PRESETS } from "../../controller/presets.ts";
@@ -20,6 +21,7 @@ export interface ScriptOptions {
   readonly seed?: number;
   readonly verdictSeeds?: number;
   readonly target?: Target;
+  readonly second?: ChildSettings;
   readonly references?: readonly string[];
   readonly pruner?: PrunerName;
   readonly warmStart?: WarmStart;
@@ -36,6 +38,7 @@ export function openScripted(
 ): { search: Search; store: RunStore } {
   const { engine = "scripted", trials = 60, batch = 6, seed = 7, verdictSeeds = 4, pruner = "asha" } = options;
   const { hangMs, warmStart, onCard = false, target = null, references = ["ReLU", "Swish"] } = options;
+  const { second } = options;
   const sampler = asked ?? new RandomSampler(new FunctionFacts(new SearchSpace(1)), seed);
   const dataset = makeShapes({ train: 1, validation: 1, test: 1 });
   const store = isRun(folder) ? RunStore.open(folder) : RunStore.create(folder, {
@@ -53,7 +56,7 @@ export function openScripted(
       batch,
       workers,
       engine,
-      child: PRESETS.smoke.child,
+      child: { ...PRESETS.smoke.child, ...second && { second } },
       judging: { pruner, references, finals: 0.25, finalists: 4, verdictSeeds, target },
       controller: PRESETS.smoke.controller,
       childTimeMs: null,

@@ -3,8 +3,8 @@
  * A child worker that trains nothing: what it does with a trial is written in its expression, by a number added to x. x
  * + 1 throws, x + 2 hangs, x + 3 answers garbage, x + 4 throws a moment later, x + 5 beats but never answers (x + 6
  * until its time is up), x + 7 rejects a promise, x + 8 throws in the first of its trainings; all else is complete after a
- * few milliseconds with an accuracy that is a function of the seed, the expression and whether it is on the target. The
- * only point of its curve is at step 10.
+ * few milliseconds with an accuracy that is a function of the seed, the expression and whether it is on the target; the
+ * mean of that and what is known of a first child, if it is. The only point of its curve is at step 10.
  *
  * An engine "once FILE" opens for the first worker alone, which makes the file; "none" never opens; "broken" opens, and
  * every child throws; "slow" takes ten times as long.
@@ -35,7 +35,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
 /** The trial that waits for its time to be up. */
 let late = -1;
 
-function train({ trial, training, expression, seed, bar, onTarget }: ChildJob): void {
+function train({ trial, training, expression, seed, first, bar, onTarget }: ChildJob): void {
   late = -1;
   if (engine === "broken" || engine.startsWith("once ")) throw new Error("scripted failure");
   switch (expression) {
@@ -63,9 +63,10 @@ function train({ trial, training, expression, seed, bar, onTarget }: ChildJob): 
   const hash = [...expression].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) >>> 0, from);
   const point = { step: 10, loss: 1 + (hash % 997) / 997 }, reason = whyBelow(bar, [point]);
   self.postMessage({ kind: "progress", trial, ...point, imagesPerSecond: 1 });
+  const score = (hash % 1000) / 1000;
   const outcome = {
     ...reason === null ? { outcome: "complete" } : { outcome: "pruned", reason },
-    score: (hash % 1000) / 1000,
+    score: first ? (first.score + score) / 2 : score,
     steps: 1,
     finalLoss: 1,
     seconds: 0,

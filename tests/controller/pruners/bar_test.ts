@@ -45,6 +45,7 @@ describe("the bar within a training", () => {
       trial(0, { curve: [] }), // taken from a table, as is the next
       trial(0, { curve: [], state: "diverged", trainings: [FROM_TABLE] }),
       trial(0, { curve: [], state: "failed" }),
+      trial(0, { curve: [{ step: 101, loss: 0 }], trainings: [{ ...FROM_TABLE, state: "complete" }] }), // its first child
     ];
     assertEquals(barOf(1, [...losses(11), ...others], 0.5, 100), { step: 50, loss: 6 });
     const diverged = [20, 0].map((steps) => trial(0, { curve: flat(0, steps), state: "diverged" }));
