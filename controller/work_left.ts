@@ -87,7 +87,9 @@ export function workOf(
   return { done, ...left, [now]: left[now] + queued };
 }
 
-/** Whether it took the time of a training here; one that diverges hardly does. */
-function isTrained({ state, from }: Training): boolean {
-  return state === "complete" && from === undefined;
+/**
+ * Whether it took time here, if only that of a second child, of which a table has the first; what diverges hardly does.
+ */
+function isTrained({ state, from, engine }: Training): boolean {
+  return state === "complete" && (from === undefined || engine !== undefined);
 }
