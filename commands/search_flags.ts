@@ -87,7 +87,7 @@ export const SETTING_FLAGS = [
     choices: [NO_NETWORK, ...NETWORK_NAMES],
     help: "network of a second child, of whole images: a score is the mean of both children's (by preset)",
   },
-  { name: "second-steps", type: "integer", min: 1, help: "training steps of 64 images of it (200)" },
+  { name: "second-steps", type: "integer", min: 1, help: "training steps of 64 images of it (100)" },
   {
     name: "target-network",
     type: "choice",

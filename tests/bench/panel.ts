@@ -19,6 +19,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { cpus } from "node:os";
 import { activationFrom, CATALOG } from "../../child/activation/catalog.ts";
+import { firstOf } from "../../child/pair_settings.ts";
 import { fingerprint } from "../../child/activation/fingerprint.ts";
 import { printExpression } from "../../child/activation/print.ts";
 import type { Engine } from "../../child/engine/engine.ts";
@@ -38,9 +39,9 @@ import { appendLine, readLines } from "./json_lines.ts";
 /** The paper's setting, shortened so that one training takes minutes. */
 const TARGET: ChildSettings = { ...PRESETS.paper.child, steps: 2000 };
 /** What `laptop` trained until 2026-11-26; its rows are called so. */
-const { imageSize: _, ...LAPTOP } = PRESETS.laptop.child;
+const { imageSize: _, ...LAPTOP } = firstOf(PRESETS.laptop.child);
 const SMALL: ChildSettings = { ...LAPTOP, network: "resnet8", steps: 200 };
-const PRESENT: ChildSettings = PRESETS.laptop.child;
+const PRESENT: ChildSettings = firstOf(PRESETS.laptop.child);
 
 /** Judged with the mean of its weights over the last `average` steps, if any (`average_weights.ts`). */
 type PanelChild = ChildSettings & { readonly average?: number };

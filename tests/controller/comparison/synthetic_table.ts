@@ -6,6 +6,7 @@
  * measured to (0.5 points common to all functions, 0.75 of each training).
  */
 import { activationFrom } from "../../../child/activation/catalog.ts";
+import { firstOf } from "../../../child/pair_settings.ts";
 import { derive } from "../../../child/activation/derive.ts";
 import { compileToClosure } from "../../../child/activation/evaluate.ts";
 import type { Expression } from "../../../child/activation/expression.ts";
@@ -60,7 +61,7 @@ export function tableOf(
     synthetic: true,
     about,
     guessing: GUESSING,
-    child: PRESETS.laptop.child,
+    child: firstOf(PRESETS.laptop.child),
     engine: "none",
     device: "none",
     date: "2026-11-26",
