@@ -1,6 +1,6 @@
 /**
  * What a new search may know from elsewhere (`--learn-from`): functions and what they were worth, which the sampler
- * learns from, and the trainings of a table, which need not be repeated if its children are those of the search.
+ * learns from, and the trainings of a table, which need not be repeated if its child is the first of the search.
  */
 import { Random } from "../datasets/random.ts";
 import { type FunctionTable, parseTable } from "./comparison/function_table.ts";

@@ -97,7 +97,7 @@ export function summariesOf(rows: readonly PanelRow[], target = "target"): reado
   );
 }
 
-/** Of two children, the mean of what each says in its own standard deviations. */
+/** Of two children, the mean of what each says, as a search with a second child has it. */
 export interface PairSummary extends Ranking {
   readonly children: readonly [string, string];
   readonly measure: string;
@@ -113,16 +113,10 @@ export function pairSummariesOf(rows: readonly PanelRow[], target = "target"): r
       const [one, other] = children.map((name) => meansOf(rows.filter(({ child }) => child === name), of));
       const common = [...truth.keys()].filter((expression) => one.has(expression) && other.has(expression));
       if (common.length < PAIRED * truth.size) return [];
-      const [a, b] = [one, other].map((means) => standardised(common.map((expression) => means.get(expression)!)));
-      const means = new Map(common.map((expression, i) => [expression, (a[i] + b[i]) / 2]));
+      const means = new Map(common.map((of) => [of, (one.get(of)! + other.get(of)!) / 2]));
       return [{ children, measure, ...rankingOf(means, truth) }];
     })
   );
-}
-
-function standardised(values: readonly number[]): readonly number[] {
-  const mean = meanOf(values), deviation = Math.sqrt(varianceOf(values));
-  return values.map((value) => (value - mean) / deviation);
 }
 
 function rankingOf(means: ReadonlyMap<string, number>, truth: ReadonlyMap<string, number>): Ranking {
@@ -223,7 +217,7 @@ export function tablesOf(rows: readonly PanelRow[], target = "target"): readonly
       `${one.seconds.toFixed(1)} |`
     ),
     "",
-    "| both children, mean in standard deviations | judged by | functions | Spearman (95 %) | Kendall (95 %) | Spearman, best third |",
+    "| both children, mean | judged by | functions | Spearman (95 %) | Kendall (95 %) | Spearman, best third |",
     "| --- | --- | ---: | --- | --- | --- |",
     ...pairSummariesOf(rows, target).map((one) =>
       `| ${one.children.join(" and ")} | ${one.measure} | ${one.functions} | ${interval(one.spearman)} | ` +

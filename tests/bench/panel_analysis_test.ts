@@ -48,7 +48,7 @@ describe("analysis of the panel", () => {
     const two = [
       ...rowsOf("target", 1, (quality) => quality, 0),
       ...rowsOf("one", 1, (quality) => quality + wrong(quality), 0),
-      ...rowsOf("other", 1, (quality) => 3 * (quality - wrong(quality)), 0),
+      ...rowsOf("other", 1, (quality) => quality - wrong(quality), 0),
       ...rowsOf("of few", 1, (quality) => quality, 0).slice(0, 20),
     ];
     const pairs = pairSummariesOf(two), [accuracy] = pairs;
