@@ -48,15 +48,15 @@ const JUDGING: JudgingSettings = {
  * A shallow child of whole images beside the deep one of `LAPTOP`: each overrates what the other does not. Over 49
  * functions the mean of both ranks as ResNet-20 does after 2,000 steps of 128 with a Spearman coefficient of 0.94, within
  * the best third of them with 0.65, the deep one alone with 0.93 and 0.30. Of the sixteen best of a search on the deep
- * one alone that does not know which are good on ResNet-20 after 500 steps, 0.0, and the shallow one does, 0.8
+ * one alone that does not know which are good on ResNet-20 after 500 steps, 0.0, and the shallow one does, 0.9
  * (tests/bench/records/2026-11-26_panel.md).
  */
 export const SECOND: ChildSettings = { ...CHILD, network: "resnet8", steps: 100, batch: 64 };
 
 /**
- * The network of the paper's search, stopped early. A training costs what 60 of the child of `laptop` do, which sees 0.7
- * to 1.7 points between its winner and Swish where this network, after 500 steps, has 0.4 ± 0.4
- * (tests/bench/records/2026-11-26_confirms_deeper.md). As it tells so little of the order of its best, many of them train
+ * The network of the paper's search, stopped early. A training costs what 38 of `laptop` do, whose deep child alone saw
+ * 0.7 to 1.7 points between its winner and Swish where this network, after 500 steps, has 0.4 ± 0.4
+ * (tests/bench/records/2026-11-26_confirms_deeper.md). As that tells so little of the order of its best, many of them train
  * the target, few times each (tests/bench/records/2026-11-26_naming.md).
  */
 export const TARGET: Target = {
@@ -66,11 +66,11 @@ export const TARGET: Target = {
 };
 
 /**
- * A real search in under an hour. The child is deep, as shallow ones favour functions that fail in deep networks: the
- * search on ResNet-8 of whole images named `atan(x) - cos(x)`, 1.5 points above ReLU there and 8 below it on ResNet-20
- * (500 steps of 128). This child puts it 3 below, and costs less (tests/bench/records/2026-11-26_panel.md). One core
- * unit, as the random functions of one are better: of 45 on that first child 8 reached 36 %, the best 41.6 %; of 29 of
- * two units 2, the best 37.7 % (the same record).
+ * A real search in an hour of 2 cores. A deep child, as shallow ones alone favour functions that fail in deep networks:
+ * on ResNet-8 a search named `atan(x) - cos(x)`, 1.5 points above ReLU there and 8 below it on ResNet-20 after 500 steps
+ * of 128; of small images, so that it is cheap; and a second one beside it. One core unit, as the random functions of one
+ * are better: of 45 on that ResNet-8 8 reached 36 %, the best 41.6 %; of 29 of two units 2, the best 37.7 % (all in
+ * tests/bench/records/2026-11-26_panel.md).
  */
 const LAPTOP = {
   trials: 200,
