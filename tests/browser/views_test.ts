@@ -197,6 +197,20 @@ describe("a target", () => {
   });
 });
 
+describe("a second child", () => {
+  itInBrowser("has a line of its own in the training curve, and the mean of both is called so", async (stage) => {
+    const run = new FakeRun({ trials: 20, second: true, verdict: "found" }).finish(), url = await stage.serve(run);
+    const page = await stage.open(url), child = "mean of resnet8, 500 steps of 64, and resnet14, 500 steps of 64";
+    await page.getByRole("region", { name: "Verdict" }).getByText("mean validation accuracy").waitFor();
+    await page.getByText("Best mean validation accuracy").waitFor();
+    await page.getByText(child).waitFor();
+    await show(page, url, "functions", `?trial=${run.snapshot().trials.find(({ state }) => state === "complete")!.id}`);
+    const curve = page.getByRole("img", { name: "Training loss of trial" });
+    assertEquals(await curve.getByText(/^resnet/).allTextContents(), ["resnet8", "resnet14"]);
+    await page.getByText(/^1\D?000 of 1\D?000$/).waitFor();
+  });
+});
+
 describe("forced colours", () => {
   itInBrowser("keep the states of trials distinguishable, and show what is pressed", async (stage) => {
     const url = await stage.serve(new FakeRuns([finishedRun()]));

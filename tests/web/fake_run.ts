@@ -2,6 +2,7 @@
  * A search that trains nothing: seeded candidates of the real search space with made-up accuracies, emitting the events
  * that a search emits. For tests of the dashboard, and to look at it: `deno run tests/web/serve_fake.ts`.
  */
+import type { ChildSettings } from "../../child/trainer.ts";
 import { meetingsOf } from "../../controller/finals.ts";
 import { PRESETS, TARGET } from "../../controller/presets.ts";
 import { activationFrom } from "../../child/activation/catalog.ts";
@@ -49,6 +50,8 @@ export interface FakeOptions {
   readonly verdict?: "found" | "not found" | null;
   /** Whether its finalists meet on a target, the default one, before the verdict. */
   readonly target?: boolean;
+  /** Whether a training is of two children, each of half the steps. */
+  readonly second?: boolean;
 }
 
 /** Accuracies of the references for each verdict; the best functions of a run reach about 0.7. */
@@ -65,6 +68,16 @@ const PROMOTED_OVER = 0.6;
 const NOISE = 0.008;
 
 const STEPS = 1000;
+const CHILD: ChildSettings = {
+  network: "resnet8",
+  steps: STEPS,
+  batch: 64,
+  learningRate: 0.1,
+  schedule: "cosine",
+  optimizer: { kind: "sgd", momentum: 0.9, weightDecay: 1e-4 },
+  augment: true,
+  validationImages: 1000,
+};
 const BATCH = 20;
 /** Duration of a fake training. */
 const TRIAL_MS = 14_000;
@@ -122,6 +135,7 @@ export class FakeRun implements RunSource {
       functions: 150,
       verdict: null,
       target: false,
+      second: false,
       ...options,
     };
     this.#random = random(this.#options.seed);
@@ -283,16 +297,9 @@ export class FakeRun implements RunSource {
         batch: BATCH,
         workers,
         engine: "auto",
-        child: {
-          network: "resnet8",
-          steps: STEPS,
-          batch: 64,
-          learningRate: 0.1,
-          schedule: "cosine",
-          optimizer: { kind: "sgd", momentum: 0.9, weightDecay: 1e-4 },
-          augment: true,
-          validationImages: 1000,
-        },
+        child: this.#options.second
+          ? { ...CHILD, steps: STEPS / 2, second: { ...CHILD, network: "resnet14", steps: STEPS / 2 } }
+          : CHILD,
         controller: PRESETS.laptop.controller,
         childTimeMs: null,
         judging: { ...PRESETS.laptop.judging, target: this.#options.target ? TARGET : null },
@@ -307,7 +314,7 @@ export class FakeRun implements RunSource {
       dataset: "shapes",
       synthetic: true,
       classes: 10,
-      metric: "validation accuracy",
+      metric: this.#options.second ? "mean validation accuracy" : "validation accuracy",
       createdAt,
     };
   }
