@@ -33,7 +33,9 @@ export async function trainPair(
   keeping?: Keeping,
 ): Promise<Outcome> {
   const { second, ...settings } = request.settings;
-  const first = known ? trainedBefore(known, settings) : await trainChild({ ...request, settings }, hooks, keeping);
+  const first = known
+    ? { ...known, outcome: "complete" as const, ...trainedElsewhere(settings) }
+    : await trainChild({ ...request, settings }, hooks, keeping);
   if (second === undefined || first.outcome !== "complete") return first;
   const after = await trainChild(
     { ...request, settings: second, dataset: secondDataset ?? request.dataset },
@@ -49,9 +51,9 @@ export async function trainPair(
 
 type Complete = Outcome & { readonly outcome: "complete" };
 
-/** The outcome of a child of which only this is known. */
-export function trainedBefore(judged: JudgedChild, { steps }: ChildSettings): Complete {
-  return { outcome: "complete", ...judged, steps, finalLoss: NaN, seconds: 0, imagesPerSecond: 0, betaMean: null };
+/** What can be said of the training of a child that was trained elsewhere, besides how it ended. */
+export function trainedElsewhere({ steps }: ChildSettings) {
+  return { steps, finalLoss: NaN, seconds: 0, imagesPerSecond: 0, betaMean: null };
 }
 
 function later<T extends { readonly step: number }>(point: T, steps: number): T {

@@ -3,7 +3,7 @@
  * estimates every score from all trainings together. `search.ts` decides which trials are trained, and when.
  */
 import type { Bar } from "../child/bar.ts";
-import { trainedBefore } from "../child/pair.ts";
+import { trainedElsewhere } from "../child/pair.ts";
 import type { ChildSettings } from "../child/trainer.ts";
 import { Random } from "../datasets/random.ts";
 import type { JobResult, Pool } from "../workers/pool.ts";
@@ -249,10 +249,10 @@ export class TrialJudge {
 
 /** The result of a training that a table has. */
 function resultOfTable(score: number | null, child: ChildSettings): JobResult {
-  const trained = { ...trainedBefore({ score: score ?? NaN, loss: NaN }, child), attempts: 0 };
+  const trained = { ...trainedElsewhere(child), attempts: 0 };
   return score === null
     ? { ...trained, outcome: "diverged", reason: "the child diverged when the table was made" }
-    : trained;
+    : { ...trained, outcome: "complete", score, loss: NaN };
 }
 
 /** The k-th seed of the stage's sequence, common to all candidates. */
