@@ -85,13 +85,15 @@ const DRAW_SEED = 2026;
 const TRAINS_AT_ALL = 0.2;
 
 /**
- * Leaders of searches on the child of `laptop` before (records/2026-11-26_search_found.md) and now (…_search_target.md):
- * chosen by it, so no judges of it.
+ * Leaders of searches on ResNet-8 (records/2026-11-26_search_found.md), on ResNet-14 of 16x16 images
+ * (…_search_target.md), and the function named by one on both (2026-11-27_search_two_children.md): chosen by them, so no
+ * judges of them.
  */
 const FOUND = [
   ...["atan(x) - cos(x)", "sin(x) - sinc(x)", "asinh(x) - cos(x)", "relu(x) - sinc(x)"],
   ...["max(x, sin(x))", "max(b * x, sin(x))", "min(b * x, sin(x))", "min(x, sinc(x))", "min(b * x, sinc(x))"],
   ...["sigmoid(x) * (b * x)", "sigmoid(-x) * (b * x)", "sigmoid(sinh(x)) * (b * x)", "sigmoid(x + b) * asinh(x)"],
+  "sigmoid(x + b) * x",
   ...["min(x, erf(x))", "min(x, sigmoid(x))", "min(-x, b)", "softplus(x) * erf(x)", "sinc(x) - asinh(x)"],
 ];
 
