@@ -5,9 +5,9 @@ import { activationFrom } from "../../child/activation/catalog.ts";
 import { openReference } from "../../child/engine/reference/engine.ts";
 import { type PairRequest, trainPair } from "../../child/pair.ts";
 import { stepsOf } from "../../child/pair_settings.ts";
-import { type LossPoint, type Outcome, trainChild } from "../../child/trainer.ts";
+import { type LossPoint, trainChild } from "../../child/trainer.ts";
 import { withFolder } from "../datasets/scratch.ts";
-import { actingEngine, colours, TINY } from "./tiny.ts";
+import { actingEngine, colours, lasting, TINY } from "./tiny.ts";
 
 const SECOND = { ...TINY, network: "resnet14", steps: 3, batch: 5 };
 const REQUEST: PairRequest = {
@@ -17,11 +17,6 @@ const REQUEST: PairRequest = {
   settings: { ...TINY, steps: 4, second: SECOND },
   seed: 1,
 };
-
-/** Without what the clock decides. */
-function lasting({ seconds: _, imagesPerSecond: __, ...outcome }: Outcome) {
-  return outcome;
-}
 
 describe("a child with a second one", () => {
   it("has the means of both, each trained from the seed as if alone, and a curve through both", async () => {

@@ -1,7 +1,7 @@
 /** What tests of training share: a dataset of a few tiny images, settings of a small child, and an engine that acts. */
 import type { Engine, Program, TrainingStep } from "../../child/engine/engine.ts";
 import { tensorSizes } from "../../child/engine/checks.ts";
-import type { ChildSettings } from "../../child/trainer.ts";
+import type { ChildSettings, Outcome } from "../../child/trainer.ts";
 import type { Batch, Dataset, Split } from "../../datasets/dataset.ts";
 import { Random } from "../../datasets/random.ts";
 
@@ -47,6 +47,11 @@ export const TINY: ChildSettings = {
   augment: false,
   validationImages: null,
 };
+
+/** An outcome without what the clock decides. */
+export function lasting({ seconds: _, imagesPerSecond: __, ...outcome }: Outcome) {
+  return outcome;
+}
 
 /** What an acting program does; `step` counts from 0. */
 export interface Script {

@@ -1,7 +1,7 @@
 /** `deno task compare` and `deno task table` as processes, on a table whose scores come from a formula. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { firstOf } from "../../child/pair_settings.ts";
 import { describe, it } from "@std/testing/bdd";
+import { firstOf } from "../../child/pair_settings.ts";
 import { childText } from "../../controller/child_text.ts";
 import { PRESETS } from "../../controller/presets.ts";
 import { tableText } from "../../controller/comparison/function_table.ts";

@@ -3,9 +3,9 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../../child/activation/catalog.ts";
 import { openReference } from "../../../child/engine/reference/engine.ts";
-import { type ChildRequest, type LossPoint, type Outcome, trainChild } from "../../../child/trainer.ts";
+import { type ChildRequest, type LossPoint, trainChild } from "../../../child/trainer.ts";
 import { withFolder } from "../../datasets/scratch.ts";
-import { actingEngine, colours, TINY } from "../tiny.ts";
+import { actingEngine, colours, lasting, TINY } from "../tiny.ts";
 
 const REQUEST: ChildRequest = {
   engine: openReference(),
@@ -14,11 +14,6 @@ const REQUEST: ChildRequest = {
   settings: { ...TINY, steps: 6, batch: 4, augment: true },
   seed: 1,
 };
-
-/** Without what the clock decides. */
-function lasting({ seconds: _, imagesPerSecond: __, ...outcome }: Outcome) {
-  return outcome;
-}
 
 /** Trains with a checkpoint after each point, until the step given. */
 async function train(path: string, stopAt = Infinity, request = REQUEST) {

@@ -1,7 +1,7 @@
 /** Which table a command reads and which one it goes on with, as files in runs/table/ come and go. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { firstOf } from "../../../child/pair_settings.ts";
 import { describe, it } from "@std/testing/bdd";
+import { firstOf } from "../../../child/pair_settings.ts";
 import { measuredTables, readTable, tableFile } from "../../../controller/comparison/table_files.ts";
 import { STAGES } from "../../../controller/comparison/table_plan.ts";
 import { inFolder } from "../../commands/command_line.ts";
@@ -23,7 +23,7 @@ function inside(test: () => void): Promise<void> {
 }
 
 describe("the table that comes with the project", () => {
-  it("is of the child that laptop trains, says what its images are, and has every reference from all seeds", () =>
+  it("is of the first child that laptop trains, says what its images are, and has every reference from all seeds", () =>
     inside(() => {
       const { header, entries } = readTable(LAPTOP);
       assertEquals(header.child, { ...firstOf(PRESETS.laptop.child), validationImages: null });
