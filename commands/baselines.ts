@@ -140,7 +140,7 @@ async function trainAll({ name, settings, models, activations, flags, io }: Work
       trainings,
     },
     {
-      onStart: (engine, threads) => tellEstimate(trainings, { engine, threads }, io),
+      onStart: (pace) => tellEstimate(trainings, pace, io),
       async onTrained(training, { result }, place) {
         resultsOf.get(training)!.push(result);
         await writeBaselines(judged, { ...about, engine: place.engine, device: place.device }, place.folder);

@@ -7,10 +7,10 @@ import { PRESETS, SECOND, TARGET } from "../controller/presets.ts";
 import type { Units } from "../controller/search_space.ts";
 import { DeviceError } from "../child/engine/engine.ts";
 import { onGpu } from "../child/engine/open.ts";
-import type { Workload } from "../child/engine/speed.ts";
+import { type Workload, workloadOf } from "../child/engine/speed.ts";
+import { openWebGpu } from "../child/engine/webgpu/engine.ts";
 import { childrenOnCard } from "../child/engine/card_children.ts";
 import { multiplyAdds } from "../child/network/cost.ts";
-import { buildNetwork } from "../child/network/networks.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import { canScaleDown } from "../datasets/scaled_down.ts";
 import type { Fallback } from "../workers/pool.ts";
@@ -239,7 +239,7 @@ export async function machineFor(
   const { engine, passedOver } = await onGpu(name), cores = navigator.hardwareConcurrency;
   const common = { cores, passedOver, engine: engine ?? name }, processor = { engine: "wasm", workers: cores };
   if (engine === "webgpu" || name === "webgpu") {
-    const measured = async () => engine === null ? cores : await childrenOnCard(workloadOf(child, dataset));
+    const measured = async () => engine === null ? cores : await measuredChildren(workloadOf(child, dataset));
     const ofCard = { ...common, gpus: [], gpusUnused: 0, ...name === "auto" && { fallback: processor } };
     try {
       return { ...ofCard, sideBySide: asked ?? await measured() };
@@ -254,12 +254,14 @@ export async function machineFor(
   return { ...common, gpus, gpusUnused: visible.length - gpus.length };
 }
 
-/** Swish, which takes about as long as the median candidate. */
-function workloadOf({ network, batch, optimizer, imageSize }: ChildSettings, dataset: Dataset): Workload {
-  const { channels, classes } = dataset;
-  const [height, width] = [imageSize ?? dataset.height, imageSize ?? dataset.width];
-  const graph = buildNetwork(network, { classes: classes.length, usesBeta: true, image: [height, width, channels] });
-  return { graph, activation: activationFrom("swish"), batch, optimizer };
+/** Of the card that this process opens for the measurement alone. */
+async function measuredChildren(workload: Workload): Promise<number> {
+  const engine = await openWebGpu(() => Promise.resolve(null));
+  try {
+    return await childrenOnCard(engine, workload);
+  } finally {
+    engine.close();
+  }
 }
 
 export function infoOf(name: string, settings: RunSettings, dataset: Dataset): RunInfo {

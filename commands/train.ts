@@ -15,7 +15,7 @@ import { type Command, command, EXIT, type FlagValues, interruptedLine, type Io 
 import { readActivation } from "./read_activation.ts";
 import { loadProgress } from "./training/load_progress.ts";
 import { nameOf, openRunFolder } from "../controller/runs/run_folder.ts";
-import { followTraining } from "./training/training_console.ts";
+import { followTrainings } from "./training/training_console.ts";
 import { childSettings, DEFAULT_ACT, planOf, TRAINING_FLAGS, type TrainingPlan } from "./training/training_flags.ts";
 import {
   describeResult,
@@ -232,10 +232,11 @@ function trainSeed(
   const { folder, activation, dataset, engine, flags, io } = work, told = new Set<string>();
   const settings = childSettings(work.settings);
   const { steps } = settings;
-  const follow = followTraining(
-    { title: `seed ${seed}`, steps, workAfter: after * trainingWork(settings, dataset) },
-    io,
-  );
+  const follow = followTrainings(io)({
+    title: `seed ${seed}`,
+    steps,
+    workAfter: after * trainingWork(settings, dataset),
+  });
   const threads = flags.threads ?? navigator.hardwareConcurrency;
   return trainAndTest({
     ...{ engine, dataset, activation, settings, seed, threads },

@@ -6,9 +6,12 @@ import { type Activation } from "../activation/expression.ts";
 import { activationFrom } from "../activation/catalog.ts";
 import type { Graph } from "../network/graph.ts";
 import { initialParameters } from "../network/initialise.ts";
+import { buildNetwork } from "../network/networks.ts";
 import { buildResNet } from "../network/resnet.ts";
 import { DEFAULT_OPTIMIZER, type Optimizer } from "../network/optimizer.ts";
+import type { Dataset } from "../../datasets/dataset.ts";
 import { Random } from "../../datasets/random.ts";
+import type { ChildSettings } from "../trainer.ts";
 import { DeviceError, type Engine, type Program } from "./engine.ts";
 import { sizeOf } from "../network/shape.ts";
 
@@ -24,6 +27,14 @@ export interface Workload {
 export function defaultWorkload(): Workload {
   const graph = buildResNet(20, { classes: 10, usesBeta: true });
   return { graph, activation: activationFrom("swish"), batch: 128, optimizer: DEFAULT_OPTIMIZER };
+}
+
+/** Of such a child with Swish, which takes about as long as the median candidate. */
+export function workloadOf({ network, batch, optimizer, imageSize }: ChildSettings, dataset: Dataset): Workload {
+  const { channels, classes } = dataset;
+  const [height, width] = [imageSize ?? dataset.height, imageSize ?? dataset.width];
+  const graph = buildNetwork(network, { classes: classes.length, usesBeta: true, image: [height, width, channels] });
+  return { graph, activation: activationFrom("swish"), batch, optimizer };
 }
 
 /** Steps that children are given at once, at most. */
@@ -68,8 +79,10 @@ function noneIfTooMany(error: unknown): number {
   throw error;
 }
 
-/** Maximum number of children, and the gain in total speed for which doubling their number is worth the memory. */
-const MAX_CHILDREN = 64, WORTHWHILE = 1.1;
+/** Maximum number of children that a card is given at once. */
+export const MAX_CHILDREN = 64;
+/** The gain in total speed for which doubling their number is worth the memory. */
+const WORTHWHILE = 1.1;
 
 /**
  * Children that the device trains side by side: twice as many as long as that is worthwhile and they fit. `rate` are the

@@ -3,6 +3,7 @@
  * function, since multiply-adds alone say little about a machine.
  */
 import type { Engine } from "../../child/engine/engine.ts";
+import { imagesPerSecond, workloadOf } from "../../child/engine/speed.ts";
 import { usesBeta } from "../../child/activation/expression.ts";
 import { simplify } from "../../child/activation/simplify.ts";
 import { initialParameters } from "../../child/network/initialise.ts";
@@ -10,26 +11,30 @@ import { buildNetwork } from "../../child/network/networks.ts";
 import { trainingWork } from "../../child/training_run.ts";
 import type { Io } from "../command.ts";
 import { duration } from "./training_console.ts";
-import type { SeriesTraining } from "./training_series.ts";
+import type { SeriesPace, SeriesTraining } from "./training_series.ts";
 import { randomBatch } from "./warm_child.ts";
 
 /** Images of a measured step, at most: a step of a large network takes long. */
 const MEASURED_IMAGES = 16;
 /** Steps before the clock starts, and measured. */
 const WARM_UP = 1, MEASURED = 2;
+/** Of several on a card. */
+const MEASURED_MS = 500;
 /** Seconds from which on the user is warned. */
 const LONG_SECONDS = 24 * 3600;
 
 /** Prints on stderr how long all trainings will take and, if that is long, what would shorten it. */
 export async function tellEstimate(
   trainings: readonly SeriesTraining[],
-  { engine, threads }: { readonly engine: Engine; readonly threads: number },
+  { engine, threads, children }: SeriesPace,
   io: Io,
 ): Promise<void> {
   const models = [...Map.groupBy(trainings, ({ model }) => model).values()];
   const estimates: { readonly perSecond: number; readonly seconds: number }[] = [];
   for (const own of models) {
-    const perSecond = await speedOf(own[0], engine, threads);
+    const perSecond = children > 1
+      ? await speedAtOnce(own[0], engine, children)
+      : await speedOf(own[0], engine, threads);
     const images = own.reduce((sum, { settings, dataset }) => sum + trainingWork(settings, dataset), 0);
     estimates.push({ perSecond, seconds: images / perSecond });
   }
@@ -48,7 +53,12 @@ export async function tellEstimate(
   io.err("  (wrn-16-4 for wrn-28-10, resnet20 for resnet164) shorten it; a machine with a GPU is faster");
 }
 
-/** Trained images per second. */
+/** Trained images per second of so many on a card together. */
+async function speedAtOnce({ dataset, settings }: SeriesTraining, engine: Engine, children: number): Promise<number> {
+  return await imagesPerSecond(engine, MEASURED_MS, children, workloadOf(settings, dataset));
+}
+
+/** Trained images per second of one. */
 async function speedOf(
   { activation, dataset, settings: { network, batch, optimizer } }: SeriesTraining,
   engine: Engine,

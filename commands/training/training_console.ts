@@ -12,33 +12,41 @@ interface Followed {
   /** What is trained, before the numbers: "seed 1". */
   readonly title: string;
   readonly steps: number;
-  /** Images that this process has yet to train after this training: part of the estimate for the whole. */
+  /** Images that this process has yet to train after this training and those at once with it: for the whole's estimate. */
   readonly workAfter: number;
+  /** Whether it is its turn to speak, where several train at once. */
+  readonly speaks?: () => boolean;
 }
 
-/** Hooks for `trainAndTest`. */
-export function followTraining(
-  { title, steps, workAfter }: Followed,
-  io: Io,
-): Pick<TrainingOptions, "onDevice" | "onResume" | "onEstimate" | "onPoint"> {
+/** Hooks for `trainAndTest`, of trainings `atOnce` of which run at a time: the first of them speaks for all. */
+export function followTrainings(io: Io, atOnce = 1) {
   let lastLine = performance.now();
-  let validation = "";
-  return {
-    onDevice: (sentence) => io.err(`${title}: ${sentence}`),
-    onResume: (step) => io.err(`${title}: resumes after step ${step} of ${steps}`),
-    onEstimate: ({ imagesPerSecond, secondsLeft }: Pace) => {
-      const all = secondsLeft + workAfter / imagesPerSecond;
-      io.err(`${title}: will take about ${duration(secondsLeft)}${workAfter > 0 ? `, all ${duration(all)}` : ""}`);
-    },
-    onPoint: ({ step, loss, validationAccuracy }: CurvePoint, { imagesPerSecond, secondsLeft }: Pace) => {
-      if (validationAccuracy !== undefined) validation = `, validation ${percent(validationAccuracy)}`;
-      const line = `${title}: step ${step} of ${steps}, loss ${loss.toFixed(4)}${validation}, ` +
-        `${imagesPerSecond.toFixed(0)} images/s, ${duration(secondsLeft)} left`;
-      io.live(line);
-      if (io.terminal || performance.now() - lastLine < LINE_EVERY_MS) return;
-      lastLine = performance.now();
-      io.err(line);
-    },
+  const others = atOnce > 1 ? ` and ${atOnce - 1} more` : "";
+  return (
+    { title, steps, workAfter, speaks = () => true }: Followed,
+  ): Pick<TrainingOptions, "onDevice" | "onResume" | "onEstimate" | "onPoint"> => {
+    let validation = "";
+    return {
+      onDevice: (sentence) => io.err(`${title}: ${sentence}`),
+      onResume: (step) => io.err(`${title}: resumes after step ${step} of ${steps}`),
+      onEstimate: ({ imagesPerSecond, secondsLeft }: Pace) => {
+        if (!speaks()) return;
+        const all = secondsLeft + workAfter / (imagesPerSecond * atOnce);
+        io.err(
+          `${title}${others}: will take about ${duration(secondsLeft)}${workAfter > 0 ? `, all ${duration(all)}` : ""}`,
+        );
+      },
+      onPoint: ({ step, loss, validationAccuracy }: CurvePoint, { imagesPerSecond, secondsLeft }: Pace) => {
+        if (validationAccuracy !== undefined) validation = `, validation ${percent(validationAccuracy)}`;
+        if (!speaks()) return;
+        const line = `${title}${others}: step ${step} of ${steps}, loss ${loss.toFixed(4)}${validation}, ` +
+          `${(imagesPerSecond * atOnce).toFixed(0)} images/s, ${duration(secondsLeft)} left`;
+        io.live(line);
+        if (io.terminal || performance.now() - lastLine < LINE_EVERY_MS) return;
+        lastLine = performance.now();
+        io.err(line);
+      },
+    };
   };
 }
 

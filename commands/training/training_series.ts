@@ -1,18 +1,22 @@
 /**
- * A run of many trainings, one after another: `baselines`, `swish` and `confirm`. Each has its own checkpoint in the
- * run's folder, so that the same command, killed at any moment, resumes and ends with the same numbers.
+ * A run of many trainings: `baselines`, `swish` and `confirm`. One trains after another on the CPU, several at once on a
+ * graphics card. Each has its own checkpoint in the run's folder, so that the same command, killed at any moment, resumes
+ * and ends with the same numbers.
  */
 import type { Activation } from "../../child/activation/expression.ts";
+import { childrenOnCard } from "../../child/engine/card_children.ts";
 import type { Engine } from "../../child/engine/engine.ts";
+import { MAX_CHILDREN, workloadOf } from "../../child/engine/speed.ts";
 import type { ChildSettings } from "../../child/trainer.ts";
 import { trainAndTest, type Trained, type TrainingOptions, trainingWork } from "../../child/training_run.ts";
 import type { Dataset } from "../../datasets/dataset.ts";
 import { DATASET_FLAG } from "./chosen_dataset.ts";
 import { ENGINE_FLAG, openChosenEngine } from "./chosen_engine.ts";
+import { inOrder } from "./in_order.ts";
 import { EXIT, interruptedLine, type Io, UsageError } from "../command.ts";
 import { requireRunName } from "../run_name.ts";
 import { nameOf, openRunFolder, readSettings } from "../../controller/runs/run_folder.ts";
-import { followTraining } from "./training_console.ts";
+import { followTrainings } from "./training_console.ts";
 import { TRAINING_FLAGS } from "./training_flags.ts";
 import { tellTraining } from "./training_report.ts";
 
@@ -34,6 +38,13 @@ const SERIES_FLAGS = [
   DATASET_FLAG,
   ...TRAINING_FLAGS,
   ...RUN_FLAGS,
+  {
+    name: "children",
+    type: "integer",
+    min: 1,
+    max: MAX_CHILDREN,
+    help: "trainings at once on a graphics card (measured); results do not depend on it",
+  },
   { name: "json", type: "boolean", help: "print one JSON object per training, and a last one with the table" },
 ] as const;
 
@@ -74,18 +85,34 @@ export interface SeriesRequest {
   /** Settings that must not change; `free` are keys that may differ. */
   readonly settings: object;
   readonly free: readonly string[];
-  /** The engine, the number of its threads (one per core by default), and whether trainings are told as JSON. */
-  readonly flags: { readonly engine: string; readonly threads?: number; readonly json: boolean };
+  /**
+   * The engine, the number of its threads (one per core by default), trainings at once on a card (measured by default),
+   * and whether trainings are told as JSON.
+   */
+  readonly flags: {
+    readonly engine: string;
+    readonly threads?: number;
+    readonly children?: number;
+    readonly json: boolean;
+  };
   readonly trainings: readonly SeriesTraining[];
 }
 
 export interface SeriesHooks {
   /** Called once, before the first training. */
-  onStart?(engine: Engine, threads: number): Promise<void>;
+  onStart?(pace: SeriesPace): Promise<void>;
   /** Called for every finished training once it is told, in order, including those of an earlier process. */
   onTrained(training: SeriesTraining, trained: Trained, place: SeriesPlace): Promise<void>;
   /** Called when all are finished. */
   onFinished(place: SeriesPlace): Promise<void>;
+}
+
+/** What trains a series. */
+export interface SeriesPace {
+  readonly engine: Engine;
+  readonly threads: number;
+  /** Trainings at once. */
+  readonly children: number;
 }
 
 export interface SeriesPlace {
@@ -121,7 +148,7 @@ export async function trainSeries(request: SeriesRequest, hooks: SeriesHooks, io
       const datasets = new Set(request.trainings.map(({ dataset }) => dataset));
       for (const { notice } of datasets) if (notice !== undefined) io.err(notice);
       io.err(`run ${request.name}: everything is kept in ${folder.path}`);
-      return await trainInTurn(request, { folder: folder.path, engine }, hooks, io);
+      return await trainAll(request, { folder: folder.path, engine }, hooks, io);
     } finally {
       engine.close();
     }
@@ -130,41 +157,61 @@ export async function trainSeries(request: SeriesRequest, hooks: SeriesHooks, io
   }
 }
 
-async function trainInTurn(
+async function trainAll(
   request: SeriesRequest,
   { folder, engine }: { readonly folder: string; readonly engine: Engine },
   hooks: SeriesHooks,
   io: Io,
 ): Promise<number> {
-  const { trainings } = request, threads = request.flags.threads ?? navigator.hardwareConcurrency;
-  await hooks.onStart?.(engine, threads);
+  const { trainings, flags: { json, threads = navigator.hardwareConcurrency } } = request;
+  const children = await childrenAtOnce(request, engine, io), follow = followTrainings(io, children);
+  await hooks.onStart?.({ engine, threads, children });
   const place = { folder, engine: engine.name, device: engine.device };
-  for (const [index, training] of trainings.entries()) {
-    const { activation, dataset, settings, seed, observe } = training;
-    const workAfter = trainings.slice(index + 1).reduce(
+  const taken = await inOrder(trainings.length, children, async (index, turn) => {
+    const training = trainings[index], { activation, dataset, settings, seed, observe } = training;
+    const workAfter = trainings.slice(index + children).reduce(
       (sum, { settings, dataset }) => sum + trainingWork(settings, dataset),
       0,
     );
     const title = `${training.title} (${index + 1} of ${trainings.length})`;
-    const trained = await trainAndTest({ engine, dataset, activation, settings, seed, threads }, {
-      ...followTraining({ title, steps: settings.steps, workAfter }, io),
+    return await trainAndTest({ engine, dataset, activation, settings, seed, threads, children }, {
+      ...follow({ title, steps: settings.steps, workAfter, speaks: turn.speaks }),
       checkpoint: `${folder}/${await checkpointName(training)}.checkpoint`,
-      signal: io.signal,
+      signal: AbortSignal.any([turn.signal, io.signal]),
       observe,
     });
-    if (trained === null) {
-      const again = request.isResumedByName
-        ? `: deno task ${request.command} --resume ${request.name}`
-        : " the same command";
-      io.err(`interrupted; resume with${again}`);
-      if (request.flags.json) io.out(interruptedLine({ run: request.name, trainings: index, of: trainings.length }));
-      return EXIT.interrupted;
-    }
-    tellTraining(training, trained.result, request.flags.json, io);
-    await hooks.onTrained(training, trained, place);
+  }, async (index, trained) => {
+    tellTraining(trainings[index], trained.result, json, io);
+    await hooks.onTrained(trainings[index], trained, place);
+  });
+  if (taken < trainings.length) {
+    const again = request.isResumedByName
+      ? `: deno task ${request.command} --resume ${request.name}`
+      : " the same command";
+    io.err(`interrupted; resume with${again}`);
+    if (json) io.out(interruptedLine({ run: request.name, trainings: taken, of: trainings.length }));
+    return EXIT.interrupted;
   }
   await hooks.onFinished(place);
   return EXIT.done;
+}
+
+/**
+ * How many trainings the engine trains at once: on a card as many as are worthwhile by a measurement of the first, else
+ * one. Throws a UsageError if several are asked of an engine that would train them no faster.
+ */
+async function childrenAtOnce({ flags, trainings }: SeriesRequest, engine: Engine, io: Io): Promise<number> {
+  const isCard = engine.name === "webgpu", { children } = flags;
+  if (!isCard && children !== undefined && children > 1) {
+    throw new UsageError(
+      `--children needs --engine webgpu: ${engine.name} trains one after another, each with --threads`,
+    );
+  }
+  if (!isCard || trainings.length === 0) return 1;
+  const chosen = children ?? await childrenOnCard(engine, workloadOf(trainings[0].settings, trainings[0].dataset));
+  const atOnce = Math.min(chosen, trainings.length);
+  if (atOnce > 1) io.err(`${atOnce} trainings at once on the card`);
+  return atOnce;
 }
 
 /** Distinct for distinct trainings: two functions with one expression may differ in their initialisation. */

@@ -28,9 +28,9 @@ const TEXT = {
   div: (_, a, b) => `${a} / ${b}`,
   multiplyAdd: (_, a, b, c) => `fma(${a}, ${b}, ${c})`,
   negativeMultiplyAdd: (_, a, b, c) => `fma(-${a}, ${b}, ${c})`,
-  // WGSL's own min and max may drop a NaN.
-  min: (_, a, b) => `select(${a}, ${b}, ${b} < ${a})`,
-  max: (_, a, b) => `select(${a}, ${b}, ${b} > ${a})`,
+  // WGSL's own min and max may drop a NaN, and NVIDIA's compiler takes select(a, b, b < a) for its own min, which does.
+  min: (_, a, b) => `bitcast<f32>(select(bitcast<u32>(${a}) ^ ${ZERO}, bitcast<u32>(${b}), ${b} < ${a}))`,
+  max: (_, a, b) => `bitcast<f32>(select(bitcast<u32>(${a}) ^ ${ZERO}, bitcast<u32>(${b}), ${b} > ${a}))`,
   root: (_, a) => `sqrt(${a})`,
   abs: (_, a) => `abs(${a})`,
   negate: (_, a) => `-${a}`,
