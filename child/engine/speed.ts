@@ -11,7 +11,6 @@ import { buildResNet } from "../network/resnet.ts";
 import { DEFAULT_OPTIMIZER, type Optimizer } from "../network/optimizer.ts";
 import type { Dataset } from "../../datasets/dataset.ts";
 import { Random } from "../../datasets/random.ts";
-import type { ChildSettings } from "../trainer.ts";
 import { DeviceError, type Engine, type Program } from "./engine.ts";
 import { sizeOf } from "../network/shape.ts";
 
@@ -29,8 +28,16 @@ export function defaultWorkload(): Workload {
   return { graph, activation: activationFrom("swish"), batch: 128, optimizer: DEFAULT_OPTIMIZER };
 }
 
+/** Of a child's settings, what its work depends on. */
+interface Work {
+  readonly network: string;
+  readonly batch: number;
+  readonly optimizer: Optimizer;
+  readonly imageSize?: number;
+}
+
 /** Of such a child with Swish, which takes about as long as the median candidate. */
-export function workloadOf({ network, batch, optimizer, imageSize }: ChildSettings, dataset: Dataset): Workload {
+export function workloadOf({ network, batch, optimizer, imageSize }: Work, dataset: Dataset): Workload {
   const { channels, classes } = dataset;
   const [height, width] = [imageSize ?? dataset.height, imageSize ?? dataset.width];
   const graph = buildNetwork(network, { classes: classes.length, usesBeta: true, image: [height, width, channels] });
