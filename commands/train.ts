@@ -10,7 +10,9 @@ import { trainAndTest, type Trained, type TrainingResult, trainingWork } from ".
 import type { Engine } from "../child/engine/engine.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import { loadDataset } from "../datasets/load.ts";
+import { childrenAtOnce } from "./training/children_at_once.ts";
 import { openChosenEngine } from "./training/chosen_engine.ts";
+import { inOrder, type Turn } from "./training/in_order.ts";
 import { type Command, command, EXIT, type FlagValues, interruptedLine, type Io } from "./command.ts";
 import { readActivation } from "./read_activation.ts";
 import { loadProgress } from "./training/load_progress.ts";
@@ -181,19 +183,26 @@ async function trainSeeds(work: Work): Promise<number> {
     engine: engine.name,
   };
   const results: TrainingResult[] = [], skipped = new Map<string, string>();
-  for (let seed = first; seed < first + seeds; seed++) {
-    const trained = await trainSeed(work, seed, first + seeds - 1 - seed, skipped);
-    if (trained === null) {
-      io.err(`interrupted; resume with: deno task ${dataset} --resume ${name}`);
-      if (flags.json) io.out(interruptedLine({ run: name, trainings: results.length, of: seeds }));
-      return EXIT.interrupted;
-    }
+  const settings = childSettings(work.settings);
+  const children = await childrenAtOnce(
+    { asked: flags.children, count: seeds, settings, dataset: work.dataset },
+    engine,
+    io,
+  );
+  const train = seedTrainer(work, children, skipped);
+  const taken = await inOrder(seeds, children, train, async (index, trained) => {
+    const seed = first + index;
     results.push(trained.result);
     const saved = flags.save ? await save(work, trained) : null;
     const row = { event: "seed", act, ...rowOf(trained.result), ...saved !== null && { saved } };
     io.out(flags.json ? JSON.stringify(row) : describeResult(trained.result));
     if (saved !== null) io.err(`seed ${seed}: saved ${saved}; test it with: ${testLine(saved, work.settings.data)}`);
     await writeResults(folder, about, results);
+  });
+  if (taken < seeds) {
+    io.err(`interrupted; resume with: deno task ${dataset} --resume ${name}`);
+    if (flags.json) io.out(interruptedLine({ run: name, trainings: taken, of: seeds }));
+    return EXIT.interrupted;
   }
   const finished = {
     event: "finished",
@@ -222,44 +231,40 @@ function labelled(dataset: string, labels: Settings["labels"]): { readonly label
   return dataset === "cifar100" ? { labels } : {};
 }
 
-/** Null if it was interrupted. `after` is how many seeds follow. */
-function trainSeed(
-  work: Work,
-  seed: number,
-  after: number,
-  skipped: Map<string, string>,
-): Promise<Trained | null> {
+/** Trains the index-th seed, `children` of them at once; it resolves to null if it was interrupted. */
+function seedTrainer(work: Work, children: number, skipped: Map<string, string>) {
   const { folder, activation, dataset, engine, flags, io } = work, told = new Set<string>();
-  const settings = childSettings(work.settings);
-  const { steps } = settings;
-  const follow = followTrainings(io)({
-    title: `seed ${seed}`,
-    steps,
-    workAfter: after * trainingWork(settings, dataset),
-  });
-  const threads = flags.threads ?? navigator.hardwareConcurrency;
-  return trainAndTest({
-    ...{ engine, dataset, activation, settings, seed, threads },
-    streamHooks: {
-      onSkipped(name, reason) {
-        if (!skipped.has(name)) io.err(`skipped ${name}: ${reason}`);
-        skipped.set(name, reason);
-      },
-      onNotice: (line) => {
-        if (!told.has(line)) io.err(line);
-        told.add(line);
-      },
+  const { seed: first, seeds } = work.settings, settings = childSettings(work.settings);
+  const threads = flags.threads ?? navigator.hardwareConcurrency, followed = followTrainings(io, children);
+  const streamHooks = {
+    onSkipped(name: string, reason: string) {
+      if (!skipped.has(name)) io.err(`skipped ${name}: ${reason}`);
+      skipped.set(name, reason);
     },
-  }, {
-    ...follow,
-    checkpoint: `${folder}/seed-${seed}.checkpoint`,
-    checkpointEveryMs: flags.checkpoint,
-    signal: io.signal,
-    onPoint: (point, pace) => {
-      follow.onPoint?.(point, pace);
-      if (flags.json) io.out(JSON.stringify({ event: "point", seed, ...pointRow(point) }));
+    onNotice(line: string) {
+      if (!told.has(line)) io.err(line);
+      told.add(line);
     },
-  });
+  };
+  return (index: number, turn: Turn): Promise<Trained | null> => {
+    const seed = first + index, after = Math.max(0, seeds - index - children);
+    const follow = followed({
+      title: `seed ${seed}`,
+      steps: settings.steps,
+      workAfter: after * trainingWork(settings, dataset),
+      speaks: turn.speaks,
+    });
+    return trainAndTest({ engine, dataset, activation, settings, seed, threads, children, streamHooks }, {
+      ...follow,
+      checkpoint: `${folder}/seed-${seed}.checkpoint`,
+      checkpointEveryMs: flags.checkpoint,
+      signal: AbortSignal.any([turn.signal, io.signal]),
+      onPoint: (point, pace) => {
+        follow.onPoint?.(point, pace);
+        if (flags.json) io.out(JSON.stringify({ event: "point", seed, ...pointRow(point) }));
+      },
+    });
+  };
 }
 
 /** Path of the file. */

@@ -4,13 +4,12 @@
  * and ends with the same numbers.
  */
 import type { Activation } from "../../child/activation/expression.ts";
-import { childrenOnCard } from "../../child/engine/card_children.ts";
 import type { Engine } from "../../child/engine/engine.ts";
-import { MAX_CHILDREN, workloadOf } from "../../child/engine/speed.ts";
 import type { ChildSettings } from "../../child/trainer.ts";
 import { trainAndTest, type Trained, type TrainingOptions, trainingWork } from "../../child/training_run.ts";
 import type { Dataset } from "../../datasets/dataset.ts";
 import { DATASET_FLAG } from "./chosen_dataset.ts";
+import { CHILDREN_FLAG, childrenAtOnce } from "./children_at_once.ts";
 import { ENGINE_FLAG, openChosenEngine } from "./chosen_engine.ts";
 import { inOrder } from "./in_order.ts";
 import { EXIT, interruptedLine, type Io, UsageError } from "../command.ts";
@@ -32,19 +31,13 @@ export const RUN_FLAGS = [
   },
   { name: "threads", type: "integer", min: 1, max: 64, help: "CPU threads (one per core)" },
   ENGINE_FLAG,
+  CHILDREN_FLAG,
 ] as const;
 
 const SERIES_FLAGS = [
   DATASET_FLAG,
   ...TRAINING_FLAGS,
   ...RUN_FLAGS,
-  {
-    name: "children",
-    type: "integer",
-    min: 1,
-    max: MAX_CHILDREN,
-    help: "trainings at once on a graphics card (measured); results do not depend on it",
-  },
   { name: "json", type: "boolean", help: "print one JSON object per training, and a last one with the table" },
 ] as const;
 
@@ -163,8 +156,9 @@ async function trainAll(
   hooks: SeriesHooks,
   io: Io,
 ): Promise<number> {
-  const { trainings, flags: { json, threads = navigator.hardwareConcurrency } } = request;
-  const children = await childrenAtOnce(request, engine, io), follow = followTrainings(io, children);
+  const { trainings, flags: { json, threads = navigator.hardwareConcurrency, children: asked } } = request;
+  const children = await childrenAtOnce({ ...trainings[0], asked, count: trainings.length }, engine, io);
+  const follow = followTrainings(io, children);
   await hooks.onStart?.({ engine, threads, children });
   const place = { folder, engine: engine.name, device: engine.device };
   const taken = await inOrder(trainings.length, children, async (index, turn) => {
@@ -194,24 +188,6 @@ async function trainAll(
   }
   await hooks.onFinished(place);
   return EXIT.done;
-}
-
-/**
- * How many trainings the engine trains at once: on a card as many as are worthwhile by a measurement of the first, else
- * one. Throws a UsageError if several are asked of an engine that would train them no faster.
- */
-async function childrenAtOnce({ flags, trainings }: SeriesRequest, engine: Engine, io: Io): Promise<number> {
-  const isCard = engine.name === "webgpu", { children } = flags;
-  if (!isCard && children !== undefined && children > 1) {
-    throw new UsageError(
-      `--children needs --engine webgpu: ${engine.name} trains one after another, each with --threads`,
-    );
-  }
-  if (!isCard || trainings.length === 0) return 1;
-  const chosen = children ?? await childrenOnCard(engine, workloadOf(trainings[0].settings, trainings[0].dataset));
-  const atOnce = Math.min(chosen, trainings.length);
-  if (atOnce > 1) io.err(`${atOnce} trainings at once on the card`);
-  return atOnce;
 }
 
 /** Distinct for distinct trainings: two functions with one expression may differ in their initialisation. */
