@@ -18,8 +18,8 @@ import { randomBatch } from "./warm_child.ts";
 const MEASURED_IMAGES = 16;
 /** Steps before the clock starts, and measured. */
 const WARM_UP = 1, MEASURED = 2;
-/** Of several on a card. */
-const MEASURED_MS = 500;
+/** Of several on a card, and the function that they are measured with (`workloadOf`). */
+const MEASURED_MS = 500, MEASURED_AT_ONCE = "Swish";
 /** Seconds from which on the user is warned. */
 const LONG_SECONDS = 24 * 3600;
 
@@ -44,7 +44,9 @@ export async function tellEstimate(
   const speeds = estimates.map(({ perSecond }) => `${Number(perSecond.toPrecision(2))}`).join(", ");
   io.err(
     `${trainings.length} trainings of ${steps} steps with ${networks}: about ${duration(seconds)} in all, ` +
-      `at ${speeds} images/s (measured with ${activation.name}; other functions may take longer)`,
+      `at ${speeds} images/s (measured with ${
+        children > 1 ? MEASURED_AT_ONCE : activation.name
+      }; other functions may take longer)`,
   );
   if (seconds < LONG_SECONDS) return;
   io.err(
