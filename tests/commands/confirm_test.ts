@@ -9,7 +9,7 @@ const SMALL = ["--network", "resnet8", "--batch", "40", "--steps", "2", "--threa
 describe("deno task confirm", () => {
   it("judges the function that the search named, the next ones and the references on the same fresh seeds", () =>
     inFolderOfImages(async (cwd) => {
-      const search = ["search", "--preset", "smoke", ...IMAGES, "--no-web", "--json", "--run", "s"];
+      const search = ["search", "--preset", "smoke", "--steps", "4", ...IMAGES, "--no-web", "--json", "--run", "s"];
       const tame = ["--sampler", "random", "--units", "1", "--seed", "5"]; // candidates that all train
       const found = await commandLine([...search, ...tame], { cwd });
       assertEquals(found.code, 0, found.err.join("\n"));

@@ -34,7 +34,7 @@ async function status(address: string | URL, init: RequestInit = {}): Promise<nu
 describe("deno task search --stay", () => {
   it("keeps showing a search that is done, which others may resume, until Ctrl-C", () =>
     inFolderOfImages(async (cwd) => {
-      const flags = [..."--preset smoke --trials 1 --run kept --port 0 --stay".split(" "), ...IMAGES];
+      const flags = [..."--preset smoke --steps 2 --trials 1 --run kept --port 0 --stay".split(" "), ...IMAGES];
       const process = start(["search", ...flags], { cwd });
       let said = "", signalled = false;
       const decoder = new TextDecoder();
@@ -63,7 +63,7 @@ describe("deno task search --stay", () => {
 });
 
 /** As typed into a terminal, up to the name of the run. */
-const TYPED = [..."search --preset smoke --trials 1 --port 0 --run kept".split(" "), ...IMAGES];
+const TYPED = [..."search --preset smoke --steps 2 --trials 1 --port 0 --run kept".split(" "), ...IMAGES];
 const noTerminal = whyNoTerminal();
 const itInTerminal = (name: string, test: () => Promise<void>) =>
   noTerminal === null ? it(name, test) : it.skip(`${name} (skipped: ${noTerminal})`);
