@@ -63,7 +63,10 @@ describe("a search that named no data set", () => {
 
   it("says why CIFAR-10 is not available, and continues with drawn shapes", () =>
     inFolder(async (cwd) => {
-      const { code, out, err } = await commandLine([...SMOKE, "--trials", "1", "--steps", "1"], { cwd, change: offline });
+      const { code, out, err } = await commandLine([...SMOKE, "--trials", "1", "--steps", "1"], {
+        cwd,
+        change: offline,
+      });
       const { state, dataset, synthetic } = JSON.parse(out.trim().split("\n").at(-1)!);
       assertEquals([code, state, dataset, synthetic], [0, "finished", "shapes", true]);
       const told = err.findIndex((line) => line.startsWith("CIFAR-10 is not available: "));
