@@ -25,7 +25,8 @@ export interface PairRequest extends ChildRequest {
 
 /**
  * Trains and judges the child, then the second one if there is one. Steps are counted through both; the score, the
- * losses and beta are means of the two, the speed is that of the last. One that does not end well ends both; `whyStop` is asked of the first alone.
+ * losses and beta are means of the two, the speed is that of the last. One that does not end well ends both; `whyStop`
+ * is asked of the first alone.
  */
 export async function trainPair(
   { secondDataset, first: known, ...request }: PairRequest,

@@ -12,12 +12,9 @@ import { flagsOfTask } from "../workers/task_flags.ts";
 
 /** What each file may do: the task `test:file`. */
 const FLAGS = flagsOfTask("test:file");
-/**
- * Those with which engines run: a wrong index is caught before it is ever run unchecked (docs/permissions.md). The plain
- * kernels are what a fault of these flags leaves, and differ from the others in which convolutions are direct.
- */
+/** Those with which engines run: a wrong index is caught before it is ever run unchecked (docs/permissions.md). */
 const FAST_FLAGS = flagsOfTask("compute").filter((flag) => flag.startsWith("--v8-flags="));
-const RUN_WITH_FAST_FLAGS_TOO = /^tests\/child\/engine\/wasm(?!_plain)/;
+const RUN_WITH_FAST_FLAGS_TOO = /^tests\/child\/engine\/wasm/;
 /** A file that takes longer hangs: all of them together should take under 5 minutes on 2 cores. */
 const FILE_LIMIT_MS = 240_000;
 /** What tests may write. */

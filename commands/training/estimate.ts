@@ -3,7 +3,7 @@
  * function, since multiply-adds alone say little about a machine.
  */
 import type { Engine } from "../../child/engine/engine.ts";
-import { imagesPerSecond, workloadOf } from "../../child/engine/speed.ts";
+import { imagesPerSecond, TYPICAL, workloadOf } from "../../child/engine/speed.ts";
 import { usesBeta } from "../../child/activation/expression.ts";
 import { simplify } from "../../child/activation/simplify.ts";
 import { initialParameters } from "../../child/network/initialise.ts";
@@ -18,8 +18,8 @@ import { randomBatch } from "./warm_child.ts";
 const MEASURED_IMAGES = 16;
 /** Steps before the clock starts, and measured. */
 const WARM_UP = 1, MEASURED = 2;
-/** Of several on a card, and the function that they are measured with (`workloadOf`). */
-const MEASURED_MS = 500, MEASURED_AT_ONCE = "Swish";
+/** Of several on a card. */
+const MEASURED_MS = 500;
 /** Seconds from which on the user is warned. */
 const LONG_SECONDS = 24 * 3600;
 
@@ -45,7 +45,7 @@ export async function tellEstimate(
   io.err(
     `${trainings.length} trainings of ${steps} steps with ${networks}: about ${duration(seconds)} in all, ` +
       `at ${speeds} images/s (measured with ${
-        children > 1 ? MEASURED_AT_ONCE : activation.name
+        children > 1 ? TYPICAL : activation.name
       }; other functions may take longer)`,
   );
   if (seconds < LONG_SECONDS) return;

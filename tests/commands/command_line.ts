@@ -114,6 +114,19 @@ export async function inFolder(test: (cwd: string) => Promise<void>): Promise<vo
   }
 }
 
+/** With an empty folder as this process's working folder. */
+export function inside(test: () => void | Promise<void>): Promise<void> {
+  return inFolder(async (cwd) => {
+    const before = Deno.cwd();
+    Deno.chdir(cwd);
+    try {
+      await test();
+    } finally {
+      Deno.chdir(before);
+    }
+  });
+}
+
 /** Every file and folder below a folder, with what the files hold. */
 export function contents(folder: string): Record<string, string> {
   const entries = [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }): [string, string][] => {

@@ -56,19 +56,7 @@ describe("output", () => {
 });
 
 describe("a search", () => {
-  const SMOKE = [
-    "search",
-    "--preset",
-    "smoke",
-    "--steps",
-    "2",
-    ...IMAGES,
-    "--no-web",
-    "--workers",
-    "1",
-    "--run",
-    "first",
-  ];
+  const SMOKE = [..."search --preset smoke --steps 2 --no-web --workers 1 --run first".split(" "), ...IMAGES];
 
   it("continues when the reader of its output is gone", () =>
     inFolderOfImages(async (cwd) => {

@@ -7,6 +7,7 @@ import { EXIT, UsageError } from "../../commands/command.ts";
 import { trainSeries } from "../../commands/training/training_series.ts";
 import { whyNoCard } from "../child/engine/why_no_card.ts";
 import { colours, TINY } from "../child/tiny.ts";
+import { inside } from "./command_line.ts";
 
 const DATASET = colours({ train: 24, validation: 6, test: 6 });
 const FUNCTIONS = ["relu", "swish", "tanh(x)"];
@@ -47,21 +48,10 @@ async function train(name: string, { engine = "webgpu", children, interrupted = 
   return { code, results, said: said.filter((line) => line.endsWith("on the card")) };
 }
 
-async function inNewFolder(test: () => Promise<void>): Promise<void> {
-  const before = Deno.cwd(), folder = await Deno.makeTempDir({ prefix: "series-" });
-  try {
-    Deno.chdir(folder);
-    await test();
-  } finally {
-    Deno.chdir(before);
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 const reason = await whyNoCard();
 describe("a series on a card", { skip: reason !== null }, () => {
   it("trains several at once with the results of one after another, and is resumed", () =>
-    inNewFolder(async () => {
+    inside(async () => {
       const alone = await train("alone", { children: 1 });
       assertEquals([alone.code, alone.results.length, alone.said], [EXIT.done, 3, []]);
       const broken = await train("at-once", { children: 2, interrupted: true });
@@ -77,7 +67,7 @@ describe("a series on a card", { skip: reason !== null }, () => {
 
 describe("a series on the processor", () => {
   it("refuses several trainings at once, which it would train no faster", () =>
-    inNewFolder(async () => {
+    inside(async () => {
       await assertRejects(() => train("a", { engine: "wasm", children: 2 }), UsageError, "--children needs");
     }));
 });

@@ -4,23 +4,10 @@ import { describe, it } from "@std/testing/bdd";
 import { firstOf } from "../../../child/pair_settings.ts";
 import { measuredTables, readTable, tableFile } from "../../../controller/comparison/table_files.ts";
 import { STAGES } from "../../../controller/comparison/table_plan.ts";
-import { inFolder } from "../../commands/command_line.ts";
+import { inside } from "../../commands/command_line.ts";
 import { PRESETS } from "../../../controller/presets.ts";
 
 const LAPTOP = { dataset: "cifar10", preset: "laptop" } as const, PATH = "runs/table/cifar10-laptop.jsonl";
-
-/** In an empty folder. */
-function inside(test: () => void): Promise<void> {
-  return inFolder(async (cwd) => {
-    const before = Deno.cwd();
-    Deno.chdir(cwd);
-    try {
-      await test();
-    } finally {
-      Deno.chdir(before);
-    }
-  });
-}
 
 describe("the table that comes with the project", () => {
   it("is of the first child that laptop trains, says what its images are, and has every reference from all seeds", () =>
