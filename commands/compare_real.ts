@@ -3,6 +3,8 @@
  * search, and its result is kept in the table of the data set and preset: nothing is trained twice, a comparison
  * resumes by itself, and searches share trainings, so that they differ only by what their samplers choose.
  */
+import { activationFrom } from "../child/activation/catalog.ts";
+import { fingerprint } from "../child/activation/fingerprint.ts";
 import { printExpression } from "../child/activation/print.ts";
 import {
   resultOf,
@@ -10,8 +12,7 @@ import {
   type SearchTrace,
   type TrainingSource,
 } from "../controller/comparison/simulated_search.ts";
-import { toBeatOf, top1Of, truthsOf } from "../controller/comparison/simulated_training.ts";
-import { referenceFunctions } from "../controller/comparison/table_plan.ts";
+import { references, toBeatOf, top1Of, truthsOf } from "../controller/comparison/simulated_training.ts";
 import { PRUNERS } from "../controller/pruners/pruners.ts";
 import type { JudgingSettings } from "../controller/runs/events.ts";
 import { FunctionFacts } from "../controller/samplers/function_facts.ts";
@@ -47,16 +48,13 @@ export async function compareReally({ settings, searches }: Job, flags: RealFlag
       io.err(`search ${at + 1} of ${searches.length}: ${sampler}, seed ${seed}`);
       traces.push(await searchOnce(source, sampler, seed, settings));
     }
-    const { table } = trainer, truths = truthsOf(table);
-    const ranked = [...truths].map(([fingerprint, truth]) => ({
-      expression: table.entry(fingerprint)!.expression,
-      truth,
-    }));
+    const { table } = trainer, ranked = truthsOf(table);
+    const truths = new Map(ranked.map(({ fingerprint, truth }) => [fingerprint, truth]));
     const functions = {
       ranked,
       truth: (fingerprint: string) => truths.get(fingerprint)!,
-      top1: top1Of([...truths.values()]),
-      toBeat: toBeatOf(truths),
+      top1: top1Of(ranked.map(({ truth }) => truth)),
+      toBeat: toBeatOf(ranked),
     };
     return { results: traces.map((trace) => resultOf(trace, functions)), functions, ...standOf(table) };
   } catch (error) {
@@ -77,13 +75,14 @@ function sourceOf(trainer: TableTrainer, space: SearchSpace, onTrained: (isNew: 
   const { guessing } = trainer.table.header;
   return {
     facts: new FunctionFacts(space),
-    references: referenceFunctions(),
+    references: references(),
     classes: Math.round(1 / guessing),
     images: trainer.images,
     textOf: (tokens) => printExpression(space.expressionOf(tokens)),
-    async train({ expression, fingerprint }, seed) {
-      const isNew = trainer.table.entry(fingerprint)?.scores[seed - 1] === undefined;
-      const score = await trainer.train({ expression, fingerprint, seed });
+    async train({ expression }, seed) {
+      const own = fingerprint(activationFrom(expression).expression);
+      const isNew = trainer.table.entry(own)?.scores[seed - 1] === undefined;
+      const score = await trainer.train({ expression, fingerprint: own, seed });
       if (score === undefined) {
         throw new NotTrained(`Cannot continue as ${expression} was not trained from seed ${seed}`);
       }

@@ -137,13 +137,16 @@ interface Row {
 
 function show(table: FunctionTable, members: readonly Member[], flags: Flags, io: Io): void {
   const spread = spreadOf(table), { guessing, child, dataset, synthetic, remark } = table.header;
+  const alike = new Map(
+    [...table.alike().values()].flatMap((all) => all.map((one) => [one.fingerprint, all] as const)),
+  );
   const rowOf = (fingerprint: string): Row | null => {
     const entry = table.entry(fingerprint);
     if (!entry) return null;
     const scores = correctedScores(entry, spread.seedEffects, guessing), n = scores.length;
     return {
       expression: entry.expression,
-      accuracy: truthOf(entry, spread, guessing),
+      accuracy: truthOf(alike.get(fingerprint)!, spread, guessing),
       mean: meanOf(scores),
       standard_error: n > 1 ? Math.sqrt(varianceOf(scores) / n) : null,
       n,
@@ -204,8 +207,8 @@ function show(table: FunctionTable, members: readonly Member[], flags: Flags, io
   }).forEach(io.out);
   io.out("");
   io.out(
-    "mean: over n seeds on the validation split, less what each seed adds to all functions; accuracy: the mean, shrunken " +
-      "towards that of all functions if n is small",
+    "mean: over n seeds on the validation split, less what each seed adds to all functions; accuracy: the mean, with the " +
+      "trainings of the mirror image -f(-x), which trains alike, shrunken towards that of all functions if n is small",
   );
 }
 

@@ -25,7 +25,7 @@ import type { Sampler } from "./samplers/sampler.ts";
 import type { SearchSpace } from "./search_space.ts";
 import { standingsOf } from "./standings.ts";
 import { hasWorkLeft, isByHand, isCandidate, isOwn, MAX_SEEDS_BY_HAND, type Trial } from "./trial.ts";
-import { newTrial } from "./trial_changes.ts";
+import { knownOf, newTrial, toTell } from "./trial_changes.ts";
 import { TrialJudge } from "./trial_judge.ts";
 import type { WarmStart } from "./warm_start.ts";
 
@@ -246,7 +246,8 @@ export class Search implements RunSource {
 
   async #propose(batch: number, count: number): Promise<Trial[]> {
     const { sampler, space } = this.#options;
-    const told = await this.#tellByHand();
+    const told = toTell(this.#trials, batch);
+    await sampler.learnFrom(told.map(knownOf));
     const candidates = await sampler.ask(count);
     const proposed = candidates.map(({ tokens }, i) => {
       const text = printExpression(space.expressionOf(tokens));
@@ -254,15 +255,6 @@ export class Search implements RunSource {
     });
     this.#journal.propose([...told, ...proposed], await sampler.state());
     return proposed;
-  }
-
-  /** Tells the sampler of the functions added by hand that are judged since; their trials, with what it learnt. */
-  async #tellByHand(): Promise<Trial[]> {
-    const isUntold = (trial: Trial) => isByHand(trial) && trial.state === "complete" && trial.reward === null;
-    const judged = this.#trials.filter(isUntold).map((trial) => ({ ...trial, reward: trial.score! }));
-    const known = judged.map(({ expression, reward }) => ({ expression, reward, isOwn: true }));
-    await this.#options.sampler.learnFrom(known);
-    return judged;
   }
 
   /** Trains the references from as many seeds as any candidate may use, so that differences are paired. */

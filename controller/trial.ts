@@ -67,7 +67,7 @@ export interface Trial {
   readonly expression: string;
   /** Text form of the simplified function, for display. */
   readonly simplified: string;
-  /** Equal functions share it (`child/activation/fingerprint.ts`). */
+  /** Functions that train alike, equal ones and mirror images, share it (`mirrorFingerprint`). */
   readonly fingerprint: string;
   /** The sampler's choices; empty for a candidate added by hand. */
   readonly tokens: readonly number[];
@@ -165,7 +165,7 @@ export function trainingsJudged(trial: Pick<Trial, "trainings">): number {
 /** What ranks trials. */
 type Ranked = Pick<Trial, "id" | "state" | "score" | "role" | "duplicateOf" | "fingerprint">;
 
-/** Those trained to the end, without references and what computes the same as one. */
+/** Those trained to the end, without references and what trains like one. */
 function rankable<T extends Ranked>(trials: readonly T[]): T[] {
   const references = trials.filter(({ role }) => role === "reference").map(({ fingerprint }) => fingerprint);
   return trials.filter(({ state, role, duplicateOf, fingerprint }) =>

@@ -1,13 +1,15 @@
 /**
- * How a trial changes: it is created, queued again, given trainings from more seeds, and takes their results. Pure
- * functions from one trial to the next; `trial_judge.ts` and `search.ts` decide which change comes when.
+ * How a trial changes: it is created, queued again, given trainings from more seeds, takes their results, and the sampler
+ * is told of it. Pure functions from one trial to the next; `trial_judge.ts` and `search.ts` decide which change comes
+ * when.
  */
 import { activationFrom } from "../child/activation/catalog.ts";
-import { fingerprint } from "../child/activation/fingerprint.ts";
+import { mirrorFingerprint } from "../child/activation/fingerprint.ts";
 import { printExpression } from "../child/activation/print.ts";
 import { simplify } from "../child/activation/simplify.ts";
 import type { JobResult } from "../workers/pool.ts";
-import type { Role, Training, Trial } from "./trial.ts";
+import type { Known } from "./samplers/sampler.ts";
+import { isByHand, type Role, type Training, type Trial } from "./trial.ts";
 
 /** Smaller changes of a score are not reported: a fiftieth of a point. */
 const SAME_SCORE = 0.0002;
@@ -61,7 +63,8 @@ interface NewTrial {
 
 export function newTrial(trial: NewTrial): Trial {
   const parsed = activationFrom(trial.expression).expression;
-  return queuedTrial({ ...trial, simplified: printExpression(simplify(parsed)), fingerprint: fingerprint(parsed) });
+  const simplified = printExpression(simplify(parsed));
+  return queuedTrial({ ...trial, simplified, fingerprint: mirrorFingerprint(parsed) });
 }
 
 /** A new trial of which the simplified expression and the fingerprint are known. */
@@ -84,4 +87,21 @@ export function queuedTrial({ seeds, ...known }: NewTrial & Pick<Trial, "simplif
     startedAt: null,
     finishedAt: null,
   };
+}
+
+/**
+ * The trials that the sampler did not propose and is to be told of before it proposes the batch, with what it learns as
+ * their reward: those added by hand that were judged since and, after the first batch, with which their scores are
+ * estimated, the references.
+ */
+export function toTell(trials: readonly Trial[], batch: number): readonly Trial[] {
+  return trials.filter((trial) =>
+    (isByHand(trial) || (batch > 0 && trial.role === "reference")) && trial.state === "complete" &&
+    trial.reward === null
+  ).map((trial) => ({ ...trial, reward: trial.score }));
+}
+
+/** What the sampler is told of such a trial. */
+export function knownOf({ expression, reward, role }: Trial): Known {
+  return { expression, reward: reward!, isOwn: true, ...role === "reference" && { isReference: true } };
 }

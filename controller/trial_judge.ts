@@ -167,13 +167,13 @@ export class TrialJudge {
   }
 
   /**
-   * What the table has of the same first child, images and engine: null if it diverged; undefined if the table has not
-   * trained it.
+   * What the table has of the same function, first child, images and engine: null if it diverged; undefined if the table
+   * has not trained it. A mirror image trains alike, but not from the same weights.
    */
-  #scoreInTable({ fingerprint }: Trial, { seed, stage }: Pick<Training, "seed" | "stage">): number | null | undefined {
+  #scoreInTable({ expression }: Trial, { seed, stage }: Pick<Training, "seed" | "stage">): number | null | undefined {
     const { settings: { tableSeeds }, engine } = this.#journal.run, { table } = this.#options;
     const isSame = table && tableSeeds && counts({ stage }) && table.header.engine === engine;
-    return isSame ? table.entry(fingerprint)?.scores[seed] : undefined;
+    return isSame ? table.entryOf(expression)?.scores[seed] : undefined;
   }
 
   #dropQueued(id: number): void {

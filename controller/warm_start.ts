@@ -45,8 +45,8 @@ export function openWarmStart(source: string, runs: string): WarmStart {
     const known = judged.map(({ expression, score }) => ({ expression, reward: score! }));
     return { known: someOf(known), objective, table: null };
   }
-  const table = tableOf(source), truths = truthsOf(table);
-  const known = table.entries.map(({ expression, fingerprint }) => ({ expression, reward: truths.get(fingerprint)! }));
+  const table = tableOf(source);
+  const known = truthsOf(table).map(({ expression, truth }) => ({ expression, reward: truth }));
   return { known: someOf(known), objective: "validation", table };
 }
 

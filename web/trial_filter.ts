@@ -12,7 +12,7 @@
  * A word that compares an unknown measure is reported as not understood.
  */
 import { activationFrom, CATALOG } from "../child/activation/catalog.ts";
-import { fingerprint } from "../child/activation/fingerprint.ts";
+import { mirrorFingerprint } from "../child/activation/fingerprint.ts";
 import { NEXT_STATES, type Role, trainingsJudged, type TrialRow, type TrialState } from "../controller/trial.ts";
 
 export const STATES = Object.keys(NEXT_STATES) as TrialState[];
@@ -175,10 +175,10 @@ function functionsCalled(word: string): Set<string> {
   return new Set(called.map(({ name }) => fingerprintOf(name)).filter((print) => print !== null));
 }
 
-/** Null if the text is not a function. */
+/** The fingerprint that trials of the function have; null if the text is not a function. */
 function fingerprintOf(text: string): string | null {
   try {
-    return fingerprint(activationFrom(text).expression);
+    return mirrorFingerprint(activationFrom(text).expression);
   } catch {
     return null;
   }

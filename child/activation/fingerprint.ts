@@ -15,16 +15,19 @@
  * whereas merging distinct functions would give wrong results. Distinct functions have one fingerprint only if at all
  * points their values and derivatives differ by less than the rounding.
  *
- * Fingerprints are saved in run stores: any change here needs a new FINGERPRINT_VERSION, with which older runs
- * recompute theirs.
+ * Those of mirror images, which train alike, are saved in run stores: any change here needs a new FINGERPRINT_VERSION,
+ * with which older runs recompute theirs.
  */
 import { derive } from "./derive.ts";
 import { compileWith, type Replacements } from "./evaluate.ts";
 import type { Expression } from "./expression.ts";
 import { simplify } from "./simplify.ts";
 
-/** 1: until November 2026, values at |x| <= 12 and b in [-1.6, 2.4]. 2: values and derivatives at all magnitudes. */
-export const FINGERPRINT_VERSION = 2;
+/**
+ * 1: until November 2026, values at |x| <= 12 and b in [-1.6, 2.4]. 2: values and derivatives at all magnitudes. 3: one
+ * for a function and its mirror image.
+ */
+export const FINGERPRINT_VERSION = 3;
 
 /** Where the rounding changes from absolute to relative, as a share of the point's size. */
 const SMALL = 1e-4;
@@ -93,22 +96,48 @@ const ANGLES = [0.7, 2.6] as const;
 
 /** 16 hexadecimal digits; equal for equal functions of (x, b), however written. */
 export function fingerprint(expression: Expression): string {
-  return hash(samples(expression));
+  return new Sampled(expression).print(1);
 }
 
-/** What is hashed. */
-function samples(expression: Expression): number[] {
-  const simplified = simplify(expression);
-  const value = new Sampled(simplified), byX = new Sampled(derive(simplified, "x"));
-  return [
-    ...[...BODY, ...OUTER, ...BETAS].map((point) => value.at(point, near)),
-    ...FAR.map((point) => value.at(point, far)),
-    ...SLOPES.map((point) => value.at(point, near) === NOT_FINITE ? NOT_FINITE : byX.at(point, near)),
-  ];
+/**
+ * The same for a function f(x) and its mirror image -f(-x), and no others: the fingerprint of one of the two. No network
+ * here tells them apart. What f computes from one set of weights, -f(-x) computes from those in which the layers that
+ * read the images and give the logits have the other sign, as convolutions, sums, poolings and normalisations (whose
+ * shift starts at 0) only turn with their inputs; either set is as likely at the start, and so it stays in training.
+ */
+export function mirrorFingerprint(expression: Expression): string {
+  const sampled = new Sampled(expression), prints = [sampled.print(1), sampled.print(-1)];
+  return prints[0] < prints[1] ? prints[0] : prints[1];
 }
+
+/** A function and its derivative. */
+class Sampled {
+  readonly #value: SampledValue;
+  readonly #byX: SampledValue;
+
+  constructor(expression: Expression) {
+    const simplified = simplify(expression);
+    this.#value = new SampledValue(simplified);
+    this.#byX = new SampledValue(derive(simplified, "x"));
+  }
+
+  /** The fingerprint of the function, or with sign -1 of its mirror image, whose derivative is f'(-x). */
+  print(sign: 1 | -1): string {
+    const turned = ({ x, b }: Point) => ({ x: sign * x, b });
+    const value = (point: Point, round: Round) => this.#value.at(turned(point), (v, size) => round(sign * v, size));
+    const slope = (point: Point) => this.#byX.at(turned(point), near);
+    return hash([
+      ...[...BODY, ...OUTER, ...BETAS].map((point) => value(point, near)),
+      ...FAR.map((point) => value(point, far)),
+      ...SLOPES.map((point) => value(point, near) === NOT_FINITE ? NOT_FINITE : slope(point)),
+    ]);
+  }
+}
+
+type Round = (value: number, size: number) => number;
 
 /** A function with the sines of large numbers replaced. */
-class Sampled {
+class SampledValue {
   readonly #value;
   #angle: number = ANGLES[0];
   #replaced = false;
@@ -130,7 +159,7 @@ class Sampled {
   }
 
   /** The rounded value at the point; UNKNOWN if it depends on the sines of large numbers. */
-  at({ x, b }: Point, round: (value: number, size: number) => number): number {
+  at({ x, b }: Point, round: Round): number {
     const size = Math.max(1, Math.abs(x) > 12 ? Math.abs(x) : 1, Math.abs(b) > 2.5 ? Math.abs(b) : 1);
     this.#angle = ANGLES[0];
     this.#replaced = false;

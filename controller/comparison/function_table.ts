@@ -9,7 +9,7 @@
  * written.
  */
 import { activationFrom } from "../../child/activation/catalog.ts";
-import { fingerprint } from "../../child/activation/fingerprint.ts";
+import { fingerprint, mirrorFingerprint } from "../../child/activation/fingerprint.ts";
 import type { ChildSettings } from "../../child/trainer.ts";
 import type { Dataset } from "../../datasets/dataset.ts";
 import { meanOf, medianOf, varianceOf } from "./statistics.ts";
@@ -62,6 +62,16 @@ export class FunctionTable {
   /** The entry of an equal function; undefined if none was trained. */
   entry(fingerprint: string): TableEntry | undefined {
     return this.#entries.get(fingerprint);
+  }
+
+  /** The same for the function's text. Throws a SyntaxError if it is none. */
+  entryOf(expression: string): TableEntry | undefined {
+    return this.entry(printOf(expression));
+  }
+
+  /** The entries by `mirrorFingerprint`: of a function, its mirror image, or both. */
+  alike(): ReadonlyMap<string, readonly TableEntry[]> {
+    return Map.groupBy(this.entries, ({ expression }) => mirrorFingerprint(activationFrom(expression).expression));
   }
 
   /** The first score of a seed stays, even if an equal function was trained again. */
@@ -259,16 +269,17 @@ export function correctedScores(
 }
 
 /**
- * Estimate of a function's true score: the mean of its n trainings, less the effects of their seeds, shrunken towards the
- * mean of all functions (empirical Bayes: mu + t^2 / (t^2 + s^2 / n) (mean - mu)). One that ever diverged keeps its mean,
- * in which a diverged child counts as guessing.
+ * Estimate of a function's true score from its entry, and that of its mirror image if there is one: the mean of their n
+ * trainings, less the effects of their seeds, shrunken towards the mean of all functions (empirical Bayes:
+ * mu + t^2 / (t^2 + s^2 / n) (mean - mu)). One that ever diverged keeps its mean, in which a diverged child counts as
+ * guessing.
  */
 export function truthOf(
-  entry: TableEntry,
+  alike: readonly Pick<TableEntry, "scores">[],
   { mean, betweenVariance, withinVariance, seedEffects }: Spread,
   guessing: number,
 ): number {
-  const scores = correctedScores(entry, seedEffects, guessing), own = meanOf(scores);
-  if (entry.scores.includes(null) || withinVariance === 0) return own;
+  const scores = alike.flatMap((entry) => correctedScores(entry, seedEffects, guessing)), own = meanOf(scores);
+  if (alike.some((entry) => entry.scores.includes(null)) || withinVariance === 0) return own;
   return mean + betweenVariance / (betweenVariance + withinVariance / scores.length) * (own - mean);
 }

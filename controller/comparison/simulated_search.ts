@@ -9,6 +9,7 @@ import type { Standing } from "../pruners/pruner.ts";
 import { PRUNERS } from "../pruners/pruners.ts";
 import { rewardOf } from "../reward.ts";
 import type { JudgingSettings, Stage } from "../runs/events.ts";
+import type { Known } from "../samplers/sampler.ts";
 import { createSampler, type SamplerOptions } from "../samplers/samplers.ts";
 import { estimateTrials, standingsOf } from "../standings.ts";
 import type { FunctionFacts } from "../samplers/function_facts.ts";
@@ -118,6 +119,7 @@ export async function searchOnce(
   const searching = Math.max(1, Math.round(trainings * (1 - (judging?.finals ?? 0))));
   await search.trainReferences();
   for (let at = 0; search.trained.length < searching; at++) {
+    if (at === 1) await sampler.learnFrom(search.knownReferences());
     const candidates = await sampler.ask(Math.min(batch, searching - search.trained.length));
     if (candidates.length === 0) break; // the whole table was proposed
     const rewards = await search.judge(at, candidates.map(({ tokens }) => tokens), searching);
@@ -180,6 +182,12 @@ class ComparedSearch {
     await this.#train(decision.changed, limit);
     this.#estimateAll();
     return this.#trials.slice(first).map((trial) => rewardOf(trial, classes));
+  }
+
+  /** What a real search tells the sampler of its references, once their scores are estimated with the first batch. */
+  knownReferences(): readonly Known[] {
+    return this.#trials.filter(({ role }) => role === "reference")
+      .map(({ expression, score }) => ({ expression, reward: score!, isOwn: true, isReference: true }));
   }
 
   /** The playoff and the verdict. */

@@ -1,33 +1,51 @@
 /**
  * Trainings drawn from a table instead of trained, so that a search takes a second. The truth of a function is its mean
- * over the table's seeds, less their effects, shrunken if they are few (`truthOf`); a simulated training scores the truth,
- * plus its seed's effect on every function (measured, so that trainings of one seed are paired), plus a deviation drawn
- * from the residuals of functions with several seeds. A function that diverged with some seed scores one of its own
- * trainings.
+ * over the table's seeds, less their effects, shrunken if they are few (`truthOf`), those of its mirror image, which trains
+ * alike, among them; a simulated training scores the truth, plus its seed's effect on every function (measured, so that
+ * trainings of one seed are paired), plus a deviation drawn from the residuals of functions with several seeds. A function
+ * that diverged with some seed scores one of its own trainings. Fingerprints here are those of `mirrorFingerprint`.
  */
+import { activationFrom } from "../../child/activation/catalog.ts";
+import { mirrorFingerprint } from "../../child/activation/fingerprint.ts";
 import type { Random } from "../../datasets/random.ts";
 import { FunctionFacts } from "../samplers/function_facts.ts";
 import { SearchSpace } from "../search_space.ts";
-import { type FunctionTable, scoresOf, spreadOf, truthOf } from "./function_table.ts";
+import { type FunctionTable, scoresOf, spreadOf, type TableEntry, truthOf } from "./function_table.ts";
 import type { TrainingSource, Truths } from "./simulated_search.ts";
 import { meanOf } from "./statistics.ts";
-import { referenceFunctions, STAGES } from "./table_plan.ts";
+import { REFERENCES, STAGES } from "./table_plan.ts";
 
 /** Of CIFAR-10 and the other data sets with 50,000 training images: tables do not say how many there were. */
 const VALIDATION_IMAGES = 5000;
 
+/** A function, or one and its mirror image, as a table knows it. */
+export interface KnownTruth {
+  readonly fingerprint: string;
+  /** As the table writes it: the one that was trained first. */
+  readonly expression: string;
+  readonly truth: number;
+}
+
 /** The truths of a table's functions, best first. */
-export function truthsOf(table: FunctionTable, spread = spreadOf(table)): ReadonlyMap<string, number> {
+export function truthsOf(table: FunctionTable, spread = spreadOf(table)): readonly KnownTruth[] {
   const { guessing } = table.header;
-  const truths = table.entries.map((entry) => [entry.fingerprint, truthOf(entry, spread, guessing)] as const);
-  return new Map(truths.toSorted(([, a], [, b]) => b - a));
+  return [...table.alike()].map(([fingerprint, alike]) => ({
+    fingerprint,
+    expression: alike[0].expression,
+    truth: truthOf(alike, spread, guessing),
+  })).sort((a, b) => b.truth - a.truth);
 }
 
 /** The truth of the better of ReLU and Swish; null if one is missing. */
-export function toBeatOf(truths: ReadonlyMap<string, number>): number | null {
-  const beaten = referenceFunctions().filter(({ name }) => name === "ReLU" || name === "Swish")
-    .map(({ fingerprint }) => truths.get(fingerprint));
+export function toBeatOf(truths: readonly KnownTruth[]): number | null {
+  const beaten = references().filter(({ name }) => name === "ReLU" || name === "Swish")
+    .map((reference) => truths.find(({ fingerprint }) => fingerprint === reference.fingerprint)?.truth);
   return beaten.every((truth) => truth !== undefined) ? Math.max(...beaten) : null;
+}
+
+/** The functions that others are compared with. */
+export function references(): readonly { readonly name: string; readonly fingerprint: string }[] {
+  return REFERENCES.map((name) => ({ name, fingerprint: mirrorFingerprint(activationFrom(name).expression) }));
 }
 
 /** The lowest truth of the top 1 %; truths are sorted, best first. */
@@ -38,7 +56,7 @@ export function top1Of(sorted: readonly number[]): number {
 export class SimulatedTable implements Truths {
   readonly facts: FunctionFacts;
   /** Of every member of the space that the table has, best first. */
-  readonly ranked: readonly { readonly fingerprint: string; readonly expression: string; readonly truth: number }[];
+  readonly ranked: readonly KnownTruth[];
   /** The truth of the better of ReLU and Swish; null if the table lacks one of them. */
   readonly toBeat: number | null;
   /** The known functions that the table has. */
@@ -48,6 +66,7 @@ export class SimulatedTable implements Truths {
   readonly images: number;
   readonly #truth: ReadonlyMap<string, number>;
   readonly #table: FunctionTable;
+  readonly #alike: ReadonlyMap<string, readonly TableEntry[]>;
   readonly #seedEffects: readonly number[];
   readonly #deviations: readonly number[];
 
@@ -60,8 +79,9 @@ export class SimulatedTable implements Truths {
     this.#table = table;
     this.classes = Math.round(1 / guessing);
     this.images = table.header.child.validationImages ?? VALIDATION_IMAGES;
-    const spread = spreadOf(table);
-    this.#truth = truthsOf(table, spread);
+    const spread = spreadOf(table), truths = truthsOf(table, spread);
+    this.#alike = table.alike();
+    this.#truth = new Map(truths.map(({ fingerprint, truth }) => [fingerprint, truth]));
     this.#seedEffects = spread.seedEffects;
     this.#deviations = deviationsOf(table, this.#seedEffects);
     const space = new SearchSpace(1);
@@ -70,11 +90,9 @@ export class SimulatedTable implements Truths {
       Array.from({ length: space.size }, (_, index) => this.facts.of(space.tokensAt(index)))
         .flatMap(({ fingerprint, useless }) => useless === null ? [fingerprint] : []),
     );
-    this.ranked = table.entries.filter(({ fingerprint }) => members.has(fingerprint))
-      .map(({ fingerprint, expression }) => ({ fingerprint, expression, truth: this.truth(fingerprint) }))
-      .sort((a, b) => b.truth - a.truth);
-    this.references = referenceFunctions().filter(({ fingerprint }) => this.#truth.has(fingerprint));
-    this.toBeat = toBeatOf(this.#truth);
+    this.ranked = truths.filter(({ fingerprint }) => members.has(fingerprint));
+    this.references = references().filter(({ fingerprint }) => this.#truth.has(fingerprint));
+    this.toBeat = toBeatOf(truths);
   }
 
   truth = (fingerprint: string): number => this.#truth.get(fingerprint)!;
@@ -93,9 +111,9 @@ export class SimulatedTable implements Truths {
       ...{ facts, references, classes, images },
       textOf: () => "",
       train: ({ fingerprint }, seed) => {
-        const own = random.split("training", fingerprint, seed), entry = this.#table.entry(fingerprint)!;
-        if (entry.scores.includes(null)) {
-          const scores = scoresOf(entry, guessing);
+        const own = random.split("training", fingerprint, seed), alike = this.#alike.get(fingerprint)!;
+        if (alike.some((entry) => entry.scores.includes(null))) {
+          const scores = alike.flatMap((entry) => scoresOf(entry, guessing));
           return scores[own.integer(scores.length)];
         }
         const effect = this.#seedEffects[order[(seed - 1) % order.length]];

@@ -9,7 +9,7 @@
 import { DatabaseSync } from "node:sqlite";
 import type { Notice, RunInfo, RunState, SamplerUpdate, Stage } from "./events.ts";
 import { activationFrom } from "../../child/activation/catalog.ts";
-import { fingerprint, FINGERPRINT_VERSION } from "../../child/activation/fingerprint.ts";
+import { FINGERPRINT_VERSION, mirrorFingerprint } from "../../child/activation/fingerprint.ts";
 import { secondCheckpoint } from "../../child/pair_settings.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { migrate, PATIENCE_MS, requireNoRun, requireRun, unlessLocked, usesLog } from "./run_database.ts";
@@ -419,7 +419,7 @@ function infoText(info: RunInfo): string {
 /** With its current fingerprint; unchanged if its text can no longer be parsed. */
 function withFingerprint(trial: Trial): Trial {
   try {
-    return { ...trial, fingerprint: fingerprint(activationFrom(trial.expression).expression) };
+    return { ...trial, fingerprint: mirrorFingerprint(activationFrom(trial.expression).expression) };
   } catch (cause) {
     if (cause instanceof SyntaxError) return trial;
     throw cause;

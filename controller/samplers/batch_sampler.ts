@@ -55,7 +55,7 @@ export abstract class BatchSampler<Own> implements Sampler {
   #pending: readonly Candidate[] | null = null;
   #told: Judged[] = [];
   #known: Known[] = [];
-  /** Fingerprints of all functions proposed, told or not. */
+  /** Fingerprints of all functions proposed, told or not, and of references. */
   #proposed = new Set<string>();
   /** The call in progress, if any: only one can run at a time. */
   #work: string | null = null;
@@ -182,7 +182,14 @@ export abstract class BatchSampler<Own> implements Sampler {
       });
       await this.learnKnown(functions);
       this.#known.push(...known);
+      this.#takeReferences(known);
     });
+  }
+
+  #takeReferences(known: readonly Known[]): void {
+    for (const { expression, isReference } of known) {
+      if (isReference) this.#proposed.add(this.facts.found(expression).fingerprint);
+    }
   }
 
   state(): Promise<Uint8Array> {
@@ -219,6 +226,7 @@ export abstract class BatchSampler<Own> implements Sampler {
       this.#known = [...header.known ?? []];
       const proposed = [...this.#told, ...this.#pending ?? []];
       this.#proposed = new Set(proposed.map(({ tokens }) => this.factsOf(tokens).fingerprint));
+      this.#takeReferences(this.#known);
     });
   }
 

@@ -70,7 +70,7 @@ describe("deno task compare", () => {
       };
       const shipped = await lastOf(line);
       assertEquals([shipped.event, shipped.dataset, shipped.synthetic], ["finished", "cifar10", false]);
-      assert(shipped.functions >= 1500, `${shipped.functions}`);
+      assert(shipped.functions >= 1400, `${shipped.functions}`); // of 1,503, mirror images taken together
       assertEquals(
         shipped.truth,
         `children trained on cifar10, images from JPEGs of quality 75 (${childText(firstOf(PRESETS.laptop.child))})`,
@@ -78,7 +78,7 @@ describe("deno task compare", () => {
       assertEquals(Object.keys(shipped.samplers), ["random", "exhaustive"]);
 
       const plausible = await lastOf(["compare", "--table", "plausible-tokens", ...line.slice(2)]);
-      assertEquals([plausible.synthetic, plausible.functions > 3900], [true, true]);
+      assertEquals([plausible.synthetic, plausible.functions > 3600], [true, true]);
       assertMatch(plausible.truth, /^NOT MEASURED but drawn from a model of 74 functions trained on CIFAR-10/);
 
       await Deno.writeTextFile(
@@ -86,7 +86,7 @@ describe("deno task compare", () => {
         TEXT.replace('"synthetic":true,', '"synthetic":false,').replace(/"about":"[^"]*",/, ""),
       );
       const measured = await lastOf(line);
-      assertEquals([measured.synthetic, measured.functions], [false, 305]); // with references that are members
+      assertEquals([measured.synthetic, measured.functions], [false, 303]); // with references, less mirror images
       assertEquals(measured.truth, `children trained on synthetic (${childText(firstOf(PRESETS.laptop.child))})`);
     }));
 

@@ -51,10 +51,27 @@ function tableOf(engine: string): FunctionTable {
   return table;
 }
 
-describe("a function added by hand", () => {
-  it("is told to the sampler once, with its score, before the next batch", () =>
+describe("what the sampler did not propose", () => {
+  it("is told to it if it is a reference: once, with its score, after the first batch", () =>
     inFolder(async (folder) => {
-      const sampler = new Listening(), { search, store } = openScripted(folder, 2, sampler, { trials: 30 });
+      const sampler = new Listening(), { search, store } = openScripted(folder, 2, sampler, { trials: 18 });
+      let told = -1;
+      search.subscribe((event) => {
+        if (event.event === "sampler_updated" && event.update.batch === 0) told = sampler.heard.length;
+      });
+      await search.run(new AbortController().signal).finally(() => store.close());
+      const references = search.snapshot().trials.filter(({ role }) => role === "reference");
+      assertEquals(references.map(({ expression }) => expression), ["ReLU", "Swish"]);
+      assertEquals([told, sampler.heard.length], [0, 1]);
+      const heard = references.map(({ expression, reward }) => ({ expression, reward: reward! }));
+      assertEquals(sampler.heard[0], heard.map((one) => ({ ...one, isOwn: true, isReference: true })));
+      assert(heard.every(({ reward }) => reward > 0.1 && reward < 1));
+    }));
+
+  it("is told to it if it was added by hand: once, with its score, before the next batch", () =>
+    inFolder(async (folder) => {
+      const sampler = new Listening(), options = { trials: 30, references: [] };
+      const { search, store } = openScripted(folder, 2, sampler, options);
       let added = false;
       search.subscribe((event) => {
         if (added || event.event !== "sampler_updated") return;
@@ -75,8 +92,8 @@ describe("a search with a table", () => {
       const { search, store } = openScripted(folder, 2, undefined, { trials: 30, warmStart });
       await search.run(new AbortController().signal).finally(() => store.close());
       const candidates = search.snapshot().trials.filter((trial) => isCandidate(trial) && trial.duplicateOf === null);
-      for (const { fingerprint, trainings, state } of candidates) {
-        const [known] = table.entry(fingerprint)!.scores;
+      for (const { expression, trainings, state } of candidates) {
+        const [known] = table.entryOf(expression)!.scores;
         assertEquals(trainings[0].from, "table");
         assertEquals([state, trainings[0].score], known === null ? ["diverged", 0.1] : ["complete", known]);
         for (const training of trainings.slice(1)) assertEquals(training.from, undefined);
@@ -124,11 +141,11 @@ describe("a search with a table", () => {
         const { search, store } = openScripted(`${folder}/${engine}`, 2, undefined, options);
         await search.run(new AbortController().signal).finally(() => store.close());
         const own = search.snapshot().trials.filter((trial) => isCandidate(trial) && trial.duplicateOf === null);
-        return own.map(({ fingerprint, trainings: [training] }) => ({ fingerprint, ...training }));
+        return own.map(({ expression, trainings: [training] }) => ({ expression, ...training }));
       };
       const [taken, trained] = [await firstTrainings("scripted"), await firstTrainings("another")];
-      for (const [i, { fingerprint, from, engine, score, state }] of taken.entries()) {
-        const [known] = tableOf("scripted").entry(fingerprint)!.scores;
+      for (const [i, { expression, from, engine, score, state }] of taken.entries()) {
+        const [known] = tableOf("scripted").entryOf(expression)!.scores;
         assertEquals(from, "table");
         if (known === null) assertEquals([state, engine, score], ["diverged", undefined, 0.1]);
         else assertEquals([state, engine, score], ["complete", "scripted", (known! + trained[i].score!) / 2]);
@@ -217,6 +234,8 @@ describe("what is known from elsewhere", () => {
       await search.run(controller.signal).finally(() => store.close());
       const second = new Listening(), resumed = openScripted(folder, 2, second, { trials: 18, warmStart });
       await resumed.search.run(new AbortController().signal).finally(() => resumed.store.close());
-      assertEquals([first.heard, second.heard], [[known], []]);
+      const references = ["ReLU", "Swish"];
+      assertEquals(first.heard, [known]);
+      assertEquals(second.heard.map((heard) => heard.map(({ expression }) => expression)), [references]);
     }));
 });

@@ -2,7 +2,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { activationFrom } from "../../child/activation/catalog.ts";
-import { fingerprint } from "../../child/activation/fingerprint.ts";
+import { mirrorFingerprint } from "../../child/activation/fingerprint.ts";
 import { trainingsJudged, type TrialRow, trialRow } from "../../controller/trial.ts";
 import { baselines } from "../../web/client/dashboard.ts";
 import { bends, type FunctionMath, mathOf, tendency } from "../../web/client/function_math.ts";
@@ -133,7 +133,12 @@ describe("the filter", () => {
     const written = ["x * sigmoid(b * x)", "x * sigmoid(x)", "sigmoid(x) * x", "max(x, 0)", "x + 1"];
     const rows = written.map((expression, id): TrialRow => ({
       ...trials[0],
-      ...{ id, expression, simplified: expression, fingerprint: fingerprint(activationFrom(expression).expression) },
+      ...{
+        id,
+        expression,
+        simplified: expression,
+        fingerprint: mirrorFingerprint(activationFrom(expression).expression),
+      },
     }));
     const found = (text: string) => selectTrials(rows, { ...ALL_TRIALS, text }).map(({ id }) => id);
     assertEquals(found("swish"), [0, 1, 2]);
@@ -226,7 +231,7 @@ describe("the best functions", () => {
   });
 
   it("are compared with the results of the references, not with equal candidates from the same seeds", () => {
-    const relu = fingerprint(activationFrom("relu").expression);
+    const relu = mirrorFingerprint(activationFrom("relu").expression);
     const trainings = [training(0, 0.4), training(1, 0.5)];
     const reference = row(0, relu, 0.45, { role: "reference", trainings });
     const equal = row(1, relu, 0.7);

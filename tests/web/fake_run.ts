@@ -7,7 +7,7 @@ import { meetingsOf } from "../../controller/finals.ts";
 import { PRESETS, TARGET } from "../../controller/presets.ts";
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { compileToClosure } from "../../child/activation/evaluate.ts";
-import { fingerprint } from "../../child/activation/fingerprint.ts";
+import { mirrorFingerprint } from "../../child/activation/fingerprint.ts";
 import { printExpression } from "../../child/activation/print.ts";
 import { simplify } from "../../child/activation/simplify.ts";
 import type {
@@ -556,7 +556,7 @@ function describe(text: string): Function {
     tokens: [],
     expression: text,
     simplified: printExpression(simplify(expression)),
-    fingerprint: fingerprint(expression),
+    fingerprint: mirrorFingerprint(expression),
     accuracy: madeUpAccuracy((x) => value(x, 1)),
     usesBeta: /\bb\b/.test(text),
   };

@@ -3,7 +3,7 @@ import type { TrialRow } from "../../controller/trial.ts";
 import { createContext } from "preact";
 import { useContext, useEffect, useMemo, useReducer } from "preact/hooks";
 import { CATALOG } from "../../child/activation/catalog.ts";
-import { fingerprint } from "../../child/activation/fingerprint.ts";
+import { mirrorFingerprint } from "../../child/activation/fingerprint.ts";
 import type { SearchControl } from "../../controller/runs/events.ts";
 import type { RunView } from "../run_view.ts";
 import type { Connection } from "./connection.ts";
@@ -63,11 +63,11 @@ export interface Baseline {
   readonly pending: number;
 }
 
-/** Printed by the same rules as the search's, so equal functions share it. */
+/** With the fingerprints that trials of them have. */
 const KNOWN = ["ReLU", "Swish"].map((name) => {
   const math = mathOf(CATALOG.find((entry) => entry.name === name)!.text);
   if (math instanceof Error) throw math;
-  return { name, expression: name.toLowerCase(), fingerprint: fingerprint(math.expression) };
+  return { name, expression: name.toLowerCase(), fingerprint: mirrorFingerprint(math.expression) };
 });
 
 /**

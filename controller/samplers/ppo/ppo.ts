@@ -42,8 +42,8 @@ interface Piece {
  */
 const TEMPERATURES = [1, 1, 1, 1, 1.5, 1.5, 2, 2, 3, 3];
 
-/** Functions judged before draws are screened: two batches of the laptop preset. */
-const LEAST_SAMPLES = 20;
+/** Functions judged before draws are screened: a batch of the laptop preset (2026-11-27_mirror_images.md). */
+const LEAST_SAMPLES = 10;
 
 export class PpoSampler extends BatchSampler<Own> {
   readonly name: string = "ppo";

@@ -2,11 +2,11 @@ import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert"
 import { describe, it } from "@std/testing/bdd";
 import { compileToClosure } from "../../../child/activation/evaluate.ts";
 import type { Expression } from "../../../child/activation/expression.ts";
-import { fingerprint } from "../../../child/activation/fingerprint.ts";
+import { fingerprint, mirrorFingerprint } from "../../../child/activation/fingerprint.ts";
 import { parseExpression } from "../../../child/activation/parse.ts";
 import { printExpression } from "../../../child/activation/print.ts";
 import { Random } from "../../../datasets/random.ts";
-import { oneUnitSpace, randomTwoUnits, rewritten } from "./random_expressions.ts";
+import { mirrorImage, oneUnitSpace, randomTwoUnits, rewritten } from "./random_expressions.ts";
 
 /** Each row is one function, by identities of analysis. */
 const EQUAL: readonly (readonly string[])[] = [
@@ -186,5 +186,36 @@ describe("fingerprint", () => {
   it("treats functions that overflow alike as equal, and others not", () => {
     assertNotEquals(fingerprint(parseExpression("exp(exp(x^3))")), fingerprint(parseExpression("exp(exp(x^3)) * 2")));
     assertEquals(fingerprint(parseExpression("log(-1 - x^2)")), fingerprint(parseExpression("log(-2 - abs(x))")));
+  });
+});
+
+describe("mirrorFingerprint", () => {
+  it("is the fingerprint of the function or that of its mirror image, whichever of the two is given", () => {
+    const random = new Random(18);
+    const texts = [...DISTINCT, ...Array.from({ length: 300 }, () => printExpression(randomTwoUnits(random)))];
+    for (const text of texts) {
+      const [own, mirror] = [text, mirrorImage(text)].map((one) => parseExpression(one));
+      const print = mirrorFingerprint(own);
+      assertEquals(mirrorFingerprint(mirror), print, text);
+      assert([fingerprint(own), fingerprint(mirror)].includes(print), text);
+    }
+  });
+
+  it("joins the 4,033 functions of one core unit in pairs of mirror images, and nothing else", () => {
+    const functions = GROUPS.map(([first]) => first), groups = [...Map.groupBy(functions, mirrorFingerprint).values()];
+    const turnedValues = (e: Expression) => {
+      const value = compileToClosure(e);
+      return HELD_OUT.map(([x, b]) => -value(-x, b));
+    };
+    assertEquals(groups.length, 3739);
+    const values = groups.map(([one]) => heldOutValues(one));
+    groups.forEach(([one, other, ...more], i) => {
+      const turned = turnedValues(one);
+      assertEquals(more, []);
+      if (other) assert(agree(turned, heldOutValues(other), 1e-9, 1e-7), printExpression(one));
+      for (let j = 0; j < i; j++) {
+        assert(!agree(turned, values[j], 1e-7, 1e-12), `${printExpression(one)} and ${printExpression(groups[j][0])}`);
+      }
+    });
   });
 });

@@ -1,4 +1,4 @@
-/** Seeded random expressions for the property tests: of the text form, and of the search space. */
+/** Seeded random expressions for the property tests: of the text form, and of the search space; and mirror images. */
 import type { Random } from "../../../datasets/random.ts";
 import type { Expression, UnaryName } from "../../../child/activation/expression.ts";
 import { B, binary, number, power, select, unary, X } from "../../../child/activation/expression.ts";
@@ -98,4 +98,9 @@ export function rewritten(random: Random, e: Expression): Expression {
 /** Whether the unary function is one that only calls can write. */
 export function isCall(name: UnaryName): boolean {
   return UNARY_FUNCTIONS[name].written === "call";
+}
+
+/** The text of -f(-x), for the text of f(x). */
+export function mirrorImage(text: string): string {
+  return `-(${text.replaceAll(/\bx\b/g, "(-x)")})`;
 }

@@ -1,7 +1,7 @@
 /** The plan of the table, and searches simulated on one whose scores come from a formula. */
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { FunctionTable, tableText } from "../../../controller/comparison/function_table.ts";
+import { FunctionTable, spreadOf, tableText, truthOf } from "../../../controller/comparison/function_table.ts";
 import { medianReached, summariseSamplers } from "../../../controller/comparison/sampler_summary.ts";
 import { type SimulatedResult, simulateSearch } from "../../../controller/comparison/simulated_search.ts";
 import { SimulatedTable } from "../../../controller/comparison/simulated_training.ts";
@@ -84,6 +84,22 @@ describe("simulated trainings", () => {
       return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
     };
     assert(variance(differences(1)) < 0.85 * variance(differences(2)));
+  });
+
+  it("take a function and its mirror image, which train alike, for one", () => {
+    const both = new FunctionTable(table.header), [relu, mirror] = ["relu(x)", "min(x, 0)"];
+    for (const { expression, scores } of table.entries.slice(0, 50)) {
+      scores.forEach((score, at) => both.add(expression, at + 1, score!));
+    }
+    for (const seed of [1, 2]) both.add(relu, 20 + seed, 0.3 + 0.02 * seed), both.add(mirror, 20 + seed, 0.5);
+    const { ranked, facts } = new SimulatedTable(both), print = facts.found(relu).fingerprint;
+    assertEquals(print, facts.found(mirror).fingerprint);
+    const truths = ranked.filter(({ fingerprint }) => fingerprint === print);
+    const known = both.alike().get(print)!, spread = spreadOf(both);
+    assertEquals(truths.map(({ truth }) => truth), [truthOf(known, spread, both.header.guessing)]);
+    const means = known.map((entry) => truthOf([entry], spread, both.header.guessing));
+    assertEquals(means.length, 2);
+    assert(truths[0].truth > Math.min(...means) + 0.01 && truths[0].truth < Math.max(...means) - 0.01);
   });
 
   it("are refused if no function has two", () => {

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { DatabaseSync } from "node:sqlite";
 import { activationFrom } from "../../../child/activation/catalog.ts";
-import { fingerprint } from "../../../child/activation/fingerprint.ts";
+import { mirrorFingerprint } from "../../../child/activation/fingerprint.ts";
 import { loadRun, RunStore } from "../../../controller/runs/run_store.ts";
 import { inFolder } from "../../commands/command_line.ts";
 import { runScripted } from "../search_program.ts";
@@ -28,7 +28,10 @@ describe("a run with fingerprints of an older version", () => {
       const database = new DatabaseSync(`${folder}/run.sqlite`, { readOnly: true });
       const kept = database.prepare("SELECT fingerprint FROM trial ORDER BY id").all().map((row) => row.fingerprint);
       database.close();
-      assertEquals(kept, before.trials.map(({ expression }) => fingerprint(activationFrom(expression).expression)));
+      assertEquals(
+        kept,
+        before.trials.map(({ expression }) => mirrorFingerprint(activationFrom(expression).expression)),
+      );
       // A trial that is saved again has another revision.
       assertEquals(loadRun(folder).trials, before.trials);
     }));

@@ -11,7 +11,7 @@ import { createSampler, type SamplerName } from "../../../controller/samplers/sa
 import { packState, unpackState } from "../../../controller/samplers/sampler_state.ts";
 import { uselessness } from "../../../controller/samplers/useless.ts";
 import { SearchSpace, type Units } from "../../../controller/search_space.ts";
-import { fingerprint } from "../../../child/activation/fingerprint.ts";
+import { mirrorFingerprint } from "../../../child/activation/fingerprint.ts";
 
 /** A small policy, whose draws are screened from the third batch of ten on. */
 const SETTINGS: ControllerSettings = { ...PAPER_CONTROLLER, hidden: 6, learningRate: 0.01, screen: 2 };
@@ -36,7 +36,7 @@ function usefulFunctions(): number {
   const space = new SearchSpace(1);
   return useful ??= new Set(
     Array.from({ length: space.size }, (_, index) => space.expressionOf(space.tokensAt(index)))
-      .filter((expression) => uselessness(expression) === null).map(fingerprint),
+      .filter((expression) => uselessness(expression) === null).map(mirrorFingerprint),
   ).size;
 }
 let useful: number | undefined;
@@ -120,7 +120,7 @@ export function samplerCases(name: SamplerName): void {
     });
 
     for (const units of [1, 2] as const) {
-      it(`proposes no function of ${units} core units twice, however it is written, and none that is useless`, async () => {
+      it(`proposes no function of ${units} core units twice, however it is written or mirrored, and none that is useless`, async () => {
         const space = new SearchSpace(units), sampler = make(6, units);
         const seen = new Set<string>();
         // Earns more the earlier its tokens stand, so that what learns proposes the same ones again and again.
@@ -130,8 +130,8 @@ export function samplerCases(name: SamplerName): void {
           const candidates = await sampler.ask(20);
           assertEquals(candidates.length, 20);
           for (const { tokens } of candidates) {
-            const expression = space.expressionOf(tokens), print = fingerprint(expression);
-            assert(!seen.has(print), `${tokens} computes what was proposed before`);
+            const expression = space.expressionOf(tokens), print = mirrorFingerprint(expression);
+            assert(!seen.has(print), `${tokens} trains like what was proposed before`);
             assertEquals(uselessness(expression), null);
             seen.add(print);
           }
@@ -141,12 +141,17 @@ export function samplerCases(name: SamplerName): void {
       });
     }
 
-    it("proposes every function of one core unit that may be useful, then nothing", async () => {
+    it("proposes every function of one core unit that may be useful, but no reference, then nothing", async () => {
       const space = new SearchSpace(1), controller = { ...SETTINGS, hidden: 2, epochs: 1 };
-      const sampler = createSampler(name, space, 1, { controller, facts: FACTS[1] });
-      const count = usefulFunctions();
+      const make = (seed: number) => createSampler(name, space, seed, { controller, facts: FACTS[1] });
+      let sampler = make(1);
+      await sampler.learnFrom([{ expression: "swish", reward: 0.5, isOwn: true, isReference: true }]);
+      const count = usefulFunctions() - 1;
       const first = await sampler.ask(100);
       await sampler.tell(judge(first));
+      const saved = await sampler.state();
+      sampler = make(2);
+      await sampler.restore(saved);
       const others = await sampler.ask(count); // more than there are left
       assertEquals(first.length + others.length, count);
       await sampler.tell(judge(others));
