@@ -1,11 +1,30 @@
-/** WebAssembly text -> module. ACTSEARCH_PRINT_KERNELS=1 prints the text, which is every kernel of the program. */
+/**
+ * WebAssembly text -> module. ACTSEARCH_PRINT_KERNELS=1 prints the text, which is every kernel of the program.
+ *
+ * The last modules are kept, as the same function is often trained from one seed after another: its module is then
+ * neither assembled nor compiled again, and is already optimised by V8.
+ */
 import wabt from "wabt";
 import { printsKernels } from "../prints_kernels.ts";
 
-let assembler: ReturnType<typeof wabt> | undefined;
+/** Modules kept, by text: those of the two children of a candidate and of both references. */
+const KEPT = 6;
 
-export async function assemble(name: string, text: string): Promise<WebAssembly.Module> {
+let assembler: ReturnType<typeof wabt> | undefined;
+/** The latest last. */
+const kept = new Map<string, Promise<WebAssembly.Module>>();
+
+export function assemble(name: string, text: string): Promise<WebAssembly.Module> {
   if (printsKernels()) console.error(text);
+  const module = kept.get(text) ?? assembled(name, text);
+  kept.delete(text);
+  kept.set(text, module);
+  if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
+  module.catch(() => kept.delete(text));
+  return module;
+}
+
+async function assembled(name: string, text: string): Promise<WebAssembly.Module> {
   const { parseWat } = await (assembler ??= wabt());
   const parsed = parseWat(`${name}.wat`, text, { simd: true, relaxed_simd: true, threads: true, bulk_memory: true });
   try {
