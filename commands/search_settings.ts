@@ -1,7 +1,7 @@
 /** The settings of a search, from its flags: what is saved with the run and resumed with it. */
 import type { JudgingSettings, RunInfo, RunSettings, Target } from "../controller/runs/events.ts";
 import { activationFrom } from "../child/activation/catalog.ts";
-import { fingerprint } from "../child/activation/fingerprint.ts";
+import { mirrorFingerprint } from "../child/activation/fingerprint.ts";
 import { DEFAULT_OBJECTIVE, metricName, objectiveOf } from "../controller/objectives.ts";
 import { PRESETS, SECOND, TARGET } from "../controller/presets.ts";
 import type { Units } from "../controller/search_space.ts";
@@ -206,8 +206,10 @@ export function referencesOf({ reference }: SettingFlags): string[] {
   const known = new Map<string, string>();
   for (const text of reference) {
     try {
-      const { name, expression } = activationFrom(text), print = fingerprint(expression), same = known.get(print);
-      if (same !== undefined) throw new Error(`it is the same function as ${same}: give each once`);
+      const { name, expression } = activationFrom(text), print = mirrorFingerprint(expression), same = known.get(print);
+      if (same !== undefined) {
+        throw new Error(`it is the same function as ${same}, or its mirror image -f(-x): give each once`);
+      }
       known.set(print, name);
     } catch (cause) {
       throw new UsageError(`--reference ${text}: ${cause instanceof Error ? cause.message : cause}`, { cause });

@@ -51,7 +51,7 @@ export class TrialJudge {
     return this.#journal.trials;
   }
 
-  /** Finishes every trial of the batch: one child per distinct function, whose duplicates take its result. */
+  /** Finishes every trial of the batch: of functions that train alike the first is trained, and the others take its result. */
   async judge(batch: readonly Trial[]): Promise<void> {
     const originals: number[] = [], copies: [copy: Trial, original: number][] = [];
     for (const trial of batch) {
@@ -150,7 +150,7 @@ export class TrialJudge {
     this.#finishTraining(id, training, { ...result, ...score }, first && "table");
   }
 
-  /** The first earlier candidate of an equal function that was, or is being, judged. */
+  /** The first earlier candidate that trains alike (`mirrorFingerprint`) and was, or is being, judged. */
   #originalOf(trial: Trial): number | null {
     const original = this.#trials.find((other) =>
       other.id < trial.id && other.fingerprint === trial.fingerprint && other.duplicateOf === null &&

@@ -8,6 +8,7 @@ import { derive } from "../../child/activation/derive.ts";
 import { compileToClosure } from "../../child/activation/evaluate.ts";
 import type { Expression } from "../../child/activation/expression.ts";
 import { fingerprint, mirrorFingerprint } from "../../child/activation/fingerprint.ts";
+import { printExpression } from "../../child/activation/print.ts";
 import { simplify } from "../../child/activation/simplify.ts";
 import { POSITIONS_PER_UNIT, SearchSpace } from "../search_space.ts";
 import { meanOf } from "../comparison/statistics.ts";
@@ -28,6 +29,7 @@ export interface Found {
 
 export class FunctionFacts {
   readonly #facts = new Map<string, Facts>();
+  readonly #ofText = new Map<string, Facts>();
   readonly #uselessness = new Map<string, Facts["useless"]>();
   readonly #features = new Map<string, Float32Array>();
   readonly #found = new Map<string, Found>();
@@ -42,15 +44,22 @@ export class FunctionFacts {
   of(tokens: readonly number[]): Facts {
     const key = tokens.join();
     let facts = this.#facts.get(key);
+    if (!facts) this.#facts.set(key, facts = this.#factsOf(simplify(this.space.expressionOf(tokens))));
+    return facts;
+  }
+
+  /** Of a simplified expression: a third of the members are written like another one. */
+  #factsOf(expression: Expression): Facts {
+    const text = printExpression(expression);
+    let facts = this.#ofText.get(text);
     if (!facts) {
-      const expression = this.space.expressionOf(tokens), print = mirrorFingerprint(expression);
+      const print = mirrorFingerprint(expression);
       let useless = this.#uselessness.get(print);
       if (useless === undefined) {
         useless = uselessness(expression) ?? (this.only === null || this.only.has(print) ? null : "excluded");
         this.#uselessness.set(print, useless);
       }
-      facts = { fingerprint: print, useless };
-      this.#facts.set(key, facts);
+      this.#ofText.set(text, facts = { fingerprint: print, useless });
     }
     return facts;
   }

@@ -3,7 +3,7 @@ import { MAX_SEEDS_BY_HAND, type TrialRow } from "../../controller/trial.ts";
 import type { VNode } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { CATALOG } from "../../child/activation/catalog.ts";
-import { fingerprint } from "../../child/activation/fingerprint.ts";
+import { mirrorFingerprint } from "../../child/activation/fingerprint.ts";
 import { FUNCTION_NAMES } from "../../child/activation/parse.ts";
 import { useDashboard } from "./dashboard.ts";
 import { worth } from "./format.ts";
@@ -103,9 +103,9 @@ function SeedsField({ seeds, onInput }: { seeds: number; onInput: (seeds: number
 function noteOn(math: FunctionMath | Error | null, trials: readonly TrialRow[]): string {
   if (math === null) return `Functions: ${FUNCTION_NAMES.join(" ")}`;
   if (math instanceof Error) return math.message;
-  const print = fingerprint(math.expression);
+  const print = mirrorFingerprint(math.expression);
   const equal = trials.find((trial) => trial.fingerprint === print);
   return equal
-    ? `Trial ${equal.id} was the same function: ${worth(equal)}`
-    : "No trial of this run was the same function.";
+    ? `Trial ${equal.id} was the same function, or its mirror image -f(-x), which trains alike: ${worth(equal)}`
+    : "No trial of this run was the same function or its mirror image.";
 }

@@ -230,7 +230,9 @@ function TrainingFacts({ trial }: { trial: TrialRow }): VNode {
       <Fact name="took" value={took} />
       <Fact name="attempts" value={String(trial.attempts)} />
       <Fact name="batch" value={String(trial.batch)} />
-      {duplicateOf !== null && <Fact name="result of" value={`trial ${duplicateOf}, the same function`} />}
+      {duplicateOf !== null && (
+        <Fact name="result of" value={`trial ${duplicateOf}, the same function or its mirror image`} />
+      )}
       {reason !== null && <Fact name={`why ${state}`} value={reason} />}
     </dl>
   );
@@ -343,7 +345,7 @@ function Relatives({ trial, onSelect }: { trial: TrialRow; onSelect: (id: number
     <>
       {equal.length > 0 && (
         <>
-          <h3>The same function ({count(equal.length)})</h3>
+          <h3>The same function, or its mirror image -f(-x) ({count(equal.length)})</h3>
           {list(equal)}
         </>
       )}
