@@ -27,12 +27,16 @@ export interface KnownTruth {
 }
 
 /** The truths of a table's functions, best first. */
-export function truthsOf(table: FunctionTable, spread = spreadOf(table)): readonly KnownTruth[] {
+export function truthsOf(
+  table: FunctionTable,
+  spread = spreadOf(table),
+  alike: ReadonlyMap<string, readonly TableEntry[]> = table.alike(),
+): readonly KnownTruth[] {
   const { guessing } = table.header;
-  return [...table.alike()].map(([fingerprint, alike]) => ({
+  return [...alike].map(([fingerprint, entries]) => ({
     fingerprint,
-    expression: alike[0].expression,
-    truth: truthOf(alike, spread, guessing),
+    expression: entries[0].expression,
+    truth: truthOf(entries, spread, guessing),
   })).sort((a, b) => b.truth - a.truth);
 }
 
@@ -79,8 +83,8 @@ export class SimulatedTable implements Truths {
     this.#table = table;
     this.classes = Math.round(1 / guessing);
     this.images = table.header.child.validationImages ?? VALIDATION_IMAGES;
-    const spread = spreadOf(table), truths = truthsOf(table, spread);
     this.#alike = table.alike();
+    const spread = spreadOf(table), truths = truthsOf(table, spread, this.#alike);
     this.#truth = new Map(truths.map(({ fingerprint, truth }) => [fingerprint, truth]));
     this.#seedEffects = spread.seedEffects;
     this.#deviations = deviationsOf(table, this.#seedEffects);

@@ -7,11 +7,16 @@ import type { FunctionFacts } from "./function_facts.ts";
 import type { Judged, Known } from "./sampler.ts";
 
 /**
- * The known functions, the rewards of those from elsewhere moved by the median, over such functions that were also told,
- * of what the search's own reward is higher by; as they are while there are none.
+ * The known functions, the rewards of those from elsewhere moved by the median, over such functions that this search has
+ * also judged, of what the search's own reward is higher by; as they are while there are none.
  */
 export function calibrate(known: readonly Known[], told: readonly Judged[], facts: FunctionFacts): readonly Known[] {
-  const own = new Map(told.map(({ tokens, reward }) => [facts.of(tokens).fingerprint, reward]));
+  const own = new Map([
+    ...known.filter(({ isOwn }) => isOwn).map(({ expression, reward }) =>
+      [facts.found(expression).fingerprint, reward] as const
+    ),
+    ...told.map(({ tokens, reward }) => [facts.of(tokens).fingerprint, reward] as const),
+  ]);
   const differences = known.flatMap(({ expression, reward, isOwn }) => {
     const here = isOwn ? undefined : own.get(facts.found(expression).fingerprint);
     return here === undefined ? [] : [here - reward];

@@ -29,6 +29,14 @@ describe("calibration", () => {
     assertEquals(calibrate(known, told, facts).map(({ reward }) => reward), [0.25, 0.5, 0, -0.125, 0.25]);
   });
 
+  it("compares with references and what was added by hand, too", () => {
+    const own: Known[] = [{ expression: "sin(x)", reward: 0.25, isOwn: true, isReference: true }];
+    assertEquals(calibrate([...known, ...own], [], facts).map(({ reward }) => reward), [
+      ...[0.25, 0.5, 0, -0.125, 0.25],
+      0.25,
+    ]);
+  });
+
   it("moves none while there is nothing to compare with, and none of this search's child", () => {
     for (const told of [[], [judged("atan(x)", 0)], [judged("cos(x)", 1)]]) {
       assertEquals(calibrate(known, told, facts), known);
