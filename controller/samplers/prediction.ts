@@ -59,15 +59,68 @@ export function normalScores(samples: readonly Sample[]): number[] {
   return ranksOf(samples.map(({ reward }) => reward)).map((rank) => normalQuantile((rank - 0.5) / samples.length));
 }
 
-/** Predicted normal scores of the functions with those features, in their order. */
-export async function predict(samples: readonly Sample[], features: readonly Float32Array[]): Promise<Float64Array> {
-  const turns = new Turns(), points = [...samples.map(({ features }) => features), ...features];
-  const process = new GaussianProcess(points, KERNEL);
+/** A process over the samples, which come first and are observed, and the functions with those features. */
+export async function processOf(
+  samples: readonly Sample[],
+  features: readonly Float32Array[],
+  turns: Turns,
+): Promise<GaussianProcess> {
+  const process = new GaussianProcess([...samples.map(({ features }) => features), ...features], KERNEL);
   for (let at = 0; at < samples.length; at++) {
     process.observe(at);
     await turns.next();
   }
-  return process.means(normalScores(samples)).slice(samples.length);
+  return process;
+}
+
+/** Proposals of one batch that count as observed; only a batch of nearly all remaining members has more. */
+const MAX_IMAGINED = 50;
+
+interface Choice {
+  /** Posterior deviations added to a prediction: the weight of uncertainty. */
+  readonly hope: number;
+  readonly count: number;
+  /** The points to choose from. */
+  readonly among: Iterable<number>;
+  /** Whether the point's function may be proposed, and was not before: it is then marked as proposed. */
+  readonly take: (at: number) => boolean;
+}
+
+/**
+ * Takes the points with the highest upper confidence bound (Srinivas et al. 2010), prediction plus uncertainty, one after
+ * another; at most `count`. Each then counts as observed at its prediction, so that a batch is not twenty variants of one
+ * function. The samples must have been observed.
+ */
+export async function takeHopeful(
+  process: GaussianProcess,
+  samples: readonly Sample[],
+  { hope, count, among, take }: Choice,
+  turns: Turns,
+): Promise<readonly number[]> {
+  const means = process.means(normalScores(samples)), left = new Set(among);
+  const boundOf = (at: number) => means[at] + hope * Math.sqrt(process.variance[at]);
+  return await process.imagining(async () => {
+    const taken: number[] = [];
+    while (taken.length < count && left.size > 0) {
+      const at = highest(left, boundOf);
+      left.delete(at);
+      if (!take(at)) continue;
+      taken.push(at);
+      if (taken.length < MAX_IMAGINED) process.observe(at); // at its own prediction, which changes no prediction
+      await turns.next();
+    }
+    return taken;
+  });
+}
+
+/** The first of those with the highest value. */
+function highest(among: Iterable<number>, valueOf: (at: number) => number): number {
+  let best = -1, most = -Infinity;
+  for (const at of among) {
+    const value = valueOf(at);
+    if (value > most) [best, most] = [at, value];
+  }
+  return best;
 }
 
 /** Yields to the event loop after every 10 ms of work. */

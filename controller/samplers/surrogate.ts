@@ -1,8 +1,6 @@
 /**
- * A surrogate instead of a policy: a function's reward is predicted from the functions most like it (`prediction.ts`).
- * It proposes the functions with the highest upper confidence bound (Srinivas et al. 2010): prediction plus uncertainty.
- * Within a batch each proposal counts as already observed at its prediction, so that a batch is not twenty variants of
- * one function.
+ * A surrogate instead of a policy: a function's reward is predicted from the functions most like it, and proposed are
+ * those with the highest upper confidence bound (`prediction.ts`).
  */
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { Random, type RandomState } from "../../datasets/random.ts";
@@ -10,7 +8,7 @@ import { BatchSampler, type Learnt, NOTHING_LEARNT } from "./batch_sampler.ts";
 import { mutateToken } from "./evolution.ts";
 import { featuresOf, type FunctionFacts } from "./function_facts.ts";
 import { GaussianProcess, type ProcessSettings } from "./gaussian_process.ts";
-import { KERNEL, MAX_SAMPLES, normalScores, type Sample, samplesOf, Turns } from "./prediction.ts";
+import { KERNEL, MAX_SAMPLES, type Sample, samplesOf, takeHopeful, Turns } from "./prediction.ts";
 import type { SamplerState } from "./sampler_state.ts";
 
 type Tokens = readonly number[];
@@ -33,9 +31,6 @@ const POOL = 800;
 const MAX_LISTED = 10_000;
 /** The best so many members, of which those near the best are made by changing one or two tokens. */
 const ELITE = 20;
-
-/** Proposals of one batch that count as observed; only a batch of nearly all remaining members has more. */
-const MAX_IMAGINED = 50;
 
 interface Own {
   readonly random: RandomState;
@@ -78,29 +73,9 @@ export class SurrogateSampler extends BatchSampler<Own> {
       process.observe(places[process.observations]);
       await turns.next();
     }
-    const means = process.means(normalScores(samples));
-    const left = new Set(members.keys());
-    return await process.imagining(async () => {
-      const taken: Tokens[] = [];
-      while (taken.length < count && left.size > 0) {
-        const at = this.#mostHopeful(means, process.variance, left);
-        left.delete(at);
-        if (!this.take(members[at].tokens)) continue; // proposed before, or useless
-        taken.push(members[at].tokens);
-        if (taken.length < MAX_IMAGINED) process.observe(at); // observed at its own prediction, which changes no prediction
-        await turns.next();
-      }
-      return taken;
-    });
-  }
-
-  #mostHopeful(means: Float64Array, variance: Float64Array, left: Iterable<number>): number {
-    let best = -1, most = -Infinity;
-    for (const at of left) {
-      const hope = means[at] + this.#settings.hope * Math.sqrt(variance[at]);
-      if (hope > most) [best, most] = [at, hope];
-    }
-    return best;
+    const { hope } = this.#settings, take = (at: number) => this.take(members[at].tokens);
+    const taken = await takeHopeful(process, samples, { hope, count, among: members.keys(), take }, turns);
+    return taken.map((at) => members[at].tokens);
   }
 
   /** The members to choose from, a process over them and the samples, and each sample's place in it. */

@@ -16,7 +16,7 @@ import { Adam } from "./adam.ts";
 import { BatchSampler, type KnownFunction, type Learnt } from "../batch_sampler.ts";
 import type { FunctionFacts } from "../function_facts.ts";
 import type { ControllerSettings } from "./config.ts";
-import { predict, samplesOf } from "../prediction.ts";
+import { processOf, samplesOf, takeHopeful, Turns } from "../prediction.ts";
 import { Policy, type Reading } from "./rnn.ts";
 import type { Judged } from "../sampler.ts";
 import type { SamplerState } from "../sampler_state.ts";
@@ -44,6 +44,7 @@ const TEMPERATURES = [1, 1, 1, 1, 1.5, 1.5, 2, 2, 3, 3];
 
 /** Functions judged before draws are screened: a batch of the laptop preset (2026-11-27_mirror_images.md). */
 const LEAST_SAMPLES = 10;
+const HOPE = 0;
 
 export class PpoSampler extends BatchSampler<Own> {
   readonly name: string = "ppo";
@@ -74,18 +75,18 @@ export class PpoSampler extends BatchSampler<Own> {
   }
 
   /**
-   * With `screen`, of so many draws for each candidate wanted those that are predicted to earn most; none before there
-   * is enough to predict from.
+   * With `screen`, of so many draws for each candidate wanted the most promising; none before there is enough to predict
+   * from.
    */
   async #screened(count: number): Promise<(readonly number[])[]> {
     const { screen } = this.#settings;
     if (screen === 1 || this.known.length + this.told.length < LEAST_SAMPLES) return [];
-    const samples = samplesOf(this.facts, this.known, this.told);
+    const samples = samplesOf(this.facts, this.known, this.told), first = samples.length, turns = new Turns();
     const drawn = await this.#drawFree(count * screen);
-    const predicted = await predict(samples, drawn.map((tokens) => this.facts.featuresOf(tokens)));
-    const order = [...drawn.keys()].sort((a, b) => predicted[b] - predicted[a]), proposed: (readonly number[])[] = [];
-    for (const at of order) if (proposed.length < count && this.take(drawn[at])) proposed.push(drawn[at]);
-    return proposed;
+    const process = await processOf(samples, drawn.map((tokens) => this.facts.featuresOf(tokens)), turns);
+    const among = drawn.map((_, at) => first + at), take = (at: number) => this.take(drawn[at - first]);
+    const taken = await takeHopeful(process, samples, { hope: HOPE, count, among, take }, turns);
+    return taken.map((at) => drawn[at - first]);
   }
 
   /** Draws of as many functions that may be proposed, or of fewer where the policy hardly draws others. */

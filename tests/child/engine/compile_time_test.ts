@@ -59,12 +59,13 @@ async function compileSeconds(text: string, network: string): Promise<number> {
 }
 
 describe("the time to compile", () => {
-  it("a thousand operations for ResNet-20 is little more than for relu", async () => {
+  it("a thousand operations for ResNet-20 is little more than for one", async () => {
     await compileSeconds("relu", "resnet20");
-    const unit = Math.max(await compileSeconds("relu", "resnet20"), await compileSeconds("relu", "resnet20"));
+    // Others than the first: the last modules are kept.
+    const unit = Math.max(await compileSeconds("-relu(x)", "resnet20"), await compileSeconds("-relu(-x)", "resnet20"));
     for (const [name, text] of Object.entries(LONG)) {
       const seconds = await compileSeconds(text, "resnet20");
-      assert(seconds < 8 * unit, `${name}: ${seconds.toFixed(2)} s where relu takes ${unit.toFixed(2)} s`);
+      assert(seconds < 8 * unit, `${name}: ${seconds.toFixed(2)} s where one takes ${unit.toFixed(2)} s`);
     }
   });
 
