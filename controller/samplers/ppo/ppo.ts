@@ -3,7 +3,7 @@
  * (Schulman et al. 2017) as the paper's controller did: the reward of a candidate, less a moving average of rewards, is
  * the advantage of every token in it; there is no value network. `learn` is the whole algorithm, top to bottom.
  *
- * With the setting `screen` it draws more than it proposes, and proposes those that are predicted to earn most, from the
+ * With the setting `screen` it draws more than it proposes, and proposes the most promising by what is predicted from the
  * functions judged so far (`prediction.ts`): a policy learns slowly, and a regressor on what functions look like, quickly.
  *
  * A draw may have been proposed before, or be useless: then the policy draws again, eventually at a rising temperature,
@@ -44,6 +44,7 @@ const TEMPERATURES = [1, 1, 1, 1, 1.5, 1.5, 2, 2, 3, 3];
 
 /** Functions judged before draws are screened: a batch of the laptop preset (2026-11-27_mirror_images.md). */
 const LEAST_SAMPLES = 10;
+/** Deviations added to a prediction: more were not shown to help (2026-11-27_mirror_images.md). */
 const HOPE = 0;
 
 export class PpoSampler extends BatchSampler<Own> {
