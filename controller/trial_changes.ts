@@ -102,6 +102,6 @@ export function toTell(trials: readonly Trial[], batch: number): readonly Trial[
 }
 
 /** What the sampler is told of such a trial. */
-export function knownOf({ expression, reward, role }: Trial): Known {
+export function knownOf({ expression, reward, role }: Pick<Trial, "expression" | "reward" | "role">): Known {
   return { expression, reward: reward!, isOwn: true, ...role === "reference" && { isReference: true } };
 }

@@ -101,9 +101,10 @@ export function fingerprint(expression: Expression): string {
 
 /**
  * The same for a function f(x) and its mirror image -f(-x), and no others: the fingerprint of one of the two. No network
- * here tells them apart, but for the max pooling of resnet18 and resnet50. What f computes from one set of weights, -f(-x) computes from those in which the layers that
- * read the images and give the logits have the other sign, as convolutions, sums, poolings and normalisations (whose
- * shift starts at 0) only turn with their inputs; either set is as likely at the start, and so it stays in training.
+ * here tells them apart, but for the max pooling of resnet18 and resnet50. What f computes from one set of weights,
+ * -f(-x) computes from those in which the layers that read the images and give the logits have the other sign, as
+ * convolutions, sums, average poolings and normalisations (whose shift starts at 0) only turn with their inputs; either
+ * set is as likely at the start, and so it stays in training.
  */
 export function mirrorFingerprint(expression: Expression): string {
   const sampled = new Sampled(expression), prints = [sampled.print(1), sampled.print(-1)];

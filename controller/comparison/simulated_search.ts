@@ -14,6 +14,7 @@ import { createSampler, type SamplerOptions } from "../samplers/samplers.ts";
 import { estimateTrials, standingsOf } from "../standings.ts";
 import type { FunctionFacts } from "../samplers/function_facts.ts";
 import { isCandidate, type Training } from "../trial.ts";
+import { knownOf } from "../trial_changes.ts";
 import type { Estimates } from "./estimate.ts";
 import type { SimulatedTable } from "./simulated_training.ts";
 
@@ -187,7 +188,7 @@ class ComparedSearch {
   /** What a real search tells the sampler of its references, once their scores are estimated with the first batch. */
   knownReferences(): readonly Known[] {
     return this.#trials.filter(({ role }) => role === "reference")
-      .map(({ expression, score }) => ({ expression, reward: score!, isOwn: true, isReference: true }));
+      .map((trial) => knownOf({ ...trial, reward: trial.score }));
   }
 
   /** The playoff and the verdict. */

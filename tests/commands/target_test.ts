@@ -10,21 +10,7 @@ import { Random } from "../../datasets/random.ts";
 import { commandLine } from "./command_line.ts";
 import { IMAGES, inFolderOfImages } from "./small_images.ts";
 
-const SMALL = [
-  "search",
-  "--preset",
-  "smoke",
-  "--steps",
-  "2",
-  "--trials",
-  "8",
-  "--image-size",
-  "16",
-  "--seeds",
-  "2",
-  "--seed",
-  "2",
-];
+const SMALL = "search --preset smoke --steps 2 --trials 8 --image-size 16 --seeds 2 --seed 2".split(" ");
 const TARGET = ["--target-network", "resnet14", "--target-steps", "3"];
 
 describe("search --target-network", () => {
