@@ -3,17 +3,12 @@
  * is simulated on a table of one core unit, so that nothing is trained: the measured one (`deno task table`), or the one
  * named. With --real its children are trained.
  */
+import type { FunctionTable } from "../controller/comparison/function_table.ts";
 import { bandsOf, summariseSamplers } from "../controller/comparison/sampler_summary.ts";
 import type { SimulatedResult, SimulationSettings } from "../controller/comparison/simulated_search.ts";
 import { SimulatedTable } from "../controller/comparison/simulated_training.ts";
 import { simulateAll } from "../controller/comparison/simulations.ts";
-import {
-  measuredTables,
-  parsed,
-  PLAUSIBLE_TABLES,
-  readTableText,
-  type TableText,
-} from "../controller/comparison/table_files.ts";
+import { measuredTables, parsed, PLAUSIBLE_TABLES, readTable } from "../controller/comparison/table_files.ts";
 import { PRESET_NAMES, type PresetName, PRESETS } from "../controller/presets.ts";
 import { PRUNER_NAMES, type PrunerName } from "../controller/pruners/pruners.ts";
 import type { JudgingSettings } from "../controller/runs/events.ts";
@@ -162,15 +157,14 @@ interface TableFlags {
 }
 
 async function simulate({ settings, searches }: Job, flags: TableFlags, io: Io): Promise<Compared> {
-  const { text: table, functions: trained } = openTable(flags), functions = new SimulatedTable(trained);
+  const trained = openTable(flags), table = new SimulatedTable(trained);
   io.err(`${searches.length} searches of ${settings.trainings} trainings each`);
   const results = await simulateAll({
     ...{ table, settings, searches, signal: io.signal },
-    members: functions.ranked.map(({ fingerprint }) => fingerprint),
     workers: flags.workers ?? navigator.hardwareConcurrency,
     onResult: (_, done) => io.live(`${done} of ${searches.length} searches`),
   });
-  return { results, functions, ...standOf(trained) };
+  return { results, functions: table, ...standOf(trained) };
 }
 
 /** A table with fewer functions has no top 1 %. */
@@ -180,14 +174,13 @@ const MIN_FUNCTIONS = 100;
  * The requested table; by default the measured one in progress or, while that has too few functions, the one that comes
  * with the project. Throws an Error if there is none with enough.
  */
-function openTable({ table: file, ...choice }: TableFlags) {
-  const open = (table: TableText) => ({ text: table.text, functions: parsed(table) });
-  if (file) return open(readTableText({ ...choice, file }));
+function openTable({ table: file, ...choice }: TableFlags): FunctionTable {
+  if (file) return readTable({ ...choice, file });
   const measured = measuredTables(choice), { dataset, preset } = choice;
-  if (measured.length === 0) return open(readTableText(choice)); // says how to make one
-  for (const table of measured) {
-    const opened = open(table);
-    if (opened.functions.entries.length >= MIN_FUNCTIONS) return opened;
+  if (measured.length === 0) return readTable(choice); // says how to make one
+  for (const text of measured) {
+    const table = parsed(text);
+    if (table.entries.length >= MIN_FUNCTIONS) return table;
   }
   throw new Error(
     `The measured table of ${dataset} and ${preset} has fewer than ${MIN_FUNCTIONS} functions, too few for a top 1 %: go ` +

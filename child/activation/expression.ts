@@ -157,12 +157,16 @@ export function bottomUp<Value extends NonNullable<unknown> | null>(
   return known.get(expression)!;
 }
 
-/** The function with its results kept, as trees are immutable. */
-export function kept(compute: (e: Expression) => Expression): (e: Expression) => Expression {
+/** The function with its results kept, as trees are immutable; `settles`: it would leave a result as it is. */
+export function kept(
+  compute: (e: Expression) => Expression,
+  { settles }: { readonly settles: boolean } = { settles: false },
+): (e: Expression) => Expression {
   const known = new WeakMap<Expression, Expression>();
   return (e) => {
     let result = known.get(e);
     if (!result) known.set(e, result = compute(e));
+    if (settles && result !== e) known.set(result, result);
     return result;
   };
 }

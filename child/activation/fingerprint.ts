@@ -107,8 +107,19 @@ export function fingerprint(expression: Expression): string {
  * set is as likely at the start, and so it stays in training.
  */
 export function mirrorFingerprint(expression: Expression): string {
-  const sampled = new Sampled(expression), prints = [sampled.print(1), sampled.print(-1)];
-  return prints[0] < prints[1] ? prints[0] : prints[1];
+  return fingerprintsOf(expression).mirror;
+}
+
+export interface Fingerprints {
+  readonly fingerprint: string;
+  /** The one that its mirror image has too. */
+  readonly mirror: string;
+}
+
+/** Both at the cost of one. */
+export function fingerprintsOf(expression: Expression): Fingerprints {
+  const sampled = new Sampled(expression), own = sampled.print(1), other = sampled.print(-1);
+  return { fingerprint: own, mirror: own < other ? own : other };
 }
 
 /** A function and its derivative. */

@@ -52,7 +52,7 @@ export const simplify: (expression: Expression) => Expression = kept((expression
     if (repeated !== undefined) return forms.slice(repeated - 1, -1).reduce((a, b) => textOf(b) < textOf(a) ? b : a, e);
     before.set(text, forms.push(simplifiedOnce(e)));
   }
-});
+}, { settles: true });
 
 /**
  * The same for a derivative: one pass, and without the rules that stabilise naive forms, as derivatives are written to

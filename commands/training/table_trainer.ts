@@ -110,7 +110,7 @@ export class TableTrainer {
       return undefined;
     }
     const score = result.outcome === "complete" ? result.score : null;
-    this.table.add(expression, seed, score, fingerprint);
+    this.table.add(expression, seed, score, { fingerprint });
     append(this.#file, trainingLine(expression, seed, score));
     return score;
   }

@@ -9,7 +9,12 @@
  * written.
  */
 import { activationFrom } from "../../child/activation/catalog.ts";
-import { fingerprint, mirrorFingerprint } from "../../child/activation/fingerprint.ts";
+import {
+  fingerprint,
+  type Fingerprints,
+  fingerprintsOf,
+  mirrorFingerprint,
+} from "../../child/activation/fingerprint.ts";
 import type { ChildSettings } from "../../child/trainer.ts";
 import type { Dataset } from "../../datasets/dataset.ts";
 import { meanOf, medianOf, varianceOf } from "./statistics.ts";
@@ -47,13 +52,22 @@ export interface TableEntry {
   readonly scores: readonly (number | null | undefined)[];
 }
 
-export class FunctionTable {
-  readonly #entries = new Map<
-    string,
-    { expression: string; fingerprint: string; scores: (number | null | undefined)[] }
-  >();
+/** An entry, to which trainings are added. */
+interface OpenEntry {
+  readonly expression: string;
+  readonly fingerprint: string;
+  /** By `mirrorFingerprint`, once it was asked for. */
+  mirror?: string;
+  readonly scores: (number | null | undefined)[];
+}
 
-  constructor(readonly header: TableHeader) {}
+export class FunctionTable {
+  readonly #entries: Map<string, OpenEntry>;
+
+  /** `entries`: those of another table. */
+  constructor(readonly header: TableHeader, entries: readonly TableEntry[] = []) {
+    this.#entries = new Map(entries.map((entry) => [entry.fingerprint, { ...entry, scores: [...entry.scores] }]));
+  }
 
   get entries(): readonly TableEntry[] {
     return [...this.#entries.values()];
@@ -66,18 +80,26 @@ export class FunctionTable {
 
   /** The same for the function's text. Throws a SyntaxError if it is none. */
   entryOf(expression: string): TableEntry | undefined {
-    return this.entry(printOf(expression));
+    return this.entry(fingerprint(activationFrom(expression).expression));
   }
 
   /** The entries by `mirrorFingerprint`: of a function, its mirror image, or both. */
   alike(): ReadonlyMap<string, readonly TableEntry[]> {
-    return Map.groupBy(this.entries, ({ expression }) => mirrorFingerprint(activationFrom(expression).expression));
+    return Map.groupBy(
+      this.#entries.values(),
+      (entry) => entry.mirror ??= mirrorFingerprint(activationFrom(entry.expression).expression),
+    );
   }
 
   /** The first score of a seed stays, even if an equal function was trained again. */
-  add(expression: string, seed: number, score: number | null, print = printOf(expression)): void {
-    let entry = this.#entries.get(print);
-    if (!entry) this.#entries.set(print, entry = { expression, fingerprint: print, scores: [] });
+  add(
+    expression: string,
+    seed: number,
+    score: number | null,
+    prints: Pick<Fingerprints, "fingerprint"> & Partial<Fingerprints> = printsOf(expression),
+  ): void {
+    let entry = this.#entries.get(prints.fingerprint);
+    if (!entry) this.#entries.set(prints.fingerprint, entry = { ...prints, expression, scores: [] });
     if (entry.scores[seed - 1] === undefined) entry.scores[seed - 1] = score;
   }
 }
@@ -119,8 +141,8 @@ export function parseTable(text: string, source = "the text"): FunctionTable {
   try {
     const table = new FunctionTable(parseHeader(first ?? ""));
     lines.forEach((line, index) => {
-      const { expression, seed, scores, print } = parseLine(line, index + 2);
-      scores.forEach((score, after) => table.add(expression, seed + after, score, print));
+      const { expression, seed, scores, prints } = parseLine(line, index + 2);
+      scores.forEach((score, after) => table.add(expression, seed + after, score, prints));
     });
     return table;
   } catch (cause) {
@@ -181,15 +203,15 @@ function parseLine(line: string, number: number) {
       row.length === 3 && typeof expression === "string" && Number.isInteger(seed) && seed >= 1 &&
       Array.isArray(scores) && scores.every(isScore)
     ) {
-      return { expression, seed, scores, print: printOf(expression) };
+      return { expression, seed, scores, prints: printsOf(expression) };
     }
   } catch { // reported below
   }
   throw new SyntaxError(`line ${number} is not [expression, seed, scores]: ${line}`);
 }
 
-function printOf(text: string): string {
-  return fingerprint(activationFrom(text).expression);
+function printsOf(text: string): Fingerprints {
+  return fingerprintsOf(activationFrom(text).expression);
 }
 
 /** The scores that exist; a diverged child scores what guessing would. */

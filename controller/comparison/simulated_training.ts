@@ -8,9 +8,9 @@
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { mirrorFingerprint } from "../../child/activation/fingerprint.ts";
 import type { Random } from "../../datasets/random.ts";
-import { FunctionFacts } from "../samplers/function_facts.ts";
+import { type Facts, FunctionFacts } from "../samplers/function_facts.ts";
 import { SearchSpace } from "../search_space.ts";
-import { type FunctionTable, scoresOf, spreadOf, type TableEntry, truthOf } from "./function_table.ts";
+import { FunctionTable, scoresOf, spreadOf, type TableEntry, type TableHeader, truthOf } from "./function_table.ts";
 import type { TrainingSource, Truths } from "./simulated_search.ts";
 import { meanOf } from "./statistics.ts";
 import { REFERENCES, STAGES } from "./table_plan.ts";
@@ -57,6 +57,13 @@ export function top1Of(sorted: readonly number[]): number {
   return sorted[Math.ceil(sorted.length / 100) - 1];
 }
 
+/** A table, and what is known of the members of the space, which takes seconds to find out: all that a thread needs. */
+export interface SimulationData {
+  readonly header: TableHeader;
+  readonly entries: readonly TableEntry[];
+  readonly facts: ReadonlyMap<string, Facts>;
+}
+
 export class SimulatedTable implements Truths {
   readonly facts: FunctionFacts;
   /** Of every member of the space that the table has, best first. */
@@ -74,11 +81,12 @@ export class SimulatedTable implements Truths {
   readonly #seedEffects: readonly number[];
   readonly #deviations: readonly number[];
 
-  /**
-   * `members`: fingerprints of the table's functions that may be proposed, which takes seconds to find out. Throws a
-   * RangeError if no function has two trainings: their variation is then unknown.
-   */
-  constructor(table: FunctionTable, members?: ReadonlySet<string>) {
+  static from({ header, entries, facts }: SimulationData): SimulatedTable {
+    return new SimulatedTable(new FunctionTable(header, entries), facts);
+  }
+
+  /** Throws a RangeError if no function has two trainings: their variation is then unknown. */
+  constructor(table: FunctionTable, facts?: ReadonlyMap<string, Facts>) {
     const { guessing } = table.header;
     this.#table = table;
     this.classes = Math.round(1 / guessing);
@@ -89,14 +97,19 @@ export class SimulatedTable implements Truths {
     this.#seedEffects = spread.seedEffects;
     this.#deviations = deviationsOf(table, this.#seedEffects);
     const space = new SearchSpace(1);
-    this.facts = new FunctionFacts(space, new Set(this.#truth.keys()));
-    members ??= new Set(
+    this.facts = new FunctionFacts(space, new Set(this.#truth.keys()), facts);
+    const members = new Set(
       Array.from({ length: space.size }, (_, index) => this.facts.of(space.tokensAt(index)))
         .flatMap(({ fingerprint, useless }) => useless === null ? [fingerprint] : []),
     );
     this.ranked = truths.filter(({ fingerprint }) => members.has(fingerprint));
     this.references = references().filter(({ fingerprint }) => this.#truth.has(fingerprint));
     this.toBeat = toBeatOf(truths);
+  }
+
+  /** For `from`, in another thread. */
+  get data(): SimulationData {
+    return { header: this.#table.header, entries: this.#table.entries, facts: this.facts.known };
   }
 
   truth = (fingerprint: string): number => this.#truth.get(fingerprint)!;

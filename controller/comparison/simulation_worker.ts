@@ -1,15 +1,12 @@
 /// <reference lib="deno.worker" />
 /** The thread that simulates searches, one after another, on a table it is given once. */
-import { parseTable } from "./function_table.ts";
 import { type SimulatedResult, simulateSearch, type SimulationSettings } from "./simulated_search.ts";
-import { SimulatedTable } from "./simulated_training.ts";
+import { SimulatedTable, type SimulationData } from "./simulated_training.ts";
 
 export type ToSimulation =
   | {
     readonly kind: "open";
-    readonly table: string;
-    /** As `SimulatedTable` takes them. */
-    readonly members: readonly string[];
+    readonly data: SimulationData;
     readonly settings: SimulationSettings;
   }
   | { readonly kind: "simulate"; readonly sampler: string; readonly seed: number };
@@ -25,7 +22,7 @@ let settings: SimulationSettings;
 self.onmessage = async ({ data }: MessageEvent<ToSimulation>) => {
   try {
     if (data.kind === "open") {
-      table = new SimulatedTable(parseTable(data.table), new Set(data.members));
+      table = SimulatedTable.from(data.data);
       settings = data.settings;
       say({ kind: "ready" });
     } else say({ kind: "simulated", result: await simulateSearch(table, data.sampler, data.seed, settings) });

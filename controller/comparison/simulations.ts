@@ -2,13 +2,11 @@
  * Many simulated searches at once, on threads; the results are the same as on one thread, in the order of the searches.
  */
 import type { SimulatedResult, SimulationSettings } from "./simulated_search.ts";
+import type { SimulatedTable } from "./simulated_training.ts";
 import type { FromSimulation, ToSimulation } from "./simulation_worker.ts";
 
 export interface Simulations {
-  /** The table's file. */
-  readonly table: string;
-  /** Fingerprints of its functions that may be proposed. */
-  readonly members: readonly string[];
+  readonly table: SimulatedTable;
   readonly settings: SimulationSettings;
   readonly searches: readonly { readonly sampler: string; readonly seed: number }[];
   readonly workers: number;
@@ -18,9 +16,10 @@ export interface Simulations {
 
 /** Rejects with the reason if a search cannot be simulated, or the signal is aborted. */
 export async function simulateAll(
-  { table, members, settings, searches, workers, onResult, signal }: Simulations,
+  { table, settings, searches, workers, onResult, signal }: Simulations,
 ): Promise<readonly SimulatedResult[]> {
   const results: SimulatedResult[] = [];
+  const { data } = table;
   let next = 0, done = 0;
   const threads = Array.from({ length: Math.min(workers, searches.length) }, () => {
     const worker = new Worker(new URL("./simulation_worker.ts", import.meta.url), { type: "module" });
@@ -37,15 +36,15 @@ export async function simulateAll(
         at = next++;
         say({ kind: "simulate", ...searches[at] });
       };
-      worker.onmessage = ({ data }: MessageEvent<FromSimulation>) => {
-        if (data.kind === "failed") return reject(new Error(data.message));
-        if (data.kind === "simulated") {
-          results[at] = data.result;
-          onResult?.(data.result, ++done);
+      worker.onmessage = ({ data: said }: MessageEvent<FromSimulation>) => {
+        if (said.kind === "failed") return reject(new Error(said.message));
+        if (said.kind === "simulated") {
+          results[at] = said.result;
+          onResult?.(said.result, ++done);
         }
         give();
       };
-      say({ kind: "open", table, members, settings });
+      say({ kind: "open", data, settings });
     });
     return { worker, finished };
   });

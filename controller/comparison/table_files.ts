@@ -35,12 +35,12 @@ export function tableFile({ file, ...choice }: TableChoice, fits: (shipped: Func
   return path;
 }
 
-/** Throws an Error that says how to make the table if there is none. */
+/** The file may be one of `PLAUSIBLE_TABLES`. Throws an Error that says how to make the table if there is none. */
 export function readTable(choice: TableChoice): FunctionTable {
-  return parsed(readTableText(choice));
+  return parsed(tableText(choice));
 }
 
-/** A table as its file has it, for workers, which parse it themselves. */
+/** A table as its file has it. */
 export interface TableText {
   readonly path: string;
   readonly text: string;
@@ -56,8 +56,7 @@ export function measuredTables(choice: Omit<TableChoice, "file">): TableText[] {
   return [madeAt(choice), shipped(nameOf(choice))].map(read).filter((table) => table !== null);
 }
 
-/** As `readTable`, but unparsed. The file may be one of `PLAUSIBLE_TABLES`. */
-export function readTableText({ file, dataset, preset }: TableChoice): TableText {
+function tableText({ file, dataset, preset }: TableChoice): TableText {
   if (file !== undefined) {
     const table = read((PLAUSIBLE_TABLES as readonly string[]).includes(file) ? shipped(`${file}.jsonl`) : file);
     if (table !== null) return table;

@@ -28,7 +28,7 @@ export interface Found {
 }
 
 export class FunctionFacts {
-  readonly #facts = new Map<string, Facts>();
+  readonly #facts: Map<string, Facts>;
   readonly #ofText = new Map<string, Facts>();
   readonly #uselessness = new Map<string, Facts["useless"]>();
   readonly #features = new Map<string, Float32Array>();
@@ -36,8 +36,22 @@ export class FunctionFacts {
   /** By the kernel's length, then by the index of a function among all that may be proposed. */
   readonly #covariances = new Map<number, Map<number, Float32Array>>();
 
-  /** `only`: mirror fingerprints of the functions that may be proposed; all that may be useful by default. */
-  constructor(readonly space: SearchSpace, readonly only: ReadonlySet<string> | null = null) {}
+  /**
+   * `only`: mirror fingerprints of the functions that may be proposed; all that may be useful by default. `known`: what
+   * others with the same `only` know.
+   */
+  constructor(
+    readonly space: SearchSpace,
+    readonly only: ReadonlySet<string> | null = null,
+    known: ReadonlyMap<string, Facts> = new Map(),
+  ) {
+    this.#facts = new Map(known);
+  }
+
+  /** Of the members asked for so far, by their tokens. */
+  get known(): ReadonlyMap<string, Facts> {
+    return this.#facts;
+  }
 
   /** Throws a RangeError if the tokens leave the space. */
   of(tokens: readonly number[]): Facts {

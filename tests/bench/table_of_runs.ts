@@ -27,7 +27,7 @@ for (const [at, { trials }] of runs.entries()) {
     if (role === "reference" || duplicateOf !== null) continue;
     for (const { seed, stage, state, score } of trainings) {
       if (stage === "verdict" || state !== "complete" && state !== "diverged") continue;
-      table.add(expression, 1 + at * SEEDS_PER_RUN + seed, state === "diverged" ? null : score, fingerprint);
+      table.add(expression, 1 + at * SEEDS_PER_RUN + seed, state === "diverged" ? null : score, { fingerprint });
     }
   }
 }

@@ -9,7 +9,7 @@ import type { RunSource } from "../../controller/runs/events.ts";
 import { type Dashboard, type DashboardOptions, startDashboard } from "../../web/app.ts";
 import { registryOf } from "../web/fake_runs.ts";
 import type { RunRegistry } from "../../controller/runs/registry.ts";
-import { CHROMIUM, launch, SCRATCH } from "./chromium.ts";
+import { CHROMIUM, launch, removeScratch } from "./chromium.ts";
 
 const SCREENSHOTS = "tests/browser/screenshots";
 /** Timeout of any action on the page, in ms: generous, as other work may share the cores. */
@@ -60,7 +60,7 @@ function theBrowser(): Promise<Browser> {
 if (whyNoBrowser === null) {
   afterAll(async () => {
     await (await browser)?.close();
-    Deno.removeSync(SCRATCH, { recursive: true });
+    removeScratch();
   });
 }
 

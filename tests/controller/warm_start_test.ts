@@ -46,7 +46,7 @@ let functions: readonly Member[] | undefined;
 function tableOf(engine: string): FunctionTable {
   const table = new FunctionTable(headerOf(engine));
   (functions ??= distinctFunctions()).forEach(({ expression, fingerprint }, i) =>
-    table.add(expression, 1, i % 10 === 0 ? null : 0.2 + (i % 97) / 200, fingerprint)
+    table.add(expression, 1, i % 10 === 0 ? null : 0.2 + (i % 97) / 200, { fingerprint })
   );
   return table;
 }

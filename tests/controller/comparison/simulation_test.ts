@@ -1,7 +1,7 @@
 /** The plan of the table, and searches simulated on one whose scores come from a formula. */
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { FunctionTable, spreadOf, tableText, truthOf } from "../../../controller/comparison/function_table.ts";
+import { FunctionTable, spreadOf, truthOf } from "../../../controller/comparison/function_table.ts";
 import { medianReached, summariseSamplers } from "../../../controller/comparison/sampler_summary.ts";
 import { type SimulatedResult, simulateSearch } from "../../../controller/comparison/simulated_search.ts";
 import { SimulatedTable } from "../../../controller/comparison/simulated_training.ts";
@@ -115,17 +115,8 @@ describe("simulated searches", () => {
 
   it("are the same on two threads as on one, in order", async () => {
     const searches = [1, 2, 3].flatMap((seed) => ["random", "evolution"].map((sampler) => ({ sampler, seed })));
-    const text = tableText(table);
     const [one, two] = await Promise.all(
-      [1, 2].map((workers) =>
-        simulateAll({
-          table: text,
-          members: simulated.ranked.map(({ fingerprint }) => fingerprint),
-          settings,
-          searches,
-          workers,
-        })
-      ),
+      [1, 2].map((workers) => simulateAll({ table: simulated, settings, searches, workers })),
     );
     assertEquals(two, one);
     assertEquals(one.map(({ sampler, seed }) => ({ sampler, seed })), searches);

@@ -77,7 +77,7 @@ export function tableOf(
       const accuracy = expected.get(fingerprint)!;
       const noise = seedEffect(k) + 0.0075 * random.split("training", fingerprint, k).normal();
       const score = accuracy === null ? null : Math.round(5000 * Math.max(0, Math.min(1, accuracy + noise))) / 5000;
-      table.add(expression, k, score, fingerprint);
+      table.add(expression, k, score, { fingerprint });
     }
   }
 }
