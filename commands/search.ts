@@ -122,14 +122,14 @@ async function begin(flags: SettingFlags, io: Io): Promise<Opened> {
   referencesOf(flags); // throws before anything starts
   controllerOf(flags); // as well
   requireNetworkOfSteps(flags); // as well
-  const { engine = "auto", objective = DEFAULT_OBJECTIVE, learnFrom = null } = flags;
-  const warmStart = warmStartOf({ objective, learnFrom }, RUNS); // as well
+  const { engine = "auto", objective = DEFAULT_OBJECTIVE, learnFrom } = flags;
+  const asked = learnFrom === undefined ? undefined : warmStartOf({ objective, learnFrom }, RUNS); // as well
   if (engine !== "auto") (await openEngine(engine)).engine.close(); // throws before anything starts
   const name = makeFolder(flags.run), folder = runFolder(RUNS, name); // before the data set, which may take long to load
   try {
     const dataset = await openChosenDataset(flags.dataset, flags.data, "Searching", io);
     io.signal.throwIfAborted();
-    const settings = await settingsOf(flags, dataset, warmStart);
+    const { settings, warmStart } = await settingsOf(flags, dataset, asked, RUNS);
     judgedBy(settings, dataset); // throws before anything is stored
     return { store: RunStore.create(folder, infoOf(name, settings, dataset)), dataset, warmStart };
   } catch (error) {

@@ -5,7 +5,7 @@ import { OBJECTIVE_NAMES } from "../controller/objectives.ts";
 import { PRESET_NAMES } from "../controller/presets.ts";
 import { PRUNER_NAMES } from "../controller/pruners/pruners.ts";
 import { DEFAULT_SAMPLER, SAMPLER_NAMES } from "../controller/samplers/samplers.ts";
-import { MEASURED } from "../controller/warm_start.ts";
+import { MEASURED, NOTHING } from "../controller/warm_start.ts";
 import { MAX_WORKERS } from "../workers/placement.ts";
 import { type Flag, type FlagValues, UsageError } from "./command.ts";
 import { CONTROLLER_FLAG } from "./controller_flag.ts";
@@ -61,9 +61,9 @@ export const SETTING_FLAGS = [
   {
     name: "learn-from",
     type: "string",
-    value: `RUN|FILE|${MEASURED}`,
+    value: `RUN|FILE|${MEASURED}|${NOTHING}`,
     help:
-      "a run, or a table of functions (its file, or table for the measured one of CIFAR-10) that the sampler learns from first; what it has of the same child is not trained again",
+      "a run, or a table of functions (its file, or table for the measured one of CIFAR-10) that the sampler learns from first; what it has of the same child is not trained again (table where it is of the search's first child and data set, else none)",
   },
   { name: "time", type: "duration", help: "proposals and playoff take this long at most, about: 10m, 2h" },
   { name: "seed", type: "integer", help: "seed of everything random (1)" },

@@ -20,24 +20,27 @@ import type { ChildSettings } from "../child/trainer.ts";
 import type { ControllerSettings } from "../controller/samplers/ppo/config.ts";
 import { DEFAULT_SAMPLER } from "../controller/samplers/samplers.ts";
 import { differenceOf, type FunctionTable } from "../controller/comparison/function_table.ts";
-import { openWarmStart, sourceName, type WarmStart } from "../controller/warm_start.ts";
+import { NOTHING, openWarmStart, sourceName, usualWarmStart, type WarmStart } from "../controller/warm_start.ts";
 import { withShiftedValidation } from "../datasets/shift.ts";
 import { parseController, requirePolicy } from "./controller_flag.ts";
 import { UsageError } from "./command.ts";
 import { NO_NETWORK, type SettingFlags } from "./search_flags.ts";
 
+/** The settings, and what the search starts from: `asked` if the user said, null for nothing, else the usual. */
 export async function settingsOf(
   flags: SettingFlags,
   dataset: Dataset,
-  warmStart: WarmStart | null,
-): Promise<RunSettings> {
+  asked: WarmStart | null | undefined,
+  runs: string,
+): Promise<{ readonly settings: RunSettings; readonly warmStart: WarmStart | null }> {
   const { engine = "auto", sampler = DEFAULT_SAMPLER, seed = 1, objective = DEFAULT_OBJECTIVE } = flags;
   const presetName = flags.preset ?? ((await onGpu(engine)).engine === null ? "laptop" : "paper");
   const preset = PRESETS[presetName];
   const { batch = preset.batch, ...controller } = controllerOf(flags);
   const child = childOf(flags, preset.child, dataset);
   const machine = await machineFor(engine, flags.workers, child, dataset);
-  return {
+  const warmStart = asked === undefined ? usualWarmStart({ child, objective }, dataset, runs) : asked;
+  const settings = {
     sampler,
     preset: presetName,
     dataset: dataset.name,
@@ -55,10 +58,11 @@ export async function settingsOf(
     child,
     judging: judgingOf(flags, preset.judging, dataset),
     objective,
-    learnFrom: flags.learnFrom ?? null,
+    learnFrom: warmStart?.source ?? null,
     tableSeeds: warmStart !== null && warmStart.table !== null &&
       whyNotTaken(warmStart.table, { objective, child }, dataset) === null,
   };
+  return { settings, warmStart };
 }
 
 /** Why a search trains itself what the table has, as the end of a sentence; null if it does not. */
@@ -78,7 +82,7 @@ export function whyNotTaken(
  */
 export function warmStartOf(settings: Pick<RunSettings, "learnFrom" | "objective">, runs: string): WarmStart | null {
   const { learnFrom } = settings;
-  if (learnFrom === null) return null;
+  if (learnFrom === null || learnFrom === NOTHING) return null;
   const warmStart = openWarmStart(learnFrom, runs), [its, own] = [warmStart, settings].map(objectiveOf);
   if (its.scoreOf === own.scoreOf) return warmStart;
   throw new Error(

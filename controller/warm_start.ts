@@ -2,10 +2,13 @@
  * What a new search may know from elsewhere (`--learn-from`): functions and what they were worth, which the sampler
  * learns from, and the trainings of a table, which need not be repeated if its child is the first of the search.
  */
+import { firstOf, type PairSettings } from "../child/pair_settings.ts";
+import type { Dataset } from "../datasets/dataset.ts";
 import { Random } from "../datasets/random.ts";
-import { type FunctionTable, parseTable } from "./comparison/function_table.ts";
+import { differenceOf, type FunctionTable, parseTable } from "./comparison/function_table.ts";
 import { readTable } from "./comparison/table_files.ts";
 import { truthsOf } from "./comparison/simulated_training.ts";
+import { PRESETS } from "./presets.ts";
 import type { Objective } from "./runs/events.ts";
 import { isRunFolder, isRunName, runFolder } from "./runs/run_files.ts";
 import { loadRun } from "./runs/run_store.ts";
@@ -18,6 +21,8 @@ import type { Known } from "./samplers/sampler.ts";
 const MAX_KNOWN = 400;
 
 export interface WarmStart {
+  /** The run, the table's file, or `MEASURED`. */
+  readonly source: string;
   /** In the order of learning. */
   readonly known: readonly Known[];
   /** What the rewards are of. */
@@ -28,6 +33,9 @@ export interface WarmStart {
 
 /** The source that stands for the measured table of one core unit on CIFAR-10, which comes with the project. */
 export const MEASURED = "table";
+const TABLE = { dataset: "cifar10", preset: "laptop" } as const;
+/** The source that stands for none. */
+export const NOTHING = "none";
 
 /** What messages call a source. */
 export function sourceName(source: string): string {
@@ -43,15 +51,30 @@ export function openWarmStart(source: string, runs: string): WarmStart {
     const { trials, info: { settings: { objective } } } = loadRun(runFolder(runs, source));
     const judged = trials.filter(({ state, duplicateOf }) => state === "complete" && duplicateOf === null);
     const known = judged.map(({ expression, score }) => ({ expression, reward: score! }));
-    return { known: someOf(known), objective, table: null };
+    return { source, known: someOf(known), objective, table: null };
   }
   const table = tableOf(source);
   const known = truthsOf(table).map(({ expression, truth }) => ({ expression, reward: truth }));
-  return { known: someOf(known), objective: "validation", table };
+  return { source, known: someOf(known), objective: "validation", table };
+}
+
+/**
+ * What a search starts from if the user did not say: the measured table, where the search's first child and data set are
+ * the table's and it is judged alike; else nothing, as where a run has the table's name.
+ */
+export function usualWarmStart(
+  { child, objective }: { readonly child: PairSettings; readonly objective: Objective },
+  dataset: Dataset,
+  runs: string,
+): WarmStart | null {
+  const measured = { dataset: TABLE.dataset, child: firstOf(PRESETS[TABLE.preset].child) };
+  if (objective !== "validation" || differenceOf(measured, dataset, firstOf(child)) !== null) return null;
+  const warmStart = openWarmStart(MEASURED, runs);
+  return warmStart.table === null ? null : warmStart;
 }
 
 function tableOf(source: string): FunctionTable {
-  return source === MEASURED ? readTable({ dataset: "cifar10", preset: "laptop" }) : parseTable(textOf(source), source);
+  return source === MEASURED ? readTable(TABLE) : parseTable(textOf(source), source);
 }
 
 function textOf(file: string): string {

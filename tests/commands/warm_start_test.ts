@@ -27,7 +27,7 @@ describe("deno task search", () => {
 
   it("says what to do if there is nothing to learn from, and keeps the settings of a run that is resumed", () =>
     inFolder(async (cwd) => {
-      await fails([...SMALL, "--learn-from", "none"], { cwd }, 1, ["Cannot learn from none", "neither a search"]);
+      await fails([...SMALL, "--learn-from", "gone"], { cwd }, 1, ["Cannot learn from gone", "neither a search"]);
       await fails(["search", "--resume", "a", "--learn-from", "b"], { cwd }, 2, ["leave out --learn-from"]);
       await fails(["search", "--resume", "a", "--objective", "shift"], { cwd }, 2, ["leave out --objective"]);
     }));

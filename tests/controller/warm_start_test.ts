@@ -4,15 +4,16 @@ import { describe, it } from "@std/testing/bdd";
 import { differenceOf, FunctionTable, newHeader, tableText } from "../../controller/comparison/function_table.ts";
 import { distinctFunctions, type Member } from "../../controller/comparison/table_plan.ts";
 import { PRESETS, SECOND } from "../../controller/presets.ts";
-import type { RunSettings } from "../../controller/runs/events.ts";
+import type { Objective, RunSettings } from "../../controller/runs/events.ts";
 import { FunctionFacts } from "../../controller/samplers/function_facts.ts";
 import { RandomSampler } from "../../controller/samplers/random.ts";
 import type { Known } from "../../controller/samplers/sampler.ts";
 import { createSampler } from "../../controller/samplers/samplers.ts";
 import { SearchSpace } from "../../controller/search_space.ts";
 import { isByHand, isCandidate } from "../../controller/trial.ts";
-import { openWarmStart, type WarmStart } from "../../controller/warm_start.ts";
+import { openWarmStart, usualWarmStart, type WarmStart } from "../../controller/warm_start.ts";
 import { warmStartAgain, whyNotTaken } from "../../commands/search_settings.ts";
+import type { Dataset } from "../../datasets/dataset.ts";
 import { makeShapes } from "../../datasets/images/shapes.ts";
 import { inFolder } from "../commands/command_line.ts";
 import { openScripted, runScripted } from "./search_program.ts";
@@ -88,7 +89,8 @@ describe("what the sampler did not propose", () => {
 describe("a search with a table", () => {
   it("trains what the table lacks, takes the rest from it and says so, and has fresh seeds for its verdict", () =>
     inFolder(async (folder) => {
-      const table = tableOf("scripted"), warmStart = { known: [], objective: "validation" as const, table };
+      const table = tableOf("scripted"),
+        warmStart = { source: "elsewhere", known: [], objective: "validation" as const, table };
       const { search, store } = openScripted(folder, 2, undefined, { trials: 30, warmStart });
       await search.run(new AbortController().signal).finally(() => store.close());
       const candidates = search.snapshot().trials.filter((trial) => isCandidate(trial) && trial.duplicateOf === null);
@@ -103,7 +105,8 @@ describe("a search with a table", () => {
 
   it("is the same with other numbers of workers, and resumed, also where its sampler's source is gone", () =>
     inFolder(async (folder) => {
-      const table = { known: [], objective: "validation" as const, table: tableOf("scripted") }, trials = 30;
+      const table = { source: "elsewhere", known: [], objective: "validation" as const, table: tableOf("scripted") },
+        trials = 30;
       /** Runs until the batch is told, or to the end. */
       const runUntil = async (name: string, workers: number, batch: number | null, warmStart?: WarmStart) => {
         const sampler = createSampler("evolution", new SearchSpace(1), 7);
@@ -123,6 +126,7 @@ describe("a search with a table", () => {
       await runUntil("stopped", 2, 1, table);
       assertEquals(await runUntil("stopped", 2, null, table), one);
       const run = {
+        source: "elsewhere",
         known: [{ expression: "x * tanh(x)", reward: 0.5 }],
         objective: "validation" as const,
         table: null,
@@ -136,7 +140,7 @@ describe("a search with a table", () => {
   it("trains the second of two children itself, but of what diverged", () =>
     inFolder(async (folder) => {
       const firstTrainings = async (engine: string) => {
-        const warmStart = { known: [], objective: "validation" as const, table: tableOf(engine) };
+        const warmStart = { source: "elsewhere", known: [], objective: "validation" as const, table: tableOf(engine) };
         const options = { trials: 30, warmStart, second: SECOND };
         const { search, store } = openScripted(`${folder}/${engine}`, 2, undefined, options);
         await search.run(new AbortController().signal).finally(() => store.close());
@@ -155,7 +159,7 @@ describe("a search with a table", () => {
 
   it("trains everything itself if the table is of another engine", () =>
     inFolder(async (folder) => {
-      const warmStart = { known: [], objective: "validation" as const, table: tableOf("another") };
+      const warmStart = { source: "elsewhere", known: [], objective: "validation" as const, table: tableOf("another") };
       const { search, store } = openScripted(folder, 2, undefined, { trials: 6, warmStart });
       await search.run(new AbortController().signal).finally(() => store.close());
       assert(search.snapshot().trials.every(({ trainings }) => trainings.every(({ from }) => from === undefined)));
@@ -183,6 +187,23 @@ describe("what is known from elsewhere", () => {
       assertEquals([table!.header.dataset, table!.header.synthetic, known.length], ["cifar10", false, 400]);
       await runScripted(`${folder}/table`, 2, { trials: 2 });
       assertEquals(openWarmStart("table", folder).table, null);
+    }));
+
+  it("is the measured table if the user says nothing, where the search trains and judges as the table did", () =>
+    inFolder(async (folder) => {
+      const cifar = { ...SHAPES, name: "cifar10" }, { child } = PRESETS.laptop;
+      const usual = (changed: Partial<typeof child>, objective: Objective = "validation", dataset: Dataset = cifar) =>
+        usualWarmStart({ child: { ...child, ...changed }, objective }, dataset, folder)?.source ?? null;
+      assertEquals([usual({}), usual({ second: undefined })], ["table", "table"]);
+      const others = [
+        usual({ steps: 399 }),
+        usual({}, "shift"),
+        usual({}, "likelihood"),
+        usual({}, "validation", SHAPES),
+      ];
+      assertEquals(others, [null, null, null, null]);
+      await runScripted(`${folder}/table`, 2, { trials: 2 });
+      assertEquals(usual({}), null);
     }));
 
   it("is needed again only by a run whose sampler has not learnt yet", () => {
@@ -227,7 +248,7 @@ describe("what is known from elsewhere", () => {
   it("reaches the sampler before its first batch, once, even if the run is resumed", () =>
     inFolder(async (folder) => {
       const known = [{ expression: "x * tanh(x)", reward: 0.5 }],
-        warmStart = { known, table: null, objective: "validation" as const };
+        warmStart = { source: "elsewhere", known, table: null, objective: "validation" as const };
       const first = new Listening(), controller = new AbortController();
       const { search, store } = openScripted(folder, 2, first, { trials: 18, warmStart });
       search.subscribe((event) => event.event === "sampler_updated" && controller.abort());
