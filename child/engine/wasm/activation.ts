@@ -52,7 +52,7 @@ function inPlace(derivatives: Derivatives, base: number): ActivationCode {
     writer: writtenInPlace(derivatives),
     isInPlace: true,
     functions: [],
-    constants: new ConstantTable(base, 0),
+    constants: new ConstantTable({ base, capacity: 0 }),
     scratchBytes: 0,
     calls: () => (name) => {
       throw new TypeError(`Cannot call ${name} as the activation is written in place`);
@@ -71,7 +71,7 @@ const FUNCTIONS: Readonly<Record<string, readonly Result[]>> = {
 };
 
 function called(derivatives: Derivatives, base: number, packable: boolean): ActivationCode {
-  const target: Target = { constants: new ConstantTable(base, Infinity), packable };
+  const constants = new ConstantTable({ base, capacity: Infinity }), target: Target = { constants, packable };
   const functions = Object.entries(FUNCTIONS).map(([name, results]) =>
     longFunction(name, lowerActivation(derivatives, "expanded", results), results, target)
   );
@@ -86,7 +86,7 @@ function called(derivatives: Derivatives, base: number, packable: boolean): Acti
     },
     isInPlace: false,
     functions: functions.flatMap(({ kernels }) => kernels),
-    constants: target.constants,
+    constants,
     scratchBytes: Math.max(...functions.map(({ bytes }) => bytes)),
     calls: (f) => {
       const known = new Map<string, Vector>();

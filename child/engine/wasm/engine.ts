@@ -8,8 +8,8 @@ import { checkActivation } from "../checks.ts";
 import type { CompileOptions, Engine, Probe, Program } from "../engine.ts";
 import { printsKernels } from "../prints_kernels.ts";
 import { selfCheck } from "../self_check.ts";
-import { assemble } from "./assemble.ts";
-import { MAXIMUM_PAGES, moduleText, PAGE_BYTES } from "./module.ts";
+import { assembleProgram } from "./assemble.ts";
+import { MAXIMUM_PAGES, moduleTexts, PAGE_BYTES } from "./module.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { probe } from "./probe.ts";
 import { WasmProgram } from "./program.ts";
@@ -58,10 +58,10 @@ class WasmEngine implements Engine {
   async compile(graph: Graph, activation: Activation, options: CompileOptions): Promise<Program> {
     const plan = this.#plan(graph, activation, options), threads = options.threads ?? 1;
     checkMemory(plan.totalBytes); // before the text, in which addresses beyond 4 GiB are no longer valid
-    const module = await assemble(graph.name, moduleText(plan, options.optimizer));
+    const modules = await assembleProgram(graph.name, moduleTexts(plan, options.optimizer));
     const memory = this.#takeMemory(plan.totalBytes);
     const release = () => this.#free.push(memory);
-    return await WasmProgram.start(graph, plan, options.optimizer, module, memory, threads, release);
+    return await WasmProgram.start(graph, plan, options.optimizer, modules, memory, threads, release);
   }
 
   memoryNeeded(graph: Graph, activation: Activation, options: CompileOptions): number {

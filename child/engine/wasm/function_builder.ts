@@ -23,8 +23,14 @@ const CONSTANT_LANES = 8;
 export class ConstantTable {
   readonly #bits = new Map<number, number>();
 
+  readonly base: number;
+  readonly capacity: number;
+
   /** `base` is the byte address of the table, `capacity` its maximum number of constants. */
-  constructor(readonly base: number, readonly capacity: number) {}
+  constructor({ base, capacity }: { readonly base: number; readonly capacity: number }) {
+    this.base = base;
+    this.capacity = capacity;
+  }
 
   /** Byte address after its last constant. */
   get end(): number {
@@ -49,8 +55,9 @@ export class ConstantTable {
     return this.base + index * CONSTANT_LANES * FLOAT_BYTES;
   }
 
-  /** The WAT data segment that fills the table. */
+  /** The WAT data segment that fills the table; none if it is empty. */
   data(): string {
+    if (this.size === 0) return "";
     const lanes = [...this.#bits.keys()].flatMap((bits) => new Array<number>(CONSTANT_LANES).fill(bits));
     const bytes = new Uint8Array(Uint32Array.from(lanes).buffer);
     const text = Array.from(bytes, (byte) => "\\" + byte.toString(16).padStart(2, "0")).join("");
@@ -60,7 +67,7 @@ export class ConstantTable {
 
 /** What kernels are generated for. */
 export interface Target {
-  readonly constants: ConstantTable;
+  readonly constants: Pick<ConstantTable, "address">;
   /**
    * Whether V8's revectorizer may pack pairs of 128-bit operations. It looks for pairs of adjacent 128-bit stores and
    * packs the code that leads to them; where it may not, each store is written as two of 64-bit lanes.
@@ -71,6 +78,8 @@ export interface Target {
 /** A generated function. */
 export interface Kernel {
   readonly name: string;
+  /** Of its parameters, which are i32. */
+  readonly parameters: number;
   readonly text: string;
   readonly operations: Operations;
 }
@@ -136,7 +145,7 @@ export class FunctionBuilder {
       ...this.#lines,
       "  )",
     ].join("\n");
-    return { name: this.name, text, operations: this.#operations };
+    return { name: this.name, parameters: this.parameters.length, text, operations: this.#operations };
   }
 
   /** Floating-point operations written outside loops. */

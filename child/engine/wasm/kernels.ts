@@ -2,9 +2,10 @@
 import { type Correlation, correlation, kernelTranspose, packKernel } from "./convolution/direct.ts";
 import { accumulatePixels, packPixels, type Pixels } from "./convolution/direct_gradient.ts";
 import { depthwise, depthwiseInputGradient, depthwiseKernelGradient, type Window } from "./depthwise.ts";
-import type { Kernel, Target } from "./function_builder.ts";
+import { ConstantTable, type Kernel, type Target } from "./function_builder.ts";
 import { joinChannels, maxPool, squarePool } from "./joining.ts";
 import type { Layout, Panels } from "./layout.ts";
+import { CONSTANTS } from "./memory_map.ts";
 import {
   averagePool,
   averagePoolGradient,
@@ -26,13 +27,53 @@ import * as winograd from "./convolution/winograd.ts";
 import * as winogradKernel from "./convolution/winograd_kernel.ts";
 import type { Optimizer } from "../../network/optimizer.ts";
 
+/** A kernel, and the constants that it loads: their addresses by their bits. */
+interface Made {
+  readonly kernel: Kernel;
+  readonly constants: ReadonlyMap<number, number>;
+}
+
+/** Kernels kept: those of some ten networks. */
+const MAX_MADE = 1000;
+/**
+ * Shared kernels of programs before, the latest last: writing them takes longer than all else that a child's plan needs.
+ * A name says all that a kernel depends on, but for the addresses of its constants.
+ */
+export const madeBefore = new Map<string, Made>();
+
 export class Kernels {
-  readonly #kernels = new Map<string, Kernel>();
+  readonly #shared = new Map<string, Kernel>();
+  readonly #own = new Map<string, Kernel>();
+  readonly #sharedConstants = new ConstantTable(CONSTANTS.shared);
+  readonly #ownConstants = new ConstantTable(CONSTANTS.own);
+  /** Constants of the shared kernel that is being made. */
+  #used = new Map<number, number>();
 
-  constructor(readonly target: Target) {}
+  constructor(readonly packable: boolean) {}
 
-  all(): Kernel[] {
-    return [...this.#kernels.values()];
+  /** Those that do not depend on the function: the same for all children of the network at one batch size. */
+  shared(): readonly Kernel[] {
+    return [...this.#shared.values()];
+  }
+
+  /** Those that do. */
+  own(): readonly Kernel[] {
+    return [...this.#own.values()];
+  }
+
+  /** The data segments of their constants. */
+  get data(): { readonly shared: string; readonly own: string } {
+    return { shared: this.#sharedConstants.data(), own: this.#ownConstants.data() };
+  }
+
+  /** Of shared kernels. */
+  private get target(): Target {
+    const address = (bits: number) => {
+      const at = this.#sharedConstants.address(bits);
+      this.#used.set(bits, at);
+      return at;
+    };
+    return { constants: { address }, packable: this.packable };
   }
 
   winogradKernel(inputs: number, outputs: number): string {
@@ -123,15 +164,15 @@ export class Kernels {
   }
 
   pointwiseForward(p: Pointwise, out: Layout): string {
-    return this.#named(
+    return this.#applying(
       `pointwise_forward_${pointwiseKey(p)}_${out.key}`,
-      (name) => pointwiseForward(name, p, out, this.target),
+      (name, target) => pointwiseForward(name, p, out, target),
     );
   }
   pointwiseBackward(p: Pointwise, terms: readonly TermLayout[], du: Layout): string {
-    return this.#named(
+    return this.#applying(
       `pointwise_backward_${pointwiseKey(p)}_${termsKey(terms)}_${du.key}`,
-      (name) => pointwiseBackward(name, p, terms, du, this.target),
+      (name, target) => pointwiseBackward(name, p, terms, du, target),
     );
   }
   gatherTerms(terms: readonly TermLayout[], out: Layout): string {
@@ -208,7 +249,7 @@ export class Kernels {
   }
   softmaxCrossEntropy(logits: Layout, batch: number, smoothing: number): string {
     return this.#named(
-      `softmax_cross_entropy_${logits.key}_${batch}`,
+      `softmax_cross_entropy_${logits.key}_${batch}_${smoothing}`,
       (name) => softmaxCrossEntropy(name, logits, batch, smoothing, this.target),
     );
   }
@@ -216,15 +257,35 @@ export class Kernels {
     return this.#named(`sum_over_images_${from.key}`, (name) => sumOverImages(name, from, this.target));
   }
   update(optimizer: Optimizer, decayed: boolean, chunks: number, chunkBytes: number): string {
-    return this.#named(
+    return this.#applying(
       `update_${decayed ? "with_decay" : "without_decay"}`,
-      (name) => update(name, optimizer, decayed, chunks, chunkBytes, this.target),
+      (name, target) => update(name, optimizer, decayed, chunks, chunkBytes, target),
     );
   }
 
-  /** Names contain only characters that WAT allows. */
+  /** A shared kernel. Names contain only characters that WAT allows. */
   #named(name: string, make: (name: string) => Kernel): string {
-    if (!this.#kernels.has(name)) this.#kernels.set(name, make(name));
+    if (!this.#shared.has(name)) this.#shared.set(name, this.#made(name, make));
+    return name;
+  }
+
+  #made(name: string, make: (name: string) => Kernel): Kernel {
+    const key = `${name} ${this.packable}`;
+    let made = madeBefore.get(key);
+    madeBefore.delete(key);
+    if (!made || ![...made.constants].every(([bits, at]) => this.#sharedConstants.address(bits) === at)) {
+      this.#used = new Map();
+      made = { kernel: make(name), constants: this.#used };
+    }
+    madeBefore.set(key, made);
+    if (madeBefore.size > MAX_MADE) madeBefore.delete(madeBefore.keys().next().value!);
+    return made.kernel;
+  }
+
+  /** A kernel that applies the function, or the update, whose addresses depend on whether the function has a beta. */
+  #applying(name: string, make: (name: string, target: Target) => Kernel): string {
+    const target = { constants: this.#ownConstants, packable: this.packable };
+    if (!this.#own.has(name)) this.#own.set(name, make(name, target));
     return name;
   }
 }

@@ -10,8 +10,15 @@ import { COEFFICIENTS } from "./pointwise.ts";
 import { hasWeightDecay, type Parameter } from "../../network/parameters.ts";
 import { channelsOf, placesOf, sizeOf } from "../../network/shape.ts";
 
-/** Kernel constants, after the control words; then those of the activation's functions, then everything else. */
-export const CONSTANTS = { base: 64, capacity: 500, end: 16384 } as const;
+/**
+ * After the control words, the constants of kernels: those that all children of a network share, and those that apply
+ * the function; then those of the activation's functions, then everything else.
+ */
+export const CONSTANTS = {
+  shared: { base: 64, capacity: 100 },
+  own: { base: 3328, capacity: 400 },
+  end: 16384,
+} as const;
 const RATES_ADDRESS = 32;
 
 /** A parameter's place: the same offset in the parameters, in each chunk's gradient and in each slot. */

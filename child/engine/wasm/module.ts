@@ -1,12 +1,15 @@
 /**
- * Plan -> WebAssembly text. Every thread runs `run(mode, images, thread, threads, scratch)`: the same segments over its
- * own chunks, with a barrier between them. Helper threads block in `serve`, which waits for the next run.
+ * Plan -> WebAssembly text, of two modules: the kernels that all children of a network share, which are then compiled once
+ * for many functions, and the program, which imports them. Every thread runs `run(mode, images, thread, threads, scratch)`:
+ * the same segments over its own chunks, with a barrier between them. Helper threads block in `serve`, which waits for
+ * the next run.
  */
 import type { Optimizer } from "../../network/optimizer.ts";
 import { finishBackward, finishForward, prepareEvaluation } from "./batch_norm.ts";
 import type { BatchNormMemory } from "./batch_norm.ts";
 import { int, plus, times } from "./function_builder.ts";
 import type { Argument, Call } from "./call.ts";
+import type { Kernels } from "./kernels.ts";
 import type { Plan, Segment } from "./plan.ts";
 import { blocksOf } from "./convolution/winograd.ts";
 
@@ -30,10 +33,32 @@ export interface Mark {
   readonly group?: number;
 }
 
+/** The texts of a program's modules. */
+export interface ModuleTexts {
+  /** Exports the shared kernels by name. */
+  readonly kernels: string;
+  /** Imports them from "kernels". */
+  readonly program: string;
+}
+
 /**
- * With `marks`, a list that is filled here, the module imports `mark` and calls it after everything that takes time.
+ * With `marks`, a list that is filled here, the program imports `mark` and calls it after everything that takes time.
  */
-export function moduleText(plan: Plan, optimizer: Optimizer, marks?: Mark[]): string {
+export function moduleTexts(plan: Plan, optimizer: Optimizer, marks?: Mark[]): ModuleTexts {
+  return { program: programText(plan, optimizer, marks), kernels: kernelsText(plan.kernels) };
+}
+
+function kernelsText(kernels: Kernels): string {
+  return [
+    `(module`,
+    `  (memory (import "env" "memory") 1 ${MAXIMUM_PAGES} shared)`,
+    ...kernels.shared().map(({ text }) => text),
+    kernels.data.shared,
+    `)`,
+  ].join("\n");
+}
+
+function programText(plan: Plan, optimizer: Optimizer, marks?: Mark[]): string {
   const { kernels, memory, chunks } = plan;
   const updates = [true, false].map((decayed) => kernels.update(optimizer, decayed, chunks, memory.parameterBytes));
   const index = new Map<BatchNormMemory, number>(plan.batchNorms.map(({ memory }, i) => [memory, i]));
@@ -42,8 +67,11 @@ export function moduleText(plan: Plan, optimizer: Optimizer, marks?: Mark[]): st
   return [
     `(module`,
     marks ? `  (import "env" "mark" (func $mark (param i32)))` : "",
+    ...kernels.shared().map(({ name, parameters }) =>
+      `  (import "kernels" "${name}" (func $${name} (param${" i32".repeat(parameters)})))`
+    ),
     `  (memory (import "env" "memory") ${Math.ceil(plan.totalBytes / PAGE_BYTES)} ${MAXIMUM_PAGES} shared)`,
-    ...[...plan.activation.functions, ...kernels.all()].map(({ text }) => text),
+    ...[...plan.activation.functions, ...kernels.own()].map(({ text }) => text),
     ...plan.batchNorms.flatMap(({ memory }, i) => [
       finishForward(`finish_forward_${i}`, memory),
       finishBackward(`finish_backward_${i}`, memory),
@@ -84,9 +112,8 @@ export function moduleText(plan: Plan, optimizer: Optimizer, marks?: Mark[]): st
     ]),
     `  )`,
     RUN,
-    ...[kernels.target.constants, plan.activation.constants].filter(({ size }) => size > 0).map((table) =>
-      table.data()
-    ),
+    kernels.data.own,
+    plan.activation.constants.data(),
     `)`,
   ].join("\n");
 }

@@ -32,7 +32,7 @@ import { type Argument, type Call, fixed, images, type Tensor, tensor } from "./
 import { scheduleConvolution } from "./convolution/convolution.ts";
 import type { ConvolutionSchedule } from "./convolution/schedule.ts";
 import { DROPOUT_WORDS } from "./dropout.ts";
-import { ConstantTable, FLOAT_BYTES } from "./function_builder.ts";
+import { FLOAT_BYTES } from "./function_builder.ts";
 import { Kernels } from "./kernels.ts";
 import { Layout } from "./layout.ts";
 import { align, Allocator, CONSTANTS, LastingMemory, type MemoryMap, type Place } from "./memory_map.ts";
@@ -256,7 +256,7 @@ class Planner {
 
   constructor(readonly child: CompiledChild, readonly options: PlanOptions) {
     const { stages, parameters, activation } = child, { batch, packable, slots } = options;
-    this.kernels = new Kernels({ constants: new ConstantTable(CONSTANTS.base, CONSTANTS.capacity), packable });
+    this.kernels = new Kernels(packable);
     this.#activation = activationCode(activation, CONSTANTS.end, packable);
     this.#allocator = new Allocator(align(this.#activation.constants.end));
     this.#chunkImages = chunkImagesFor(parameters, batch);

@@ -58,7 +58,7 @@ export async function probe(
 }
 
 async function compile(of: Activation, packable: boolean) {
-  const constants = new ConstantTable(TABLE, CONSTANTS), target = { constants, packable };
+  const constants = new ConstantTable({ base: TABLE, capacity: CONSTANTS }), target = { constants, packable };
   const activation = activationCode(differentiate(of), TABLE + TABLE_BYTES, packable);
   const scratch = activation.constants.end;
   const layout = new Layout([1, 1, CHANNELS], 0);

@@ -5,9 +5,9 @@ import type { Graph } from "../../network/graph.ts";
 import { compileChild } from "../../compiler/child.ts";
 import { initialParameters } from "../../network/initialise.ts";
 import { type Optimizer, SLOTS } from "../../network/optimizer.ts";
-import { assemble } from "./assemble.ts";
+import { assemble, assembleProgram } from "./assemble.ts";
 import { ConstantTable, FunctionBuilder, type Operations, range } from "./function_builder.ts";
-import { type Mark, MAXIMUM_PAGES, moduleText, PAGE_BYTES } from "./module.ts";
+import { type Mark, MAXIMUM_PAGES, moduleTexts, PAGE_BYTES } from "./module.ts";
 import { CONSTANTS } from "./memory_map.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { WasmProgram } from "./program.ts";
@@ -37,7 +37,7 @@ export async function profileStep(
   const kernelSet = { winograd: true, packable: true }, slots = SLOTS[optimizer.kind].length;
   const plan = makePlan(compileChild(graph, activation), { batch: images, threads: 1, slots, ...kernelSet });
   const marks: Mark[] = [];
-  const module = await assemble(graph.name, moduleText(plan, optimizer, marks));
+  const modules = await assembleProgram(graph.name, moduleTexts(plan, optimizer, marks));
   const memory = newMemory(plan.totalBytes);
   const seconds = new Float64Array(marks.length), calls = new Int32Array(marks.length);
   let last = 0;
@@ -47,7 +47,7 @@ export async function profileStep(
     calls[place]++;
     last = now;
   };
-  const program = await WasmProgram.start(graph, plan, optimizer, module, memory, 1, () => {}, mark);
+  const program = await WasmProgram.start(graph, plan, optimizer, modules, memory, 1, () => {}, mark);
   const measured: KernelTime[][] = [];
   try {
     await program.write("parameters", initialParameters(graph, activation, 1));
@@ -73,7 +73,7 @@ function byKernel(
   { kernels }: Plan,
   images: number,
 ): KernelTime[] {
-  const costs = new Map(kernels.all().map(({ name, operations }) => [name, operations])),
+  const costs = new Map([...kernels.shared(), ...kernels.own()].map(({ name, operations }) => [name, operations])),
     times = new Map<string, KernelTime>();
   marks.forEach((mark, place) => {
     const before = times.get(mark.kernel) ?? { kernel: mark.kernel, calls: 0, seconds: 0, operations: 0 };
@@ -106,7 +106,7 @@ const PEAK = { sums: 12, parts: 2, rounds: 1 << 22 };
 
 /** Floating-point operations per second of one core with registers only: the upper bound for a kernel. */
 export async function measurePeak(): Promise<number> {
-  const constants = new ConstantTable(CONSTANTS.base, CONSTANTS.capacity);
+  const constants = new ConstantTable(CONSTANTS.own);
   const f = new FunctionBuilder("peak", ["into"], { constants, packable: true });
   const factor = f.constant(0.999, PEAK.parts);
   const sums = range(PEAK.sums).map((i) => f.bind(f.constant(i, PEAK.parts)));

@@ -5,6 +5,7 @@ import type { Graph } from "../../network/graph.ts";
 import { COUNTS_STEPS, type Optimizer, SLOTS } from "../../network/optimizer.ts";
 import { checkBatch, checkTensors, dropoutSeed, tensorSizes } from "../checks.ts";
 import type { Program, TensorGroup, TrainingStep } from "../engine.ts";
+import type { Modules } from "./assemble.ts";
 import { clearUpperHalves } from "./clear_upper_halves.ts";
 import { dropoutWords } from "./dropout.ts";
 import { FLOAT_BYTES } from "./function_builder.ts";
@@ -12,6 +13,7 @@ import { wholeVectors } from "./layout.ts";
 import { CONTROL, MODES } from "./module.ts";
 import type { Place } from "./memory_map.ts";
 import type { Plan } from "./plan.ts";
+import { instantiate } from "./instantiate.ts";
 import type { ThreadRequest } from "./thread_worker.ts";
 import type { Tensors } from "../../network/parameters.ts";
 
@@ -55,16 +57,16 @@ export class WasmProgram implements Program {
     graph: Graph,
     plan: Plan,
     optimizer: Optimizer,
-    module: WebAssembly.Module,
+    modules: Modules,
     memory: WebAssembly.Memory,
     threads: number,
     release: () => void,
     mark: (place: number) => void = () => {},
   ): Promise<WasmProgram> {
-    const instance = await WebAssembly.instantiate(module, { env: { memory, mark } });
+    const instance = await instantiate(modules, memory, mark);
     const workers = await Promise.all(Array.from({ length: threads - 1 }, (_, i) => {
       const thread = i + 1, scratch = plan.scratch.address + thread * plan.scratch.bytes;
-      return startThread({ module, memory, thread, threads, scratch });
+      return startThread({ modules, memory, thread, threads, scratch });
     }));
     const program = new WasmProgram(graph, plan, optimizer, memory, instance, workers, release);
     program.#initialise();

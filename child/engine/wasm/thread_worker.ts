@@ -1,10 +1,13 @@
 /**
- * A helper thread of one program: instantiates its module over the shared memory and serves runs until told to exit.
+ * A helper thread of one program: instantiates its modules over the shared memory and serves runs until told to exit.
  */
 /// <reference lib="deno.worker" />
 
+import type { Modules } from "./assemble.ts";
+import { instantiate } from "./instantiate.ts";
+
 export interface ThreadRequest {
-  readonly module: WebAssembly.Module;
+  readonly modules: Modules;
   readonly memory: WebAssembly.Memory;
   readonly thread: number;
   readonly threads: number;
@@ -12,8 +15,8 @@ export interface ThreadRequest {
 }
 
 self.onmessage = async ({ data }: MessageEvent<ThreadRequest>) => {
-  const { module, memory, thread, threads, scratch } = data;
-  const instance = await WebAssembly.instantiate(module, { env: { memory } });
+  const { modules, memory, thread, threads, scratch } = data;
+  const instance = await instantiate(modules, memory);
   self.postMessage("ready");
   (instance.exports.serve as (...args: number[]) => void)(thread, threads, scratch);
   self.close();

@@ -79,7 +79,7 @@ export async function wasmElementwise(expression: Expression, x: Float32Array, b
   const list = lowerActivation(differentiate({ expression }), "expanded");
   const wanted = list.flatMap((operation) => operation.kind === "store" ? [operation.name] : []);
   const count = Math.ceil(x.length / VECTOR_LANES) * VECTOR_LANES;
-  const constants = new ConstantTable(CONSTANTS.base, CONSTANTS.capacity);
+  const constants = new ConstantTable(CONSTANTS);
   const target = { constants, packable: true };
   const f = new FunctionBuilder("f", ["x", ...wanted.map((_, i) => `out${i}`), "beta"], target);
   const from = f.int("from", f.parameter("x"));

@@ -18,7 +18,8 @@ async function compute(
   list: OperationList,
   points: readonly Readonly<Partial<Record<typeof INPUTS[number], number>>>[],
 ): Promise<Float32Array> {
-  const constants = new ConstantTable(64, 1000), bytes = Math.ceil(points.length / LANES) * LANES * 4;
+  const constants = new ConstantTable({ base: 64, capacity: 1000 }),
+    bytes = Math.ceil(points.length / LANES) * LANES * 4;
   const f = new FunctionBuilder("f", ["at"], { constants, packable: true }), at = f.int("at", f.parameter("at"));
   f.repeat(bytes / (LANES * 4), () => {
     emit(f, list, 2, {
