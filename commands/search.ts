@@ -6,6 +6,7 @@ import { runFolder } from "../controller/runs/run_files.ts";
 import { RunStore, type StoredRun, type StoredSummary } from "../controller/runs/run_store.ts";
 import { snapshotOf } from "../controller/runs/stored_run.ts";
 import { DEFAULT_OBJECTIVE } from "../controller/objectives.ts";
+import type { RunInfo } from "../controller/runs/events.ts";
 import { Search } from "../controller/search.ts";
 import { SearchSpace } from "../controller/search_space.ts";
 import { hasWorkLeft } from "../controller/trial.ts";
@@ -189,17 +190,25 @@ async function resume(flags: { readonly resume?: string; readonly json: boolean 
 }
 
 /** What a new search or a resumed one takes from elsewhere. */
-function sayWarmStart({ known, table }: WarmStart, summary: StoredSummary, dataset: Dataset, io: Io): void {
-  const { settings, engine } = summary.info, { sampler } = settings, source = sourceName(settings.learnFrom!);
-  if (summary.samplerState === null) io.err(`${sampler} learns from ${known.length} functions of ${source}`);
-  if (table === null) return;
-  const theirs = table.header.engine;
-  const reason = !settings.tableSeeds
-    ? whyNotTaken(table, settings, dataset)
-    : theirs === engine
-    ? null
-    : `its engine is ${theirs}`;
-  if (reason !== null) io.err(`it takes no training from ${source}, but trains itself: ${reason}`);
+function sayWarmStart(
+  { known, table }: WarmStart,
+  { info: { settings }, samplerState }: StoredSummary,
+  dataset: Dataset,
+  io: Io,
+): void {
+  const source = sourceName(settings.learnFrom!);
+  if (samplerState === null) io.err(`${settings.sampler} learns from ${known.length} functions of ${source}`);
+  if (table !== null && !settings.tableSeeds) sayNotTaken(source, whyNotTaken(table, settings, dataset)!, io);
+}
+
+/** The same of the engine, which is known once it is open. */
+function sayEngineOfTable({ table }: WarmStart, { settings, engine }: RunInfo, io: Io): void {
+  if (table === null || !settings.tableSeeds || table.header.engine === engine) return;
+  sayNotTaken(sourceName(settings.learnFrom!), `its engine is ${table.header.engine}`, io);
+}
+
+function sayNotTaken(source: string, why: string, io: Io): void {
+  io.err(`it takes no training from ${source}, but trains itself: ${why}`);
 }
 
 async function runSearch(
@@ -224,7 +233,10 @@ async function runSearch(
   const running = new Search({
     ...{ store, sampler, space, dataset: judged, gpus, sideBySide, warmStart, resolved, fallback, workers },
   });
-  if (warmStart) sayWarmStart(warmStart, summary, dataset, io);
+  if (warmStart) {
+    sayWarmStart(warmStart, summary, dataset, io);
+    running.subscribe((event) => event.event === "run_started" && sayEngineOfTable(warmStart, event.run, io));
+  }
   io.err(
     `run ${info.name}: ${settings.sampler}, ${settings.trials} trials on ${info.dataset}` +
       `${info.synthetic ? " (synthetic images)" : ""} (${childText(settings.child)}), seed ${settings.seed}, ` +

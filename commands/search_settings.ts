@@ -225,7 +225,7 @@ export function referencesOf({ reference }: SettingFlags): string[] {
 /** A machine as an engine uses it. */
 export interface EngineMachine extends Machine {
   readonly gpusUnused: number;
-  /** The engine that the workers open, resolved once here. */
+  /** What the workers open: resolved once here if that computes on a GPU, else the name asked for. */
   readonly engine: string;
   readonly passedOver: readonly string[];
   /** What goes on where the card fails for good, if the user left the choice to `auto`. */

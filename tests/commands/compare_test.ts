@@ -183,6 +183,18 @@ describe("deno task table", () => {
       const trainings = after.trim().split("\n").slice(1).map((row) => JSON.parse(row).slice(0, 2).join());
       assertEquals(new Set(trainings).size, trainings.length);
 
+      const search = ["search", "--preset", "smoke", ...IMAGES, "--trials", "1", "--seeds", "1", "--no-web", "--json"];
+      await Deno.writeTextFile(
+        `${cwd}/known.jsonl`,
+        after.replace('"validationImages":null', '"validationImages":500'),
+      );
+      const started = await commandLine([...search, "--learn-from", "known.jsonl"], { cwd });
+      assertEquals(started.code, 0, started.err.join("\n"));
+      assert(started.err.some((line) => /ppo learns from \d+ functions/.test(line)), started.err.join("\n"));
+      assert(!started.err.some((line) => line.includes("trains itself")), started.err.join("\n"));
+      const [relu] = started.out.trim().split("\n").map((row) => JSON.parse(row)).filter(({ trial }) => trial === 0);
+      assertEquals([relu.expression, relu.from_table], ["ReLU", 1]);
+
       await Deno.writeTextFile(file, before.replace('"steps":20', '"steps":21'));
       await fails(line, { cwd }, 1, ["as its functions were trained differently"]);
     }));
