@@ -116,7 +116,7 @@ export interface Fingerprints {
   readonly mirror: string;
 }
 
-/** Both at the cost of one. */
+/** Both, for little more than one takes. */
 export function fingerprintsOf(expression: Expression): Fingerprints {
   const sampled = new Sampled(expression), own = sampled.print(1), other = sampled.print(-1);
   return { fingerprint: own, mirror: own < other ? own : other };

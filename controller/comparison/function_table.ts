@@ -48,15 +48,14 @@ export type ImageStatistics = Pick<Dataset, "mean" | "standardDeviation">;
 export interface TableEntry {
   readonly expression: string;
   readonly fingerprint: string;
+  /** By `mirrorFingerprint`, where that was worked out. */
+  readonly mirror?: string;
   /** Of seeds 1, 2, …: validation accuracy, null if the child diverged, undefined if it was not trained. */
   readonly scores: readonly (number | null | undefined)[];
 }
 
 /** An entry, to which trainings are added. */
-interface OpenEntry {
-  readonly expression: string;
-  readonly fingerprint: string;
-  /** By `mirrorFingerprint`, once it was asked for. */
+interface OpenEntry extends TableEntry {
   mirror?: string;
   readonly scores: (number | null | undefined)[];
 }

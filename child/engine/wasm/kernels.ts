@@ -33,8 +33,8 @@ interface Made {
   readonly constants: ReadonlyMap<number, number>;
 }
 
-/** Kernels kept: those of some ten networks. */
-const MAX_MADE = 1000;
+/** Kernels kept, of some 50 kB each: those of some five networks. */
+const MAX_MADE = 400;
 /**
  * Shared kernels of programs before, the latest last: writing them takes longer than all else that a child's plan needs.
  * A name says all that a kernel depends on, but for the addresses of its constants.
