@@ -2,8 +2,6 @@
  * What all samplers share: the order of `ask` and `tell`, the functions proposed so far, the checks of `tell`'s input,
  * and their state as bytes. Each sampler implements how it proposes, what it learns, and what state it saves.
  */
-import { activationFrom } from "../../child/activation/catalog.ts";
-import type { Expression } from "../../child/activation/expression.ts";
 import type { Random } from "../../datasets/random.ts";
 import type { SamplerUpdate } from "../runs/events.ts";
 import type { Facts, FunctionFacts } from "./function_facts.ts";
@@ -43,7 +41,7 @@ interface Header<Own> {
 
 /** A function found elsewhere, as a sampler learns from it. */
 export interface KnownFunction {
-  readonly expression: Expression;
+  readonly expression: string;
   /** A member of the space that computes it; null if none is known to. */
   readonly tokens: Tokens | null;
   readonly reward: number;
@@ -90,6 +88,12 @@ export abstract class BatchSampler<Own> implements Sampler {
   /** Functions found elsewhere so far, with rewards that compare with those told. */
   protected get known(): readonly Known[] {
     return calibrate(this.#known, this.#told, this.facts);
+  }
+
+  /** Members that others found and that may be proposed: how good they are here is not known yet. */
+  protected foundElsewhere(): readonly Tokens[] {
+    return this.#known.flatMap(({ expression, isOwn }) => isOwn ? [] : [this.facts.tokensOf(expression)])
+      .filter((tokens) => tokens !== null && this.isFree(tokens)) as Tokens[];
   }
 
   protected factsOf(tokens: Tokens): Facts {
@@ -177,8 +181,7 @@ export abstract class BatchSampler<Own> implements Sampler {
         if (!Number.isFinite(reward)) {
           throw new RangeError(`Cannot learn from ${text} as rewards must be finite: its reward is ${reward}`);
         }
-        const { expression } = activationFrom(text);
-        return { expression, tokens: this.facts.tokensOf(expression), reward };
+        return { expression: text, tokens: this.facts.tokensOf(text), reward };
       });
       await this.learnKnown(functions);
       this.#known.push(...known);

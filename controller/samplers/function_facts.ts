@@ -33,6 +33,7 @@ export class FunctionFacts {
   readonly #uselessness = new Map<string, Facts["useless"]>();
   readonly #features = new Map<string, Float32Array>();
   readonly #found = new Map<string, Found>();
+  readonly #tokens = new Map<string, readonly number[] | null>();
   /** By the kernel's length, then by the index of a function among all that may be proposed. */
   readonly #covariances = new Map<number, Map<number, Float32Array>>();
 
@@ -107,14 +108,18 @@ export class FunctionFacts {
   }
 
   /**
-   * A member that computes the function, where one core unit can: the last unit of it, which takes x, while the units
-   * before it go unused. Null if one core unit cannot.
+   * A member that computes the function, given by its text form or a name of the catalogue, where one core unit can: the
+   * last unit of it, which takes x, while the units before it go unused. Null if one core unit cannot. Throws an Error if
+   * it is no function.
    */
-  tokensOf(expression: Expression): readonly number[] | null {
-    const unit = unitOf(expression);
-    if (!unit) return null;
-    const unused = this.space.positions.slice(POSITIONS_PER_UNIT).map(() => 0);
-    return [...unused, ...unit];
+  tokensOf(text: string): readonly number[] | null {
+    let tokens = this.#tokens.get(text);
+    if (tokens === undefined) {
+      const unit = unitOf(activationFrom(text).expression);
+      tokens = unit && [...this.space.positions.slice(POSITIONS_PER_UNIT).map(() => 0), ...unit];
+      this.#tokens.set(text, tokens);
+    }
+    return tokens;
   }
 }
 

@@ -2,7 +2,6 @@
  * A surrogate instead of a policy: a function's reward is predicted from the functions most like it, and proposed are
  * those with the highest upper confidence bound (`prediction.ts`).
  */
-import { activationFrom } from "../../child/activation/catalog.ts";
 import { Random, type RandomState } from "../../datasets/random.ts";
 import { BatchSampler, type Learnt, NOTHING_LEARNT } from "./batch_sampler.ts";
 import { mutateToken } from "./evolution.ts";
@@ -128,7 +127,7 @@ export class SurrogateSampler extends BatchSampler<Own> {
     const choices = this.space.positions.map(({ choices }) => choices.length);
     const draw = () => choices.map((count) => this.#random.integer(count));
     const known = this.known.flatMap(({ expression, reward }) => {
-      const tokens = this.facts.tokensOf(activationFrom(expression).expression);
+      const tokens = this.facts.tokensOf(expression);
       return tokens ? [{ tokens, reward }] : [];
     });
     const elite = [...this.told, ...known].toSorted((a, b) => b.reward - a.reward).slice(0, ELITE);

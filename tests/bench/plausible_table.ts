@@ -100,7 +100,7 @@ const FACTS = new FunctionFacts(new SearchSpace(1));
 /** The correlation falls by this factor for each of the two unary functions and the binary one that differs. */
 const TOKEN_FACTORS = [0.2, 0.35, 0.5, 0.65, 0.8];
 const tokensWith = (factor: number): Likeness<readonly number[]> => ({
-  traitsOf: (text) => FACTS.tokensOf(activationFrom(text).expression),
+  traitsOf: (text) => FACTS.tokensOf(text),
   correlation: (a, b) => factor ** a.reduce((count, token, at) => count + (token === b[at] ? 0 : 1), 0),
   words: "alike if they are written with the same unary and binary functions",
 });

@@ -76,14 +76,14 @@ export class PpoSampler extends BatchSampler<Own> {
   }
 
   /**
-   * With `screen`, of so many draws for each candidate wanted the most promising; none before there is enough to predict
-   * from.
+   * With `screen`, of so many draws for each candidate wanted, and of what others found, the most promising; none before
+   * there is enough to predict from.
    */
   async #screened(count: number): Promise<(readonly number[])[]> {
     const { screen } = this.#settings;
     if (screen === 1 || this.known.length + this.told.length < LEAST_SAMPLES) return [];
     const samples = samplesOf(this.facts, this.known, this.told), first = samples.length, turns = new Turns();
-    const drawn = await this.#drawFree(count * screen);
+    const drawn = [...await this.#drawFree(count * screen), ...this.foundElsewhere()];
     const process = await processOf(samples, drawn.map((tokens) => this.facts.featuresOf(tokens)), turns);
     const among = drawn.map((_, at) => first + at), take = (at: number) => this.take(drawn[at - first]);
     const taken = await takeHopeful(process, samples, { hope: HOPE, count, among, take }, turns);

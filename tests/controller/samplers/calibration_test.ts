@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { activationFrom } from "../../../child/activation/catalog.ts";
 import { printExpression } from "../../../child/activation/print.ts";
 import { calibrate } from "../../../controller/samplers/calibration.ts";
 import { allMembers, FunctionFacts } from "../../../controller/samplers/function_facts.ts";
@@ -11,7 +10,7 @@ import { SearchSpace } from "../../../controller/search_space.ts";
 const facts = new FunctionFacts(new SearchSpace(1));
 
 function judged(expression: string, reward: number): Judged {
-  return { tokens: facts.tokensOf(activationFrom(expression).expression)!, reward };
+  return { tokens: facts.tokensOf(expression)!, reward };
 }
 
 describe("calibration", () => {

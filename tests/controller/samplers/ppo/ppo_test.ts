@@ -341,6 +341,22 @@ describe("ppo, screening", () => {
     await told.learnFrom(known);
     assert(await first(told) > await first(untold) + 0.2);
   });
+
+  it("proposes the best that others found before what it draws, but not without a screen", async () => {
+    const known = allMembers(facts.space).filter(({ tokens }, i) => i % 200 === 0 && facts.of(tokens).useless === null)
+      .map(({ tokens, expression }, at) => ({ expression: printExpression(expression), reward: at % 10, tokens }));
+    const prints = new Set(
+      known.filter(({ reward }) => reward === 9).map(({ tokens }) => facts.of(tokens).fingerprint),
+    );
+    assert(prints.size >= 2, `${prints.size}`);
+    const proposed = async (screen: number) => {
+      const sampler = still(screen, 4);
+      await sampler.learnFrom(known.map(({ expression, reward }) => ({ expression, reward })));
+      const asked = (await sampler.ask(10)).map(({ tokens }) => facts.of(tokens).fingerprint);
+      return asked.filter((print) => prints.has(print)).length;
+    };
+    assertEquals([await proposed(10), await proposed(1)], [prints.size, 0]);
+  });
 });
 
 describe("reinforce", () => {
