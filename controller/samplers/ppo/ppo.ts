@@ -3,8 +3,9 @@
  * (Schulman et al. 2017) as the paper's controller did: the reward of a candidate, less a moving average of rewards, is
  * the advantage of every token in it; there is no value network. `learn` is the whole algorithm, top to bottom.
  *
- * With the setting `screen` it draws more than it proposes, and proposes the most promising by what is predicted from the
- * functions judged so far (`prediction.ts`): a policy learns slowly, and a regressor on what functions look like, quickly.
+ * With the setting `screen` it draws more than it proposes, and proposes the most promising of these, and of what others
+ * found, by what is predicted from the functions judged so far (`prediction.ts`): a policy learns slowly, and a regressor
+ * on what functions look like, quickly.
  *
  * A draw may have been proposed before, or be useless: then the policy draws again, eventually at a rising temperature,
  * and does not learn from the rejected draw. When it learned from repeats, it collapsed to a handful of functions
