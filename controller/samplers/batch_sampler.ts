@@ -92,8 +92,10 @@ export abstract class BatchSampler<Own> implements Sampler {
 
   /** Members that others found and that may be proposed: how good they are here is not known yet. */
   protected foundElsewhere(): readonly Tokens[] {
-    return this.#known.flatMap(({ expression, isOwn }) => isOwn ? [] : [this.facts.tokensOf(expression)])
-      .filter((tokens) => tokens !== null && this.isFree(tokens)) as Tokens[];
+    return this.#known.filter(({ isOwn }) => !isOwn).flatMap(({ expression }) => {
+      const tokens = this.facts.tokensOf(expression);
+      return tokens !== null && this.isFree(tokens) ? [tokens] : [];
+    });
   }
 
   protected factsOf(tokens: Tokens): Facts {

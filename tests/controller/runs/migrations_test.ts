@@ -118,16 +118,18 @@ describe("a store of the first format", () => {
       return Promise.resolve();
     }));
 
-  it("resumes to its end if the run was killed", () =>
-    withStore("v1", "killed", async (cwd, folder) => {
-      const before = loadRun(folder).trials.filter(isFinished);
-      const { code, out, err } = await commandLine(["search", "--resume", "killed", "--no-web", "--json"], { cwd });
-      assertEquals(code, 0, err.join("\n"));
-      const { trials, state } = loadRun(folder);
-      assertEquals([state, trials.every(isFinished)], ["finished", true]);
-      for (const { id, trainings } of before) assertEquals(trials[id].trainings, trainings);
-      assertEquals(JSON.parse(out.trim().split("\n").at(-1)!).event, "finished");
-    }));
+  for (const name of ["interrupted", "killed"]) {
+    it(`resumes to its end if the run was ${name}`, () =>
+      withStore("v1", name, async (cwd, folder) => {
+        const before = loadRun(folder).trials.filter(isFinished);
+        const { code, out, err } = await commandLine(["search", "--resume", name, "--no-web", "--json"], { cwd });
+        assertEquals(code, 0, err.join("\n"));
+        const { trials, state } = loadRun(folder);
+        assertEquals([state, trials.every(isFinished)], ["finished", true]);
+        for (const { id, trainings } of before) assertEquals(trials[id].trainings, trainings);
+        assertEquals(JSON.parse(out.trim().split("\n").at(-1)!).event, "finished");
+      }));
+  }
 
   it("is shown and listed", () =>
     withStore("v1", "finished", async (cwd) => {
