@@ -53,7 +53,7 @@ export async function trainPair(
 type Complete = Outcome & { readonly outcome: "complete" };
 
 /** What can be said of the training of a child that was trained elsewhere, besides how it ended. */
-export function trainedElsewhere({ steps }: ChildSettings) {
+export function trainedElsewhere({ steps }: Pick<ChildSettings, "steps">) {
   return { steps, finalLoss: NaN, seconds: 0, imagesPerSecond: 0, betaMean: null };
 }
 

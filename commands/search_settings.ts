@@ -93,7 +93,7 @@ export function warmStartOf(settings: Pick<RunSettings, "learnFrom" | "objective
 
 /**
  * As `warmStartOf`, for a run that is resumed. If its sampler has learnt already it needs the source no more: without it,
- * which is said, the trainings that a table had are made again, and come out the same.
+ * which is said, what a table had is trained here, each new candidate from one seed.
  */
 export function warmStartAgain(
   settings: Pick<RunSettings, "learnFrom" | "objective" | "sampler">,
@@ -105,7 +105,11 @@ export function warmStartAgain(
     return warmStartOf(settings, runs);
   } catch (error) {
     if (!hasLearnt) throw error;
-    say(`${(error as Error).message}; ${settings.sampler} has learnt from it already, and trains what a table had`);
+    say(
+      `${
+        (error as Error).message
+      }; ${settings.sampler} has learnt from it already, and what it proposes is trained here`,
+    );
     return null;
   }
 }

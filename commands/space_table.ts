@@ -1,6 +1,7 @@
 /**
- * `deno task table`: the table of every function that one core unit can make, trained on the child of a preset. Without
- * --train it is shown; with it, the missing trainings are done, each appended to the file when it finishes.
+ * `deno task table`: the table of every function that one core unit can make, trained on the first child of a preset, or
+ * of the best of them on its second. Without --train it is shown; with it, the missing trainings are done, each appended
+ * to the file when it finishes.
  */
 import { ENGINE_NAMES } from "../child/engine/open.ts";
 import { childText } from "../controller/child_text.ts";
@@ -8,6 +9,7 @@ import {
   correctedScores,
   type FunctionTable,
   imagesText,
+  pairTable,
   spreadOf,
   truthOf,
 } from "../controller/comparison/function_table.ts";
@@ -17,6 +19,7 @@ import { points } from "../controller/percent.ts";
 import {
   distinctFunctions,
   type Member,
+  nextSecondTrainings,
   nextTrainings,
   referenceFunctions,
   type Training,
@@ -29,7 +32,7 @@ import { MAX_WORKERS } from "../workers/placement.ts";
 import { command, EXIT, interruptedLine, type Io, UsageError } from "./command.ts";
 import { csvRows } from "../controller/csv.ts";
 import { type Column, left, right, textTable } from "./table.ts";
-import { TableTrainer } from "./training/table_trainer.ts";
+import { childOf, TableTrainer } from "./training/table_trainer.ts";
 
 /** Number of functions shown. */
 const BEST = 20;
@@ -49,6 +52,11 @@ export const table = command({
       default: "laptop",
       help: "whose child is trained",
     },
+    {
+      name: "second",
+      type: "boolean",
+      help: "the best functions on the preset's second child, shown as means of both",
+    },
     { name: "dataset", type: "choice", choices: DATASET_NAMES, default: "cifar10", help: "images" },
     { name: "data", type: "string", value: "DIR", help: "folder that holds the data set already" },
     { name: "engine", type: "choice", choices: ENGINE_NAMES, default: "auto", help: "what computes" },
@@ -57,12 +65,20 @@ export const table = command({
     { name: "csv", type: "boolean", help: "print every function as CSV" },
     { name: "json", type: "boolean", help: "print one JSON object per training, and a last one with the summary" },
   ],
-  examples: ["table", "table --csv", "table --train --workers 2", "table --train --random 1500 --seed 1"],
+  examples: [
+    "table",
+    "table --csv",
+    "table --train --workers 2",
+    "table --train --random 1500 --seed 1",
+    "table --second",
+  ],
   async run(flags, io) {
     if (!flags.train && flags.random !== undefined) throw new UsageError("--random is for --train: give both");
+    if (flags.second && flags.random !== undefined) throw new UsageError("--random is not for --second: leave out one");
     if (flags.csv && flags.json) throw new UsageError("--csv and --json both write to stdout: give only one");
+    childOf(flags); // throws if there is none
     if (flags.train) return await train(flags, io);
-    show(readTable(flags), distinctFunctions(), flags, io);
+    show(shownTable(readTable(flags), flags), distinctFunctions(), flags, io);
     return EXIT.done;
   },
 });
@@ -72,6 +88,7 @@ interface Flags {
   readonly random?: number;
   readonly seed: number;
   readonly preset: PresetName;
+  readonly second: boolean;
   readonly dataset: string;
   readonly data?: string;
   readonly engine: string;
@@ -79,6 +96,16 @@ interface Flags {
   readonly file?: string;
   readonly csv: boolean;
   readonly json: boolean;
+}
+
+/** The table of the first child, which decides what the second trains. */
+function firstTable({ dataset, preset }: Flags): FunctionTable {
+  return readTable({ dataset, preset });
+}
+
+/** What is shown of a table: that of a second child beside the first's. */
+function shownTable(table: FunctionTable, flags: Flags): FunctionTable {
+  return flags.second ? pairTable(firstTable(flags), table) : table;
 }
 
 // Training ----------------------------------------------------------------------------------------------------------
@@ -95,12 +122,12 @@ async function train(flags: Flags, io: Io): Promise<number> {
 
 async function trainMissing(trainer: TableTrainer, flags: Flags, io: Io): Promise<number> {
   const { table, path } = trainer;
-  const members = distinctFunctions();
-  const order = trainingOrder(members, flags.seed, flags.random);
+  shownTable(table, flags); // throws before anything is trained, if it cannot be shown
+  const members = distinctFunctions(), nextOf = planOf(flags, members);
   const failed = new Set<string>();
   const keyOf = ({ fingerprint, seed }: Training) => `${fingerprint} ${seed}`;
   while (!io.signal.aborted) {
-    const trainings = nextTrainings(table, order).filter((training) => !failed.has(keyOf(training)));
+    const trainings = nextOf(table).filter((training) => !failed.has(keyOf(training)));
     if (trainings.length === 0) break;
     io.err(`${trainings.length} trainings come next, of ${table.header.child.steps} steps each`);
     let done = 0;
@@ -118,9 +145,19 @@ async function trainMissing(trainer: TableTrainer, flags: Flags, io: Io): Promis
     if (flags.json) io.out(interruptedLine({ file: path }));
     return EXIT.interrupted;
   }
-  show(table, members, flags, io);
+  show(shownTable(table, flags), members, flags, io);
   if (failed.size > 0) io.err(`${failed.size} trainings failed: the same command retries them`);
   return failed.size > 0 ? EXIT.failed : EXIT.done;
+}
+
+/** What a table lacks next. */
+function planOf(flags: Flags, members: readonly Member[]): (table: FunctionTable) => readonly Training[] {
+  if (flags.second) {
+    const first = firstTable(flags);
+    return (table) => nextSecondTrainings(table, first);
+  }
+  const order = trainingOrder(members, flags.seed, flags.random);
+  return (table) => nextTrainings(table, order);
 }
 
 // Showing -----------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import { type SeedScores, type Verdict, verdictOf } from "./comparison/verdict.t
 import type { Standing } from "./pruners/pruner.ts";
 import { PRUNERS } from "./pruners/pruners.ts";
 import type { JudgingSettings, Stage, Target } from "./runs/events.ts";
-import { counts, isCandidate, ranked, seedsOf, type Training, trainingsJudged, type Trial } from "./trial.ts";
+import { counts, isCandidate, ranked, seedsOf, type Training, trainingsSpent, type Trial } from "./trial.ts";
 
 /** A stage of rounds, from which the better half advances each time. */
 type Rounds = Extract<Stage, { name: "playoff" | "target" }>;
@@ -93,7 +93,7 @@ function withSeeds<T extends Contestant>(trial: T, stage: Training["stage"], fir
  */
 function playoffOf(trials: readonly Contestant[], { finals, finalists }: JudgingSettings): Rounds {
   const able = ranked(trials).filter(isCandidate);
-  const spent = trials.filter(isCandidate).reduce((sum, trial) => sum + trainingsJudged(trial), 0);
+  const spent = trials.filter(isCandidate).reduce((sum, trial) => sum + trainingsSpent(trial), 0);
   const trainings = Math.round(spent * finals / (1 - finals));
   const most = Math.min(finalists, affordableFinalists(trainings));
   return { name: "playoff", round: 0, finalists: able.slice(0, most).map(({ id }) => id), trainings };

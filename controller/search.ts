@@ -27,7 +27,7 @@ import { standingsOf } from "./standings.ts";
 import { hasWorkLeft, isByHand, isCandidate, isOwn, MAX_SEEDS_BY_HAND, type Trial } from "./trial.ts";
 import { knownOf, newTrial, toTell } from "./trial_changes.ts";
 import { TrialJudge } from "./trial_judge.ts";
-import type { WarmStart } from "./warm_start.ts";
+import { type Taken, takenFrom, type WarmStart } from "./warm_start.ts";
 
 /** How often the progress of children is saved, in ms, for processes that follow the run in its store. */
 const HEARTBEAT_MS = 1000;
@@ -66,6 +66,8 @@ export class Search implements RunSource {
   readonly #journal: RunJournal;
   readonly #pool: Pool;
   readonly #judge: TrialJudge;
+  /** From elsewhere; null if nothing. */
+  readonly #taken: Taken | null;
   /** Candidates added by hand that are being trained. */
   readonly #byHand = new Set<Promise<unknown>>();
   #stop = false;
@@ -80,12 +82,13 @@ export class Search implements RunSource {
     this.#options = options;
     this.#journal = new RunJournal(options.store);
     this.#pool = this.#newPool();
+    this.#taken = options.warmStart ? takenFrom(options.warmStart, this.#journal.settings.child) : null;
     this.#judge = new TrialJudge({
       journal: this.#journal,
       pool: this.#pool,
       checkpoints: options.store,
       validationImages: options.dataset.validation.count,
-      table: options.warmStart?.table,
+      tables: this.#taken,
       hasEnded: () => this.#hasEnded,
     });
   }
@@ -225,7 +228,7 @@ export class Search implements RunSource {
   async #loop(): Promise<void> {
     const { sampler } = this.#options, { settings: { trials, batch: batchSize }, stored } = this.#journal;
     if (stored.samplerState) await sampler.restore(stored.samplerState);
-    else await sampler.learnFrom(this.#options.warmStart?.known ?? []);
+    else await sampler.learnFrom(this.#taken?.known ?? []);
     for (let batch = stored.batchesTold;; batch++) {
       let proposed = this.#trials.filter((trial) => trial.batch === batch && isCandidate(trial));
       if (proposed.length === 0) {
@@ -250,8 +253,9 @@ export class Search implements RunSource {
     await sampler.learnFrom(told.map(knownOf));
     const candidates = await sampler.ask(count);
     const proposed = candidates.map(({ tokens }, i) => {
-      const text = printExpression(space.expressionOf(tokens));
-      return newTrial({ id: this.#trials.length + i, batch, role: "candidate", expression: text, tokens, seeds: 1 });
+      const expression = printExpression(space.expressionOf(tokens)), id = this.#trials.length + i;
+      const seeds = Math.max(1, this.#judge.seedsKnown(expression));
+      return newTrial({ id, batch, role: "candidate", expression, tokens, seeds });
     });
     this.#journal.propose([...told, ...proposed], await sampler.state());
     return proposed;
@@ -263,10 +267,10 @@ export class Search implements RunSource {
     const missing = references.filter((name) =>
       !this.#trials.some(({ role, expression }) => role === "reference" && expression === name)
     );
-    const seeds = PRUNERS[pruner].maxSeeds;
-    const trials = missing.map((name, i) =>
-      newTrial({ id: this.#trials.length + i, batch: 0, role: "reference", expression: name, tokens: [], seeds })
-    );
+    const trials = missing.map((expression, i) => {
+      const seeds = Math.max(PRUNERS[pruner].maxSeeds, this.#judge.seedsKnown(expression));
+      return newTrial({ id: this.#trials.length + i, batch: 0, role: "reference", expression, tokens: [], seeds });
+    });
     this.#journal.changeAll(trials);
     await this.#judge.trainAll((trial) => trial.role === "reference");
   }

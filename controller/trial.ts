@@ -162,6 +162,16 @@ export function trainingsJudged(trial: Pick<Trial, "trainings">): number {
   return trial.trainings.filter((training) => counts(training) && training.score !== null).length;
 }
 
+/** Whether a table had all of it: nothing was trained here. */
+export function isTakenWhole({ from, engine }: Pick<Training, "from" | "engine">): boolean {
+  return from === "table" && engine === undefined;
+}
+
+/** Of these, the number that the search's budget counts: what a table has of further seeds costs nothing. */
+export function trainingsSpent({ trainings }: Pick<Trial, "trainings">): number {
+  return trainingsJudged({ trainings: trainings.filter((one) => one.seed === 0 || !isTakenWhole(one)) });
+}
+
 /** What ranks trials. */
 type Ranked = Pick<Trial, "id" | "state" | "score" | "role" | "duplicateOf" | "fingerprint">;
 

@@ -4,11 +4,12 @@
  */
 import type { Bar } from "../child/bar.ts";
 import { trainedElsewhere } from "../child/pair.ts";
-import type { ChildSettings } from "../child/trainer.ts";
+import { stepsOf } from "../child/pair_settings.ts";
 import { Random } from "../datasets/random.ts";
 import type { JobResult, Pool } from "../workers/pool.ts";
 import type { ChildJob } from "../workers/protocol.ts";
 import type { Estimates } from "./comparison/estimate.ts";
+import type { FunctionTable, TableEntry } from "./comparison/function_table.ts";
 import { targetChild } from "./finals.ts";
 import { scoreOf } from "./objectives.ts";
 import { barOf } from "./pruners/bar.ts";
@@ -21,7 +22,7 @@ import type { RunStore } from "./runs/run_store.ts";
 import { estimateTrials, standingsOf } from "./standings.ts";
 import { counts, isByHand, isCandidate, isFinished, isOwn, seedsOf, type Training, type Trial } from "./trial.ts";
 import { isNear, requeued, withResult } from "./trial_changes.ts";
-import type { WarmStart } from "./warm_start.ts";
+import type { Taken } from "./warm_start.ts";
 
 type Result = Exclude<JobResult, { readonly outcome: "interrupted" }>;
 
@@ -31,10 +32,15 @@ interface TrialJudgeOptions {
   readonly checkpoints: Pick<RunStore, "checkpointOf" | "removeCheckpoint">;
   /** Number of validation images of the data set. */
   readonly validationImages: number;
-  readonly table: WarmStart["table"] | undefined;
+  readonly tables: Pick<Taken, "whole" | "first"> | null;
   /** Whether nothing new may start. */
   readonly hasEnded: () => boolean;
 }
+
+/** A score in a table: null if the child diverged. */
+type KnownScore =
+  | { readonly isWhole: true; readonly score: number | null }
+  | { readonly isWhole: false; readonly score: number };
 
 export class TrialJudge {
   readonly #options: TrialJudgeOptions;
@@ -132,11 +138,11 @@ export class TrialJudge {
   async #runTraining(id: number, training: number, { seed, stage }: Training): Promise<void> {
     const { checkpoints, pool } = this.#options, { settings } = this.#journal;
     const trial = this.#trials[id];
-    const known = this.#scoreInTable(trial, { seed, stage });
-    if (known === null || (known !== undefined && settings.child.second === undefined)) {
-      return this.#finishTraining(id, training, resultOfTable(known, settings.child), "table");
+    const known = this.#inTables(trial, { seed, stage });
+    if (known?.isWhole) {
+      return this.#finishTraining(id, training, resultOfTable(known.score, stepsOf(settings.child)), "table");
     }
-    const first = known === undefined ? undefined : { score: known, loss: NaN };
+    const first = known && { score: known.score, loss: NaN };
     const result = await pool.train({
       ...{ trial: id, training, expression: trial.expression, seed: seedOf(settings, stage, seed) },
       ...{ first, onTarget: targetChild(settings.judging, stage) !== null },
@@ -166,14 +172,34 @@ export class TrialJudge {
     return stopsAt === null || role !== "candidate" ? null : barOf(batch, this.#trials, stopsAt, steps);
   }
 
+  /** From how many of the first seeds a table has whole trainings of the function, which are taken as well. */
+  seedsKnown(expression: string): number {
+    const scores = this.#entryIn(this.#tables?.whole, expression)?.scores ?? [];
+    const firstMissing = scores.findIndex((score) => score === undefined);
+    return firstMissing < 0 ? scores.length : firstMissing;
+  }
+
   /**
-   * What the table has of the same function, first child, images and engine: null if it diverged; undefined if the table
-   * has not trained it. A mirror image trains alike, but not from the same weights.
+   * What the tables have of the same function and child, images and engine. The first child alone, unless it diverged, is
+   * not the whole of two. A mirror image trains alike, but not from the same weights.
    */
-  #scoreInTable({ expression }: Trial, { seed, stage }: Pick<Training, "seed" | "stage">): number | null | undefined {
-    const { settings: { tableSeeds }, engine } = this.#journal.run, { table } = this.#options;
-    const isSame = table && tableSeeds && counts({ stage }) && table.header.engine === engine;
-    return isSame ? table.entryOf(expression)?.scores[seed] : undefined;
+  #inTables({ expression }: Trial, { seed, stage }: Pick<Training, "seed" | "stage">): KnownScore | undefined {
+    if (!counts({ stage })) return undefined;
+    const [whole, first] = [this.#tables?.whole, this.#tables?.first].map((table) =>
+      this.#entryIn(table, expression)?.scores[seed]
+    );
+    if (whole !== undefined) return { isWhole: true, score: whole };
+    if (first === null) return { isWhole: true, score: null };
+    return first === undefined ? undefined : { isWhole: false, score: first };
+  }
+
+  /** Null if the run's trainings are not from the seeds of tables. */
+  get #tables(): TrialJudgeOptions["tables"] {
+    return this.#journal.settings.tableSeeds ? this.#options.tables : null;
+  }
+
+  #entryIn(table: FunctionTable | null | undefined, expression: string): TableEntry | undefined {
+    return table?.header.engine === this.#journal.run.engine ? table?.entryOf(expression) : undefined;
   }
 
   #dropQueued(id: number): void {
@@ -247,9 +273,9 @@ export class TrialJudge {
   }
 }
 
-/** The result of a training that a table has. */
-function resultOfTable(score: number | null, child: ChildSettings): JobResult {
-  const trained = { ...trainedElsewhere(child), attempts: 0 };
+/** The result of a training of so many steps that a table has. */
+function resultOfTable(score: number | null, steps: number): JobResult {
+  const trained = { ...trainedElsewhere({ steps }), attempts: 0 };
   return score === null
     ? { ...trained, outcome: "diverged", reason: "the child diverged when the table was made" }
     : { ...trained, outcome: "complete", score, loss: NaN };

@@ -4,7 +4,7 @@
  */
 import { targetChild } from "./finals.ts";
 import type { RunInfo, RunSettings, Stage } from "./runs/events.ts";
-import { isCandidate, isFinished, type Training, trainingsJudged, type TrialRow } from "./trial.ts";
+import { isCandidate, isFinished, isTakenWhole, type Training, trainingsSpent, type TrialRow } from "./trial.ts";
 
 export interface Work {
   readonly done: number;
@@ -49,7 +49,7 @@ export function workOf(
 ): Work {
   const workOfOne = (name: Training["stage"]) => targetChild(judging, name) === null ? 1 : targetWork;
   const requested = { search: 0, playoff: 0, target: 0, verdict: 0 };
-  const finished = { candidates: 0, judged: 0, trained: 0 };
+  const finished = { candidates: 0, spent: 0, trained: 0 };
   let done = 0, queued = 0, candidates = 0;
   for (const trial of trials) {
     let trained = 0;
@@ -64,12 +64,12 @@ export function workOf(
     candidates++;
     if (!isFinished(trial)) continue;
     finished.candidates++;
-    finished.judged += trainingsJudged(trial);
+    finished.spent += trainingsSpent(trial);
     finished.trained += trained;
   }
   const perCandidate = (count: number) => finished.candidates === 0 ? 1 : count / finished.candidates;
   const planned = {
-    playoff: wanted * perCandidate(finished.judged) * judging.finals / (1 - judging.finals),
+    playoff: wanted * perCandidate(finished.spent) * judging.finals / (1 - judging.finals),
     target: judging.target ? judging.target.candidates * judging.target.seeds : 0,
     verdict: judging.verdictSeeds * (1 + judging.references.length),
     ...stage.name === "playoff" || stage.name === "target" ? { [stage.name]: stage.trainings } : {},
@@ -90,6 +90,6 @@ export function workOf(
 /**
  * Whether it took time here, if only that of a second child, of which a table has the first; what diverges hardly does.
  */
-function isTrained({ state, from, engine }: Training): boolean {
-  return state === "complete" && (from === undefined || engine !== undefined);
+function isTrained(training: Training): boolean {
+  return training.state === "complete" && !isTakenWhole(training);
 }

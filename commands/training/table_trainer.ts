@@ -1,9 +1,9 @@
 /**
- * Trains functions on the first child of a preset, training k of every function from seed k, and keeps every result in a
+ * Trains functions on a child of a preset, the first or the second, training k of every function from seed k, and keeps every result in a
  * table (`controller/comparison/function_table.ts`): what the table already has is not trained again. For
  * `table --train` and `compare --real`.
  */
-import { firstOf } from "../../child/pair_settings.ts";
+import { firstOf, type PairSettings } from "../../child/pair_settings.ts";
 import type { ChildSettings } from "../../child/trainer.ts";
 import {
   differenceOf,
@@ -20,7 +20,7 @@ import { type Dataset, withoutTest } from "../../datasets/dataset.ts";
 import { loadDataset } from "../../datasets/load.ts";
 import { placeChildren } from "../../workers/placement.ts";
 import { Pool } from "../../workers/pool.ts";
-import type { Io } from "../command.ts";
+import { type Io, UsageError } from "../command.ts";
 import { loadProgress } from "./load_progress.ts";
 
 export interface TrainerOptions extends TableChoice {
@@ -61,7 +61,7 @@ export class TableTrainer {
       ...loadProgress(io),
     });
     // All validation images: judging on fewer adds noise that costs more trainings than it saves time.
-    const child: ChildSettings = { ...firstOf(PRESETS[options.preset].child), validationImages: null };
+    const child: ChildSettings = { ...childOf(options), validationImages: null };
     const { workers } = placeChildren(options.workers, { cores: navigator.hardwareConcurrency, gpus: [] });
     const settings = { dataset: withoutTest(dataset), engine: options.engine, child };
     const pool = new Pool({ workers, settings }), interrupt = () => pool.cancel();
@@ -114,6 +114,14 @@ export class TableTrainer {
     append(this.#file, trainingLine(expression, seed, score));
     return score;
   }
+}
+
+/** The child that the table is of. Throws a UsageError if it is the second of a preset that has none. */
+export function childOf({ preset, second }: TableChoice): ChildSettings {
+  const { child }: { readonly child: PairSettings } = PRESETS[preset];
+  if (!second) return firstOf(child);
+  if (child.second === undefined) throw new UsageError(`the preset ${preset} has no second child: leave out --second`);
+  return child.second;
 }
 
 /** Opens the file, truncated to its last complete line, or creates it. Throws if it is of other trainings. */

@@ -15,7 +15,7 @@ import {
   fingerprintsOf,
   mirrorFingerprint,
 } from "../../child/activation/fingerprint.ts";
-import type { ChildSettings } from "../../child/trainer.ts";
+import type { PairSettings } from "../../child/pair_settings.ts";
 import type { Dataset } from "../../datasets/dataset.ts";
 import { meanOf, medianOf, varianceOf } from "./statistics.ts";
 
@@ -31,7 +31,7 @@ export interface TableHeader {
   readonly about?: string;
   /** Accuracy of guessing, 1 / classes. */
   readonly guessing: number;
-  readonly child: ChildSettings;
+  readonly child: PairSettings;
   /** What must be said of the images wherever the scores stand: "images from JPEGs of quality 75". */
   readonly remark?: string;
   /** By which its images are recognised: other files of the same name have others. Tables before 2026-11-27 lack it. */
@@ -103,6 +103,34 @@ export class FunctionTable {
   }
 }
 
+/**
+ * The table of two children, of each of which there is one: a score is the mean of theirs from the same seed. Throws an
+ * Error if the tables do not compare.
+ */
+export function pairTable(first: FunctionTable, second: FunctionTable): FunctionTable {
+  const difference = differenceOfPair(first.header, second.header);
+  if (difference !== null) throw new Error(`Cannot take the means of two tables of which ${difference}`);
+  const pair = new FunctionTable({ ...first.header, child: { ...first.header.child, second: second.header.child } });
+  for (const { expression, fingerprint, mirror, scores } of second.entries) {
+    const others = first.entry(fingerprint)?.scores ?? [];
+    scores.forEach((score, at) => {
+      const other = others[at];
+      if (score === undefined || other === undefined) return;
+      const both = score === null || other === null ? null : (other + score) / 2;
+      pair.add(expression, at + 1, both, { fingerprint, mirror });
+    });
+  }
+  return pair;
+}
+
+/** Why trainings of the same seed in both tables are not a pair, as the end of a sentence; null if they are. */
+export function differenceOfPair(first: TableHeader, second: TableHeader): string | null {
+  if (first.dataset !== second.dataset) return `one is of ${first.dataset}, the other of ${second.dataset}`;
+  if (first.engine !== second.engine) return `one is by the engine ${first.engine}, the other by ${second.engine}`;
+  const isKnown = first.images !== undefined && second.images !== undefined;
+  return isKnown && hasSameImages(first.images, second.images) ? null : `the images of ${first.dataset} differ`;
+}
+
 export function newHeader(about: Omit<TableHeader, "format">): TableHeader {
   return { format: FORMAT, ...about };
 }
@@ -114,19 +142,22 @@ export function newHeader(about: Omit<TableHeader, "format">): TableHeader {
 export function differenceOf(
   { dataset, child, images }: Pick<TableHeader, "dataset" | "child" | "images">,
   wanted: Pick<Dataset, "name" | "mean" | "standardDeviation">,
-  wantedChild: ChildSettings,
+  wantedChild: PairSettings,
 ): string | null {
   if (dataset !== wanted.name) return `it is of the data set ${dataset}, not ${wanted.name}`;
   const settings = differingSettings(child, wantedChild);
   if (settings.length > 0) return `its child has ${settings.join(", ")}`;
+  const isSame = images === undefined || hasSameImages(images, wanted);
+  return isSame ? null : `its images of ${dataset} differ from those found here`;
+}
+
+export function hasSameImages(one: ImageStatistics, other: ImageStatistics): boolean {
   const isSame = (a: readonly number[], b: readonly number[]) => a.length === b.length && a.every((v, i) => v === b[i]);
-  const hasSameImages = images === undefined ||
-    isSame(images.mean, wanted.mean) && isSame(images.standardDeviation, wanted.standardDeviation);
-  return hasSameImages ? null : `its images of ${dataset} differ from those found here`;
+  return isSame(one.mean, other.mean) && isSame(one.standardDeviation, other.standardDeviation);
 }
 
 /** "steps 400 instead of 600", for each setting in which the one child differs from the other. */
-function differingSettings(one: ChildSettings, other: ChildSettings): string[] {
+export function differingSettings(one: PairSettings, other: PairSettings): string[] {
   const [values, others] = [one, other].map((child) => new Map(Object.entries(child)));
   const text = (value: unknown) => typeof value === "string" ? value : JSON.stringify(value) ?? "none";
   return [...new Set([...values.keys(), ...others.keys()])]

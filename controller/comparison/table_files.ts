@@ -1,6 +1,6 @@
 /**
  * Where tables of functions are: the one in progress in runs/table/, else the one shipped with the project, each named
- * after its data set and preset; and plausible tables, also shipped, whose scores are simulated.
+ * after its data set and preset, and whether of that one's second child; and plausible tables, also shipped, whose scores are simulated.
  */
 import { fileURLToPath } from "node:url";
 import { type FunctionTable, parseTable } from "./function_table.ts";
@@ -19,6 +19,8 @@ export interface TableChoice {
   readonly file?: string;
   readonly dataset: string;
   readonly preset: PresetName;
+  /** Of the preset's second child instead of its first. */
+  readonly second?: boolean;
 }
 
 /**
@@ -56,22 +58,25 @@ export function measuredTables(choice: Omit<TableChoice, "file">): TableText[] {
   return [madeAt(choice), shipped(nameOf(choice))].map(read).filter((table) => table !== null);
 }
 
-function tableText({ file, dataset, preset }: TableChoice): TableText {
+function tableText({ file, ...choice }: TableChoice): TableText {
   if (file !== undefined) {
     const table = read((PLAUSIBLE_TABLES as readonly string[]).includes(file) ? shipped(`${file}.jsonl`) : file);
     if (table !== null) return table;
     throw new Error(`Cannot open the table ${file} as there is no such file`);
   }
-  const [table] = measuredTables({ dataset, preset });
+  const [table] = measuredTables(choice), { dataset, preset, second } = choice;
   if (table !== undefined) return table;
   throw new Error(
-    `There is no table of functions for ${dataset} and the preset ${preset}: make one with ` +
-      `\`deno task table --train --dataset ${dataset} --preset ${preset}\`, or name its file`,
+    `There is no table of functions for ${dataset} and the ${second ? "second child of the " : ""}preset ${preset}: ` +
+      `make one with \`deno task table --train --dataset ${dataset} --preset ${preset}${
+        second ? " --second" : ""
+      }\`, ` +
+      "or name its file",
   );
 }
 
-function nameOf({ dataset, preset }: Omit<TableChoice, "file">): string {
-  return `${dataset}-${preset}.jsonl`;
+function nameOf({ dataset, preset, second }: Omit<TableChoice, "file">): string {
+  return `${dataset}-${preset}${second ? "-second" : ""}.jsonl`;
 }
 
 function madeAt(choice: Omit<TableChoice, "file">): string {

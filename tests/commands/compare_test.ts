@@ -193,7 +193,8 @@ describe("deno task table", () => {
       assert(started.err.some((line) => /ppo learns from \d+ functions/.test(line)), started.err.join("\n"));
       assert(!started.err.some((line) => line.includes("trains itself")), started.err.join("\n"));
       const [relu] = started.out.trim().split("\n").map((row) => JSON.parse(row)).filter(({ trial }) => trial === 0);
-      assertEquals([relu.expression, relu.from_table], ["ReLU", 1]);
+      const ofRelu = trainings.filter((training) => training.startsWith("relu(x),")).length;
+      assertEquals([relu.expression, relu.n, relu.from_table], ["ReLU", ofRelu, ofRelu]);
 
       await Deno.writeTextFile(file, before.replace('"steps":20', '"steps":21'));
       await fails(line, { cwd }, 1, ["as its functions were trained differently"]);
@@ -202,5 +203,7 @@ describe("deno task table", () => {
   it("refuses flags that contradict each other", async () => {
     await failsHere(["table", "--random", "5"], 2, ["--random is for --train"]);
     await failsHere(["table", "--csv", "--json"], 2, ["give only one"]);
+    await failsHere(["table", "--train", "--second", "--random", "5"], 2, ["--random is not for --second"]);
+    await failsHere(["table", "--second", "--preset", "smoke"], 2, ["smoke has no second child"]);
   });
 });

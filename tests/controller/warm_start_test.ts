@@ -10,8 +10,8 @@ import { RandomSampler } from "../../controller/samplers/random.ts";
 import type { Known } from "../../controller/samplers/sampler.ts";
 import { createSampler } from "../../controller/samplers/samplers.ts";
 import { SearchSpace } from "../../controller/search_space.ts";
-import { isByHand, isCandidate } from "../../controller/trial.ts";
-import { openWarmStart, usualWarmStart, type WarmStart } from "../../controller/warm_start.ts";
+import { counts, isByHand, isCandidate, trainingsSpent, type Trial } from "../../controller/trial.ts";
+import { openWarmStart, takenFrom, usualWarmStart, type WarmStart } from "../../controller/warm_start.ts";
 import { warmStartAgain, whyNotTaken } from "../../commands/search_settings.ts";
 import type { Dataset } from "../../datasets/dataset.ts";
 import { makeShapes } from "../../datasets/images/shapes.ts";
@@ -52,6 +52,11 @@ function tableOf(engine: string): FunctionTable {
   return table;
 }
 
+/** That of a table, if none is given, of nothing. */
+function startFrom(from: Partial<WarmStart>): WarmStart {
+  return { source: "elsewhere", known: [], objective: "validation", table: null, second: null, ...from };
+}
+
 describe("what the sampler did not propose", () => {
   it("is told to it if it is a reference: once, with its score, after the first batch", () =>
     inFolder(async (folder) => {
@@ -89,8 +94,7 @@ describe("what the sampler did not propose", () => {
 describe("a search with a table", () => {
   it("trains what the table lacks, takes the rest from it and says so, and has fresh seeds for its verdict", () =>
     inFolder(async (folder) => {
-      const table = tableOf("scripted"),
-        warmStart = { source: "elsewhere", known: [], objective: "validation" as const, table };
+      const table = tableOf("scripted"), warmStart = startFrom({ table });
       const { search, store } = openScripted(folder, 2, undefined, { trials: 30, warmStart });
       await search.run(new AbortController().signal).finally(() => store.close());
       const candidates = search.snapshot().trials.filter((trial) => isCandidate(trial) && trial.duplicateOf === null);
@@ -105,7 +109,13 @@ describe("a search with a table", () => {
 
   it("is the same with other numbers of workers, and resumed, also where its sampler's source is gone", () =>
     inFolder(async (folder) => {
-      const table = { source: "elsewhere", known: [], objective: "validation" as const, table: tableOf("scripted") },
+      const table = {
+          source: "elsewhere",
+          known: [],
+          objective: "validation" as const,
+          table: tableOf("scripted"),
+          second: null,
+        },
         trials = 30;
       /** Runs until the batch is told, or to the end. */
       const runUntil = async (name: string, workers: number, batch: number | null, warmStart?: WarmStart) => {
@@ -125,12 +135,7 @@ describe("a search with a table", () => {
       assertEquals(await runUntil("three", 3, null, table), one);
       await runUntil("stopped", 2, 1, table);
       assertEquals(await runUntil("stopped", 2, null, table), one);
-      const run = {
-        source: "elsewhere",
-        known: [{ expression: "x * tanh(x)", reward: 0.5 }],
-        objective: "validation" as const,
-        table: null,
-      };
+      const run = startFrom({ known: [{ expression: "x * tanh(x)", reward: 0.5 }] });
       const whole = await runUntil("whole", 2, null, run);
       await runUntil("without", 2, 1, run);
       assertEquals(await runUntil("without", 2, null), whole);
@@ -140,7 +145,7 @@ describe("a search with a table", () => {
   it("trains the second of two children itself, but of what diverged", () =>
     inFolder(async (folder) => {
       const firstTrainings = async (engine: string) => {
-        const warmStart = { source: "elsewhere", known: [], objective: "validation" as const, table: tableOf(engine) };
+        const warmStart = startFrom({ table: tableOf(engine) });
         const options = { trials: 30, warmStart, second: SECOND };
         const { search, store } = openScripted(`${folder}/${engine}`, 2, undefined, options);
         await search.run(new AbortController().signal).finally(() => store.close());
@@ -157,9 +162,51 @@ describe("a search with a table", () => {
       assert(taken.some(({ state }) => state === "diverged") && taken.some(({ state }) => state === "complete"));
     }));
 
+  it("trains neither of two children where tables have both, and takes all seeds that these have", () =>
+    inFolder(async (folder) => {
+      const table = tableOf("scripted"), second = new FunctionTable({ ...table.header, child: SECOND });
+      (functions ??= distinctFunctions()).forEach(({ expression, fingerprint }, i) => {
+        for (const seed of [2, 3]) table.add(expression, seed, 0.3 + (i % 89) / 200, { fingerprint });
+        if (i % 3 > 0) { for (const seed of [1, 2, 3]) second.add(expression, seed, 0.3, { fingerprint }); }
+      });
+      const warmStart = startFrom({ table, second }), seen = new Map<string, string>();
+      for (const workers of [1, 3]) {
+        const options = { trials: 30, warmStart, second: SECOND, pruner: "none" as const };
+        const { search, store } = openScripted(`${folder}/${workers}`, workers, undefined, options);
+        await search.run(new AbortController().signal).finally(() => store.close());
+        const { trials } = search.snapshot();
+        const own = trials.filter((trial) => isCandidate(trial) && trial.duplicateOf === null);
+        const isOfBoth = ({ expression }: Trial) => second.entryOf(expression) !== undefined;
+        assert(own.some(isOfBoth) && own.some((trial) => !isOfBoth(trial)));
+        for (const trial of own.filter(isOfBoth).filter(({ state }) => state === "complete")) {
+          const known = table.entryOf(trial.expression)!.scores.map((score) => (score! + 0.3) / 2);
+          const taken = trial.trainings.filter(({ seed, stage }) => seed < 3 && counts({ stage }));
+          assertEquals(
+            taken.map(({ score, from, engine }) => [score, from, engine]),
+            known.map((score) => [score, "table", undefined]),
+          );
+        }
+        for (const { trainings: [training] } of own.filter((trial) => !isOfBoth(trial) && trial.state === "complete")) {
+          assertEquals([training.from, training.engine], ["table", "scripted"]);
+        }
+        assert(
+          own.flatMap(({ trainings }) => trainings).every(({ stage, from }) =>
+            stage !== "verdict" || from === undefined
+          ),
+        );
+        const spent = own.reduce((sum, trial) => sum + trainingsSpent(trial), 0);
+        assert(spent < 30 / 0.75 + 4, `${spent} trainings are spent on 30 candidates and their playoff`);
+        seen.set(
+          trials.map((trial) => JSON.stringify([trial.expression, trial.score, trial.trainings])).join(),
+          folder,
+        );
+      }
+      assertEquals(seen.size, 1);
+    }));
+
   it("trains everything itself if the table is of another engine", () =>
     inFolder(async (folder) => {
-      const warmStart = { source: "elsewhere", known: [], objective: "validation" as const, table: tableOf("another") };
+      const warmStart = startFrom({ table: tableOf("another") });
       const { search, store } = openScripted(folder, 2, undefined, { trials: 6, warmStart });
       await search.run(new AbortController().signal).finally(() => store.close());
       assert(search.snapshot().trials.every(({ trainings }) => trainings.every(({ from }) => from === undefined)));
@@ -188,6 +235,25 @@ describe("what is known from elsewhere", () => {
       await runScripted(`${folder}/table`, 2, { trials: 2 });
       assertEquals(openWarmStart("table", folder).table, null);
     }));
+
+  it("is of two children what both say, and where only the first is known what that says, moved by their difference", () => {
+    const header = headerOf("scripted"), table = new FunctionTable(header);
+    const second = new FunctionTable({ ...header, child: SECOND });
+    const scores = { "sin(x)": [0.4, 0.2], "tanh(x)": [0.3, 0.2], "atan(x)": [0.35, 0.25], "cos(x)": [0.2, undefined] };
+    for (const [expression, [one, other]] of Object.entries(scores)) {
+      table.add(expression, 1, one!);
+      if (other !== undefined) second.add(expression, 1, other);
+    }
+    const child = { ...header.child, second: SECOND }, from = startFrom({ table, second });
+    const { known, whole, first } = takenFrom(from, child);
+    const rewards = Object.fromEntries(known.map(({ expression, reward }) => [expression, Number(reward.toFixed(9))]));
+    assertEquals(rewards, { "sin(x)": 0.3, "tanh(x)": 0.25, "atan(x)": 0.3, "cos(x)": 0.15 });
+    assertEquals([whole?.entries.length, first], [3, table]);
+    assertEquals(takenFrom(from, header.child), { known: [], whole: table, first: null });
+    const other = takenFrom(from, { ...child, second: { ...SECOND, steps: 99 } });
+    assertEquals(other, { known: [], whole: null, first: table });
+    assertEquals(takenFrom(startFrom({ table }), child), { known: [], whole: null, first: table });
+  });
 
   it("is the measured table if the user says nothing, where the search trains and judges as the table did", () =>
     inFolder(async (folder) => {
@@ -247,8 +313,7 @@ describe("what is known from elsewhere", () => {
 
   it("reaches the sampler before its first batch, once, even if the run is resumed", () =>
     inFolder(async (folder) => {
-      const known = [{ expression: "x * tanh(x)", reward: 0.5 }],
-        warmStart = { source: "elsewhere", known, table: null, objective: "validation" as const };
+      const known = [{ expression: "x * tanh(x)", reward: 0.5 }], warmStart = startFrom({ known });
       const first = new Listening(), controller = new AbortController();
       const { search, store } = openScripted(folder, 2, first, { trials: 18, warmStart });
       search.subscribe((event) => event.event === "sampler_updated" && controller.abort());

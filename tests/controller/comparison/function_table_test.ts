@@ -6,6 +6,7 @@ import {
   correctedScores,
   FunctionTable,
   newHeader,
+  pairTable,
   parseTable,
   spreadOf,
   tableText,
@@ -47,6 +48,35 @@ describe("table of functions", () => {
       '["relu(x)",3,[null]]',
     ]);
     assertEquals(tableText(parseTable(compact)), compact);
+  });
+
+  it("of two children has the means of theirs, of the same function and seed", () => {
+    const images = { mean: [0.5], standardDeviation: [0.25] }, header = { ...HEADER, images };
+    const lines = (...all: [string, number, number | null][]) => all.map((one) => trainingLine(...one)).join("");
+    const first = parseTable(
+      `${JSON.stringify(header)}\n${lines(["sin(x)", 1, 0.2], ["sin(x)", 2, 0.3], ["cos(x)", 1, null])}`,
+    );
+    const child = { ...header.child, steps: 7 };
+    const second = parseTable(
+      `${JSON.stringify({ ...header, child })}\n` +
+        lines(["0 + sin(x)", 2, 0.4], ["sin(x)", 3, 0.4], ["cos(x)", 1, 0.3], ["relu(x)", 1, 0.5]),
+    );
+    const pair = pairTable(first, second);
+    assertEquals(pair.header, { ...header, child: { ...header.child, second: child } });
+    assertEquals(tableText(pair).split("\n").slice(1, -1), ['["0 + sin(x)",2,[0.35]]', '["cos(x)",1,[null]]']);
+    const other = (about: Partial<typeof header>) => new FunctionTable({ ...second.header, ...about }, second.entries);
+    assertThrows(
+      () => pairTable(first, other({ images: { ...images, mean: [0.4] } })),
+      Error,
+      "the images of shapes differ",
+    );
+    assertThrows(() => pairTable(first, other({ images: undefined })), Error, "the images of shapes differ");
+    assertThrows(
+      () => pairTable(first, other({ engine: "plain" })),
+      Error,
+      "one is by the engine wasm, the other by plain",
+    );
+    assertThrows(() => pairTable(first, other({ dataset: "mnist" })), Error, "one is of shapes, the other of mnist");
   });
 
   it("loses nothing but a line that was cut short", () => {

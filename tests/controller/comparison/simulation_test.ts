@@ -4,15 +4,16 @@ import { describe, it } from "@std/testing/bdd";
 import { FunctionTable, spreadOf, truthOf } from "../../../controller/comparison/function_table.ts";
 import { medianReached, summariseSamplers } from "../../../controller/comparison/sampler_summary.ts";
 import { type SimulatedResult, simulateSearch } from "../../../controller/comparison/simulated_search.ts";
-import { SimulatedTable } from "../../../controller/comparison/simulated_training.ts";
+import { SimulatedTable, truthsOf } from "../../../controller/comparison/simulated_training.ts";
 import { simulateAll } from "../../../controller/comparison/simulations.ts";
 import {
   distinctFunctions,
+  nextSecondTrainings,
   nextTrainings,
   referenceFunctions,
   trainingOrder,
 } from "../../../controller/comparison/table_plan.ts";
-import { PRESETS } from "../../../controller/presets.ts";
+import { PRESETS, SECOND } from "../../../controller/presets.ts";
 import { Random } from "../../../datasets/random.ts";
 import { syntheticTable } from "./synthetic_table.ts";
 
@@ -54,6 +55,31 @@ describe("plan of the table", () => {
     assertEquals(nextTrainings(table, order), []);
     const first = nextTrainings(new FunctionTable(table.header), order);
     assertEquals(first.length, 16 * referenceFunctions().length);
+  });
+
+  it("trains the best quarter of a table on a second child, and of that those whose mean of both is best", () => {
+    const second = new FunctionTable({ ...table.header, child: SECOND }), size = table.entries.length;
+    const references = referenceFunctions().map(({ fingerprint }) => fingerprint);
+    const isReference = (text: string) => references.includes(table.entryOf(text)!.fingerprint);
+    const best = truthsOf(table).find(({ expression }) => !isReference(expression))!; // of the first child, and the worst of the second
+    const rounds: number[] = [];
+    for (let left = nextSecondTrainings(second, table); left.length > 0; left = nextSecondTrainings(second, table)) {
+      rounds.push(left.length);
+      for (const { expression, fingerprint, seed } of left) {
+        second.add(expression, seed, expression === best.expression ? 0.1 : 0.4, { fingerprint });
+      }
+    }
+    const often = (n: number) =>
+      second.entries.filter(({ fingerprint, scores }) => !references.includes(fingerprint) && scores.length >= n)
+        .length;
+    for (const [share, seeds] of [[1 / 4, 1], [1 / 12, 4], [1 / 36, 16]]) {
+      const expected = Math.ceil(share * size), missing = expected - often(seeds);
+      assert(missing >= 0 && missing <= references.length, `${often(seeds)} of ${expected} have ${seeds} seeds`);
+    }
+    assertEquals(rounds.length, 4, "the references and three stages");
+    const taken = truthsOf(table).slice(0, Math.floor(size / 4) - references.length);
+    assert(taken.every(({ expression }) => second.entryOf(expression) !== undefined), "the best of the first child");
+    assertEquals(second.entryOf(best.expression)!.scores.length, 1);
   });
 });
 
