@@ -5,15 +5,13 @@
  * trainings of one seed are paired), plus a deviation drawn from the residuals of functions with several seeds. A function
  * that diverged with some seed scores one of its own trainings. Fingerprints here are those of `mirrorFingerprint`.
  */
-import { activationFrom } from "../../child/activation/catalog.ts";
-import { mirrorFingerprint } from "../../child/activation/fingerprint.ts";
 import type { Random } from "../../datasets/random.ts";
 import { type Facts, FunctionFacts } from "../samplers/function_facts.ts";
 import { SearchSpace } from "../search_space.ts";
 import { FunctionTable, scoresOf, spreadOf, type TableEntry, type TableHeader, truthOf } from "./function_table.ts";
 import type { TrainingSource, Truths } from "./simulated_search.ts";
 import { meanOf } from "./statistics.ts";
-import { REFERENCES, STAGES } from "./table_plan.ts";
+import { referenceFunctions, STAGES } from "./table_plan.ts";
 
 /** Of CIFAR-10 and the other data sets with 50,000 training images: tables do not say how many there were. */
 const VALIDATION_IMAGES = 5000;
@@ -49,7 +47,7 @@ export function toBeatOf(truths: readonly KnownTruth[]): number | null {
 
 /** The functions that others are compared with. */
 export function references(): readonly { readonly name: string; readonly fingerprint: string }[] {
-  return REFERENCES.map((name) => ({ name, fingerprint: mirrorFingerprint(activationFrom(name).expression) }));
+  return referenceFunctions().map(({ name, mirror }) => ({ name, fingerprint: mirror }));
 }
 
 /** The lowest truth of the top 1 %; truths are sorted, best first. */

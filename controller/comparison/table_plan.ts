@@ -5,7 +5,7 @@
  * child has the best of these functions alone.
  */
 import { activationFrom } from "../../child/activation/catalog.ts";
-import { fingerprint } from "../../child/activation/fingerprint.ts";
+import { fingerprint, type Fingerprints, fingerprintsOf } from "../../child/activation/fingerprint.ts";
 import { printExpression } from "../../child/activation/print.ts";
 import { simplify } from "../../child/activation/simplify.ts";
 import { Random } from "../../datasets/random.ts";
@@ -131,10 +131,13 @@ function nextInStages(
 }
 
 /** The references as functions. */
-export function referenceFunctions(): readonly (TrainedFunction & { readonly name: string })[] {
+export function referenceFunctions(): readonly (Fingerprints & {
+  readonly name: string;
+  readonly expression: string;
+})[] {
   return REFERENCES.map((name) => {
     const { expression } = activationFrom(name);
-    return { name, expression: printExpression(expression), fingerprint: fingerprint(expression) };
+    return { name, expression: printExpression(expression), ...fingerprintsOf(expression) };
   });
 }
 
