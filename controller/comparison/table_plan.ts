@@ -32,13 +32,13 @@ export const STAGES = [
 ] as const satisfies readonly Stage[];
 
 /**
- * Of a second child. The quarter that the first stage takes is what the first child was trained on more than once; whoever
- * is worse there is not among the best of both.
+ * Of a second child. In the table that comes with the project the first one has the best function at 43.6 % and the last
+ * of the best tenth at 38.2 %, the second has its best at 38.4 %: of the others none could lead by the mean of both.
  */
 const SECOND_STAGES: readonly Stage[] = [
-  { share: 1 / 4, seeds: 1 },
-  { share: 1 / 12, seeds: 4 },
-  { share: 1 / 36, seeds: 16 },
+  { share: 1 / 10, seeds: 1 },
+  { share: 1 / 20, seeds: 4 },
+  { share: 1 / 50, seeds: 16 },
 ];
 
 interface TrainedFunction {

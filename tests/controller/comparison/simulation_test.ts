@@ -57,7 +57,7 @@ describe("plan of the table", () => {
     assertEquals(first.length, 16 * referenceFunctions().length);
   });
 
-  it("trains the best quarter of a table on a second child, and of that those whose mean of both is best", () => {
+  it("trains the best tenth of a table on a second child, and of that those whose mean of both is best", () => {
     const second = new FunctionTable({ ...table.header, child: SECOND }), size = table.entries.length;
     const references = referenceFunctions().map(({ fingerprint }) => fingerprint);
     const isReference = (text: string) => references.includes(table.entryOf(text)!.fingerprint);
@@ -72,12 +72,12 @@ describe("plan of the table", () => {
     const often = (n: number) =>
       second.entries.filter(({ fingerprint, scores }) => !references.includes(fingerprint) && scores.length >= n)
         .length;
-    for (const [share, seeds] of [[1 / 4, 1], [1 / 12, 4], [1 / 36, 16]]) {
+    for (const [share, seeds] of [[1 / 10, 1], [1 / 20, 4], [1 / 50, 16]]) {
       const expected = Math.ceil(share * size), missing = expected - often(seeds);
       assert(missing >= 0 && missing <= references.length, `${often(seeds)} of ${expected} have ${seeds} seeds`);
     }
     assertEquals(rounds.length, 4, "the references and three stages");
-    const taken = truthsOf(table).slice(0, Math.floor(size / 4) - references.length);
+    const taken = truthsOf(table).slice(0, Math.floor(size / 10) - references.length);
     assert(taken.every(({ expression }) => second.entryOf(expression) !== undefined), "the best of the first child");
     assertEquals(second.entryOf(best.expression)!.scores.length, 1);
   });
