@@ -60,8 +60,7 @@ export class TableTrainer {
       download: true,
       ...loadProgress(io),
     });
-    // All validation images: judging on fewer adds noise that costs more trainings than it saves time.
-    const child: ChildSettings = { ...childOf(options), validationImages: null };
+    const child = childOf(options);
     const { workers } = placeChildren(options.workers, { cores: navigator.hardwareConcurrency, gpus: [] });
     const settings = { dataset: withoutTest(dataset), engine: options.engine, child };
     const pool = new Pool({ workers, settings }), interrupt = () => pool.cancel();
@@ -70,7 +69,7 @@ export class TableTrainer {
       const { name: engine, device } = await pool.opened;
       const fits = ({ header }: FunctionTable) => differenceOf(header, dataset, child) === null;
       const { table, path, file } = openForAppending(tableFile(options, fits), child, dataset, { engine, device });
-      const images = dataset.validation.count;
+      const images = child.validationImages ?? dataset.validation.count;
       return new TableTrainer(table, path, images, workers, { pool, file, io, interrupt });
     } catch (error) {
       io.signal.removeEventListener("abort", interrupt);

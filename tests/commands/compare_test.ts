@@ -184,11 +184,7 @@ describe("deno task table", () => {
       assertEquals(new Set(trainings).size, trainings.length);
 
       const search = ["search", "--preset", "smoke", ...IMAGES, "--trials", "1", "--seeds", "1", "--no-web", "--json"];
-      await Deno.writeTextFile(
-        `${cwd}/known.jsonl`,
-        after.replace('"validationImages":null', '"validationImages":500'),
-      );
-      const started = await commandLine([...search, "--learn-from", "known.jsonl"], { cwd });
+      const started = await commandLine([...search, "--learn-from", file], { cwd });
       assertEquals(started.code, 0, started.err.join("\n"));
       assert(started.err.some((line) => /ppo learns from \d+ functions/.test(line)), started.err.join("\n"));
       assert(!started.err.some((line) => line.includes("trains itself")), started.err.join("\n"));
