@@ -1,7 +1,7 @@
 /**
- * Trains functions on a child of a preset, the first or the second, training k of every function from seed k, and keeps every result in a
- * table (`controller/comparison/function_table.ts`): what the table already has is not trained again. For
- * `table --train` and `compare --real`.
+ * Trains functions on a child of a preset, the first or the second, training k of every function from seed k, and keeps
+ * every result in a table (`controller/comparison/function_table.ts`): what the table already has is not trained again.
+ * For `table --train` and `compare --real`.
  */
 import { firstOf, type PairSettings } from "../../child/pair_settings.ts";
 import type { ChildSettings } from "../../child/trainer.ts";
