@@ -95,7 +95,7 @@ export const SETTING_FLAGS = [
     help: "network on which the best meet and the verdict is made, on whole images (by preset; none: the child's)",
   },
   { name: "target-steps", type: "integer", min: 1, help: "training steps of 128 images on it (2000)" },
-  { name: "seeds", type: "integer", min: 1, max: 1000, help: "fresh seeds to judge the named function (16)" },
+  { name: "seeds", type: "integer", min: 1, max: 1000, help: "fresh seeds to judge the named function (by preset)" },
   { name: "run", type: "string", value: "NAME", help: "name of the run's folder in runs/ (by time)" },
 ] as const satisfies readonly Flag[];
 

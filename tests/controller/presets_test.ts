@@ -18,8 +18,8 @@ describe("presets", () => {
   it("grow from smoke to paper, workstation being laptop with ResNet-20 as its target", () => {
     const { smoke, laptop, workstation, paper }: Record<string, Preset> = PRESETS;
     assert(images(smoke) < images(laptop) / 500);
-    const { target, ...judging } = workstation.judging;
-    assertEquals({ ...workstation, judging: { ...judging, target: null } }, laptop);
+    const { target, ...judging } = workstation.judging, { verdictSeeds } = laptop.judging;
+    assertEquals({ ...workstation, judging: { ...judging, verdictSeeds, target: null } }, laptop);
     assertEquals([target!.child.network, target!.child.steps, target!.child.imageSize], ["resnet20", 2000, undefined]);
     assert(images(workstation) > 2 * images(laptop));
     assert(images(paper) > 20 * images(workstation));
