@@ -153,6 +153,17 @@ describe("deno task table", () => {
       assertStringIncludes(table[0], "expression,accuracy,mean");
     }));
 
+  it("shows the means of both children", () =>
+    withTable(async (cwd) => {
+      const { code, out } = await commandLine(["table", "--second", "--json"], { cwd });
+      assertEquals(code, 0);
+      const { child, trained, best, references } = JSON.parse(out);
+      assertEquals([child.network, child.second.network, best.length], ["resnet14", "resnet8", 20]);
+      assertEquals(references.map(({ n }: { n: number }) => n), references.map(() => 16));
+      const ofFirst = JSON.parse((await commandLine(["table", "--json"], { cwd })).out);
+      assert(trained < ofFirst.trained / 5 && best[0].accuracy < ofFirst.best[0].accuracy);
+    }));
+
   it("resumes where it was interrupted, and trains the k-th seed of each function alike", () =>
     inFolderOfImages(async (cwd) => {
       const line = ["table", "--train", "--preset", "smoke", ...IMAGES, "--workers", "1", "--random", "1"];

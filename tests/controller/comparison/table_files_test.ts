@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { firstOf } from "../../../child/pair_settings.ts";
+import { pairTable } from "../../../controller/comparison/function_table.ts";
 import { measuredTables, readTable, tableFile } from "../../../controller/comparison/table_files.ts";
 import { STAGES } from "../../../controller/comparison/table_plan.ts";
 import { inside } from "../../commands/command_line.ts";
@@ -19,6 +20,21 @@ describe("the table that comes with the project", () => {
       assert(entries.length >= 1500, `${entries.length}`);
       const relu = entries.find(({ expression }) => expression === "relu(x)")!;
       assertEquals(relu.scores.filter((score) => typeof score === "number").length, STAGES.at(-1)!.seeds);
+    }));
+
+  it("has one of the second child beside it, of the best functions on the same images by the same engine", () =>
+    inside(() => {
+      const first = readTable(LAPTOP), second = readTable({ ...LAPTOP, second: true }), pair = pairTable(first, second);
+      assertEquals(pair.header.child, PRESETS.laptop.child);
+      assertEquals(pair.entries.length, second.entries.length);
+      const often = pair.entries.filter(({ scores }) => scores.filter((score) => score !== undefined).length >= 16);
+      assert(often.length >= first.entries.length / 50, `${often.length}`);
+      assertEquals(measuredTables({ ...LAPTOP, second: true }).length, 1);
+      assertThrows(
+        () => readTable({ dataset: "mnist", preset: "laptop", second: true }),
+        Error,
+        "`deno task table --train --dataset mnist --preset laptop --second`",
+      );
     }));
 
   it("is read until there is another, and gone on with where that fits, as a copy", () =>
