@@ -85,6 +85,7 @@ export class TrialJudge {
     const first = queued().find(([training]) => training === 0);
     if (first) await this.#runTraining(id, ...first);
     if (["pruned", "diverged", "failed"].includes(this.#trials[id].state)) this.#dropQueued(id);
+    this.#takeKnown(id);
     await Promise.all(queued().map((training) => this.#runTraining(id, ...training)));
   }
 
@@ -133,6 +134,17 @@ export class TrialJudge {
       this.#journal.change({ ...trial, state: "running", worker, attempts: attempt, startedAt: Date.now(), curve: [] });
     }
     if (attempt > 1) this.#journal.notice("warning", `trial ${id} restarts on worker ${worker}`);
+  }
+
+  /** What tables have of the queued trainings, as one change. */
+  #takeKnown(id: number): void {
+    const { settings: { child }, run: { classes } } = this.#journal, trial = this.#trials[id];
+    const taken = [...trial.trainings.entries()].reduce((changed, [at, training]) => {
+      const known = training.state === "queued" ? this.#inTables(trial, training) : undefined;
+      if (!known?.isWhole) return changed;
+      return withResult(changed, at, resultOfTable(known.score, stepsOf(child)), classes, "table");
+    }, trial);
+    if (taken !== trial) this.#journal.change(taken);
   }
 
   async #runTraining(id: number, training: number, { seed, stage }: Training): Promise<void> {
@@ -274,7 +286,7 @@ export class TrialJudge {
 }
 
 /** The result of a training of so many steps that a table has. */
-function resultOfTable(score: number | null, steps: number): JobResult {
+function resultOfTable(score: number | null, steps: number): Result {
   const trained = { ...trainedElsewhere({ steps }), attempts: 0 };
   return score === null
     ? { ...trained, outcome: "diverged", reason: "the child diverged when the table was made" }
