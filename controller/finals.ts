@@ -117,14 +117,15 @@ interface Round {
 
 /**
  * The next round; null after the last one. Its seeds follow those of the rounds before, the first ones of the playoff
- * those that the search may use (`searchSeeds` of them), so that all finalists of a round train from the same ones.
+ * those that the search may use (`searchSeeds` of them) and those that a table had of a finalist, so that all finalists
+ * of a round train from the same ones, which none of them had.
  */
 function nextRound(trials: readonly Contestant[], stage: Rounds, searchSeeds: number): Round | null {
   const { name, round, finalists } = stage;
   if (round >= roundsOf(finalists.length)) return null;
-  const played = finalists.flatMap((id) => trials[id].trainings.filter((training) => training.stage === name));
-  const firstSeed = Math.max(name === "playoff" ? searchSeeds : 0, ...played.map(({ seed }) => seed + 1));
-  const left = stage.trainings - played.length;
+  const trained = finalists.flatMap((id) => trials[id].trainings.filter((one) => seedsOf(one.stage) === seedsOf(name)));
+  const firstSeed = Math.max(name === "playoff" ? searchSeeds : 0, ...trained.map(({ seed }) => seed + 1));
+  const left = stage.trainings - trained.filter((training) => training.stage === name).length;
   const { field, trainings } = playoffRound(standingOf(trials, stage), { finalists: finalists.length, round, left });
   return { field, firstSeed, seeds: trainings, stage: { ...stage, round: round + 1 } };
 }
