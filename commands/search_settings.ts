@@ -105,11 +105,8 @@ export function warmStartAgain(
     return warmStartOf(settings, runs);
   } catch (error) {
     if (!hasLearnt) throw error;
-    say(
-      `${
-        (error as Error).message
-      }; ${settings.sampler} has learnt from it already, and what it proposes is trained here`,
-    );
+    const { message } = error as Error;
+    say(`${message}; ${settings.sampler} has learnt from it already, and what it proposes is trained here`);
     return null;
   }
 }

@@ -78,7 +78,7 @@ export const table = command({
     if (flags.csv && flags.json) throw new UsageError("--csv and --json both write to stdout: give only one");
     childOf(flags); // throws if there is none
     if (flags.train) return await train(flags, io);
-    show(shownTable(readTable(flags), flags), distinctFunctions(), flags, io);
+    show(shownTable(readTable(flags), firstTable(flags)), distinctFunctions(), flags, io);
     return EXIT.done;
   },
 });
@@ -98,14 +98,14 @@ interface Flags {
   readonly json: boolean;
 }
 
-/** The table of the first child, which decides what the second trains. */
-function firstTable({ dataset, preset }: Flags): FunctionTable {
-  return readTable({ dataset, preset });
+/** The table of the first child, which decides what the second trains; null unless the table is of that. */
+function firstTable({ second, dataset, preset }: Flags): FunctionTable | null {
+  return second ? readTable({ dataset, preset }) : null;
 }
 
-/** What is shown of a table: that of a second child beside the first's. */
-function shownTable(table: FunctionTable, flags: Flags): FunctionTable {
-  return flags.second ? pairTable(firstTable(flags), table) : table;
+/** What is shown of a table: that of a second child beside the first's. Throws an Error if they do not compare. */
+function shownTable(table: FunctionTable, first: FunctionTable | null): FunctionTable {
+  return first ? pairTable(first, table) : table;
 }
 
 // Training ----------------------------------------------------------------------------------------------------------
@@ -121,13 +121,14 @@ async function train(flags: Flags, io: Io): Promise<number> {
 }
 
 async function trainMissing(trainer: TableTrainer, flags: Flags, io: Io): Promise<number> {
-  const { table, path } = trainer;
-  shownTable(table, flags); // throws before anything is trained, if it cannot be shown
-  const members = distinctFunctions(), nextOf = planOf(flags, members);
+  const { table, path } = trainer, first = firstTable(flags);
+  shownTable(table, first); // throws before anything is trained
+  const members = distinctFunctions(), order = trainingOrder(members, flags.seed, flags.random);
   const failed = new Set<string>();
   const keyOf = ({ fingerprint, seed }: Training) => `${fingerprint} ${seed}`;
   while (!io.signal.aborted) {
-    const trainings = nextOf(table).filter((training) => !failed.has(keyOf(training)));
+    const next = first ? nextSecondTrainings(table, first) : nextTrainings(table, order);
+    const trainings = next.filter((training) => !failed.has(keyOf(training)));
     if (trainings.length === 0) break;
     io.err(`${trainings.length} trainings come next, of ${table.header.child.steps} steps each`);
     let done = 0;
@@ -145,19 +146,9 @@ async function trainMissing(trainer: TableTrainer, flags: Flags, io: Io): Promis
     if (flags.json) io.out(interruptedLine({ file: path }));
     return EXIT.interrupted;
   }
-  show(shownTable(table, flags), members, flags, io);
+  show(shownTable(table, first), members, flags, io);
   if (failed.size > 0) io.err(`${failed.size} trainings failed: the same command retries them`);
   return failed.size > 0 ? EXIT.failed : EXIT.done;
-}
-
-/** What a table lacks next. */
-function planOf(flags: Flags, members: readonly Member[]): (table: FunctionTable) => readonly Training[] {
-  if (flags.second) {
-    const first = firstTable(flags);
-    return (table) => nextSecondTrainings(table, first);
-  }
-  const order = trainingOrder(members, flags.seed, flags.random);
-  return (table) => nextTrainings(table, order);
 }
 
 // Showing -----------------------------------------------------------------------------------------------------------

@@ -139,8 +139,9 @@ export class TrialJudge {
   /** What tables have of the queued trainings, as one change. */
   #takeKnown(id: number): void {
     const { settings: { child }, run: { classes } } = this.#journal, trial = this.#trials[id];
+    const knownOf = this.#inTables(trial);
     const taken = [...trial.trainings.entries()].reduce((changed, [at, training]) => {
-      const known = training.state === "queued" ? this.#inTables(trial, training) : undefined;
+      const known = training.state === "queued" ? knownOf(training) : undefined;
       if (!known?.isWhole) return changed;
       return withResult(changed, at, resultOfTable(known.score, stepsOf(child)), classes, "table");
     }, trial);
@@ -150,7 +151,7 @@ export class TrialJudge {
   async #runTraining(id: number, training: number, { seed, stage }: Training): Promise<void> {
     const { checkpoints, pool } = this.#options, { settings } = this.#journal;
     const trial = this.#trials[id];
-    const known = this.#inTables(trial, { seed, stage });
+    const known = this.#inTables(trial)({ seed, stage });
     if (known?.isWhole) {
       return this.#finishTraining(id, training, resultOfTable(known.score, stepsOf(settings.child)), "table");
     }
@@ -192,17 +193,20 @@ export class TrialJudge {
   }
 
   /**
-   * What the tables have of the same function and child, images and engine. The first child alone, unless it diverged, is
+   * What the tables have of the trainings of the same function and child, images and engine. The first child alone, unless it diverged, is
    * not the whole of two. A mirror image trains alike, but not from the same weights.
    */
-  #inTables({ expression }: Trial, { seed, stage }: Pick<Training, "seed" | "stage">): KnownScore | undefined {
-    if (!counts({ stage })) return undefined;
-    const [whole, first] = [this.#tables?.whole, this.#tables?.first].map((table) =>
-      this.#entryIn(table, expression)?.scores[seed]
+  #inTables({ expression }: Trial): (training: Pick<Training, "seed" | "stage">) => KnownScore | undefined {
+    const [ofWhole, ofFirst] = [this.#tables?.whole, this.#tables?.first].map((table) =>
+      this.#entryIn(table, expression)
     );
-    if (whole !== undefined) return { isWhole: true, score: whole };
-    if (first === null) return { isWhole: true, score: null };
-    return first === undefined ? undefined : { isWhole: false, score: first };
+    return ({ seed, stage }) => {
+      if (!counts({ stage })) return undefined;
+      const whole = ofWhole?.scores[seed], first = ofFirst?.scores[seed];
+      if (whole !== undefined) return { isWhole: true, score: whole };
+      if (first === null) return { isWhole: true, score: null };
+      return first === undefined ? undefined : { isWhole: false, score: first };
+    };
   }
 
   /** Null if the run's trainings are not from the seeds of tables. */

@@ -1,7 +1,7 @@
 /**
- * `deno task test [PATH...]`: every test file in a process of its own, one more at once than there are cores, each counted
- * from its JUnit report. The last line is `N passed, N failed` (and `, N skipped`), counting the tests themselves and
- * not the groups around them; before it stand the slowest files. PATHs pick the files whose path contains one of them.
+ * `deno task test [PATH...]`: every test file in a process of its own, one more at once than there are cores, each
+ * counted from its JUnit report. The last line is `N passed, N failed` (and `, N skipped`), counting the tests themselves
+ * and not the groups around them; before it stand the slowest files. PATHs pick the files whose path contains one of them.
  *
  * One process per file, since a report mixes the names of files that share a process, leaves out files that do not
  * load, and since V8 flags are a matter of the process: the suites of the wasm engine run with V8's bounds checks and

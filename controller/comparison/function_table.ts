@@ -151,7 +151,7 @@ export function differenceOf(
   return isSame ? null : `its images of ${dataset} differ from those found here`;
 }
 
-export function hasSameImages(one: ImageStatistics, other: ImageStatistics): boolean {
+function hasSameImages(one: ImageStatistics, other: ImageStatistics): boolean {
   const isSame = (a: readonly number[], b: readonly number[]) => a.length === b.length && a.every((v, i) => v === b[i]);
   return isSame(one.mean, other.mean) && isSame(one.standardDeviation, other.standardDeviation);
 }

@@ -20,6 +20,7 @@ describe("presets", () => {
     assert(images(smoke) < images(laptop) / 500);
     const { target, ...judging } = workstation.judging, { verdictSeeds } = laptop.judging;
     assertEquals({ ...workstation, judging: { ...judging, verdictSeeds, target: null } }, laptop);
+    assertEquals([verdictSeeds, judging.verdictSeeds], [32, 16]);
     assertEquals([target!.child.network, target!.child.steps, target!.child.imageSize], ["resnet20", 2000, undefined]);
     assert(images(workstation) > 2 * images(laptop));
     assert(images(paper) > 20 * images(workstation));

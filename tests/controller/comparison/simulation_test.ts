@@ -61,7 +61,8 @@ describe("plan of the table", () => {
     const second = new FunctionTable({ ...table.header, child: SECOND }), size = table.entries.length;
     const references = referenceFunctions().map(({ fingerprint }) => fingerprint);
     const isReference = (text: string) => references.includes(table.entryOf(text)!.fingerprint);
-    const best = truthsOf(table).find(({ expression }) => !isReference(expression))!; // of the first child, and the worst of the second
+    // The best on the first child is the worst on the second.
+    const best = truthsOf(table).find(({ expression }) => !isReference(expression))!;
     const rounds: number[] = [];
     for (let left = nextSecondTrainings(second, table); left.length > 0; left = nextSecondTrainings(second, table)) {
       rounds.push(left.length);
