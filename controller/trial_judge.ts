@@ -57,7 +57,7 @@ export class TrialJudge {
     return this.#journal.trials;
   }
 
-  /** Finishes every trial of the batch: of functions that train alike the first is trained, and the others take its result. */
+  /** Finishes every trial of the batch: of functions that train alike the first is trained, the others take its result. */
   async judge(batch: readonly Trial[]): Promise<void> {
     const originals: number[] = [], copies: [copy: Trial, original: number][] = [];
     for (const trial of batch) {
@@ -193,8 +193,8 @@ export class TrialJudge {
   }
 
   /**
-   * What the tables have of the trainings of the same function and child, images and engine. The first child alone, unless it diverged, is
-   * not the whole of two. A mirror image trains alike, but not from the same weights.
+   * What the tables have of the trainings of the same function and child, images and engine. The first child alone,
+   * unless it diverged, is not the whole of two. A mirror image trains alike, but not from the same weights.
    */
   #inTables({ expression }: Trial): (training: Pick<Training, "seed" | "stage">) => KnownScore | undefined {
     const [ofWhole, ofFirst] = [this.#tables?.whole, this.#tables?.first].map((table) =>

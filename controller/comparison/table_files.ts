@@ -1,6 +1,7 @@
 /**
  * Where tables of functions are: the one in progress in runs/table/, else the one shipped with the project, each named
- * after its data set and preset, and whether of that one's second child; and plausible tables, also shipped, whose scores are simulated.
+ * after its data set and preset, and whether of that one's second child; and plausible tables, also shipped, whose
+ * scores are simulated.
  */
 import { fileURLToPath } from "node:url";
 import { type FunctionTable, parseTable } from "./function_table.ts";

@@ -1,8 +1,8 @@
 /**
  * What the table of one core unit will hold: which functions, and how many trainings each. All of them are trained
  * once, in a random order derived from a seed, so that the table is a random sample of the space at any time; then the
- * best of them three times more, and the best of those again. The k-th training of every function has seed k. A table of a second
- * child has the best of these functions alone.
+ * best of them three times more, and the best of those again. The k-th training of every function has seed k. A table of
+ * a second child has the best of these functions alone.
  */
 import { activationFrom } from "../../child/activation/catalog.ts";
 import { fingerprint, type Fingerprints, fingerprintsOf } from "../../child/activation/fingerprint.ts";
