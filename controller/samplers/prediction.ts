@@ -66,11 +66,16 @@ export async function processOf(
   turns: Turns,
 ): Promise<GaussianProcess> {
   const process = new GaussianProcess([...samples.map(({ features }) => features), ...features], KERNEL);
-  for (let at = 0; at < samples.length; at++) {
-    process.observe(at);
+  await observeAll(process, [...samples.keys()], turns);
+  return process;
+}
+
+/** Observes the points at `places`, in their order, from the first that the process has not observed. */
+export async function observeAll(process: GaussianProcess, places: readonly number[], turns: Turns): Promise<void> {
+  while (process.observations < places.length) {
+    process.observe(places[process.observations]);
     await turns.next();
   }
-  return process;
 }
 
 /** Proposals of one batch that count as observed; only a batch of nearly all remaining members has more. */

@@ -7,7 +7,7 @@ import { BatchSampler, type Learnt, NOTHING_LEARNT } from "./batch_sampler.ts";
 import { mutateToken } from "./evolution.ts";
 import { featuresOf, type FunctionFacts } from "./function_facts.ts";
 import { GaussianProcess, type ProcessSettings } from "./gaussian_process.ts";
-import { KERNEL, MAX_SAMPLES, type Sample, samplesOf, takeHopeful, Turns } from "./prediction.ts";
+import { KERNEL, MAX_SAMPLES, observeAll, type Sample, samplesOf, takeHopeful, Turns } from "./prediction.ts";
 import type { SamplerState } from "./sampler_state.ts";
 
 type Tokens = readonly number[];
@@ -68,10 +68,7 @@ export class SurrogateSampler extends BatchSampler<Own> {
   async #takeHopeful(count: number, samples: readonly Sample[]): Promise<readonly Tokens[]> {
     const turns = new Turns();
     const { members, process, places } = await this.#field(samples, turns);
-    while (process.observations < samples.length) {
-      process.observe(places[process.observations]);
-      await turns.next();
-    }
+    await observeAll(process, places, turns);
     const { hope } = this.#settings, take = (at: number) => this.take(members[at].tokens);
     const taken = await takeHopeful(process, samples, { hope, count, among: members.keys(), take }, turns);
     return taken.map((at) => members[at].tokens);
