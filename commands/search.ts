@@ -49,7 +49,7 @@ export const search = command({
   positionals: [],
   flags: [
     ...SETTING_FLAGS,
-    { name: "resume", type: "string", value: "NAME", help: "continue this run exactly where it was" },
+    { name: "resume", type: "string", value: "NAME", help: "continue this run where it was; --workers may differ" },
     ...DASHBOARD_FLAGS,
     { name: "web", type: "boolean", default: true, help: "without the dashboard" },
     {
@@ -170,7 +170,10 @@ function showFinished(run: StoredRun, json: boolean, io: Io): void {
 }
 
 /** Null if nothing is left to do. */
-async function resume(flags: { readonly resume?: string; readonly json: boolean }, io: Io): Promise<Opened | null> {
+async function resume(
+  flags: { readonly resume?: string; readonly workers?: number; readonly json: boolean },
+  io: Io,
+): Promise<Opened | null> {
   const store = RunStore.open(runFolder(RUNS, flags.resume!), { onLocked: io.err });
   try {
     const summary = store.summary(), { settings } = summary.info; // its trials are read once, by the search
@@ -179,6 +182,9 @@ async function resume(flags: { readonly resume?: string; readonly json: boolean 
       showFinished(finished, flags.json, io);
       store.close();
       return null;
+    }
+    if (flags.workers !== undefined) {
+      store.saveInfo({ ...summary.info, settings: { ...settings, workers: flags.workers } });
     }
     const warmStart = warmStartAgain(settings, RUNS, summary.samplerState !== null, io.err);
     const dataset = await openChosenDataset(settings.dataset, settings.dataDirectory ?? undefined, "Searching", io);

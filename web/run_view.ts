@@ -2,7 +2,7 @@
  * A run as a page shows it: its state (`run_fold.ts`) with what only a page keeps, the progress and the workers' states
  * seen since it was opened. The same in tests on the server and in the browser; `version` counts changes.
  */
-import { isOver } from "../controller/runs/events.ts";
+import { isAtWork } from "../controller/runs/events.ts";
 import type { WorkerStatus } from "../controller/runs/events.ts";
 import { RunFold, withPoint } from "../controller/runs/run_fold.ts";
 import type { CurvePoint, TrialRow } from "../controller/trial.ts";
@@ -55,7 +55,7 @@ export class RunView extends RunFold<TrialRow> {
 
   /** Milliseconds of searching at a time of the server's clock. */
   elapsedAtTime(now: number): number {
-    return isOver(this) ? this.elapsedMs : this.elapsedMs + Math.max(0, now - this.elapsedAt);
+    return isAtWork(this) ? this.elapsedMs + Math.max(0, now - this.elapsedAt) : this.elapsedMs;
   }
 
   /** Updates the part that only a page keeps, before the event is folded in. */

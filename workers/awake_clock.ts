@@ -13,7 +13,7 @@ export class AwakeClock {
   #last: number;
   #awakeMs = 0;
 
-  /** `tick` must be called every `everyMs`; `monotonic` returns milliseconds; tests pass another clock. */
+  /** `tick` must be called at least every `everyMs`; `monotonic` returns milliseconds; tests pass another clock. */
   constructor(everyMs: number, monotonic: () => number = () => performance.now()) {
     this.#everyMs = everyMs;
     this.#monotonic = monotonic;

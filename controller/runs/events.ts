@@ -17,6 +17,11 @@ export function isOver({ state }: { readonly state: RunState }): boolean {
   return state === "finished" || state === "failed" || state === "interrupted";
 }
 
+/** Whether the run is at work: its elapsed time passes. */
+export function isAtWork({ state }: { readonly state: RunState }): boolean {
+  return state !== "paused" && !isOver({ state });
+}
+
 /** The value of the named metric; null if the sampler does not report it. */
 export function metricOf({ metrics }: Pick<SamplerUpdate, "metrics">, name: string): number | null {
   return metrics.find((metric) => metric.name === name)?.value ?? null;
@@ -200,6 +205,7 @@ export interface RunSnapshot<T = Trial> {
   readonly workers: readonly WorkerStatus[];
   readonly updates: readonly SamplerUpdate[];
   readonly notices: readonly Notice[];
+  /** Milliseconds that the run has been at work (`isAtWork`). */
   readonly elapsedMs: number;
 }
 

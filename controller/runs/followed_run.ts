@@ -7,6 +7,7 @@
  */
 import { stepsOf } from "../../child/pair_settings.ts";
 import {
+  isAtWork,
   isOver,
   type RunSettings,
   type RunSnapshot,
@@ -60,7 +61,7 @@ export class FollowedRun implements RunSource {
   }
 
   snapshot(): RunSnapshot {
-    const sinceRead = isOver(this.#fold) ? 0 : performance.now() - this.#readClock;
+    const sinceRead = isAtWork(this.#fold) ? performance.now() - this.#readClock : 0;
     return this.#fold.snapshot(this.#elapsedMs + sinceRead);
   }
 

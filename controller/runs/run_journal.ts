@@ -2,24 +2,29 @@
  * The journal of a run in progress: every change is stored, folded into the run's state and told to the listeners,
  * before the next thing happens. A run killed at any moment resumes from what its store then holds.
  */
+import { AwakeClock } from "../../workers/awake_clock.ts";
 import type { OpenedEngine } from "../../workers/protocol.ts";
 import { enginesOf, hasWorkLeft, isFinished, type Trial } from "../trial.ts";
 import { requeued } from "../trial_changes.ts";
-import type {
-  Notice,
-  RunInfo,
-  RunSettings,
-  RunSnapshot,
-  RunState,
-  SamplerUpdate,
-  SearchEvent,
-  Stage,
-  UnnumberedEvent,
-  WorkerStatus,
+import {
+  isAtWork,
+  type Notice,
+  type RunInfo,
+  type RunSettings,
+  type RunSnapshot,
+  type RunState,
+  type SamplerUpdate,
+  type SearchEvent,
+  type Stage,
+  type UnnumberedEvent,
+  type WorkerStatus,
 } from "./events.ts";
 import { RunFold } from "./run_fold.ts";
 import type { RunStore, StoredRun } from "./run_store.ts";
 import { snapshotOf } from "./stored_run.ts";
+
+/** The longest between two readings of the elapsed time, ms, in which the process surely did not sleep, is four times this. */
+const CLOCK_MS = 15_000;
 
 export class RunJournal {
   /** The run as it was stored when this journal was opened. */
@@ -27,10 +32,14 @@ export class RunJournal {
   readonly #store: RunStore;
   readonly #fold: RunFold;
   readonly #listeners = new Set<(event: SearchEvent) => void>();
-  readonly #startedAt = performance.now();
+  readonly #clock: AwakeClock;
+  /** Milliseconds at work in this process. */
+  #workedMs = 0;
 
-  constructor(store: RunStore) {
+  /** `monotonic` returns milliseconds; tests pass another clock. */
+  constructor(store: RunStore, monotonic?: () => number) {
     this.#store = store;
+    this.#clock = new AwakeClock(CLOCK_MS, monotonic);
     this.stored = store.load();
     this.#fold = new RunFold(beginning(this.stored));
     store.onLocked = (message) => this.#emit({ event: "notice", level: "warning", message }, "unsaved");
@@ -65,9 +74,12 @@ export class RunJournal {
     return this.#fold.updates.length;
   }
 
-  /** Milliseconds that the run has been at work, in this process and before. */
+  /** Milliseconds that the run has been at work, in this process and before: not while it was paused, or slept. */
   get elapsedMs(): number {
-    return this.stored.elapsedMs + performance.now() - this.#startedAt;
+    const before = this.#clock.now;
+    this.#clock.tick();
+    if (isAtWork(this)) this.#workedMs += this.#clock.now - before;
+    return this.stored.elapsedMs + this.#workedMs;
   }
 
   snapshot(): RunSnapshot {

@@ -27,8 +27,10 @@ describe("a search that is interrupted", () => {
 
       const before = loadRun(`${cwd}/runs/first`);
       assertEquals(before.state, "interrupted");
-      const resumed = await commandLine(["search", "--resume", "first", "--no-web", "--json"], { cwd });
+      const again = ["search", "--resume", "first", "--workers", "2", "--no-web", "--json"];
+      const resumed = await commandLine(again, { cwd });
       const finished = JSON.parse(resumed.out.trim().split("\n").at(-1)!);
+      assertEquals(loadRun(`${cwd}/runs/first`).info.settings, { ...before.info.settings, workers: 2 });
       assertEquals([resumed.code, finished.state, finished.trials], [0, "finished", 2]);
       // Finished trials keep their trainings and curves; later trainings only add to them.
       for (const { id, trainings, curve } of before.trials.filter(isFinished)) {

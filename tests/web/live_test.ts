@@ -264,6 +264,22 @@ describe("a view", () => {
     ]);
     assertEquals(view.seq, third.seq);
   });
+
+  it("counts no time while the run is paused, or after its end", async () => {
+    const run = new FakeRun({ trials: 10 }), view = new RunView(liveSnapshot(run.snapshot()), run.now);
+    run.subscribe((event) => view.apply(liveEvent(event)));
+    const passed = () => view.elapsedAtTime(run.now) - run.snapshot().elapsedMs;
+    run.advance(1000);
+    assertEquals(passed(), 0);
+    await run.control!({ control: "pause" });
+    run.advance(60_000);
+    assertEquals(passed(), -60_000); // the imitation's own clock goes on
+    await run.control!({ control: "resume" });
+    run.advance(1000);
+    run.close();
+    run.advance(60_000);
+    assertEquals(passed(), -120_000);
+  });
 });
 
 describe("a feed", () => {
