@@ -23,7 +23,7 @@ import { RunFold } from "./run_fold.ts";
 import type { RunStore, StoredRun } from "./run_store.ts";
 import { snapshotOf } from "./stored_run.ts";
 
-/** The longest between two readings of the elapsed time, ms, in which the process surely did not sleep, is four times this. */
+/** Milliseconds. The elapsed time is read every second: where it was not for four times this, the process slept. */
 const CLOCK_MS = 15_000;
 
 export class RunJournal {
