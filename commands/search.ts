@@ -12,7 +12,7 @@ import { SearchSpace } from "../controller/search_space.ts";
 import { hasWorkLeft } from "../controller/trial.ts";
 import { sourceName, type WarmStart } from "../controller/warm_start.ts";
 import { openEngine } from "../child/engine/open.ts";
-import type { Dataset } from "../datasets/dataset.ts";
+import { type Dataset, hasSameImages } from "../datasets/dataset.ts";
 import type { Dashboard } from "../web/app.ts";
 import { placeChildren } from "../workers/placement.ts";
 import { requireRunName } from "./run_name.ts";
@@ -49,7 +49,12 @@ export const search = command({
   positionals: [],
   flags: [
     ...SETTING_FLAGS,
-    { name: "resume", type: "string", value: "NAME", help: "continue this run where it was; --workers may differ" },
+    {
+      name: "resume",
+      type: "string",
+      value: "NAME",
+      help: "continue this run where it was; --workers and --data may differ",
+    },
     ...DASHBOARD_FLAGS,
     { name: "web", type: "boolean", default: true, help: "without the dashboard" },
     {
@@ -171,28 +176,36 @@ function showFinished(run: StoredRun, json: boolean, io: Io): void {
 
 /** Null if nothing is left to do. */
 async function resume(
-  flags: { readonly resume?: string; readonly workers?: number; readonly json: boolean },
+  flags: Pick<SettingFlags, "workers" | "data"> & { readonly resume?: string; readonly json: boolean },
   io: Io,
 ): Promise<Opened | null> {
   const store = RunStore.open(runFolder(RUNS, flags.resume!), { onLocked: io.err });
   try {
-    const summary = store.summary(), { settings } = summary.info; // its trials are read once, by the search
+    const summary = store.summary(), { info } = summary; // its trials are read once, by the search
     const finished = summary.state === "finished" ? store.load() : null;
     if (finished && !finished.trials.some(hasWorkLeft)) {
       showFinished(finished, flags.json, io);
       store.close();
       return null;
     }
-    if (flags.workers !== undefined) {
-      store.saveInfo({ ...summary.info, settings: { ...settings, workers: flags.workers } });
-    }
+    const { workers = info.settings.workers, data = info.settings.dataDirectory } = flags;
+    const settings = { ...info.settings, workers, dataDirectory: data };
     const warmStart = warmStartAgain(settings, RUNS, summary.samplerState !== null, io.err);
-    const dataset = await openChosenDataset(settings.dataset, settings.dataDirectory ?? undefined, "Searching", io);
+    const dataset = await openChosenDataset(settings.dataset, data ?? undefined, "Searching", io);
+    requireImages(info, dataset);
+    store.saveInfo({ ...info, settings });
     return { store, dataset, warmStart };
   } catch (error) {
     store.close();
     throw error;
   }
+}
+
+/** Throws an Error if a run began with other images. */
+function requireImages({ name, images }: RunInfo, dataset: Dataset): void {
+  if (images === undefined || hasSameImages(images, dataset)) return;
+  const message = `Cannot resume ${name} as these are not the images of ${dataset.name} that it began with`;
+  throw new Error(`${message}: say where those are with --data`);
 }
 
 /** What a new search or a resumed one takes from elsewhere. */

@@ -1,4 +1,4 @@
-/** The flags that set up a search: what is saved with its run; of these only --workers may change when it is resumed. */
+/** The flags that set up a search: what is saved with its run, and must not change when that is resumed. */
 import { ENGINE_NAMES, PLANNED_ENGINES } from "../child/engine/open.ts";
 import { NETWORK_NAMES } from "../child/network/networks.ts";
 import { OBJECTIVE_NAMES } from "../controller/objectives.ts";
@@ -101,11 +101,14 @@ export const SETTING_FLAGS = [
 
 export type SettingFlags = FlagValues<typeof SETTING_FLAGS>;
 
+/** What a resumed run may have anew, as another machine has other cores and folders. */
+const OF_THE_MACHINE: readonly string[] = ["workers", "data"];
+
 /** Throws a UsageError if a run is to be resumed with other settings. */
 export function requireNoSettings(flags: SettingFlags & { readonly resume?: string }): void {
   const values: Readonly<Record<string, unknown>> = flags;
   const isGiven = (value: unknown) => value !== undefined && !(Array.isArray(value) && value.length === 0);
-  const changed = SETTING_FLAGS.find(({ name }) => name !== "workers" && isGiven(values[camelCase(name)]));
+  const changed = SETTING_FLAGS.find(({ name }) => !OF_THE_MACHINE.includes(name) && isGiven(values[camelCase(name)]));
   if (flags.resume === undefined || !changed) return;
   throw new UsageError(`--resume continues a run with the settings it has: leave out --${changed.name}`);
 }

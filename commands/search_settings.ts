@@ -11,7 +11,7 @@ import { type Workload, workloadOf } from "../child/engine/speed.ts";
 import { openWebGpu } from "../child/engine/webgpu/engine.ts";
 import { childrenOnCard } from "../child/engine/card_children.ts";
 import { multiplyAdds } from "../child/network/cost.ts";
-import type { Dataset } from "../datasets/dataset.ts";
+import { type Dataset, imageStatistics } from "../datasets/dataset.ts";
 import { canScaleDown } from "../datasets/scaled_down.ts";
 import type { Fallback } from "../workers/pool.ts";
 import { type Machine, mayStartProcesses, placeChildren, visibleGpus } from "../workers/placement.ts";
@@ -281,6 +281,7 @@ export function infoOf(name: string, settings: RunSettings, dataset: Dataset): R
     dataset: dataset.name,
     synthetic: dataset.synthetic,
     classes: dataset.classes.length,
+    images: imageStatistics(dataset),
     ...settings.judging.target &&
       { targetWork: costOf(settings.judging.target.child, dataset) / costOf(settings.child, dataset) },
     metric: metricName(settings),

@@ -133,7 +133,7 @@ async function run(command: string, flags: Flags, io: Io): Promise<number> {
     ...cache !== undefined && { cache, copies: dataset.train.files!.copies!.side },
   };
   const name = flags.resume ?? flags.name ?? await defaultName(settings);
-  const folder = await openRunFolder(name, { ...settings }, FREE_SETTINGS);
+  const folder = await openRunFolder(name, { ...settings }, FREE_SETTINGS, [dataset]);
   try {
     const engine = await openChosenEngine(flags.engine, io);
     try {

@@ -57,6 +57,12 @@ export interface Dataset {
   readonly test: Split;
 }
 
+/**
+ * By which images are recognised: a folder of the same name, or files of the same names, may hold others, such as JPEGs
+ * decoded again.
+ */
+export type ImageStatistics = Pick<Dataset, "mean" | "standardDeviation">;
+
 /** Images in float, ready for a network. */
 export interface Batch {
   /** NHWC, `count * height * width * channels` values. float64 only where a test needs it. */
@@ -111,6 +117,16 @@ export class DatasetError extends Error {
   constructor(readonly reason: "unavailable" | "malformed", message: string, options?: ErrorOptions) {
     super(message, options);
   }
+}
+
+/** Those of the data set alone. */
+export function imageStatistics({ mean, standardDeviation }: ImageStatistics): ImageStatistics {
+  return { mean, standardDeviation };
+}
+
+export function hasSameImages(one: ImageStatistics, other: ImageStatistics): boolean {
+  const isSame = (a: readonly number[], b: readonly number[]) => a.length === b.length && a.every((v, i) => v === b[i]);
+  return isSame(one.mean, other.mean) && isSame(one.standardDeviation, other.standardDeviation);
 }
 
 /** The data set with an empty test split: what a search may see. */

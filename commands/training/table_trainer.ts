@@ -16,7 +16,7 @@ import {
 import { type TableChoice, tableFile } from "../../controller/comparison/table_files.ts";
 import type { Training } from "../../controller/comparison/table_plan.ts";
 import { PRESETS } from "../../controller/presets.ts";
-import { type Dataset, withoutTest } from "../../datasets/dataset.ts";
+import { type Dataset, imageStatistics, withoutTest } from "../../datasets/dataset.ts";
 import { loadDataset } from "../../datasets/load.ts";
 import { placeChildren } from "../../workers/placement.ts";
 import { Pool } from "../../workers/pool.ts";
@@ -138,7 +138,7 @@ function openForAppending(
     const text = wholeLines(Deno.readTextFileSync(path));
     file.truncateSync(new TextEncoder().encode(text).length);
     file.seekSync(0, Deno.SeekMode.End);
-    const { name, synthetic, classes, mean, standardDeviation } = dataset, images = { mean, standardDeviation };
+    const { name, synthetic, classes } = dataset, images = imageStatistics(dataset);
     const guessing = 1 / classes.length, date = new Date().toISOString().slice(0, 10);
     const header = newHeader({ dataset: name, synthetic, guessing, child, images, ...place, date });
     const table = parseTable(text === "" ? `${JSON.stringify(header)}\n` : text, path);

@@ -134,11 +134,11 @@ export async function settingsBefore<Settings extends object>(
 /** Trains what is not yet trained; resolves to the exit code. */
 export async function trainSeries(request: SeriesRequest, hooks: SeriesHooks, io: Io): Promise<number> {
   const settings = { command: request.command, ...request.settings, trainings: request.trainings.length };
-  const folder = await openRunFolder(request.name, settings, [...request.free, "trainings"]);
+  const datasets = new Set(request.trainings.map(({ dataset }) => dataset));
+  const folder = await openRunFolder(request.name, settings, [...request.free, "trainings"], [...datasets]);
   try {
     const engine = await openChosenEngine(request.flags.engine, io);
     try {
-      const datasets = new Set(request.trainings.map(({ dataset }) => dataset));
       for (const { notice } of datasets) if (notice !== undefined) io.err(notice);
       io.err(`run ${request.name}: everything is kept in ${folder.path}`);
       return await trainAll(request, { folder: folder.path, engine }, hooks, io);

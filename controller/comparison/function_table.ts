@@ -16,7 +16,7 @@ import {
   mirrorFingerprint,
 } from "../../child/activation/fingerprint.ts";
 import type { PairSettings } from "../../child/pair_settings.ts";
-import type { Dataset } from "../../datasets/dataset.ts";
+import { type Dataset, hasSameImages, type ImageStatistics } from "../../datasets/dataset.ts";
 import { meanOf, medianOf, varianceOf } from "./statistics.ts";
 
 const FORMAT = "actsearch function table 1";
@@ -34,16 +34,13 @@ export interface TableHeader {
   readonly child: PairSettings;
   /** What must be said of the images wherever the scores stand: "images from JPEGs of quality 75". */
   readonly remark?: string;
-  /** By which its images are recognised: other files of the same name have others. Tables before 2026-11-27 lack it. */
+  /** Tables before 2026-11-27 lack it. */
   readonly images?: ImageStatistics;
   readonly engine: string;
   readonly device: string;
   /** Of the first training. */
   readonly date: string;
 }
-
-/** Of each channel over the training split, as `channelStatistics` computes them. */
-export type ImageStatistics = Pick<Dataset, "mean" | "standardDeviation">;
 
 export interface TableEntry {
   readonly expression: string;
@@ -141,7 +138,7 @@ export function newHeader(about: Omit<TableHeader, "format">): TableHeader {
  */
 export function differenceOf(
   { dataset, child, images }: Pick<TableHeader, "dataset" | "child" | "images">,
-  wanted: Pick<Dataset, "name" | "mean" | "standardDeviation">,
+  wanted: Pick<Dataset, "name"> & ImageStatistics,
   wantedChild: PairSettings,
 ): string | null {
   if (dataset !== wanted.name) return `it is of the data set ${dataset}, not ${wanted.name}`;
@@ -149,11 +146,6 @@ export function differenceOf(
   if (settings.length > 0) return `its child has ${settings.join(", ")}`;
   const isSame = images === undefined || hasSameImages(images, wanted);
   return isSame ? null : `its images of ${dataset} differ from those found here`;
-}
-
-function hasSameImages(one: ImageStatistics, other: ImageStatistics): boolean {
-  const isSame = (a: readonly number[], b: readonly number[]) => a.length === b.length && a.every((v, i) => v === b[i]);
-  return isSame(one.mean, other.mean) && isSame(one.standardDeviation, other.standardDeviation);
 }
 
 /** "steps 400 instead of 600", for each setting in which the one child differs from the other. */

@@ -6,6 +6,7 @@
 import type { ControllerSettings } from "../samplers/ppo/config.ts";
 import type { PairSettings } from "../../child/pair_settings.ts";
 import type { ChildSettings } from "../../child/trainer.ts";
+import type { ImageStatistics } from "../../datasets/dataset.ts";
 import type { PrunerName } from "../pruners/pruners.ts";
 import type { Units } from "../search_space.ts";
 import type { CurvePoint, Trial } from "../trial.ts";
@@ -116,6 +117,8 @@ export interface RunInfo {
   readonly dataset: string;
   readonly synthetic: boolean;
   readonly classes: number;
+  /** Absent in older runs. */
+  readonly images?: ImageStatistics;
   /**
    * Work of a training of the target's child, in trainings of the search's own, by their multiply-adds; absent without a
    * target, and in older runs.

@@ -3,10 +3,14 @@
  * the results. One process at a time works in it; the operating system releases the lock of a killed one.
  */
 import { writeAtomically } from "../../child/model/atomic_file.ts";
+import { type Dataset, hasSameImages, type ImageStatistics, imageStatistics } from "../../datasets/dataset.ts";
 import { runFolder } from "./run_files.ts";
 
 const RUNS = "runs";
 const SETTINGS = "settings.json";
+/** In these settings, where they were written after 2026-11-27. */
+const IMAGES = "images";
+type Images = Readonly<Record<string, ImageStatistics>>;
 
 /** Settings in which a resumed run must not differ, under the names that error messages use. Plain JSON. */
 export type RunSettings = Readonly<Record<string, unknown>>;
@@ -90,17 +94,23 @@ export async function entriesOf(path: string): Promise<Deno.DirEntry[]> {
 
 /**
  * Opens or creates the folder of a run. Throws an Error if another process is working in it, or if it was started with
- * other settings; `free` are the keys that may differ.
+ * other settings or other images; `free` are the keys of settings that may differ.
  */
-export async function openRunFolder(name: string, settings: RunSettings, free: readonly string[]): Promise<RunFolder> {
+export async function openRunFolder(
+  name: string,
+  settings: RunSettings,
+  free: readonly string[],
+  datasets: readonly Dataset[],
+): Promise<RunFolder> {
   const path = runFolder(RUNS, name);
   if (await exists(`${path}/run.sqlite`)) throw new Error(`Cannot train in ${path} as it is the folder of a search`);
   await Deno.mkdir(path, { recursive: true });
   const lock = await takeLock(path);
   try {
     const before = await settingsIn(path);
-    if (before) requireSame(path, before, settings, free);
-    await writeAtomically(`${path}/${SETTINGS}`, JSON.stringify(settings, null, 1) + "\n");
+    if (before) requireSame(path, before, settings, [...free, IMAGES]);
+    const images = imagesOf(path, before?.[IMAGES] as Images | undefined, datasets);
+    await writeAtomically(`${path}/${SETTINGS}`, JSON.stringify({ ...settings, [IMAGES]: images }, null, 1) + "\n");
   } catch (error) {
     lock.close();
     throw error;
@@ -146,7 +156,14 @@ async function settingsIn(path: string): Promise<RunSettings | null> {
   }
   const missing = ["dataset", "network"].find((key) => typeof (settings as RunSettings)[key] !== "string");
   if (missing) throw foreign(file, `it has no "${missing}"`);
+  const { [IMAGES]: images = {} } = settings as { images?: unknown };
+  const isKnown = typeof images === "object" && images !== null && Object.values(images).every(isStatistics);
+  if (!isKnown) throw foreign(file, `its "${IMAGES}" are no means and deviations`);
   return settings as RunSettings;
+}
+
+function isStatistics(value: { readonly mean?: unknown; readonly standardDeviation?: unknown } | null): boolean {
+  return Array.isArray(value?.mean) && Array.isArray(value?.standardDeviation);
 }
 
 function foreign(file: string, why: string, cause?: unknown): Error {
@@ -154,6 +171,16 @@ function foreign(file: string, why: string, cause?: unknown): Error {
     `Cannot read ${file} as the settings of a training: ${why}. Put the file back as it was, or give another --name`,
     { cause },
   );
+}
+
+/** Those of before and of these data sets. Throws an Error if they contradict each other. */
+function imagesOf(path: string, before: Images = {}, datasets: readonly Dataset[]): Images {
+  const other = datasets.find((dataset) => before[dataset.name] && !hasSameImages(before[dataset.name], dataset));
+  if (other !== undefined) {
+    const message = `Cannot resume ${path} as these are not the images of ${other.name} that it began with`;
+    throw new Error(`${message}: say where those are with --data, or give another --name`);
+  }
+  return { ...before, ...Object.fromEntries(datasets.map((dataset) => [dataset.name, imageStatistics(dataset)])) };
 }
 
 function requireSame(path: string, before: RunSettings, now: RunSettings, free: readonly string[]): void {

@@ -235,14 +235,19 @@ describe("a folder that is not a run", () => {
       const settings = { dataset: "cifar10", labels: "fine", act: "swish", network: "resnet8", seeds: 3, seed: 1 };
       await Deno.writeTextFile(`${cwd}/runs/training/settings.json`, JSON.stringify(settings));
       await Deno.writeTextFile(`${cwd}/runs/training/results.json`, JSON.stringify({ seeds: [{}, {}] }));
-      for (const [name, content] of [["empty", ""], ["foreign", '{"colour": "red"}'], ["list", "[1]"]]) {
+      for (
+        const [name, content] of [["empty", ""], ["foreign", '{"colour": "red"}'], ["list", "[1]"], [
+          "images",
+          JSON.stringify({ ...settings, images: { cifar10: {} } }),
+        ]]
+      ) {
         await Deno.mkdir(`${cwd}/runs/${name}`);
         await Deno.writeTextFile(`${cwd}/runs/${name}/settings.json`, content);
         const says = [`Cannot read runs/${name}/settings.json as the settings of a training`, "give another --name"];
         await fails(["cifar10", "--resume", name], { cwd }, 1, says);
       }
       const { code, out, err } = await commandLine(["runs"], { cwd });
-      assertEquals([code, err.length], [0, 3], err.join("\n"));
+      assertEquals([code, err.length], [0, 4], err.join("\n"));
       assert(out.includes("training  interrupted  2/3 trainings  cifar10 of swish, resnet8"), out);
       await fails(["show", "training"], { cwd }, 1, ["runs/training", "holds trainings", "results.json"]);
     }));

@@ -15,7 +15,7 @@ import { signTest, summarise } from "../../controller/comparison/statistics.ts";
 import { histogram } from "../../commands/training/swish_report.ts";
 import { makeShapes } from "../../datasets/images/shapes.ts";
 import { commandLine, contents, fails, inFolder, linesFrom, start } from "./command_line.ts";
-import { IMAGES, inFolderOfImages } from "./small_images.ts";
+import { IMAGES, inFolderOfImages, moveImages } from "./small_images.ts";
 
 /** On few images: judging each training is most of what these commands do. */
 const TINY = [...IMAGES, ..."--network resnet8 --batch 20 --steps 2 --threads 1 --json".split(" ")];
@@ -60,7 +60,10 @@ describe("deno task baselines", () => {
       const estimate = /^10 trainings of 2 steps with resnet8: about \d+ (s|min) in all/;
       assert(told.some((line) => estimate.test(line)), told.join("\n"));
       assertEquals(first.map(({ act }) => act), [...BASELINES, "cos(x) - x", undefined]);
-      const both = await rowsOf(["baselines", "--resume", "all", "--seeds", "2", "--json"], cwd);
+      const again = ["baselines", "--resume", "all", "--seeds", "2", "--data", "moved", "--json"];
+      const others = ["these are not the images of images that it began with", "with --data"];
+      await moveImages(cwd, () => fails(again, { cwd }, 1, others));
+      const both = await rowsOf(again, cwd);
       assertEquals(both.slice(0, 10), first.slice(0, 10));
       assertEquals(both.map(({ act, seed }) => `${act} ${seed}`).slice(9, 12), ["cos(x) - x 1", "ReLU 2", "LReLU 2"]);
       const { table } = both.at(-1) as { table: { act: string; test: { n: number } }[] };

@@ -3,8 +3,8 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { loadRun } from "../../controller/runs/run_store.ts";
 import { isFinished } from "../../controller/trial.ts";
-import { commandLine, inFolder, linesFrom, linesOf, start } from "./command_line.ts";
-import { IMAGES, inFolderOfImages } from "./small_images.ts";
+import { commandLine, fails, inFolder, linesFrom, linesOf, start } from "./command_line.ts";
+import { IMAGES, inFolderOfImages, moveImages } from "./small_images.ts";
 
 const SMOKE = ["search", "--preset", "smoke", "--no-web", "--json", "--workers", "1"];
 
@@ -27,10 +27,16 @@ describe("a search that is interrupted", () => {
 
       const before = loadRun(`${cwd}/runs/first`);
       assertEquals(before.state, "interrupted");
-      const again = ["search", "--resume", "first", "--workers", "2", "--no-web", "--json"];
+      const again = ["search", "--resume", "first", "--workers", "2", "--data", "moved", "--no-web", "--json"];
+      const others = ["these are not the images of images that it began with", "with --data"];
+      await moveImages(cwd, () => fails(again, { cwd }, 1, others));
       const resumed = await commandLine(again, { cwd });
       const finished = JSON.parse(resumed.out.trim().split("\n").at(-1)!);
-      assertEquals(loadRun(`${cwd}/runs/first`).info.settings, { ...before.info.settings, workers: 2 });
+      assertEquals(loadRun(`${cwd}/runs/first`).info.settings, {
+        ...before.info.settings,
+        workers: 2,
+        dataDirectory: "moved",
+      });
       assertEquals([resumed.code, finished.state, finished.trials], [0, "finished", 2]);
       // Finished trials keep their trainings and curves; later trainings only add to them.
       for (const { id, trainings, curve } of before.trials.filter(isFinished)) {

@@ -16,6 +16,16 @@ export function inFolderOfImages(test: (cwd: string) => Promise<void>): Promise<
   });
 }
 
+/** Moves the folder to `cwd/moved`, whose images are other ones while `act` runs. */
+export async function moveImages(cwd: string, act: () => Promise<void>): Promise<void> {
+  await Deno.rename(`${cwd}/images`, `${cwd}/moved`);
+  const [first, last] = [0, CLASSES - 1].map((label) => `${cwd}/moved/train/${label}/0.png`);
+  const image = await Deno.readFile(first);
+  await Deno.copyFile(last, first);
+  await act();
+  await Deno.writeFile(first, image);
+}
+
 const SIDE = 32, CLASSES = 10;
 /** Images of each class. */
 const COUNTS = { train: 4, val: 1, test: 1 };
