@@ -33,12 +33,11 @@ const TABLE_ROWS = 10;
 
 /** Follows the run until the returned function is called, which prints the result. */
 export function followRun(source: RunSource, output: ConsoleOutput, json: boolean): () => void {
-  const startedAt = performance.now();
-  const finishedBefore = proposalsDone(source.snapshot().trials);
+  const { trials, elapsedMs } = source.snapshot(), before = { done: proposalsDone(trials), elapsedMs };
   const told = new Set<number>();
   let lastLine = -Infinity;
-  let best = bestTrial(source.snapshot().trials);
-  const statusLine = () => status(source, finishedBefore, performance.now() - startedAt);
+  let best = bestTrial(trials);
+  const statusLine = () => status(source, before);
   const tick = setInterval(() => {
     output.live(statusLine());
     if (output.terminal || performance.now() - lastLine < LINE_EVERY_MS) return;
@@ -72,11 +71,12 @@ function proposalsDone(trials: readonly Trial[]): number {
   return trials.filter((trial) => isCandidate(trial) && isFinished(trial)).length;
 }
 
-function status(source: RunSource, finishedBefore: number, elapsedMs: number): string {
+/** `before`: proposals that were finished when this process took over, and the run's elapsed time then. */
+function status(source: RunSource, before: { readonly done: number; readonly elapsedMs: number }): string {
   const snapshot = source.snapshot(), { trials, run, workers } = snapshot;
   const done = proposalsDone(trials), { trials: wanted } = run.settings;
   const best = bestTrial(trials);
-  const rate = (done - finishedBefore) / (elapsedMs / 3_600_000);
+  const rate = (done - before.done) / ((snapshot.elapsedMs - before.elapsedMs) / 3_600_000);
   const left = timeLeft(workOf(snapshot), run.settings, snapshot.elapsedMs);
   const running = workers.filter((worker) => worker.trial !== null)
     .map((worker) => `${worker.trial}: ${Math.floor(100 * worker.step / worker.steps)} %`);

@@ -10,16 +10,17 @@ import { compileToClosure } from "../../child/activation/evaluate.ts";
 import { mirrorFingerprint } from "../../child/activation/fingerprint.ts";
 import { printExpression } from "../../child/activation/print.ts";
 import { simplify } from "../../child/activation/simplify.ts";
-import type {
-  RunInfo,
-  RunSnapshot,
-  RunSource,
-  RunState,
-  SamplerUpdate,
-  SearchControl,
-  SearchEvent,
-  UnnumberedEvent,
-  WorkerStatus,
+import {
+  isAtWork,
+  type RunInfo,
+  type RunSnapshot,
+  type RunSource,
+  type RunState,
+  type SamplerUpdate,
+  type SearchControl,
+  type SearchEvent,
+  type UnnumberedEvent,
+  type WorkerStatus,
 } from "../../controller/runs/events.ts";
 import { SearchSpace } from "../../controller/search_space.ts";
 import { queuedTrial } from "../../controller/trial_changes.ts";
@@ -113,6 +114,7 @@ export class FakeRun implements RunSource {
   #state: RunState;
   #seq = 0;
   #now: number;
+  #elapsedMs = 0;
   #trials: Trial[] = [];
   #workers: WorkerStatus[] = [];
   #updates: SamplerUpdate[] = [];
@@ -160,7 +162,7 @@ export class FakeRun implements RunSource {
       workers: this.#workers.slice(),
       updates: this.#updates.slice(),
       notices: this.#notices.slice(),
-      elapsedMs: this.#now - this.#options.createdAt,
+      elapsedMs: this.#elapsedMs,
     };
   }
 
@@ -201,6 +203,7 @@ export class FakeRun implements RunSource {
   /** Moves fake time on: children make progress, end, and new ones start. Emits at least one event unless done. */
   advance(ms: number): void {
     this.#now += ms;
+    if (isAtWork({ state: this.#state })) this.#elapsedMs += ms;
     if (this.#state === "paused") return;
     for (const worker of this.#workers) {
       if (worker.state === "training") this.#train(worker, ms);
