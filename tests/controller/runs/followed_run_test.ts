@@ -82,7 +82,8 @@ describe("a run that another process searches", () => {
       assertAsStored(page.view, `${root}/run`);
       assert(page.changes("running") > 0, "no trial was seen while it was trained");
       assertEquals(page.view.run.engine, loadRun(`${root}/run`).info.engine);
-      assertEquals([...page.view.workers.values()].map(({ id, state, trial }) => ({ id, state, trial })), [
+      const workers = [...page.view.workers.values()].sort((one, other) => one.id - other.id); // as they were seen
+      assertEquals(workers.map(({ id, state, trial }) => ({ id, state, trial })), [
         { id: 0, state: "stopped", trial: null },
         { id: 1, state: "stopped", trial: null },
       ]);
