@@ -3,6 +3,7 @@ import { createSampler } from "../controller/samplers/samplers.ts";
 import { childText } from "../controller/child_text.ts";
 import { followRun } from "../controller/console.ts";
 import { runFolder } from "../controller/runs/run_files.ts";
+import { otherImages } from "../controller/runs/run_folder.ts";
 import { RunStore, type StoredRun, type StoredSummary } from "../controller/runs/run_store.ts";
 import { snapshotOf } from "../controller/runs/stored_run.ts";
 import { DEFAULT_OBJECTIVE } from "../controller/objectives.ts";
@@ -203,9 +204,7 @@ async function resume(
 
 /** Throws an Error if a run began with other images. */
 function requireImages({ name, images }: RunInfo, dataset: Dataset): void {
-  if (images === undefined || hasSameImages(images, dataset)) return;
-  const message = `Cannot resume ${name} as these are not the images of ${dataset.name} that it began with`;
-  throw new Error(`${message}: say where those are with --data`);
+  if (images !== undefined && !hasSameImages(images, dataset)) throw new Error(otherImages(name, dataset));
 }
 
 /** What a new search or a resumed one takes from elsewhere. */

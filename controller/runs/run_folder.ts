@@ -173,12 +173,16 @@ function foreign(file: string, why: string, cause?: unknown): Error {
   );
 }
 
+/** What is said where a run, of this name or path, began with other images of the data set. */
+export function otherImages(run: string, { name }: Pick<Dataset, "name">): string {
+  return `Cannot resume ${run} as these are not the images of ${name} that it began with: say where those are with --data`;
+}
+
 /** Those of before and of these data sets. Throws an Error if they contradict each other. */
 function imagesOf(path: string, before: Images = {}, datasets: readonly Dataset[]): Images {
   const other = datasets.find((dataset) => before[dataset.name] && !hasSameImages(before[dataset.name], dataset));
   if (other !== undefined) {
-    const message = `Cannot resume ${path} as these are not the images of ${other.name} that it began with`;
-    throw new Error(`${message}: say where those are with --data, or give another --name`);
+    throw new Error(`${otherImages(path, other)}, or give another --name`);
   }
   return { ...before, ...Object.fromEntries(datasets.map((dataset) => [dataset.name, imageStatistics(dataset)])) };
 }
