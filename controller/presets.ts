@@ -60,7 +60,7 @@ export const SECOND: ChildSettings = { ...CHILD, network: "resnet8", steps: 100,
  * the target, few times each (tests/bench/records/2026-11-26_naming.md).
  */
 export const TARGET: Target = {
-  child: { ...CHILD, network: "resnet20", steps: 2000 },
+  child: { ...CHILD, network: "resnet20", steps: 2000, schedule: "warm-cosine" },
   candidates: 16,
   seeds: 2,
 };
