@@ -77,7 +77,7 @@ function status(source: RunSource, before: { readonly done: number; readonly ela
   const done = proposalsDone(trials), { trials: wanted } = run.settings;
   const best = bestTrial(trials);
   const rate = (done - before.done) / ((snapshot.elapsedMs - before.elapsedMs) / 3_600_000);
-  const left = timeLeft(workOf(snapshot), run.settings, snapshot.elapsedMs);
+  const left = timeLeft(workOf(snapshot), snapshot);
   const running = workers.filter((worker) => worker.trial !== null)
     .map((worker) => `${worker.trial}: ${Math.floor(100 * worker.step / worker.steps)} %`);
   return [

@@ -1,9 +1,10 @@
 /**
- * How much a run has left to do, so that its time left can be told. Work is counted in trainings of the search's own
- * child, of which one of the target's child is worth several (`RunInfo.targetWork`).
+ * How much a run has left to do, and how long that takes. Work is counted in trainings of the search's own child; one of
+ * the target's child is worth several of them (`RunInfo.targetWork`) until workers tell how fast they train it.
  */
 import { targetChild } from "./finals.ts";
-import type { RunInfo, RunSettings, Stage } from "./runs/events.ts";
+import { meanOf } from "./comparison/statistics.ts";
+import type { RunInfo, Stage, WorkerStatus } from "./runs/events.ts";
 import { isCandidate, isFinished, isTakenWhole, type Training, trainingsSpent, type TrialRow } from "./trial.ts";
 
 export interface Work {
@@ -11,33 +12,56 @@ export interface Work {
   /** Until the last proposal is judged. */
   readonly proposals: number;
   readonly playoff: number;
-  /** The target and the verdict. */
-  readonly after: number;
+  /** The verdict, where it is by the search's own child. */
+  readonly verdict: number;
+  /** Trainings of the target's child, of the verdict too, counted in their own number. */
+  readonly onTarget: number;
+  /** Milliseconds that a first training takes on its worker, on average; null before one was trained whole. */
+  readonly trainingMs: number | null;
 }
 
 /** A run as far as its work is concerned. */
 export interface Progress {
   readonly run: Pick<RunInfo, "settings" | "targetWork">;
   readonly stage: Stage;
-  readonly trials: readonly Pick<TrialRow, "role" | "state" | "trainings">[];
+  readonly trials: readonly Pick<TrialRow, "role" | "state" | "trainings" | "startedAt" | "finishedAt">[];
+}
+
+/** How fast a run is. */
+export interface Pace extends Pick<Progress, "run" | "stage"> {
+  /** Running time so far. */
+  readonly elapsedMs: number;
+  readonly workers: readonly Pick<WorkerStatus, "state" | "step" | "imagesPerSecond">[];
 }
 
 /** The stages in their order. */
 const STAGES = ["search", "playoff", "target", "verdict"] as const;
 
 /**
- * Milliseconds until the run's end at the speed it has had in `elapsedMs` of running time; null before the first
- * training. Proposals end so early that the playoff ends with the time limit.
+ * Milliseconds until the run's end; null before the first training. Proposals go on at the speed that they have had,
+ * with what a batch leaves idle, and end so early that the playoff ends with the time limit. All workers train in what
+ * comes after.
  */
-export function timeLeft(
-  { done, proposals, playoff, after }: Work,
-  { timeLimitMs }: Pick<RunSettings, "timeLimitMs">,
-  elapsedMs: number,
-): number | null {
+export function timeLeft(work: Work, pace: Pace): number | null {
+  const { done, proposals, playoff, verdict, onTarget, trainingMs } = work, { elapsedMs, workers } = pace;
   if (done === 0) return null;
-  const each = elapsedMs / done;
+  const sofar = elapsedMs / done, busy = workers.filter(({ state }) => state !== "stopped").length;
+  const each = trainingMs === null || busy === 0 ? sofar : trainingMs / busy;
+  const { settings: { timeLimitMs }, targetWork = 1 } = pace.run;
   const limit = timeLimitMs === null || proposals === 0 ? Infinity : Math.max(0, timeLimitMs - elapsedMs);
-  return Math.min((proposals + playoff) * each, limit) + after * each;
+  const target = onTarget === 0 ? 0 : onTarget * (msOnTarget(pace) ?? targetWork * each);
+  return Math.min(proposals * sofar + playoff * each, limit) + verdict * each + target;
+}
+
+/** Milliseconds per training of the target's child, as the workers that train it now say; null before they do. */
+function msOnTarget({ run: { settings }, stage, workers }: Pace): number | null {
+  const child = stage.name === "search" ? null : targetChild(settings.judging, stage.name);
+  const speeds = workers.flatMap(({ state, step, imagesPerSecond }) =>
+    state === "training" && step > 0 && imagesPerSecond ? [imagesPerSecond] : []
+  );
+  if (child === null || speeds.length === 0) return null;
+  const busy = workers.filter(({ state }) => state !== "stopped").length;
+  return 1000 * child.steps * child.batch / (meanOf(speeds) * busy);
 }
 
 /**
@@ -47,18 +71,23 @@ export function timeLeft(
 export function workOf(
   { run: { settings: { judging, trials: wanted }, targetWork = 1 }, stage, trials }: Progress,
 ): Work {
-  const workOfOne = (name: Training["stage"]) => targetChild(judging, name) === null ? 1 : targetWork;
-  const requested = { search: 0, playoff: 0, target: 0, verdict: 0 };
-  const finished = { candidates: 0, spent: 0, trained: 0 };
-  let done = 0, queued = 0, candidates = 0;
+  const isOnTarget = (name: Training["stage"]) => targetChild(judging, name) !== null;
+  const requested = { search: 0, playoff: 0, target: 0, verdict: 0 }, queued = { own: 0, onTarget: 0 };
+  const finished = { candidates: 0, spent: 0, trained: 0 }, timed = { trials: 0, ms: 0 };
+  let done = 0, candidates = 0;
   for (const trial of trials) {
     let trained = 0;
     for (const training of trial.trainings) {
       requested[training.stage]++;
-      if (training.state === "queued") queued += workOfOne(training.stage);
+      if (training.state === "queued") queued[isOnTarget(training.stage) ? "onTarget" : "own"]++;
       if (!isTrained(training)) continue;
       trained++;
-      done += workOfOne(training.stage);
+      done += isOnTarget(training.stage) ? targetWork : 1;
+    }
+    const ms = firstMs(trial);
+    if (ms !== null) {
+      timed.trials++;
+      timed.ms += ms;
     }
     if (!isCandidate(trial)) continue;
     candidates++;
@@ -76,15 +105,25 @@ export function workOf(
   };
   const toCome = (name: keyof typeof planned) => {
     if (judging.verdictSeeds === 0 || STAGES.indexOf(name) < STAGES.indexOf(stage.name)) return 0;
-    return Math.max(0, planned[name] - requested[name]) * workOfOne(name);
+    return Math.max(0, planned[name] - requested[name]);
   };
+  const verdictOnTarget = isOnTarget("verdict");
   const left = {
     proposals: stage.name === "search" ? (wanted - candidates) * perCandidate(finished.trained) : 0,
     playoff: toCome("playoff"),
-    after: toCome("target") + toCome("verdict"),
+    verdict: verdictOnTarget ? 0 : toCome("verdict"),
+    onTarget: toCome("target") + (verdictOnTarget ? toCome("verdict") : 0) + queued.onTarget,
   };
-  const now = stage.name === "search" ? "proposals" : stage.name === "playoff" ? "playoff" : "after";
-  return { done, ...left, [now]: left[now] + queued };
+  const now = stage.name === "search" ? "proposals" : stage.name === "playoff" ? "playoff" : "verdict";
+  const trainingMs = timed.trials === 0 ? null : timed.ms / timed.trials;
+  return { done, ...left, [now]: left[now] + queued.own, trainingMs };
+}
+
+/** How long its first training took; null unless it was trained here, whole and to the end. */
+function firstMs({ trainings, startedAt, finishedAt }: Progress["trials"][number]): number | null {
+  const [first] = trainings;
+  if (first?.state !== "complete" || first.from === "table" || startedAt === null || finishedAt === null) return null;
+  return finishedAt - startedAt;
 }
 
 /**

@@ -12,6 +12,7 @@ import { IMAGES, inFolderOfImages } from "./small_images.ts";
 
 const SMALL = "search --preset smoke --steps 2 --trials 8 --image-size 16 --seeds 2 --seed 2".split(" ");
 const TARGET = ["--target-network", "resnet14", "--target-steps", "3"];
+const CHILD = "resnet14, 3 steps of 40, schedule warm-cosine";
 
 describe("search --target-network", () => {
   it("judges on whole images, by that network, what is named; show, export and confirm know what met on it", () =>
@@ -20,7 +21,7 @@ describe("search --target-network", () => {
       const { code, out, err } = await commandLine(line, { cwd });
       assertEquals(code, 0, err.join("\n"));
       const { best, target } = JSON.parse(out.trim().split("\n").at(-1)!);
-      assertEquals([best.child, best.n], ["resnet14, 3 steps of 40", 2]);
+      assertEquals([best.child, best.n], [CHILD, 2]);
       assertEquals([target.length, target[0].trial], [2, best.trial]);
       assert(target.every(({ n, score }: { n: number; score: number }) => n === 2 && score > 0 && score < 1));
       assert(target[0].score >= target[1].score);
@@ -38,7 +39,7 @@ describe("search --target-network", () => {
         assertEquals([score, loss], [alone.score, alone.loss]);
       }
       const shown = await commandLine(["show", "first"], { cwd });
-      assert(shown.out.includes("on 2 fresh seeds of resnet14, 3 steps of 40"), shown.out);
+      assert(shown.out.includes(`on 2 fresh seeds of ${CHILD}`), shown.out);
       const met = target.map(({ trial }: { trial: number }) => `n=2   trial ${trial}`);
       for (const line of met) assert(shown.out.includes(line), `${line} in ${shown.out}`);
 
@@ -50,7 +51,7 @@ describe("search --target-network", () => {
         rows.filter(({ trial, stage }) => trial === best.trial && stage === "verdict"),
         own.map(({ seed, state, score, loss }) => ({
           ...{ trial: best.trial, expression: best.expression, role: "candidate", stage: "verdict", seed },
-          ...{ child: "resnet14, 3 steps of 40", state, score, loss, from: null, engine: "wasm" },
+          ...{ child: CHILD, state, score, loss, from: null, engine: "wasm" },
         })),
       );
       const csv = await commandLine(["export", "first", "--trainings"], { cwd });

@@ -22,7 +22,8 @@ export function Figures({ lines }: { lines: readonly Baseline[] }): VNode {
   const rate = stage === null ? recentRate(view, now) : null; // of proposals, which are over then
   const { trials: wanted, timeLimitMs } = view.run.settings;
   const work = useOfTrials(view, (trials) => workOf({ run: view.run, stage: view.stage, trials }));
-  const left = view.state === "running" ? timeLeft(work, view.run.settings, elapsed) : null;
+  const pace = { run: view.run, stage: view.stage, elapsedMs: elapsed, workers: [...view.workers.values()] };
+  const left = view.state === "running" ? timeLeft(work, pace) : null;
   const isFiltered = shown.length < view.trials.length;
   return (
     <section class="figures" aria-label="Figures">
