@@ -73,20 +73,34 @@ export class TrialJudge {
 
   /** Runs all queued trainings of the given trials. */
   async trainAll(which: (trial: Trial) => boolean): Promise<void> {
-    await Promise.all(this.#trials.filter(which).map(({ id }) => this.train(id)));
+    await this.#train(this.#trials.filter(which).map(({ id }) => id));
+  }
+
+  /** Runs the trial's queued trainings. */
+  async train(id: number): Promise<void> {
+    await this.#train([id]);
   }
 
   /**
-   * Trains the trial's queued trainings. The first one alone decides whether the others that count are worth it; the
-   * verdict judges a reference in any case.
+   * A trial's first training alone decides whether its others that count are worth it; the verdict judges a reference in
+   * any case. Those go seed by seed, so that what there is at any time favours no trial.
    */
-  async train(id: number): Promise<void> {
-    const queued = () => [...this.#trials[id].trainings.entries()].filter(([, { state }]) => state === "queued");
-    const first = queued().find(([training]) => training === 0);
+  async #train(ids: readonly number[]): Promise<void> {
+    await Promise.all(ids.map((id) => this.#trainFirst(id)));
+    const queued = ids.flatMap((id) => this.#queuedOf(id).map(([at, training]) => ({ id, at, training })));
+    queued.sort((one, other) => one.training.seed - other.training.seed);
+    await Promise.all(queued.map(({ id, at, training }) => this.#runTraining(id, at, training)));
+  }
+
+  async #trainFirst(id: number): Promise<void> {
+    const first = this.#queuedOf(id).find(([at]) => at === 0);
     if (first) await this.#runTraining(id, ...first);
     if (["pruned", "diverged", "failed"].includes(this.#trials[id].state)) this.#dropQueued(id);
     this.#takeKnown(id);
-    await Promise.all(queued().map((training) => this.#runTraining(id, ...training)));
+  }
+
+  #queuedOf(id: number): [at: number, training: Training][] {
+    return [...this.#trials[id].trainings.entries()].filter(([, { state }]) => state === "queued");
   }
 
   /** The estimates for those standings, in their order. */

@@ -7,7 +7,7 @@ import type { SearchEvent } from "../../controller/runs/events.ts";
 import { hasWorkLeft, type Trial } from "../../controller/trial.ts";
 import { inFolder } from "../commands/command_line.ts";
 import { ask, once, runReacting, trialsOf } from "./reactions.ts";
-import { runScripted } from "./search_program.ts";
+import { openScripted, runScripted } from "./search_program.ts";
 
 /** When a training of that stage ends, be it the last of a round or not. */
 const trains = (stage: string, count: number) => (event: SearchEvent) =>
@@ -64,6 +64,22 @@ describe("a search that is stopped after its last batch", () => {
 });
 
 describe("a verdict", () => {
+  it("is trained seed by seed, so that what there is of it favours no function", () =>
+    inFolder(async (folder) => {
+      const { search, store } = openScripted(folder, 1), seeds: number[] = [], judged = new Set<string>();
+      search.subscribe((event) => {
+        if (event.event !== "trial_changed") return;
+        for (const { stage, state, seed } of event.trial.trainings) {
+          const key = `${event.trial.id} ${seed}`;
+          if (stage !== "verdict" || state !== "complete" || judged.has(key)) continue;
+          judged.add(key);
+          seeds.push(seed);
+        }
+      });
+      await search.run(new AbortController().signal).finally(() => store.close());
+      assertEquals(seeds, [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]);
+    }));
+
   it("is made beside a reference whose first training failed", () =>
     inFolder(async (folder) => {
       await runScripted(folder, 2, { references: ["ReLU", "x + 8"] });
