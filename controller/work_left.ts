@@ -3,7 +3,7 @@
  * the target's child is worth several of them (`RunInfo.targetWork`) until workers tell how fast they train it.
  */
 import { targetChild } from "./finals.ts";
-import { meanOf } from "./comparison/statistics.ts";
+import { meanOf, medianOf } from "./comparison/statistics.ts";
 import type { RunInfo, Stage, WorkerStatus } from "./runs/events.ts";
 import { isCandidate, isFinished, isTakenWhole, type Training, trainingsSpent, type TrialRow } from "./trial.ts";
 
@@ -16,7 +16,7 @@ export interface Work {
   readonly verdict: number;
   /** Trainings of the target's child, of the verdict too, counted in their own number. */
   readonly onTarget: number;
-  /** Milliseconds that a first training takes on its worker, on average; null before one was trained whole. */
+  /** Milliseconds that a first training now takes on its worker; null before one was trained whole. */
   readonly trainingMs: number | null;
 }
 
@@ -33,6 +33,9 @@ export interface Pace extends Pick<Progress, "run" | "stage"> {
   readonly elapsedMs: number;
   readonly workers: readonly Pick<WorkerStatus, "state" | "step" | "imagesPerSecond">[];
 }
+
+/** First trainings from which it is told how long one takes. */
+const LATEST = 15;
 
 /** The stages in their order. */
 const STAGES = ["search", "playoff", "target", "verdict"] as const;
@@ -73,7 +76,7 @@ export function workOf(
 ): Work {
   const isOnTarget = (name: Training["stage"]) => targetChild(judging, name) !== null;
   const requested = { search: 0, playoff: 0, target: 0, verdict: 0 }, queued = { own: 0, onTarget: 0 };
-  const finished = { candidates: 0, spent: 0, trained: 0 }, timed = { trials: 0, ms: 0 };
+  const finished = { candidates: 0, spent: 0, trained: 0 };
   let done = 0, candidates = 0;
   for (const trial of trials) {
     let trained = 0;
@@ -83,11 +86,6 @@ export function workOf(
       if (!isTrained(training)) continue;
       trained++;
       done += isOnTarget(training.stage) ? targetWork : 1;
-    }
-    const ms = firstMs(trial);
-    if (ms !== null) {
-      timed.trials++;
-      timed.ms += ms;
     }
     if (!isCandidate(trial)) continue;
     candidates++;
@@ -115,8 +113,17 @@ export function workOf(
     onTarget: toCome("target") + (verdictOnTarget ? toCome("verdict") : 0) + queued.onTarget,
   };
   const now = stage.name === "search" ? "proposals" : stage.name === "playoff" ? "playoff" : "verdict";
-  const trainingMs = timed.trials === 0 ? null : timed.ms / timed.trials;
-  return { done, ...left, [now]: left[now] + queued.own, trainingMs };
+  return { done, ...left, [now]: left[now] + queued.own, trainingMs: trainingMsOf(trials) };
+}
+
+/** The median of the latest: the machine may be busier since the earlier ones, or have been suspended in some. */
+function trainingMsOf(trials: Progress["trials"]): number | null {
+  const latest: number[] = [];
+  for (let i = trials.length - 1; i >= 0 && latest.length < LATEST; i--) {
+    const ms = firstMs(trials[i]);
+    if (ms !== null) latest.push(ms);
+  }
+  return latest.length === 0 ? null : medianOf(latest);
 }
 
 /** How long its first training took; null unless it was trained here, whole and to the end. */

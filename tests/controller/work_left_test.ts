@@ -90,15 +90,19 @@ describe("the work left", () => {
   });
 
   it("knows how long a training takes from those trained here, whole and to the end", () => {
-    const trials = [
-      candidate("complete"),
-      { ...candidate("complete"), finishedAt: 8000 },
-      { ...candidate("complete", [{ from: "table", engine: "wasm" }]), finishedAt: 5001 },
+    const trained = (ms: number, trainings?: Partial<Training>[]) => ({
+      ...candidate("complete", trainings),
+      finishedAt: 5000 + ms,
+    });
+    const others = [
+      trained(1, [{ from: "table", engine: "wasm" }]),
       { ...candidate("diverged"), finishedAt: 5001 },
       { ...candidate("complete", [{ from: "table" }]), startedAt: null },
     ];
-    assertEquals(workOf({ run: run(), stage: SEARCH, trials }).trainingMs, 2000);
-    assertEquals(workOf({ run: run(), stage: SEARCH, trials: trials.slice(2) }).trainingMs, null);
+    const msOf = (trials: Judged[]) => workOf({ run: run(), stage: SEARCH, trials }).trainingMs;
+    assertEquals(msOf([trained(1000), trained(1e7), trained(3000), ...others]), 3000); // one was suspended
+    assertEquals(msOf(others), null);
+    assertEquals(msOf([...times(15, () => trained(9000)), ...times(15, () => trained(2000)), ...others]), 2000);
   });
 });
 
