@@ -58,7 +58,7 @@ export const SECOND: ChildSettings = { ...CHILD, network: "resnet8", steps: 100,
  * 0.7 to 1.7 points between its winner and Swish where this network, after 500 steps, has 0.4 ± 0.4
  * (tests/bench/records/2026-11-26_confirms_deeper.md). As that tells so little of the order of its best, many of them train
  * the target, few times each (tests/bench/records/2026-11-26_naming.md). Its learning rate warms up: after 500 steps
- * ReLU's accuracy then varies by 2.0 points with the seed instead of 5.9, Swish's by 1.1 instead of 1.3
+ * ReLU's accuracy then varies by 1.9 points with the seed instead of 5.9, Swish's by 1.0 instead of 1.3
  * (tests/bench/records/2026-11-28_target_warm_up.md).
  */
 export const TARGET: Target = {

@@ -48,23 +48,22 @@ const STAGES = ["search", "playoff", "target", "verdict"] as const;
 export function timeLeft(work: Work, pace: Pace): number | null {
   const { done, proposals, playoff, verdict, onTarget, trainingMs } = work, { elapsedMs, workers } = pace;
   if (done === 0) return null;
-  const sofar = elapsedMs / done, busy = workers.filter(({ state }) => state !== "stopped").length;
-  const each = trainingMs === null || busy === 0 ? sofar : trainingMs / busy;
+  const soFar = elapsedMs / done, atOnce = workers.filter(({ state }) => state !== "stopped").length;
+  const each = trainingMs === null || atOnce === 0 ? soFar : trainingMs / atOnce;
   const { settings: { timeLimitMs }, targetWork = 1 } = pace.run;
   const limit = timeLimitMs === null || proposals === 0 ? Infinity : Math.max(0, timeLimitMs - elapsedMs);
-  const target = onTarget === 0 ? 0 : onTarget * (msOnTarget(pace) ?? targetWork * each);
-  return Math.min(proposals * sofar + playoff * each, limit) + verdict * each + target;
+  const ms = msOnTarget(pace), eachOnTarget = ms === null ? targetWork * each : ms / atOnce;
+  return Math.min(proposals * soFar + playoff * each, limit) + verdict * each + onTarget * eachOnTarget;
 }
 
-/** Milliseconds per training of the target's child, as the workers that train it now say; null before they do. */
+/** Milliseconds that a training of the target's child takes on its worker, as those say that train it; null before. */
 function msOnTarget({ run: { settings }, stage, workers }: Pace): number | null {
   const child = stage.name === "search" ? null : targetChild(settings.judging, stage.name);
   const speeds = workers.flatMap(({ state, step, imagesPerSecond }) =>
     state === "training" && step > 0 && imagesPerSecond ? [imagesPerSecond] : []
   );
   if (child === null || speeds.length === 0) return null;
-  const busy = workers.filter(({ state }) => state !== "stopped").length;
-  return 1000 * child.steps * child.batch / (meanOf(speeds) * busy);
+  return 1000 * child.steps * child.batch / meanOf(speeds);
 }
 
 /**
